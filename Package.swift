@@ -1,0 +1,61 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
+
+let nio: [Target.Dependency] = [
+  .product(name: "NIOCore", package: "swift-nio"),
+  .product(name: "NIOPosix", package: "swift-nio"),
+  .product(name: "NIOHTTP1", package: "swift-nio"),
+  .product(name: "NIOWebSocket", package: "swift-nio"),
+  .product(name: "NIOSSL", package: "swift-nio-ssl"),
+]
+let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
+
+let package = Package(
+  name: "tickwal",
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+  ],
+  targets: [
+    .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+
+    .target(name: "Ticks", swiftSettings: strict),
+    .target(name: "WAL", dependencies: ["CSQLite", "CZlib", log], swiftSettings: strict),
+    .target(name: "Ingest", dependencies: ["Ticks", "WAL", "CZlib", log] + nio, swiftSettings: strict),
+    .target(name: "AWS", dependencies: ["CCurl", "COpenSSL", log], swiftSettings: strict),
+    .target(
+      name: "Shippers", dependencies: ["Ticks", "WAL", "AWS", "CSQLite", "CZlib", log],
+      swiftSettings: strict),
+    .target(name: "Simulate", dependencies: [log] + nio, swiftSettings: strict),
+    .executableTarget(
+      name: "tickwal",
+      dependencies: [
+        "Ticks", "WAL", "Ingest", "AWS", "Shippers", "Simulate", log,
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ],
+      path: "Sources/App", swiftSettings: strict),
+
+    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+    .testTarget(name: "TicksTests", dependencies: ["Ticks", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "WALTests", dependencies: ["WAL", "CSQLite", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "IngestTests", dependencies: ["Ingest", "Simulate", "TestSupport"] + nio + [
+        .product(name: "NIOEmbedded", package: "swift-nio")
+      ], swiftSettings: strict),
+    .testTarget(name: "AWSTests", dependencies: ["AWS", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "ShippersTests", dependencies: ["Shippers", "TestSupport", "CSQLite", "CZlib"],
+      swiftSettings: strict),
+    .testTarget(name: "AppTests", dependencies: ["tickwal", "TestSupport"], swiftSettings: strict),
+  ],
+  swiftLanguageModes: [.v6]
+)
