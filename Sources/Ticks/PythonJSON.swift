@@ -137,7 +137,7 @@ public enum PythonJSON {
 
   private static func appendUnit(_ unit: UInt16, to out: inout [UInt8]) {
     out.append(UInt8(ascii: "u"))
-    for shift in [12, 8, 4, 0] as InlineArray<4, UInt16> {
+    for shift in stride(from: 12, through: 0, by: -4) {
       out.append(HexDigit.lower(UInt8(unit >> shift & 0xF)))
     }
   }
