@@ -32,6 +32,7 @@ public struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
 
   mutating func add(_ name: some Collection<UInt8>, _ value: some Collection<UInt8>) {
     let start = bytes.count
+    lineStarts.append(start)
     bytes.append(contentsOf: name)
     let nameEnd = bytes.count
     // To curl `name:` means "leave this header out"; `name;` sends it without a value.
@@ -49,6 +50,17 @@ public struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
     isWellFormed =
       isWellFormed && start < nameEnd && bytes[start..<nameEnd].allSatisfy(Self.isToken)
       && bytes[valueStart..<valueEnd].allSatisfy { $0 == 9 || ($0 >= 0x20 && $0 != 0x7f) }
+  }
+
+  /// Where each line starts in `bytes`.
+  private(set) var lineStarts: [Int] = []
+
+  /// Has curl leave out a header that it would add by itself. Not a field: it is neither signed nor sent.
+  mutating func omit(_ name: StaticString) {
+    lineStarts.append(bytes.count)
+    name.withUTF8Buffer { bytes.append(contentsOf: $0) }
+    bytes.append(UInt8(ascii: ":"))
+    bytes.append(0)
   }
 
   /// The value of the first field of that name, compared without regard to case.

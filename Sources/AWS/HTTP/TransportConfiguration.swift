@@ -11,12 +11,12 @@ public struct TransportConfiguration: Sendable {
   public var connectTimeout: Duration = .seconds(5)
   /// For the whole exchange, from the moment curl takes it up.
   public var timeout: Duration = .seconds(30)
-  /// A transfer slower than 1 byte/s for so long is given up, however long `timeout` is.
-  public var stallTimeout: Duration = .seconds(20)
   /// Connections left unused longer than this are not used again.
   public var maximumIdle: Duration = .seconds(20)
   /// Idle connections kept at most; requests in flight are not limited by it.
   public var maximumConnections = 1_100
+  /// Requests waiting and in flight; more are refused with `TransportError.Code.overloaded`.
+  public var maximumRequests = 10_000
   public var userAgent = "tickwal"
 
   public init() {

@@ -10,6 +10,7 @@ public struct TransportError: Error, Sendable, Equatable, CustomStringConvertibl
     case responseTooLarge = "the answer is too large"
     case invalidRequest = "the request cannot be sent"
     case closed = "the transport is closed"
+    case overloaded = "too many requests at once"
     case failed = "the transfer failed"
   }
 
@@ -31,5 +32,10 @@ public struct TransportError: Error, Sendable, Equatable, CustomStringConvertibl
 
   public var description: String {
     detail.isEmpty ? "\(code.rawValue) (\(origin))" : "\(code.rawValue): \(detail) (\(origin))"
+  }
+
+  static func closed(_ endpoint: Endpoint?) -> TransportError {
+    let origin = endpoint.map { "\($0.scheme.rawValue)://\($0.authority)" } ?? "curl"
+    return TransportError(code: .closed, origin: origin, detail: "", curlCode: 0)
   }
 }
