@@ -4,20 +4,57 @@
 ///
 /// Reference: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/
 public struct DynamoDBClient: Sendable {
-  private let client: AWSClient
+  private let updateItem: JSONService
+  private let describeTable: JSONService
 
   public init(_ client: AWSClient) {
-    self.client = client
+    let keys = SigningKeyCache(region: client.region, service: Service.dynamodb.rawValue)
+    func service(_ operation: String) -> JSONService {
+      JSONService(
+        client, .dynamodb, operation: operation, target: "DynamoDB_20120810",
+        contentType: "application/x-amz-json-1.0", signingKeys: keys)
+    }
+    updateItem = service("UpdateItem")
+    describeTable = service("DescribeTable")
   }
 
   /// Writes one item; it is durable when this returns. `body` is the request's JSON, ready made.
   public func updateItem(body: [UInt8], retry: Retry = .never) async throws -> Answer {
-    fatalError("to come")
+    try await updateItem.call(body, retry: retry).answer
   }
 
   /// The table's keys and state. A missing table throws `AWSError.Code.resourceNotFound`.
   public func describeTable(_ name: String, retry: Retry = .never) async throws -> TableDescription {
-    fatalError("to come")
+    let (output, answer) = try await describeTable.call(["TableName": name], retry: retry, as: Output.self)
+    let types = Dictionary(
+      output.table.attributeDefinitions.map { ($0.attributeName, $0.attributeType) }
+    ) { first, _ in first }
+    let keys = output.table.keySchema.map { key in
+      TableDescription.Key(
+        name: key.attributeName, role: key.keyType == "HASH" ? .hash : .range,
+        type: types[key.attributeName] ?? "")
+    }
+    return TableDescription(
+      name: output.table.tableName, status: output.table.tableStatus,
+      keys: keys.filter { $0.role == .hash } + keys.filter { $0.role == .range }, answer: answer)
+  }
+
+  private struct Output: Decodable {
+    struct Table: Decodable {
+      struct Key: Decodable {
+        var attributeName: String
+        var keyType: String
+      }
+      struct Attribute: Decodable {
+        var attributeName: String
+        var attributeType: String
+      }
+      var tableName: String
+      var tableStatus: String
+      var keySchema: [Key]
+      var attributeDefinitions: [Attribute]
+    }
+    var table: Table
   }
 }
 
@@ -32,6 +69,12 @@ public struct TableDescription: Sendable, Equatable {
     public var role: Role
     /// `S`, `N` or `B`.
     public var type: String
+
+    public init(name: String, role: Role, type: String) {
+      self.name = name
+      self.role = role
+      self.type = type
+    }
   }
 
   public var name: String
@@ -40,4 +83,11 @@ public struct TableDescription: Sendable, Equatable {
   /// Partition key first.
   public var keys: [Key]
   public var answer: Answer
+
+  public init(name: String, status: String, keys: [Key], answer: Answer) {
+    self.name = name
+    self.status = status
+    self.keys = keys
+    self.answer = answer
+  }
 }

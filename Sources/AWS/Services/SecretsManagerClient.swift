@@ -2,17 +2,24 @@
 ///
 /// Reference: https://docs.aws.amazon.com/secretsmanager/latest/apireference/
 public struct SecretsManagerClient: Sendable {
-  private let client: AWSClient
+  private let getSecretValue: JSONService
 
   public init(_ client: AWSClient) {
-    self.client = client
+    getSecretValue = JSONService(
+      client, .secretsManager, operation: "GetSecretValue", target: "secretsmanager",
+      contentType: "application/x-amz-json-1.1",
+      signingKeys: SigningKeyCache(region: client.region, service: Service.secretsManager.rawValue))
   }
 
-  /// The current version of a secret, by name or ARN.
+  /// The current version of a secret, by name or ARN. A secret that holds bytes instead of text is an error.
   ///
   /// Throws `AWSError` (`Code.resourceNotFound` for one that is not there), or `CancellationError`.
   public func getSecretValue(_ id: String, retry: Retry = .never) async throws -> SecretString {
-    fatalError("to come")
+    struct Output: Decodable {
+      var secretString: String
+    }
+    let (output, _) = try await getSecretValue.call(["SecretId": id], retry: retry, as: Output.self)
+    return SecretString(output.secretString)
   }
 }
 
