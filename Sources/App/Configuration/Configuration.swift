@@ -26,6 +26,7 @@ struct Configuration: Sendable {
     log = LogSettings(&reader)
     writer = WriterSettings(&reader)
     stop = StopSettings(&reader)
+    reader.warnOfUnknownNames()
     guard reader.problems.isEmpty else { throw BadSettings(problems: reader.problems) }
     entries = reader.entries
     warnings = reader.warnings

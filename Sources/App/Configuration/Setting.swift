@@ -56,10 +56,17 @@ struct Setting<Value: Sendable>: Sendable {
   var flagName: String { SettingName.flag(of: name) }
 }
 
-/// How a variable's name becomes a flag's.
+/// How settings are written for people.
 enum SettingName {
   static func flag(of variable: String) -> String {
     String(variable.lowercased().map { $0 == "_" ? "-" : $0 })
+  }
+
+  /// `10 s`, `2 days`, `1 day`.
+  static func withUnit(_ text: String, _ unit: String) -> String {
+    if unit.isEmpty { return text }
+    return text == "1" && unit.count > 1 && unit.hasSuffix("s") && unit != "ms"
+      ? "\(text) \(unit.dropLast())" : "\(text) \(unit)"
   }
 }
 
@@ -69,7 +76,7 @@ extension Option where Value == String? {
   init<Checked>(_ setting: Setting<Checked>) {
     var details = setting.name
     if let text = setting.defaultText {
-      details += setting.unit.isEmpty ? "; default: \(text)" : "; default: \(text) \(setting.unit)"
+      details += "; default: " + SettingName.withUnit(text, setting.unit)
     }
     self.init(
       name: .customLong(setting.flagName),

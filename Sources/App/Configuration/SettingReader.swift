@@ -20,6 +20,7 @@ struct SettingEntry: Sendable, Equatable {
 struct SettingReader {
   private let environment: [String: String]
   private let groups: [any ParsableArguments]
+  private var known = Set<String>()
   private(set) var entries: [SettingEntry] = []
   private(set) var problems: [BadSettings.Problem] = []
   private(set) var warnings: [String] = []
@@ -36,6 +37,7 @@ struct SettingReader {
   mutating func value<Group: ParsableArguments, Value>(
     _ setting: Setting<Value>, _ flag: KeyPath<Group, String?>
   ) -> Value {
+    known.insert(setting.name)
     guard let group = groups.lazy.compactMap({ $0 as? Group }).first else { return setting.defaultValue }
     // An empty flag takes a variable back: it means the default.
     let (text, source): (String?, SettingSource) =
@@ -73,6 +75,18 @@ struct SettingReader {
         BadSettings.Problem(
           name: name, value: isSecret ? "(hidden)" : Text.oneLine(rule?.shown(text) ?? text),
           allowed: rule?.allowed ?? "", reason: error.reason))
+    }
+  }
+
+  /// Warns of variables that look like settings and are none: a typing mistake would stay unnoticed otherwise.
+  /// To be called after everything was read.
+  mutating func warnOfUnknownNames() {
+    let families = ["S3_", "DYNAMO_", "BINANCE_", "WAL_", "MAX_BATCH_", "RETENTION_", "COMMIT_", "FEED_"]
+    let strangers = environment.keys.filter { name in
+      !known.contains(name) && families.contains { name.hasPrefix($0) }
+    }
+    for name in strangers.sorted() {
+      warn("\(Text.oneLine(name)) is set, but tickwal has no setting of that name")
     }
   }
 
