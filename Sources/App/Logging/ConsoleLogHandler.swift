@@ -1,4 +1,5 @@
 import Logging
+import WAL
 
 /// Writes each message as one line to the console.
 struct ConsoleLogHandler: LogHandler {
@@ -12,7 +13,7 @@ struct ConsoleLogHandler: LogHandler {
 
   init(
     console: Console, format: LogFormat, level: Logger.Level,
-    now: @escaping @Sendable () -> Int64 = UTCTime.now
+    now: @escaping @Sendable () -> Int64 = WallClock.now
   ) {
     self.console = console
     self.format = format
