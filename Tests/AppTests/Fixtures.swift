@@ -2,11 +2,14 @@ import ArgumentParser
 
 @testable import tickwal
 
+// Parsing all flags takes 50 ms in a debug build, too long for each of some hundred values.
+private let noFlags = Result { try RunFlags.parse([]) }
+
 /// A configuration from a command line and an environment, as `run` would get it.
 func configuration(
   _ environment: [String: String] = [:], flags: [String] = []
 ) throws -> Configuration {
-  try Configuration(flags: RunFlags.parse(flags), environment: environment)
+  try Configuration(flags: flags.isEmpty ? noFlags.get() : RunFlags.parse(flags), environment: environment)
 }
 
 /// What is said of settings that must not be accepted; empty if they are.

@@ -14,7 +14,7 @@ struct AWSSettings: Sendable, Equatable {
     "Profile whose keys are used, and no others; unset: the default chain")
   static let region = Setting("REGION", default: "ap-southeast-1", .region, "AWS region")
 
-  struct Flags: ParsableArguments {
+  struct Flags: ParsableArguments, Sendable {
     @Option(AWSSettings.profile) var profile: String?
     @Option(AWSSettings.region) var region: String?
   }

@@ -34,7 +34,7 @@ struct Configuration: Sendable {
 }
 
 /// The flags of one command.
-protocol SettingFlags: ParsableArguments {
+protocol SettingFlags: ParsableArguments, Sendable {
   var groups: [any ParsableArguments] { get }
 }
 

@@ -19,7 +19,7 @@ struct DynamoSettings: Sendable, Equatable {
     "RETENTION_TTL_DAYS", default: "1", unit: "days", .wholeNumber(1...36_500, "days"),
     "Days until an item expires (its ttl_days)")
 
-  struct Flags: ParsableArguments {
+  struct Flags: ParsableArguments, Sendable {
     @Option(DynamoSettings.write) var write: String?
     @Option(DynamoSettings.table) var table: String?
     @Option(DynamoSettings.concurrency) var concurrency: String?

@@ -25,7 +25,7 @@ struct FeedSettings: Sendable, Equatable {
   static let caBundle = Setting<String?>(
     "FEED_CA_BUNDLE", .readableFile, "PEM file of roots to trust, instead of the system's")
 
-  struct Flags: ParsableArguments {
+  struct Flags: ParsableArguments, Sendable {
     @Option(FeedSettings.streams) var streams: String?
     @Option(FeedSettings.secretName) var secretName: String?
     @Option(FeedSettings.url) var url: String?

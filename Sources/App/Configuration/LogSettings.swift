@@ -16,7 +16,7 @@ struct LogSettings: Sendable, Equatable {
   static let logFormat = Setting(
     "LOG_FORMAT", default: "text", Rule<LogFormat>.oneOf, "Messages as text, or as JSON, one object a line")
 
-  struct Flags: ParsableArguments {
+  struct Flags: ParsableArguments, Sendable {
     @Option(LogSettings.walPath) var walPath: String?
     @Option(LogSettings.logLevel) var logLevel: String?
     @Option(LogSettings.logFormat) var logFormat: String?

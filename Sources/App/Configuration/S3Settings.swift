@@ -48,7 +48,7 @@ struct S3Settings: Sendable, Equatable {
     "MAX_BATCH_TIMEOUT", default: "10", unit: "s", .seconds(atMost: 86_400),
     "Longest wait of a row for its batch to fill; fractions are allowed")
 
-  struct Flags: ParsableArguments {
+  struct Flags: ParsableArguments, Sendable {
     @Option(S3Settings.write) var write: String?
     @Option(S3Settings.bucket) var bucket: String?
     @Option(S3Settings.folder) var folder: String?

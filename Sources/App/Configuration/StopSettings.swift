@@ -13,7 +13,7 @@ struct StopSettings: Sendable, Equatable {
   static let drainOnStop = Setting(
     "DRAIN_ON_STOP", default: "0", .zeroOrOne, "When stopping, ship everything within SHUTDOWN_TIMEOUT first")
 
-  struct Flags: ParsableArguments {
+  struct Flags: ParsableArguments, Sendable {
     @Option(StopSettings.shutdownTimeout) var shutdownTimeout: String?
     @Option(StopSettings.drainOnStop) var drainOnStop: String?
   }

@@ -9,7 +9,7 @@ struct WriterSettings: Sendable, Equatable {
     "COMMIT_LINGER_MS", default: "5", unit: "ms", .milliseconds(0...60_000),
     "Longest wait of a tick for others to share its commit with")
 
-  struct Flags: ParsableArguments {
+  struct Flags: ParsableArguments, Sendable {
     @Option(WriterSettings.commitLinger) var commitLingerMs: String?
   }
 
