@@ -93,11 +93,11 @@ import Testing
   }
 
   @Test func jsonIsEscapedAndOrdered() {
-    let value = JSONValue.object([
+    let value = JSONDocument.object([
       "b": .array([.integer(1), .null, .bool(true)]), "a": .string("\"\\\n\u{1}é"), "n": .number(0.5),
       "nan": .number(.nan), "empty": .object([:]),
     ])
     #expect(value.text == #"{"b":[1,null,true],"a":"\"\\\n\u0001é","n":0.5,"nan":null,"empty":{}}"#)
-    #expect(JSONValue.array([.integer(1)]).prettyText == "[\n  1\n]")
+    #expect(JSONDocument.array([.integer(1)]).prettyText == "[\n  1\n]")
   }
 }

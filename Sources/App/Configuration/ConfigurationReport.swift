@@ -9,7 +9,7 @@ extension Configuration {
   }
 
   /// `{"settings":{"NAME":{"value":…,"unit":…,"from":…}},"warnings":[…]}`
-  var document: JSONValue {
+  var document: JSONDocument {
     .object([
       "settings": .object(
         entries.map { entry in

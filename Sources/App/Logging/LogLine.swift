@@ -24,7 +24,7 @@ struct LogLine {
   /// One object: time, level, message, then the metadata. Their keys never collide: a metadata key of the
   /// same name gets an underscore.
   var json: String {
-    var members: [JSONValue.Member] = [
+    var members: [JSONDocument.Member] = [
       .init(key: "time", value: .string(UTCTime.text(time))),
       .init(key: "level", value: .string(level.rawValue)),
       .init(key: "message", value: .string(message)),
@@ -33,7 +33,7 @@ struct LogLine {
       let isTaken = ["time", "level", "message"].contains(key)
       members.append(.init(key: isTaken ? "_" + key : key, value: Self.json(value)))
     }
-    return JSONValue.object(members).text
+    return JSONDocument.object(members).text
   }
 
   private static let names: [Logger.Level: String] = [.warning: "WARN", .critical: "CRIT", .notice: "NOTE"]
@@ -58,10 +58,10 @@ struct LogLine {
     let needsQuotes =
       text.isEmpty
       || text.unicodeScalars.contains { $0 == " " || $0 == "\"" || $0 == "=" || Text.isControl($0) }
-    return needsQuotes ? JSONValue.string(text).text : text
+    return needsQuotes ? JSONDocument.string(text).text : text
   }
 
-  private static func json(_ value: Logger.MetadataValue) -> JSONValue {
+  private static func json(_ value: Logger.MetadataValue) -> JSONDocument {
     switch value {
     case .string(let string): .string(string)
     case .stringConvertible(let integer as any FixedWidthInteger):

@@ -1,20 +1,20 @@
 /// A small JSON document for `--json` outputs and log lines. Objects keep their order.
-indirect enum JSONValue: Sendable, Equatable {
+indirect enum JSONDocument: Sendable, Equatable {
   case null
   case bool(Bool)
   case integer(Int)
   case number(Double)
   case string(String)
-  case array([JSONValue])
+  case array([JSONDocument])
   case object([Member])
 
   struct Member: Sendable, Equatable {
     let key: String
-    let value: JSONValue
+    let value: JSONDocument
   }
 
   /// An object from pairs, in their order.
-  static func object(_ pairs: KeyValuePairs<String, JSONValue>) -> JSONValue {
+  static func object(_ pairs: KeyValuePairs<String, JSONDocument>) -> JSONDocument {
     .object(pairs.map { Member(key: $0.key, value: $0.value) })
   }
 
