@@ -1,3 +1,21 @@
 #pragma once
 
 #include <sqlite3.h>
+
+// sqlite3_db_config is variadic, which Swift cannot call.
+static inline int csqlite_no_checkpoint_on_close(sqlite3 *db) {
+  return sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)0);
+}
+
+// The text and blob destructors are casts of integers, which Swift does not import.
+static inline int csqlite_bind_static_text(sqlite3_stmt *statement, int index, const void *bytes, int length) {
+  return sqlite3_bind_text(statement, index, bytes, length, SQLITE_STATIC);
+}
+
+static inline int csqlite_bind_text(sqlite3_stmt *statement, int index, const void *bytes, int length) {
+  return sqlite3_bind_text(statement, index, bytes, length, SQLITE_TRANSIENT);
+}
+
+static inline int csqlite_bind_blob(sqlite3_stmt *statement, int index, const void *bytes, int length) {
+  return sqlite3_bind_blob(statement, index, bytes, length, SQLITE_TRANSIENT);
+}

@@ -1,0 +1,40 @@
+/// What went wrong with the log, doing what.
+public struct LogError: Error, Sendable, CustomStringConvertible, CustomDebugStringConvertible {
+  public enum Code: Sendable, Equatable {
+    /// Another process has it open; `pid` if the lock file names it.
+    case inUse(pid: Int32?)
+    /// The path cannot be used: no such folder, no permission, a directory.
+    case unusablePath
+    /// The file is something else, or a log that cannot be read any more.
+    case notALog
+    /// Written by a newer tickwal.
+    case newerSchema
+    /// A consumer was started with another destination than the one stored.
+    case destinationChanged
+    /// A write, an fsync or a read that the log depends on failed; the process must end.
+    case failed
+    /// The log was closed.
+    case closed
+    /// What was asked for is not in the log.
+    case notFound
+    /// The volume has no room; the writer itself retries this, a reader or opener reports it.
+    case diskFull
+  }
+
+  public let code: Code
+  /// Safe for a log line.
+  public let description: String
+  public let debugDescription: String
+
+  public init(_ code: Code, _ description: String, details: String? = nil) {
+    self.code = code
+    self.description = description
+    debugDescription = details ?? description
+  }
+
+  init(_ doing: String, _ error: SQLiteError) {
+    code = error.isDiskFull ? .diskFull : .failed
+    description = "\(doing): \(error)"
+    debugDescription = description
+  }
+}

@@ -1,0 +1,15 @@
+/// The random name of one log, part of every object's key: 16 lower-case hex digits.
+public struct LogID: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
+  public let rawValue: String
+
+  public init(rawValue: String) {
+    self.rawValue = rawValue
+  }
+
+  public static func random() -> LogID {
+    let digits = String(UInt64.random(in: .min ... .max), radix: 16)
+    return LogID(rawValue: String(repeating: "0", count: 16 - digits.count) + digits)
+  }
+
+  public var description: String { rawValue }
+}

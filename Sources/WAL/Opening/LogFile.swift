@@ -1,0 +1,138 @@
+import Glibc
+
+/// The log's file and its `-wal`, looked at and mended before SQLite opens them.
+enum LogFile {
+  enum Kind: Equatable {
+    case absent
+    case log
+  }
+
+  /// Says what lies at the path, by the header of the file.
+  ///
+  /// - Throws: `unusablePath`, `notALog` or `newerSchema`.
+  ///
+  /// Reference: https://www.sqlite.org/fileformat.html#the_database_header
+  static func inspect(_ path: String) throws(LogError) -> Kind {
+    var info = stat()
+    guard stat(path, &info) == 0 else {
+      guard errno == ENOENT else { throw LogError.unusable(path, errno) }
+      if stat(path + "-wal", &info) == 0, info.st_size > 0 {
+        throw LogError(
+          .notALog,
+          "there is no log at \(path), but its \(path)-wal is there and may hold ticks: "
+            + "put the log's file back beside it, or move the -wal away")
+      }
+      return .absent
+    }
+    guard info.st_mode & S_IFMT == S_IFREG else {
+      throw LogError(.unusablePath, "the log \(path) cannot be used: not a regular file")
+    }
+    let header = try readHeader(path)
+    guard header.count == headerLength, header.starts(with: magic) else {
+      throw LogError(
+        .notALog,
+        header.isEmpty
+          ? "\(path) is not a log: it is empty; remove it to start a new log"
+          : "\(path) is not a log: it is no SQLite file; name another WAL_PATH")
+    }
+    let application = bigEndian(header, at: 68)
+    guard application == Schema.applicationID else {
+      throw LogError(.notALog, "\(path) is not a log: it belongs to another program; name another WAL_PATH")
+    }
+    try checkVersion(bigEndian(header, at: 60), of: path)
+    return .log
+  }
+
+  static func checkVersion(_ version: Int32, of path: String) throws(LogError) {
+    guard version <= Schema.version else {
+      throw LogError(
+        .newerSchema,
+        "\(path) was written by a newer tickwal (schema \(version), this one knows \(Schema.version)): "
+          + "use that version")
+    }
+  }
+
+  /// Writes SQLite's WAL again, byte for byte, and syncs it and its folder.
+  ///
+  /// After a failed fsync the page cache may show bytes that the disk does not have, and later fsyncs do not
+  /// write them again. Whatever SQLite is going to read from the WAL is on the disk after this.
+  static func rewriteWAL(of path: String) throws(LogError) {
+    let walPath = path + "-wal"
+    let descriptor = open(walPath, O_RDWR | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      if errno == ENOENT { return }
+      throw LogError.unusable(walPath, errno)
+    }
+    defer { close(descriptor) }
+    var buffer = [UInt8](repeating: 0, count: 1 << 20)
+    var position: off_t = 0
+    while true {
+      let count = pread(descriptor, &buffer, buffer.count, position)
+      if count == 0 { break }
+      guard count > 0 else { throw failed("reading", walPath) }
+      var written = 0
+      while written < count {
+        let step = buffer.withUnsafeBytes { bytes in
+          pwrite(descriptor, bytes.baseAddress! + written, count - written, position + off_t(written))
+        }
+        guard step > 0 else { throw failed("rewriting", walPath) }
+        written += step
+      }
+      position += off_t(count)
+    }
+    guard fsync(descriptor) == 0 else { throw failed("syncing", walPath) }
+    try syncFolder(of: path)
+  }
+
+  /// Makes a new, empty file with mode 0600, in place of what an interrupted attempt left.
+  static func createEmpty(_ path: String) throws(LogError) {
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+      guard unlink(path + suffix) == 0 || errno == ENOENT else { throw LogError.unusable(path, errno) }
+    }
+    let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { throw LogError.unusable(path, errno) }
+    close(descriptor)
+  }
+
+  /// Gives a finished new log its name; durable when it returns.
+  static func publish(_ temporary: String, as path: String) throws(LogError) {
+    let descriptor = open(temporary, O_RDWR | O_CLOEXEC)
+    guard descriptor >= 0 else { throw LogError.unusable(temporary, errno) }
+    let isSynced = fsync(descriptor) == 0
+    close(descriptor)
+    guard isSynced else { throw failed("syncing", temporary) }
+    guard rename(temporary, path) == 0 else { throw failed("naming", path) }
+    try syncFolder(of: path)
+  }
+
+  private static func syncFolder(of path: String) throws(LogError) {
+    let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+    let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw LogError.unusable(folder, errno) }
+    defer { close(descriptor) }
+    guard fsync(descriptor) == 0 else { throw failed("syncing", folder) }
+  }
+
+  private static func readHeader(_ path: String) throws(LogError) -> [UInt8] {
+    let descriptor = open(path, O_RDWR | O_CLOEXEC)
+    guard descriptor >= 0 else { throw LogError.unusable(path, errno) }
+    defer { close(descriptor) }
+    var header = [UInt8](repeating: 0, count: headerLength)
+    let count = pread(descriptor, &header, headerLength, 0)
+    guard count >= 0 else { throw failed("reading", path) }
+    return Array(header[..<count])
+  }
+
+  private static func failed(_ doing: String, _ path: String) -> LogError {
+    let code = errno
+    return LogError(
+      code == ENOSPC ? .diskFull : .failed, "\(doing) \(path) failed: \(String(cString: strerror(code)))")
+  }
+
+  private static func bigEndian(_ bytes: [UInt8], at index: Int) -> Int32 {
+    Int32(bitPattern: bytes[index..<index + 4].reduce(0) { $0 << 8 | UInt32($1) })
+  }
+
+  private static let headerLength = 100
+  private static let magic = Array("SQLite format 3\0".utf8)
+}

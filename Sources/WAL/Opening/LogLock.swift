@@ -1,0 +1,56 @@
+import Glibc
+import Synchronization
+
+/// The lock on `WAL_PATH.lock` that keeps a second process from writing the log.
+///
+/// The file stays when the lock is given up: removing it would let two processes lock two files of one name.
+final class LogLock: Sendable {
+  private let descriptor: Mutex<Int32?>
+
+  /// - Throws: `inUse` with the holder's pid, or `unusablePath`.
+  init(logPath: String) throws(LogError) {
+    let path = logPath + ".lock"
+    let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { throw LogError.unusable(logPath, errno) }
+    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+      let code = errno
+      let pid = LogLock.pid(in: descriptor)
+      Glibc.close(descriptor)
+      guard code == EWOULDBLOCK else { throw LogError.unusable(logPath, code) }
+      let holder = pid.map { "process \($0)" } ?? "another process"
+      throw LogError(.inUse(pid: pid), "the log \(logPath) is in use by \(holder)")
+    }
+    let text = Array("\(getpid())\n".utf8)
+    guard ftruncate(descriptor, 0) == 0, pwrite(descriptor, text, text.count, 0) == text.count else {
+      let code = errno
+      Glibc.close(descriptor)
+      throw LogError.unusable(logPath, code)
+    }
+    self.descriptor = Mutex(descriptor)
+  }
+
+  deinit { release() }
+
+  func release() {
+    descriptor.withLock { descriptor in
+      guard let open = descriptor else { return }
+      // The pid of a process that is gone would only mislead. Closing gives up the lock.
+      ftruncate(open, 0)
+      Glibc.close(open)
+      descriptor = nil
+    }
+  }
+
+  private static func pid(in descriptor: Int32) -> Int32? {
+    var buffer = [UInt8](repeating: 0, count: 16)
+    let count = pread(descriptor, &buffer, buffer.count, 0)
+    guard count > 0 else { return nil }
+    return Int32(String(decoding: buffer[..<count].prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self))
+  }
+}
+
+extension LogError {
+  static func unusable(_ path: String, _ code: Int32) -> LogError {
+    LogError(.unusablePath, "the log \(path) cannot be used: \(String(cString: strerror(code)))")
+  }
+}

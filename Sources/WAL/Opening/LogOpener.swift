@@ -1,0 +1,115 @@
+import Logging
+
+extension TickLog {
+  /// Opens the log for writing, or makes a new one, as the only process that may.
+  ///
+  /// The order matters: the lock; a look at the file; SQLite's WAL rewritten and synced; only then SQLite.
+  ///
+  /// - Throws: `LogError` with `inUse`, `unusablePath`, `notALog`, `newerSchema`, `diskFull` or `failed`.
+  public static func open(
+    path: String, options: Options = Options(), logger: Logger
+  ) async throws -> TickLog {
+    try await withCheckedThrowingContinuation { continuation in
+      _ = DedicatedThread {
+        continuation.resume(
+          with: Result { try openBlocking(path: path, options: options, logger: logger) })
+      }
+    }
+  }
+
+  private static func openBlocking(
+    path: String, options: Options, logger: Logger
+  ) throws(LogError) -> TickLog {
+    let lock = try LogLock(logPath: path)
+    switch try LogFile.inspect(path) {
+    case .absent: try create(path: path, options: options)
+    case .log: try LogFile.rewriteWAL(of: path)
+    }
+    do throws(SQLiteError) {
+      let connection = try SQLiteConnection(path: path, access: .readWrite, vfs: options.vfs)
+      let head = try configure(connection, path: path)
+      let writer = LogWriter(connection: connection, head: head, options: options, logger: logger)
+      return TickLog(path: path, options: options, writer: writer, lock: lock)
+    } catch {
+      if error.isCorruption {
+        throw LogError(.notALog, "\(path) is damaged and cannot be opened: \(error.message)")
+      }
+      throw LogError("opening the log \(path)", error)
+    }
+  }
+
+  /// Builds the new log beside its place and names it when it is whole, so that a crash never leaves half
+  /// a log under the name.
+  private static func create(path: String, options: Options) throws(LogError) {
+    let temporary = path + ".new"
+    try LogFile.createEmpty(temporary)
+    do throws(SQLiteError) {
+      let connection = try SQLiteConnection(path: temporary, access: .create, vfs: options.vfs)
+      // Before journal_mode=WAL: after it, auto_vacuum silently stays off.
+      try connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+      try connection.require(pragma: "journal_mode", set: "WAL", reads: "wal")
+      try connection.require(pragma: "synchronous", set: "FULL", reads: "2")
+      try connection.execute(
+        """
+        BEGIN;
+        PRAGMA application_id = \(Schema.applicationID);
+        PRAGMA user_version = \(Schema.version);
+        \(Schema.tables)
+        \(Schema.views)
+        INSERT INTO meta(key, value) VALUES ('head', 0), ('log_id', '\(LogID.random().rawValue)'),
+          ('created_at', \(options.wallClock()));
+        COMMIT;
+        """)
+      try connection.checkpoint(.truncate)
+      try connection.close()
+    } catch {
+      throw LogError("making the log \(path)", error)
+    }
+    try LogFile.publish(temporary, as: path)
+  }
+
+  /// Sets what is not stored in the file and reads everything back.
+  /// - Returns: the head.
+  private static func configure(
+    _ connection: SQLiteConnection, path: String
+  ) throws(SQLiteError) -> Offset {
+    connection.setBusyTimeout(milliseconds: 5_000)
+    try connection.require(pragma: "journal_mode", set: "WAL", reads: "wal")
+    try connection.require(pragma: "synchronous", set: "FULL", reads: "2")
+    try connection.require(pragma: "auto_vacuum", set: nil, reads: "2")
+    try connection.require(pragma: "wal_autocheckpoint", set: "0", reads: "0")
+    try connection.require(pragma: "journal_size_limit", set: "67108864", reads: "67108864")
+    try connection.require(pragma: "cache_size", set: "-8192", reads: "-8192")
+    try connection.require(pragma: "application_id", set: nil, reads: "\(Schema.applicationID)")
+    try connection.execute("PRAGMA mmap_size = 0")
+    // A build of SQLite without mmap answers with no row, which is as good.
+    if let size = try connection.text("PRAGMA mmap_size"), size != "0" {
+      throw SQLiteError.refused("PRAGMA mmap_size", "is \(size), not 0")
+    }
+    guard let head = try connection.int("SELECT value FROM meta WHERE key = 'head'") else {
+      throw SQLiteError.refused("meta", "\(path) has no head")
+    }
+    if let last = try connection.int("SELECT max(offset) FROM ticks"), last > head {
+      throw SQLiteError.refused("ticks", "\(path) has offset \(last) beyond its head \(head)")
+    }
+    return Offset(rawValue: head)
+  }
+}
+
+extension SQLiteConnection {
+  /// Sets a pragma (unless `set` is nil) and checks that it reads as expected.
+  fileprivate func require(pragma: String, set: String?, reads expected: String) throws(SQLiteError) {
+    if let set { try execute("PRAGMA \(pragma) = \(set)") }
+    let actual = try text("PRAGMA \(pragma)")
+    guard actual == expected else {
+      throw SQLiteError.refused("PRAGMA \(pragma)", "reads \(actual ?? "nothing"), not \(expected)")
+    }
+  }
+}
+
+extension SQLiteError {
+  /// A setting did not take, or the content contradicts itself.
+  fileprivate static func refused(_ what: String, _ why: String) -> SQLiteError {
+    SQLiteError(code: 1, systemError: 0, message: "\(what) \(why)", sql: what)
+  }
+}

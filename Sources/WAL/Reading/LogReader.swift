@@ -1,0 +1,94 @@
+import Glibc
+
+/// A read-only connection to the log with a thread of its own. Works beside the writer, in this process
+/// or another, and never checkpoints. A snapshot is held for one call and not longer.
+public actor LogReader {
+  private let executor = ThreadExecutor()
+  public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+  private let path: String
+  private var connection: SQLiteConnection?
+
+  /// - Throws: `LogError` with `unusablePath`, `notALog`, `newerSchema` or `failed`.
+  public init(path: String, vfs: String? = nil) async throws {
+    self.path = path
+    try open(vfs: vfs)
+  }
+
+  private func open(vfs: String?) throws {
+    guard access(path, F_OK) == 0 else {
+      throw LogError(.unusablePath, "there is no log at \(path)")
+    }
+    do {
+      let connection = try SQLiteConnection(path: path, access: .readOnly, vfs: vfs)
+      connection.setBusyTimeout(milliseconds: 5_000)
+      try connection.disableCheckpointOnClose()
+      try connection.execute("PRAGMA query_only = 1; PRAGMA wal_autocheckpoint = 0; PRAGMA mmap_size = 0;")
+      try connection.execute("PRAGMA cache_size = -2048")
+      guard try connection.int("PRAGMA application_id") == Int64(Schema.applicationID) else {
+        throw LogError(.notALog, "\(path) is not a log")
+      }
+      try LogFile.checkVersion(Int32(connection.int("PRAGMA user_version") ?? 0), of: path)
+      self.connection = connection
+    } catch let error as LogError {
+      throw error
+    } catch let error as SQLiteError where error.isCorruption {
+      throw LogError(.notALog, "\(path) is not a log: \(error.message)")
+    } catch let error as SQLiteError {
+      throw LogError("opening the log \(path) for reading", error)
+    }
+  }
+
+  public func close() throws {
+    try connection?.close()
+    connection = nil
+  }
+
+  // MARK: Snapshots
+
+  /// Runs `body` on one snapshot of the log.
+  func read<T>(_ body: (SQLiteConnection) throws -> T) throws -> T {
+    guard let connection else { throw LogError(.closed, "the reader is closed") }
+    do {
+      try connection.run("BEGIN")
+      let result = Result { try body(connection) }
+      // Also ends a transaction that an error has left open.
+      if connection.isInTransaction { try connection.run("ROLLBACK") }
+      return try result.get()
+    } catch let error as SQLiteError {
+      throw LogError("reading the log", error)
+    }
+  }
+
+  // MARK: Ticks
+
+  /// Reads ticks from `first` on, up to `last` (the head if nil), at most so many and so many bytes, but at
+  /// least one if there is one.
+  public func page(
+    from first: Offset, through last: Offset? = nil, maximumTicks: Int, maximumBytes: Int = 1 << 20
+  ) throws -> TickPage {
+    try read { connection in
+      let head = try connection.head()
+      let end = min(last ?? head, head, first.advanced(by: maximumTicks - 1))
+      var page = TickPage(head: head)
+      guard first <= end else { return page }
+      var reading = PageReading(expected: first, end: end, maximumBytes: maximumBytes)
+      do throws(SQLiteError) {
+        try reading.scan(connection, into: &page)
+      } catch {
+        guard error.isCorruption else { throw error }
+        try reading.probe(connection, into: &page)
+      }
+      return page
+    }
+  }
+}
+
+extension SQLiteConnection {
+  func head() throws(SQLiteError) -> Offset {
+    guard let head = try int("SELECT value FROM meta WHERE key = 'head'") else {
+      throw SQLiteError(code: 11, systemError: 0, message: "meta has no head", sql: "meta")
+    }
+    return Offset(rawValue: head)
+  }
+}

@@ -1,0 +1,165 @@
+import CSQLite
+
+/// One SQLite connection, used by one thread at a time.
+///
+/// Opened without SQLite's mutexes: whoever owns it owns it alone, so that locking inside SQLite
+/// would only cost time. Closing is checked: SQLite refuses to close a connection with live statements.
+package final class SQLiteConnection {
+  private var handle: OpaquePointer?
+  private var cached: [String: SQLiteStatement] = [:]
+  private let walFrameCount = UnsafeMutablePointer<Int32>.allocate(capacity: 1)
+
+  package enum Access: Sendable {
+    case readWrite, create, readOnly
+
+    fileprivate var flags: Int32 {
+      switch self {
+      case .readWrite: SQLITE_OPEN_READWRITE
+      case .create: SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+      case .readOnly: SQLITE_OPEN_READONLY
+      }
+    }
+  }
+
+  /// - Parameter vfs: name of a registered SQLite VFS; `nil` means the system's.
+  package init(path: String, access: Access, vfs: String? = nil) throws(SQLiteError) {
+    walFrameCount.initialize(to: 0)
+    let code = sqlite3_open_v2(path, &handle, access.flags | SQLITE_OPEN_NOMUTEX, vfs)
+    guard code == SQLITE_OK, handle != nil else {
+      let error = makeError(code: code, sql: "open \(path)")
+      sqlite3_close_v2(handle)
+      handle = nil
+      throw error
+    }
+    sqlite3_extended_result_codes(handle, 1)
+  }
+
+  deinit {
+    cached.removeAll()
+    sqlite3_close_v2(handle)
+    walFrameCount.deallocate()
+  }
+
+  package func close() throws(SQLiteError) {
+    cached.removeAll()
+    let code = sqlite3_close(handle)
+    guard code == SQLITE_OK else { throw makeError(code: code, sql: "close") }
+    handle = nil
+  }
+
+  /// Runs statements that return nothing, or whose rows do not matter.
+  package func execute(_ sql: String) throws(SQLiteError) {
+    let code = sqlite3_exec(handle, sql, nil, nil, nil)
+    guard code == SQLITE_OK else { throw makeError(code: code, sql: sql) }
+  }
+
+  package func prepare(_ sql: String) throws(SQLiteError) -> SQLiteStatement {
+    var statement: OpaquePointer?
+    let code = sqlite3_prepare_v3(
+      handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil)
+    guard code == SQLITE_OK, let statement else { throw makeError(code: code, sql: sql) }
+    return SQLiteStatement(statement, of: self, sql: sql)
+  }
+
+  /// A statement that is compiled once and kept; the text is the key, so it must not vary with data.
+  package func statement(_ sql: String) throws(SQLiteError) -> SQLiteStatement {
+    if let known = cached[sql] { return known }
+    let made = try prepare(sql)
+    cached[sql] = made
+    return made
+  }
+
+  /// Runs one cached statement to its end.
+  package func run(_ sql: String, _ values: SQLiteValue...) throws(SQLiteError) {
+    let statement = try statement(sql)
+    try statement.bind(values)
+    try statement.finish()
+  }
+
+  /// The first column of the first row, `nil` if there is none.
+  package func int(_ sql: String, _ values: SQLiteValue...) throws(SQLiteError) -> Int64? {
+    let statement = try statement(sql)
+    try statement.bind(values)
+    defer { statement.reset() }
+    return try statement.step() ? statement.optionalInt(0) : nil
+  }
+
+  /// The first column of the first row, `nil` if there is none.
+  package func text(_ sql: String, _ values: SQLiteValue...) throws(SQLiteError) -> String? {
+    let statement = try statement(sql)
+    try statement.bind(values)
+    defer { statement.reset() }
+    return try statement.step() ? statement.optionalText(0) : nil
+  }
+
+  /// Rows changed by the statement that ran last.
+  package var changes: Int { Int(sqlite3_changes64(handle)) }
+  package var lastInsertedRow: Int64 { sqlite3_last_insert_rowid(handle) }
+  /// Whether a transaction is open.
+  package var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
+
+  package func setBusyTimeout(milliseconds: Int32) {
+    sqlite3_busy_timeout(handle, milliseconds)
+  }
+
+  /// Counts the frames of SQLite's WAL from now on. Replaces SQLite's automatic checkpoint, whose
+  /// failures nobody would hear of.
+  package func watchWAL() {
+    sqlite3_wal_hook(
+      handle,
+      { count, _, _, frames in
+        count!.assumingMemoryBound(to: Int32.self).pointee = frames
+        return SQLITE_OK
+      }, walFrameCount)
+  }
+
+  /// Frames in SQLite's WAL after the last commit of this connection.
+  package var walFrames: Int { Int(walFrameCount.pointee) }
+
+  /// Leaves SQLite's WAL alone when this connection is the last to close.
+  package func disableCheckpointOnClose() throws(SQLiteError) {
+    let code = csqlite_no_checkpoint_on_close(handle)
+    guard code == SQLITE_OK else { throw makeError(code: code, sql: "SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE") }
+  }
+
+  package enum CheckpointMode: Sendable {
+    /// Copies what it can without waiting for readers.
+    case passive
+    /// Waits (busy timeout) for readers, so that the next commit starts the WAL file over.
+    case restart
+    /// As `restart`, and cuts the WAL file to nothing.
+    case truncate
+
+    fileprivate var value: Int32 {
+      switch self {
+      case .passive: SQLITE_CHECKPOINT_PASSIVE
+      case .restart: SQLITE_CHECKPOINT_RESTART
+      case .truncate: SQLITE_CHECKPOINT_TRUNCATE
+      }
+    }
+  }
+
+  /// Frames in SQLite's WAL and how many of them the database file now has.
+  package struct CheckpointResult: Sendable, Equatable {
+    package let walFrames: Int
+    package let copiedFrames: Int
+  }
+
+  /// Reference: https://www.sqlite.org/c3ref/wal_checkpoint_v2.html
+  @discardableResult
+  package func checkpoint(_ mode: CheckpointMode) throws(SQLiteError) -> CheckpointResult {
+    var frames: Int32 = 0
+    var copied: Int32 = 0
+    let code = sqlite3_wal_checkpoint_v2(handle, nil, mode.value, &frames, &copied)
+    guard code == SQLITE_OK else { throw makeError(code: code, sql: "checkpoint \(mode)") }
+    return CheckpointResult(walFrames: Int(frames), copiedFrames: Int(copied))
+  }
+
+  func makeError(code: Int32, sql: String) -> SQLiteError {
+    SQLiteError(
+      code: code == SQLITE_OK ? SQLITE_ERROR : code,
+      systemError: handle.map { sqlite3_system_errno($0) } ?? 0,
+      message: handle.map { String(cString: sqlite3_errmsg($0)) } ?? String(cString: sqlite3_errstr(code)),
+      sql: sql)
+  }
+}

@@ -1,0 +1,43 @@
+import CSQLite
+import Glibc
+
+/// What SQLite answered, to which statement; bound values are never part of it.
+package struct SQLiteError: Error, Sendable, CustomStringConvertible {
+  /// The extended result code.
+  package let code: Int32
+  /// `errno` of the system call that failed, 0 if none did.
+  package let systemError: Int32
+  package let message: String
+  package let sql: String
+
+  package var primaryCode: Int32 { code & 0xFF }
+
+  /// There is no room on the volume. A failed fsync is never taken for that, whatever `errno` says.
+  ///
+  /// Reference: https://www.sqlite.org/rescode.html#full; SQLITE_IOERR_SHMSIZE is what opening on a
+  /// full volume answers.
+  package var isDiskFull: Bool {
+    switch code {
+    case SQLiteError.fsync, SQLiteError.directoryFsync: false
+    case SQLiteError.shmSize: true
+    default: primaryCode == SQLITE_FULL || (primaryCode == SQLITE_IOERR && systemError == ENOSPC)
+    }
+  }
+
+  /// Another process holds a lock; trying again may succeed.
+  package var isBusy: Bool { primaryCode == SQLITE_BUSY || primaryCode == SQLITE_LOCKED }
+
+  /// The file's content is damaged where it was read.
+  package var isCorruption: Bool { primaryCode == SQLITE_CORRUPT || primaryCode == SQLITE_NOTADB }
+
+  package var description: String {
+    var text = "SQLite: \(message) (code \(code)"
+    if systemError != 0 { text += ", \(String(cString: strerror(systemError)))" }
+    return text + ") in: \(sql)"
+  }
+
+  // Extended codes are macros with arithmetic in them, which Swift does not import.
+  private static let fsync = SQLITE_IOERR | (4 << 8)
+  private static let directoryFsync = SQLITE_IOERR | (5 << 8)
+  private static let shmSize = SQLITE_IOERR | (19 << 8)
+}

@@ -1,0 +1,34 @@
+import Glibc
+
+/// A thread of its own for calls that block, which must stay off Swift's cooperative pool.
+package struct DedicatedThread: ~Copyable, Sendable {
+  private let handle: pthread_t
+
+  package init(_ body: @escaping @Sendable () -> Void) {
+    let start = Unmanaged.passRetained(Start(body: body))
+    var handle = pthread_t()
+    let code = pthread_create(
+      &handle, nil,
+      { argument in
+        // The argument is the retained `Start` from above, taken over exactly once.
+        let start = Unmanaged<Start>.fromOpaque(argument!).takeRetainedValue()
+        start.body()
+        return nil
+      }, start.toOpaque())
+    precondition(code == 0, "the system has no thread left (pthread_create: \(code))")
+    self.handle = handle
+  }
+
+  /// Waits until the body has returned.
+  package consuming func join() {
+    pthread_join(handle, nil)
+  }
+
+  private final class Start: Sendable {
+    let body: @Sendable () -> Void
+
+    init(body: @escaping @Sendable () -> Void) {
+      self.body = body
+    }
+  }
+}

@@ -1,0 +1,75 @@
+import Glibc
+
+/// A lock with a condition to wait for, for threads that sleep (Swift's `Mutex` has none).
+// Safe because `state` is touched only between lock and unlock, inside `withLock` and `waitLocked`.
+// Breaks if a closure lets a reference to `state`'s inside escape.
+final class Monitor<State>: @unchecked Sendable {
+  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+  private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+  private var state: State
+
+  init(_ state: State) {
+    self.state = state
+    pthread_mutex_init(mutex, nil)
+    var attributes = pthread_condattr_t()
+    pthread_condattr_init(&attributes)
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+    pthread_cond_init(condition, &attributes)
+    pthread_condattr_destroy(&attributes)
+  }
+
+  deinit {
+    pthread_cond_destroy(condition)
+    pthread_mutex_destroy(mutex)
+    condition.deallocate()
+    mutex.deallocate()
+  }
+
+  /// Runs `body` under the lock, then wakes the waiting thread if it asks for that.
+  func withLock<T>(_ body: (inout State) throws -> T) rethrows -> T {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    return try body(&state)
+  }
+
+  func signal() {
+    pthread_cond_broadcast(condition)
+  }
+
+  enum Step<T> {
+    case done(T)
+    case sleep
+    case sleepFor(Duration)
+  }
+
+  /// Asks `body` under the lock until it is done, sleeping as it says in between.
+  func wait<T>(_ body: (inout State) -> Step<T>) -> T {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    while true {
+      switch body(&state) {
+      case .done(let result): return result
+      case .sleep: pthread_cond_wait(condition, mutex)
+      case .sleepFor(let duration):
+        var deadline = (MonotonicClock.now() + duration).timespec
+        pthread_cond_timedwait(condition, mutex, &deadline)
+      }
+    }
+  }
+}
+
+/// The machine's monotonic clock, as the time since it was started.
+enum MonotonicClock {
+  static func now() -> Duration {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
+  }
+}
+
+extension Duration {
+  fileprivate var timespec: timespec {
+    let parts = components
+    return Glibc.timespec(tv_sec: Int(parts.seconds), tv_nsec: Int(parts.attoseconds / 1_000_000_000))
+  }
+}

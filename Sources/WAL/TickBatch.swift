@@ -1,0 +1,67 @@
+/// Ticks one after another, their texts in one buffer: what the log takes and what it gives back,
+/// without a heap object for each tick.
+public struct TickBatch: Sendable {
+  /// One tick's times and where its texts lie in `bytes`.
+  public struct Entry: Sendable, Equatable {
+    /// Microseconds since 1970, UTC.
+    public var receivedAt: Int64
+    /// Milliseconds since 1970, UTC; `nil` if the event has none.
+    public var eventTime: Int64?
+    public var stream: Range<Int>
+    public var payload: Range<Int>
+  }
+
+  public private(set) var bytes: [UInt8] = []
+  public private(set) var entries: [Entry] = []
+
+  public init() {}
+
+  public var count: Int { entries.count }
+  public var isEmpty: Bool { entries.isEmpty }
+  /// What counts against the log's queue.
+  public var byteCount: Int { bytes.count }
+
+  public mutating func reserveCapacity(ticks: Int, bytes: Int) {
+    entries.reserveCapacity(ticks)
+    self.bytes.reserveCapacity(bytes)
+  }
+
+  /// Copies one tick in.
+  /// - Parameters:
+  ///   - receivedAt: microseconds since 1970, UTC.
+  ///   - eventTime: milliseconds since 1970, UTC.
+  ///   - stream: such as `btcusdt@miniTicker`, UTF-8.
+  ///   - payload: the event's JSON, byte for byte as received.
+  public mutating func append(
+    receivedAt: Int64, eventTime: Int64?, stream: UnsafeBufferPointer<UInt8>,
+    payload: UnsafeBufferPointer<UInt8>
+  ) {
+    let streamStart = bytes.count
+    bytes.append(contentsOf: stream)
+    let payloadStart = bytes.count
+    bytes.append(contentsOf: payload)
+    entries.append(
+      Entry(
+        receivedAt: receivedAt, eventTime: eventTime, stream: streamStart..<payloadStart,
+        payload: payloadStart..<bytes.count))
+  }
+
+  /// For callers off the hot path, tests above all.
+  public mutating func append(receivedAt: Int64, eventTime: Int64?, stream: String, payload: String) {
+    var stream = stream
+    var payload = payload
+    stream.withUTF8 { stream in
+      payload.withUTF8 { payload in
+        append(receivedAt: receivedAt, eventTime: eventTime, stream: stream, payload: payload)
+      }
+    }
+  }
+
+  public mutating func removeAll(keepingCapacity: Bool = false) {
+    bytes.removeAll(keepingCapacity: keepingCapacity)
+    entries.removeAll(keepingCapacity: keepingCapacity)
+  }
+
+  public func stream(of entry: Entry) -> String { String(decoding: bytes[entry.stream], as: UTF8.self) }
+  public func payload(of entry: Entry) -> String { String(decoding: bytes[entry.payload], as: UTF8.self) }
+}

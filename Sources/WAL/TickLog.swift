@@ -1,0 +1,149 @@
+import Logging
+import Synchronization
+
+/// The log: ticks in one SQLite file, appended by one writer, read by any number of readers.
+///
+/// Holds the lock on `WAL_PATH.lock` from `open` to `close`.
+public final class TickLog: Sendable {
+  public struct Options: Sendable {
+    /// When a group is committed (`COMMIT_LINGER_MS`) and how much may wait for it.
+    var limits = CommitQueue<WriteRequest>.Limits()
+    /// Name of a registered SQLite VFS; `nil` means the system's.
+    public var vfs: String?
+    /// Microseconds since 1970, UTC.
+    public var wallClock: @Sendable () -> Int64 = WallClock.now
+
+    public init() {}
+
+    /// How long the oldest request waits for others to share its commit.
+    public var linger: Duration {
+      get { limits.linger }
+      set { limits.linger = newValue }
+    }
+
+    /// Bytes that may wait for a commit.
+    public var queueCapacity: Int {
+      get { limits.capacity }
+      set { limits.capacity = newValue }
+    }
+  }
+
+  public let path: String
+  private let options: Options
+  private let writer: LogWriter
+  private let lock: LogLock
+
+  init(path: String, options: Options, writer: LogWriter, lock: LogLock) {
+    self.path = path
+    self.options = options
+    self.writer = writer
+    self.lock = lock
+  }
+
+  // MARK: Appending
+
+  /// Queues ticks and rejected input without waiting; made for the thread that reads the socket.
+  ///
+  /// - Parameters:
+  ///   - body: more to write in the same transaction, after the ticks; it may run more than once.
+  ///   - completion: called on the writer's thread with the ticks' offsets once they are durable
+  ///     (`nil` without ticks), or with what went wrong. Must not block.
+  /// - Returns: `false` if the queue is full: nothing was queued, ask ``whenRoom(_:)``.
+  /// - Throws: the log was closed or has failed.
+  public func tryAppend(
+    _ ticks: TickBatch, rejected: [RejectedInput] = [],
+    body: (@Sendable (WriteTransaction) throws -> Void)? = nil,
+    completion: @escaping @Sendable (Result<OffsetRange?, any Error>) -> Void
+  ) throws(LogError) -> Bool {
+    try writer.submit(
+      WriteRequest(ticks: ticks, rejected: rejected, body: body, completion: completion))
+  }
+
+  /// Calls back once when the queue is half empty or the log has ended; perhaps at once.
+  public func whenRoom(_ callback: @escaping @Sendable () -> Void) {
+    writer.whenRoom(callback)
+  }
+
+  /// Appends ticks; waits while the queue is full. When it returns, they are durable.
+  ///
+  /// - Returns: their offsets, `nil` without ticks.
+  @discardableResult
+  public func append(
+    _ ticks: TickBatch, rejected: [RejectedInput] = [],
+    body: (@Sendable (WriteTransaction) throws -> Void)? = nil
+  ) async throws -> OffsetRange? {
+    while true {
+      let range: OffsetRange?? = try await withCheckedThrowingContinuation { continuation in
+        do {
+          let taken = try tryAppend(ticks, rejected: rejected, body: body) { result in
+            continuation.resume(with: result.map { .some($0) })
+          }
+          if !taken { continuation.resume(returning: .none) }
+        } catch {
+          continuation.resume(throwing: error)
+        }
+      }
+      if let range { return range }
+      await withCheckedContinuation { continuation in whenRoom { continuation.resume() } }
+    }
+  }
+
+  /// Writes something other than ticks in the next group commit; durable when it returns.
+  ///
+  /// - Parameter body: runs on the writer's thread, more than once if the commit is retried; what it throws
+  ///   undoes what it did, and only that.
+  public func write<T: Sendable>(
+    _ body: @escaping @Sendable (WriteTransaction) throws -> T
+  ) async throws -> T {
+    let result = LastResult<T>()
+    try await append(TickBatch()) { transaction in result.set(try body(transaction)) }
+    guard let value = result.value else {
+      preconditionFailure("the commit was confirmed without its body having run")
+    }
+    return value
+  }
+
+  // MARK: Looking
+
+  /// The last durable offset.
+  public var head: Offset { writer.headWatch.head }
+
+  /// Waits until the head is beyond `offset`, and returns it.
+  /// - Throws: `CancellationError`.
+  public func head(beyond offset: Offset) async throws -> Offset {
+    try await writer.headWatch.wait(beyond: offset)
+  }
+
+  /// Whether the last commit found the volume full and is being retried.
+  public var isDiskFull: Bool { writer.isDiskFull }
+
+  /// Waits for the failure after which nothing can be written any more.
+  /// - Throws: `CancellationError`.
+  public func failure() async throws -> LogError { try await writer.failure.wait() }
+
+  /// Opens a read-only connection with a thread of its own.
+  public func makeReader() async throws -> LogReader {
+    try await LogReader(path: path, vfs: options.vfs)
+  }
+
+  // MARK: Ending
+
+  /// Commits what is queued, copies SQLite's WAL into the file, closes it and gives up the lock.
+  /// Readers must be closed before.
+  ///
+  /// - Throws: the failure that ended the writer, if there was one.
+  public func close() async throws {
+    writer.close()
+    try await writer.ended.wait()
+    lock.release()
+    if let failure = writer.failure.value { throw failure }
+  }
+}
+
+/// What the body of a write returned when it ran last.
+private final class LastResult<T: Sendable>: Sendable {
+  private let state = Mutex<T?>(nil)
+
+  func set(_ value: T) { state.withLock { $0 = value } }
+  var value: T? { state.withLock { $0 } }
+}

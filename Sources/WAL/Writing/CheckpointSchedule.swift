@@ -1,0 +1,40 @@
+/// When SQLite's WAL is copied into the database file, decided by its length.
+///
+/// A passive checkpoint every 16 MiB of WAL. Where readers keep the WAL from starting over, it is tried
+/// again every 4 MiB, from 64 MiB on by waiting a moment for them, and said once for each doubling.
+struct CheckpointSchedule {
+  /// A page and its header.
+  static let bytesPerFrame = 4096 + 24
+  static let passiveFrames = 4_096
+  static let retryFrames = 1_024
+  static let insistFrames = 16_384
+
+  private var nextAt = passiveFrames
+  private var warnAt = insistFrames
+  private var lastFrames = 0
+
+  /// - Parameter walFrames: the WAL's length after the last commit.
+  mutating func due(walFrames: Int) -> SQLiteConnection.CheckpointMode? {
+    if walFrames < lastFrames {
+      // It has started over.
+      nextAt = Self.passiveFrames
+      warnAt = Self.insistFrames
+    }
+    lastFrames = walFrames
+    guard walFrames >= nextAt else { return nil }
+    return walFrames >= Self.insistFrames ? .restart : .passive
+  }
+
+  /// - Returns: the result again, if it is time to warn of it.
+  mutating func finished(_ result: SQLiteConnection.CheckpointResult) -> SQLiteConnection.CheckpointResult? {
+    nextAt = result.walFrames + Self.retryFrames
+    guard result.copiedFrames < result.walFrames, result.walFrames >= warnAt else { return nil }
+    warnAt = result.walFrames * 2
+    return result
+  }
+
+  mutating func wasBusy(walFrames: Int) {
+    nextAt = walFrames + Self.retryFrames
+    warnAt = max(warnAt, walFrames)
+  }
+}

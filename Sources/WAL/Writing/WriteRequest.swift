@@ -1,0 +1,13 @@
+/// One thing to be done in the next group commit.
+struct WriteRequest: Sendable {
+  var ticks = TickBatch()
+  var rejected: [RejectedInput] = []
+  /// Runs after the ticks were inserted, inside a savepoint of its own; again if the group is retried.
+  var body: (@Sendable (WriteTransaction) throws -> Void)?
+  /// Called on the writer's thread, without its lock: after the commit with the offsets of the ticks
+  /// (`nil` if there were none), or with what made the request fail.
+  let completion: @Sendable (Result<OffsetRange?, any Error>) -> Void
+
+  /// What counts against the queue's capacity.
+  var byteCount: Int { ticks.byteCount + rejected.reduce(0) { $0 + $1.payload.count } }
+}

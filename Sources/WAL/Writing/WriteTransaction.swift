@@ -1,0 +1,149 @@
+import CSQLite
+
+/// What may be written inside one group commit. Exists only during the closure given to
+/// ``TickLog/write(_:)``, on the writer's thread.
+///
+/// Nothing done here is durable before the call to `write` has returned.
+public final class WriteTransaction {
+  let connection: SQLiteConnection
+  /// Microseconds since 1970, UTC: when the group began.
+  let now: Int64
+
+  init(_ connection: SQLiteConnection, now: Int64) {
+    self.connection = connection
+    self.now = now
+  }
+
+  // MARK: Meta
+
+  public func setMeta(_ key: String, _ value: String) throws {
+    try connection.run(
+      "INSERT INTO meta(key, value) VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value",
+      .text(key), .text(value))
+  }
+
+  public func meta(_ key: String) throws -> String? {
+    try connection.text("SELECT value FROM meta WHERE key = ?", .text(key))
+  }
+
+  public func removeMeta(_ key: String) throws {
+    try connection.run("DELETE FROM meta WHERE key = ?", .text(key))
+  }
+
+  // MARK: Consumers
+
+  /// Moves a consumer's committed offset.
+  /// - Parameter expired: how many ticks it passed without writing them because their TTL was over.
+  public func commit(_ consumer: ConsumerName, next: Offset, expired: Int = 0) throws {
+    try connection.run(
+      "UPDATE consumers SET next_offset = ?, expired = expired + ?, updated_at = ? WHERE name = ?",
+      .int(next.rawValue), .int(expired), .int(now), .text(consumer.rawValue))
+    guard connection.changes == 1 else {
+      throw LogError(.notFound, "there is no consumer \(consumer) in the log")
+    }
+  }
+
+  /// Records that a range was passed over.
+  public func skip(_ range: OffsetRange, of consumer: ConsumerName, why: String) throws {
+    try connection.run(
+      "INSERT INTO skipped(consumer, first_offset, last_offset, why, created_at) VALUES (?, ?, ?, ?, ?)",
+      .text(consumer.rawValue), .int(range.lowerBound.rawValue), .int(range.upperBound.rawValue), .text(why),
+      .int(now))
+  }
+
+  // MARK: Batches
+
+  /// Writes a plan down; one that is there already keeps its range and key.
+  public func plan(_ plan: BatchPlan) throws {
+    try connection.run(
+      """
+      INSERT INTO batches(consumer, first_offset, last_offset, destination, bucket, key, rows, sha256,
+        earlier_sha256, state, planned_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'planned', ?)
+      """,
+      .text(plan.consumer.rawValue), .int(plan.range.lowerBound.rawValue),
+      .int(plan.range.upperBound.rawValue), .text(plan.destination), .text(plan.bucket), .text(plan.key),
+      .int(plan.rows), .text(plan.sha256), .text(JSONText.array(plan.earlierSHA256)), .int(now))
+  }
+
+  /// Writes down that the batch's text came out differently, keeping every hash planned before.
+  public func replan(_ plan: BatchPlan, rows: Int, sha256: String) throws {
+    var earlier = plan.earlierSHA256
+    if !earlier.contains(plan.sha256) { earlier.append(plan.sha256) }
+    earlier.removeAll { $0 == sha256 }
+    try connection.run(
+      """
+      UPDATE batches SET rows = ?, sha256 = ?, earlier_sha256 = ?
+      WHERE consumer = ? AND first_offset = ? AND state = 'planned'
+      """,
+      .int(rows), .text(sha256), .text(JSONText.array(earlier)), .text(plan.consumer.rawValue),
+      .int(plan.range.lowerBound.rawValue))
+    try requireOneRow(plan)
+  }
+
+  /// Marks a batch as confirmed by its sink.
+  public func markShipped(_ plan: BatchPlan) throws {
+    try connection.run(
+      "UPDATE batches SET state = 'shipped', shipped_at = ? WHERE consumer = ? AND first_offset = ?",
+      .int(now), .text(plan.consumer.rawValue), .int(plan.range.lowerBound.rawValue))
+    try requireOneRow(plan)
+  }
+
+  /// Forgets a plan that was never uploaded, so that its range can be cut anew.
+  public func removePlan(_ plan: BatchPlan) throws {
+    try connection.run(
+      "DELETE FROM batches WHERE consumer = ? AND first_offset = ? AND state = 'planned'",
+      .text(plan.consumer.rawValue), .int(plan.range.lowerBound.rawValue))
+    try requireOneRow(plan)
+  }
+
+  private func requireOneRow(_ plan: BatchPlan) throws {
+    guard connection.changes == 1 else {
+      throw LogError(
+        .notFound, "there is no open plan of \(plan.consumer) at offset \(plan.range.lowerBound)")
+    }
+  }
+
+  // MARK: Gaps
+
+  /// - Parameter startedAt: microseconds since 1970, UTC: the last data received.
+  public func openGap(startedAt: Int64, cause: Gap.Cause, streams: [String]) throws -> Gap.ID {
+    try connection.run(
+      "INSERT INTO gaps(started_at, cause, streams) VALUES (?, ?, ?)",
+      .int(startedAt), .text(cause.rawValue), .text(JSONText.array(streams)))
+    return Gap.ID(rawValue: connection.lastInsertedRow)
+  }
+
+  /// - Parameter endedAt: microseconds since 1970, UTC: the first data received after it.
+  public func closeGap(_ id: Gap.ID, endedAt: Int64) throws {
+    try connection.run(
+      "UPDATE gaps SET ended_at = max(started_at, ?) WHERE id = ? AND ended_at IS NULL", .int(endedAt),
+      .int(id.rawValue))
+  }
+
+  // MARK: Dead letters
+
+  public func add(_ letter: DeadLetter) throws {
+    try connection.run(
+      """
+      INSERT INTO dead_letters(offset, consumer, cause, attempts, payload, created_at)
+      VALUES (?, ?, ?, ?, ?, ?)
+      """,
+      .int(letter.offset?.rawValue), .text(letter.consumer.rawValue), .text(letter.cause),
+      .int(letter.attempts), .blob(letter.payload), .int(now))
+  }
+
+  /// Keeps input that is no tick: the newest 10,000 of it.
+  func add(_ rejected: [RejectedInput]) throws {
+    for input in rejected {
+      try add(
+        DeadLetter(offset: nil, consumer: .feed, cause: input.cause, attempts: 1, payload: input.payload))
+    }
+    try connection.run(
+      """
+      DELETE FROM dead_letters WHERE consumer = 'feed' AND id <=
+        (SELECT id FROM dead_letters WHERE consumer = 'feed' ORDER BY id DESC LIMIT 1 OFFSET ?)
+      """, .int(WriteTransaction.keptRejects))
+  }
+
+  static let keptRejects = 10_000
+}

@@ -1,0 +1,134 @@
+import Logging
+
+/// What the writer's thread does with its connection, one group after another.
+struct WriterLoop {
+  private let connection: SQLiteConnection
+  private let inserter: TickInserter
+  private let options: TickLog.Options
+  private let logger: Logger
+  /// The last durable offset.
+  private(set) var head: Offset
+  /// Whether the group given to `commit` last is durable.
+  private(set) var isCommitted = false
+  private var checkpoints: CheckpointSchedule
+  private var failedTries = 0
+
+  init(connection: SQLiteConnection, head: Offset, options: TickLog.Options, logger: Logger) {
+    self.connection = connection
+    inserter = TickInserter(connection)
+    self.options = options
+    self.logger = logger
+    self.head = head
+    checkpoints = CheckpointSchedule()
+    connection.watchWAL()
+  }
+
+  // MARK: Committing
+
+  typealias Outcome = Result<OffsetRange?, any Error>
+
+  /// Commits a group as one transaction; on an error nothing of it is durable, unless `isCommitted`.
+  ///
+  /// When it returns, all of it is durable: `synchronous=FULL` syncs SQLite's WAL in COMMIT.
+  mutating func commit(_ group: [WriteRequest]) throws(SQLiteError) -> [Outcome] {
+    isCommitted = false
+    if connection.isInTransaction { try connection.execute("ROLLBACK") }
+    try connection.run("BEGIN IMMEDIATE")
+    let transaction = WriteTransaction(connection, now: options.wallClock())
+    var newHead = head
+    var outcomes: [Outcome] = []
+    outcomes.reserveCapacity(group.count)
+    for request in group {
+      outcomes.append(try perform(request, in: transaction, head: &newHead))
+    }
+    if newHead != head {
+      try connection.run("UPDATE meta SET value = ? WHERE key = 'head'", .int(newHead.rawValue))
+    }
+    try connection.run("COMMIT")
+    isCommitted = true
+    head = newHead
+    if failedTries > 0 {
+      logger.notice("the log can be written again", metadata: ["failed_tries": "\(failedTries)"])
+      failedTries = 0
+    }
+    return outcomes
+  }
+
+  private func perform(
+    _ request: WriteRequest, in transaction: WriteTransaction, head: inout Offset
+  ) throws(SQLiteError) -> Outcome {
+    let first = head.next
+    if !request.ticks.isEmpty { head = try inserter.insert(request.ticks, after: head) }
+    let range = request.ticks.isEmpty ? nil : first...head
+    guard request.body != nil || !request.rejected.isEmpty else { return .success(range) }
+    // Ticks that were received stay, whatever becomes of the rest of the request.
+    try connection.run("SAVEPOINT request")
+    do {
+      if !request.rejected.isEmpty { try transaction.add(request.rejected) }
+      try request.body?(transaction)
+    } catch let error as SQLiteError where !error.isRequestsOwnFault {
+      throw error
+    } catch {
+      try connection.run("ROLLBACK TO request")
+      try connection.run("RELEASE request")
+      return .failure((error as? SQLiteError).map { LogError("writing to the log", $0) } ?? error)
+    }
+    try connection.run("RELEASE request")
+    return .success(range)
+  }
+
+  /// How long to wait before the same group is tried again; `nil` if it must not be.
+  mutating func pauseBeforeRetry(after error: SQLiteError) -> Duration? {
+    let pause: Duration
+    if error.isDiskFull {
+      pause = .seconds(1)
+    } else if error.isBusy {
+      pause = .milliseconds(100)
+    } else {
+      return nil
+    }
+    failedTries += 1
+    if failedTries == 1 {
+      logger.error(
+        error.isDiskFull
+          ? "the volume of the log is full: the feed is paused and the commit is retried; make room"
+          : "another process holds a lock on the log: the commit is retried; close writing shells",
+        metadata: ["error": "\(error)"])
+    }
+    return pause
+  }
+
+  // MARK: Checkpoints
+
+  /// Copies SQLite's WAL into the database file when it is long enough.
+  mutating func checkpointIfDue() throws(SQLiteError) {
+    guard let mode = checkpoints.due(walFrames: connection.walFrames) else { return }
+    do throws(SQLiteError) {
+      let result = try connection.checkpoint(mode)
+      if let warning = checkpoints.finished(result) {
+        logger.warning(
+          "SQLite's WAL grows because a reader holds an old snapshot; close long transactions in other shells",
+          metadata: ["wal_bytes": "\(warning.walFrames * CheckpointSchedule.bytesPerFrame)"])
+      }
+    } catch {
+      guard error.isBusy else { throw error }
+      checkpoints.wasBusy(walFrames: connection.walFrames)
+    }
+  }
+
+  /// Ends with an empty WAL if no reader is in the way.
+  consuming func close() throws(SQLiteError) {
+    do throws(SQLiteError) {
+      try connection.checkpoint(.truncate)
+    } catch {
+      // What the WAL holds is durable; the next start copies it.
+      guard error.isBusy || error.isDiskFull else { throw error }
+    }
+    try connection.close()
+  }
+}
+
+extension SQLiteError {
+  /// The request asked for something impossible; the connection is as good as before.
+  fileprivate var isRequestsOwnFault: Bool { primaryCode == 19 /* SQLITE_CONSTRAINT */ || primaryCode == 1 }
+}
