@@ -59,6 +59,7 @@ public struct JSONScanner {
   /// The kind of the value that comes next, by its first byte.
   public mutating func peekKind() throws(JSONError) -> JSONValue.Kind {
     skipWhiteSpace()
+    guard let current else { throw error("a value") }
     switch current {
     case UInt8(ascii: "{"): return .object
     case UInt8(ascii: "["): return .array

@@ -41,6 +41,16 @@ final class LogLock: Sendable {
     }
   }
 
+  /// The process that holds the lock now; `nil` if none does.
+  static func holder(of logPath: String) -> Int32? {
+    let descriptor = open(logPath + ".lock", O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return nil }
+    defer { Glibc.close(descriptor) }
+    // A shared lock, given up at once with the descriptor, so that two askers do not see each other.
+    guard flock(descriptor, LOCK_SH | LOCK_NB) != 0 else { return nil }
+    return pid(in: descriptor)
+  }
+
   private static func pid(in descriptor: Int32) -> Int32? {
     var buffer = [UInt8](repeating: 0, count: 16)
     let count = pread(descriptor, &buffer, buffer.count, 0)

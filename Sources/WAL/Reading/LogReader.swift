@@ -6,7 +6,7 @@ public actor LogReader {
   private let executor = ThreadExecutor()
   public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-  private let path: String
+  let path: String
   private var connection: SQLiteConnection?
 
   /// - Throws: `LogError` with `unusablePath`, `notALog`, `newerSchema` or `failed`.

@@ -1,3 +1,4 @@
+import CSQLite
 import Logging
 
 /// What the writer's thread does with its connection, one group after another.
@@ -130,5 +131,5 @@ struct WriterLoop {
 
 extension SQLiteError {
   /// The request asked for something impossible; the connection is as good as before.
-  fileprivate var isRequestsOwnFault: Bool { primaryCode == 19 /* SQLITE_CONSTRAINT */ || primaryCode == 1 }
+  fileprivate var isRequestsOwnFault: Bool { primaryCode == SQLITE_CONSTRAINT || primaryCode == SQLITE_ERROR }
 }

@@ -1,0 +1,81 @@
+import Glibc
+
+/// The state of a log at one moment, for people and for programs.
+public struct LogStatus: Sendable {
+  public struct Consumer: Sendable {
+    public let name: ConsumerName
+    public let next: Offset
+    /// Ticks between it and the head.
+    public let lag: Int
+    /// Age of the oldest tick it has not shipped; 0 without lag.
+    public let oldestUnshippedSeconds: Double
+    public let destination: String
+    public let isEnabled: Bool
+    public let expired: Int
+    public let deadLetters: Int
+    public let skipped: Int
+    /// Batches planned and not confirmed.
+    public let openBatches: Int
+  }
+
+  public let logID: LogID
+  public let head: Offset
+  public let oldest: Offset?
+  /// Microseconds since 1970, UTC; of the newest tick.
+  public let lastReceivedAt: Int64?
+  public let consumers: [Consumer]
+  public let openGaps: [Gap]
+  /// Gaps that ended, of those kept.
+  public let endedGaps: Int
+  /// Input that was no tick, of that kept.
+  public let rejectedInput: Int
+  /// Bytes of the file and of SQLite's WAL.
+  public let fileBytes: Int
+  public let walBytes: Int
+  /// The process that holds the log open for writing, if any.
+  public let writerPID: Int32?
+}
+
+extension LogReader {
+  public func status() throws -> LogStatus {
+    try read { connection in
+      let statement = try connection.statement(
+        """
+        SELECT name, next_offset, coalesce(head - next_offset + 1, 0),
+          coalesce((SELECT oldest_unshipped_seconds FROM backlog WHERE consumer = name), 0.0) * 1000,
+          destination, enabled, expired,
+          (SELECT count(*) FROM dead_letters WHERE consumer = name),
+          (SELECT coalesce(sum(last_offset - first_offset + 1), 0) FROM skipped WHERE consumer = name),
+          (SELECT count(*) FROM batches WHERE consumer = name AND state = 'planned')
+        FROM consumers, (SELECT value AS head FROM meta WHERE key = 'head') ORDER BY enabled DESC, name
+        """)
+      defer { statement.reset() }
+      var consumers: [LogStatus.Consumer] = []
+      while try statement.step() {
+        consumers.append(
+          LogStatus.Consumer(
+            name: ConsumerName(rawValue: statement.text(0)), next: Offset(rawValue: statement.int(1)),
+            lag: Int(statement.int(2)), oldestUnshippedSeconds: Double(statement.int(3)) / 1000,
+            destination: statement.text(4), isEnabled: statement.int(5) != 0, expired: Int(statement.int(6)),
+            deadLetters: Int(statement.int(7)), skipped: Int(statement.int(8)),
+            openBatches: Int(statement.int(9))))
+      }
+      return LogStatus(
+        logID: LogID(
+          rawValue: try connection.text("SELECT value FROM meta WHERE key = 'log_id'") ?? "unknown"),
+        head: try connection.head(), oldest: try connection.oldestOffset(),
+        lastReceivedAt: try connection.int(
+          "SELECT received_at FROM ticks ORDER BY offset DESC LIMIT 1"),
+        consumers: consumers, openGaps: try connection.openGaps(),
+        endedGaps: Int(try connection.int("SELECT count(*) FROM gaps WHERE ended_at IS NOT NULL") ?? 0),
+        rejectedInput: Int(
+          try connection.int("SELECT count(*) FROM dead_letters WHERE consumer = 'feed'") ?? 0),
+        fileBytes: size(of: path), walBytes: size(of: path + "-wal"), writerPID: LogLock.holder(of: path))
+    }
+  }
+
+  private func size(of path: String) -> Int {
+    var info = stat()
+    return stat(path, &info) == 0 ? Int(info.st_size) : 0
+  }
+}
