@@ -20,7 +20,7 @@ public struct MessageDecoder: Sendable {
 
   private let urlStream: [UInt8]?
   private var name: [UInt8] = []
-  private var elements: [EventFields] = []
+  private var elements: [EventOutline] = []
   /// Elements of an array that are no objects.
   private var strangers: [Range<Int>] = []
 
@@ -65,20 +65,24 @@ public struct MessageDecoder: Sendable {
 
   /// The outermost object: at once an event and what may wrap one.
   private struct Envelope {
-    var own: EventFields
+    var own: EventOutline
     var stream: JSONValue?
     var hasStream = false
     var data = Data.absent
     var hasResult = false
     var hasID = false
 
-    enum Data { case absent, event(EventFields), elements, other }
+    enum Data {
+      case absent
+      case event(EventOutline)
+      case elements, other
+    }
   }
 
   private mutating func walkObject(
     _ scanner: inout JSONScanner, _ bytes: UnsafeBufferPointer<UInt8>
   ) throws(JSONError) -> Envelope {
-    var envelope = Envelope(own: EventFields(start: scanner.position))
+    var envelope = Envelope(own: EventOutline(start: scanner.position))
     var object = try scanner.enterObject()
     while let key = try scanner.nextKey(&object) {
       let short = bytes.key(key)
@@ -116,8 +120,8 @@ public struct MessageDecoder: Sendable {
 
   private func walkEvent(
     _ scanner: inout JSONScanner, _ bytes: UnsafeBufferPointer<UInt8>
-  ) throws(JSONError) -> EventFields {
-    var event = EventFields(start: scanner.position)
+  ) throws(JSONError) -> EventOutline {
+    var event = EventOutline(start: scanner.position)
     var object = try scanner.enterObject()
     while let key = try scanner.nextKey(&object) {
       try event.take(key: bytes.key(key), from: &scanner, bytes)
@@ -176,7 +180,7 @@ public struct MessageDecoder: Sendable {
   }
 
   private mutating func takeRaw(
-    _ event: EventFields, _ bytes: UnsafeBufferPointer<UInt8>, _ receivedAt: Int64,
+    _ event: EventOutline, _ bytes: UnsafeBufferPointer<UInt8>, _ receivedAt: Int64,
     _ batch: inout TickBatch, _ rejected: inout [RejectedInput]
   ) -> Outcome {
     if event.symbol == nil, let type = event.type, bytes.isEqual(type, to: "serverShutdown") {
@@ -209,7 +213,7 @@ public struct MessageDecoder: Sendable {
 
   /// Appends under the name in `name`, which was put together or unescaped.
   private func appendNamed(
-    _ event: EventFields, _ bytes: UnsafeBufferPointer<UInt8>, _ receivedAt: Int64,
+    _ event: EventOutline, _ bytes: UnsafeBufferPointer<UInt8>, _ receivedAt: Int64,
     _ batch: inout TickBatch, _ rejected: inout [RejectedInput]
   ) -> Outcome {
     // Only an escape can bring in a control character, and SQLite's shell would end the name at a NUL.
@@ -221,7 +225,7 @@ public struct MessageDecoder: Sendable {
   }
 
   private func append(
-    _ event: EventFields, named stream: UnsafeBufferPointer<UInt8>, _ bytes: UnsafeBufferPointer<UInt8>,
+    _ event: EventOutline, named stream: UnsafeBufferPointer<UInt8>, _ bytes: UnsafeBufferPointer<UInt8>,
     _ receivedAt: Int64, _ batch: inout TickBatch
   ) {
     batch.append(

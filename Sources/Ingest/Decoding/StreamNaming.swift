@@ -7,7 +7,7 @@ enum StreamNaming {
   /// `btcusdt@miniTicker` for a 24hrMiniTicker of BTCUSDT, appended to `name`; false if the event does not
   /// say enough.
   static func append(
-    of event: EventFields, in bytes: UnsafeBufferPointer<UInt8>, to name: inout [UInt8]
+    of event: EventOutline, in bytes: UnsafeBufferPointer<UInt8>, to name: inout [UInt8]
   ) -> Bool {
     guard let symbol = event.symbol, !symbol.contents.isEmpty else { return false }
     guard appendText(symbol, in: bytes, to: &name, lowerCased: true) else { return false }

@@ -56,7 +56,9 @@ public struct FeedAddress: Equatable, Sendable {
   private static func split(
     _ text: String
   ) throws(FeedError) -> (isSecure: Bool, authority: Substring, target: String) {
-    guard let scheme = text.firstRange(of: "://") else { throw bad(text, "it must begin with ws:// or wss://") }
+    guard let scheme = text.firstRange(of: "://") else {
+      throw bad(text, "it must begin with ws:// or wss://")
+    }
     let isSecure: Bool
     switch text[..<scheme.lowerBound].lowercased() {
     case "wss": isSecure = true
@@ -137,7 +139,9 @@ public struct FeedAddress: Equatable, Sendable {
     var bytes: [UInt8] = []
     var rest = text.utf8[...]
     while let byte = rest.popFirst() {
-      if byte == UInt8(ascii: "%"), let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) {
+      if byte == UInt8(ascii: "%"),
+        let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
+      {
         bytes.append(value)
         rest = rest.dropFirst(2)
       } else {

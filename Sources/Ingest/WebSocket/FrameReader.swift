@@ -54,9 +54,10 @@ struct FrameReader {
     else { return nil }
     guard first & 0x70 == 0 else { throw FeedError(.badFrame, "a frame uses bits of no agreed extension") }
     guard second & 0x80 == 0 else { throw FeedError(.badFrame, "a server's frame is masked") }
-    var head = Head(
-      isLast: first & 0x80 != 0, opcode: WebSocketOpcode(encodedWebSocketOpcode: first & 0x0f) ?? .text,
-      size: 2, length: Int(second & 0x7f))
+    guard let opcode = WebSocketOpcode(encodedWebSocketOpcode: first & 0x0f) else {
+      throw FeedError(.badFrame, "a frame of an unknown kind")
+    }
+    var head = Head(isLast: first & 0x80 != 0, opcode: opcode, size: 2, length: Int(second & 0x7f))
     if head.length == 126 {
       guard let length = buffer.getInteger(at: start + 2, as: UInt16.self) else { return nil }
       (head.size, head.length) = (4, Int(length))

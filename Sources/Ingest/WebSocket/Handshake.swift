@@ -86,7 +86,8 @@ struct Handshake {
   private mutating func takeHead(_ buffer: inout ByteBuffer) throws(FeedError) -> HTTPResponseHead? {
     guard let length = Self.headLength(buffer.readableBytesView) else {
       if buffer.readableBytes > Self.maximumHead {
-        throw FeedError(.badUpgrade, "the head of the server's answer is larger than \(Self.maximumHead) bytes")
+        throw FeedError(
+          .badUpgrade, "the head of the server's answer is larger than \(Self.maximumHead) bytes")
       }
       return nil
     }

@@ -1,7 +1,7 @@
 import Ticks
 
 /// The parts of one event that the log needs, as ranges of the message.
-struct EventFields: Equatable {
+struct EventOutline: Equatable {
   /// The event's JSON.
   var range: Range<Int>
   /// `e`, if it is a string.
