@@ -22,6 +22,12 @@ public struct JSONValue: Equatable, Sendable {
   /// For strings: a backslash occurs in it.
   public let hasEscapes: Bool
 
+  public init(range: Range<Int>, kind: Kind, hasEscapes: Bool) {
+    self.range = range
+    self.kind = kind
+    self.hasEscapes = hasEscapes
+  }
+
   /// For strings: the bytes between the quotes.
   public var contents: Range<Int> { range.lowerBound + 1..<range.upperBound - 1 }
 }

@@ -40,10 +40,10 @@ public struct TickEvent {
     guard let type = fields.type, type.kind == .string, !type.hasEscapes,
       payload[type.contents].elementsEqual("24hrMiniTicker".utf8)
     else { return false }
-    return [
-      fields.symbol, fields.close, fields.open, fields.high, fields.low, fields.volume, fields.quoteVolume,
-    ]
-    .allSatisfy { $0?.kind == .string }
+    func isString(_ value: JSONValue?) -> Bool { value?.kind == .string }
+    return isString(fields.symbol) && isString(fields.close) && isString(fields.open)
+      && isString(fields.high) && isString(fields.low) && isString(fields.volume)
+      && isString(fields.quoteVolume)
   }
 
   /// The kind of event that the stream's name tells: `bookTicker` in `btcusdt@bookTicker`, `depth` in
