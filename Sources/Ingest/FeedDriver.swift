@@ -129,7 +129,9 @@ final class FeedDriver: FeedConnectionOwner {
       .assumeIsolated()
       .whenComplete { result in
         switch result {
-        case .success(let channel): self.reached(channel, id)
+        // In the loop's next turn, because the channel announces that it is active only after this callback,
+        // and the handlers would begin twice.
+        case .success(let channel): self.loop.execute { self.reached(channel, id) }
         case .failure(let error): self.unreachable(error, id)
         }
       }
@@ -143,6 +145,9 @@ final class FeedDriver: FeedConnectionOwner {
     let connection = FeedConnection(
       id: id, address: environment.address, owner: self, wallClock: environment.wallClock)
     connections[id] = connection
+    guard channel.isActive else {
+      return ended(connection, FeedError(.connectFailed, "the connection was closed at once"))
+    }
     do {
       if let security = environment.security {
         let name = environment.address.isHostName ? environment.address.host : nil
@@ -199,6 +204,12 @@ final class FeedDriver: FeedConnectionOwner {
       $0.lastDataAt = delivery.receivedAt
       $0.isPaused = isPaused
     }
+  }
+
+  func serverWillClose(_ connection: FeedConnection) {
+    environment.logger.notice(
+      "the exchange says that it will close the connection; it is opened again when that happens",
+      metadata: [LogKey.host: "\(environment.address.hostHeader)"])
   }
 
   func ended(_ connection: FeedConnection, _ reason: FeedError) {

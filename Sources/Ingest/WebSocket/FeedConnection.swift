@@ -9,13 +9,15 @@ protocol FeedConnectionOwner: AnyObject {
   var mayRead: Bool { get }
   func opened(_ connection: FeedConnection)
   func received(_ delivery: Delivery, from connection: FeedConnection)
+  /// The server has announced that it will end the connection.
+  func serverWillClose(_ connection: FeedConnection)
   /// Called once, after everything that was received has been handed over.
   func ended(_ connection: FeedConnection, _ reason: FeedError)
 }
 
 /// One WebSocket to the exchange: opens it, answers pings, and turns each read of the socket into a delivery.
 ///
-/// Lives in a channel that does not read by itself.
+/// Added to a channel that is active already and does not read by itself.
 final class FeedConnection: ChannelInboundHandler {
   typealias InboundIn = ByteBuffer
   typealias OutboundOut = ByteBuffer
@@ -71,15 +73,10 @@ final class FeedConnection: ChannelInboundHandler {
 
   func handlerAdded(context: ChannelHandlerContext) {
     self.context = context
-    if context.channel.isActive { begin(context) }
+    begin(context)
   }
 
   func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
-
-  func channelActive(context: ChannelHandlerContext) {
-    begin(context)
-    context.fireChannelActive()
-  }
 
   private func begin(_ context: ChannelHandlerContext) {
     guard case .opening(let handshake) = state else { return }
@@ -150,11 +147,12 @@ final class FeedConnection: ChannelInboundHandler {
 
   private func take(_ message: ByteBuffer) {
     if delivery.isEmpty { delivery.ticks.reserveCapacity(ticks: lastSize.ticks, bytes: lastSize.bytes) }
-    delivery.messages += 1
-    message.withUnsafeReadableBytes { bytes in
-      _ = decoder.decode(
-        bytes.bindMemory(to: UInt8.self), receivedAt: delivery.receivedAt, into: &delivery.ticks,
-        rejected: &delivery.rejected)
+    let outcome = message.withUnsafeReadableBytes { bytes in
+      delivery.add(bytes.bindMemory(to: UInt8.self), decoder: &decoder)
+    }
+    switch outcome {
+    case .serverShutdown: owner.serverWillClose(self)
+    case .ticks, .rejected, .answer: break
     }
   }
 
