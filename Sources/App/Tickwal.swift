@@ -6,7 +6,10 @@ struct Tickwal: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "tickwal",
     abstract: "A durable ingester of exchange ticks.",
-    subcommands: [ConfigCommand.self])
+    subcommands: [
+      RunCommand.self, ShipCommand.self, ReplayCommand.self, StatusCommand.self, ImportCommand.self,
+      AdoptCommand.self, SimulateCommand.self, ConfigCommand.self,
+    ])
 
   /// Runs the command, and turns how it ended into an exit status and lines on stderr.
   static func main() async {

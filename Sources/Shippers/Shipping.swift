@@ -26,6 +26,9 @@ public struct Shipping: Sendable {
     self.members = members
   }
 
+  /// The log alone.
+  public static let none = Shipping([])
+
   /// For ``TickLog/enable(_:acceptDestinations:logger:)``.
   public var consumers: [ConsumerRequest] { members.map(\.request) }
 

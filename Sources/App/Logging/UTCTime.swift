@@ -12,6 +12,12 @@ enum UTCTime {
     return "\(date)T\(time).\(digits(parts.microsecond / 1_000, 3))Z"
   }
 
+  /// `2026-11-22 02:00:00 UTC`, for people.
+  static func readable(microseconds: Int64) -> String {
+    let text = text(microseconds)
+    return "\(text.prefix(10)) \(text.dropFirst(11).prefix(8)) UTC"
+  }
+
   private static func digits(_ number: Int, _ count: Int) -> String {
     let text = String(number)
     return String(repeating: "0", count: max(0, count - text.count)) + text

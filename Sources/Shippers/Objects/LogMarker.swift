@@ -11,9 +11,15 @@ import WAL
 /// held until `adopt` gives it a new name.
 final class LogMarker: Sendable {
   private struct Note: Codable {
-    let log_id: String
-    let highest_planned_offset: Int64
-    let written_at: String
+    let logID: String
+    let highestPlannedOffset: Int64
+    let writtenAt: String
+
+    enum CodingKeys: String, CodingKey {
+      case logID = "log_id"
+      case highestPlannedOffset = "highest_planned_offset"
+      case writtenAt = "written_at"
+    }
   }
 
   private struct State {
@@ -72,7 +78,7 @@ final class LogMarker: Sendable {
 
   private func read() async throws -> Offset? {
     guard let body = try await store.readNote(key) else { return nil }
-    return Offset(rawValue: try JSONDecoder().decode(Note.self, from: Data(body)).highest_planned_offset)
+    return Offset(rawValue: try JSONDecoder().decode(Note.self, from: Data(body)).highestPlannedOffset)
   }
 
   /// Writes the note every five minutes until it is cancelled.
@@ -104,8 +110,8 @@ final class LogMarker: Sendable {
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys
     let note = Note(
-      log_id: logID.rawValue, highest_planned_offset: highest.rawValue,
-      written_at: Timestamp.dashed(microseconds: clock.wall()))
+      logID: logID.rawValue, highestPlannedOffset: highest.rawValue,
+      writtenAt: Timestamp.dashed(microseconds: clock.wall()))
     try await store.writeNote(key, Array(try encoder.encode(note)))
   }
 }
