@@ -39,7 +39,7 @@ import Testing
       "BINANCE_WS_URL",
       [
         "localhost:9", "http://x", "ws://", "ws://:9", "ws://h:0", "ws://h:70000", "ws://h:x", "ws://a b",
-        "ws://h/#x", "ws://[::1", "ws:///x", "ws://h/\u{7}",
+        "ws://h/#x", "ws://[::1", "ws:///x", "ws://h/\u{7}", "ws://u:p@h/", "ws://h/é",
       ]
     ),
     ("FEED_CA_BUNDLE", ["/nowhere/ca.pem", "/tmp"]),
@@ -73,7 +73,7 @@ import Testing
       "STREAMS",
       ["btcusdt@miniTicker", "!miniTicker@arr", "a@depth@100ms , b@kline_1d@+08:00", "币安人生usdt@ticker"]
     ),
-    ("BINANCE_WS_URL", ["ws://127.0.0.1:9", "WSS://host", "ws://[::1]:80/ws/x@trade", "ws://u:p@h/?a=b"]),
+    ("BINANCE_WS_URL", ["ws://127.0.0.1:9", "WSS://host", "ws://[::1]:80/ws/x@trade", "ws://h/?a=b"]),
     ("FEED_CA_BUNDLE", ["/etc/hostname"]),
     ("BINANCE_WEBSOCKET_SECRET", ["arn:aws:secretsmanager:eu-west-1:1:secret:a/b-Xy"]),
   ]

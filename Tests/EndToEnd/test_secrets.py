@@ -11,7 +11,7 @@ def test_nothing_secret_is_written_down(tickwal, make_place, make_exchange, rela
     place = make_place("btcusdt@miniTicker", api_key="topsecretapikey", api_secret="topsecretapisecret")
     secrets += ["hunter2", "sessiontokenthatnobodysees"]
     exchange = make_exchange()
-    url = exchange.url.replace("ws://", "ws://bob:hunter2@")
+    url = exchange.url + "/stream?listenKey=hunter2"
     environment = place.environment(relay.url)
     run = tickwal.start("run", BINANCE_WS_URL=url, LOG_LEVEL="trace", LOG_FORMAT="json", **environment)
     for tick in mini_tickers(120):

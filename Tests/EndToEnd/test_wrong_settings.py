@@ -28,6 +28,7 @@ def lines(ended) -> list[str]:
     ("STREAMS", "", "stream names"), ("STREAMS", "a@x,,b@x", "stream names"),
     ("STREAMS", ",".join(f"s{number}@trade" for number in range(1025)), "1,024"),
     ("BINANCE_WS_URL", "http://127.0.0.1", "ws:// or wss://"), ("BINANCE_WS_URL", "ws://", "host"),
+    ("BINANCE_WS_URL", "ws://***@127.0.0.1", "user name"),
     ("AWS_ENDPOINT_URL", "localhost:4566", "http:// or https://"), ("FEED_CA_BUNDLE", "/nowhere.pem", "readable"),
     ("WAL_PATH", "/nowhere/at/all/ticks.db", "folder"), ("WAL_PATH", "/proc/ticks.db", "WAL_PATH"),
     ("WAL_PATH", "/tmp", "regular file"), ("LOG_LEVEL", "loud", "info"), ("LOG_FORMAT", "xml", "text or json"),
@@ -125,7 +126,7 @@ def test_another_destination_needs_to_be_accepted(tickwal, make_place, ministack
 def test_config_shows_what_is_in_force_and_from_where(tickwal):
     ended = tickwal.succeed(
         "config", "--max-batch-size=7", S3_BUCKET="my-bucket", AWS_SECRET_ACCESS_KEY="hunter2",
-        BINANCE_WS_URL="wss://bob:hunter3@host",
+        BINANCE_WS_URL="wss://host/ws?listenKey=hunter3",
     )
     rows = {line.split()[0]: line.split() for line in ended.out.decode().splitlines()}
     assert rows["MAX_BATCH_SIZE"][1:] == ["7", "rows", "flag"]

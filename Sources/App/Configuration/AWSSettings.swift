@@ -43,7 +43,8 @@ struct AWSSettings: Sendable, Equatable {
     for name in ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"] { reader.foreign(name, text) }
     reader.foreign("AWS_CA_BUNDLE", Rule<String>.readableFile)
     for service in ["", "_S3", "_DYNAMODB", "_SECRETS_MANAGER", "_STS"] {
-      reader.foreign("AWS_ENDPOINT_URL" + service, Rule<ServiceURL>.url(["http", "https"]))
+      reader.foreign(
+        "AWS_ENDPOINT_URL" + service, Rule<ServiceURL>.url(["http", "https"], allowsQuery: false))
     }
     for name in ["HTTPS_PROXY", "https_proxy"] { reader.foreign(name, Rule<String>.proxy) }
     for name in ["NO_PROXY", "no_proxy"] { reader.foreign(name, text) }

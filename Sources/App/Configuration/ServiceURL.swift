@@ -113,11 +113,19 @@ struct ServiceURL: Sendable, Equatable {
 }
 
 extension Rule where Value == ServiceURL {
-  static func url(_ schemes: [String]) -> Rule {
+  /// A server to connect to. What would have to carry credentials is refused: they belong elsewhere, and
+  /// nothing here would send them.
+  static func url(_ schemes: [String], allowsQuery: Bool = true) -> Rule {
     let beginnings = schemes.map { $0 + "://" }.joined(separator: " or ")
     return Rule(
       allowed: "a URL that begins with \(beginnings) and names a host", placeholder: "url",
-      parse: { text throws(Refusal) in try ServiceURL(text, schemes: schemes) },
+      parse: { text throws(Refusal) in
+        let url = try ServiceURL(text, schemes: schemes)
+        guard url.userInfo == nil else { throw Refusal("it must not have a user name or password") }
+        guard allowsQuery || url.query == nil else { throw Refusal("it must not have a query") }
+        guard text.utf8.allSatisfy({ $0 < 0x7F }) else { throw Refusal("it must be ASCII") }
+        return url
+      },
       shown: ServiceURL.redacted)
   }
 }
