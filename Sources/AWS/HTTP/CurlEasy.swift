@@ -136,6 +136,7 @@ final class CurlEasy {
     var target = "\(endpoint.description)\(request.path)"
     if !request.query.isEmpty { target += "?\(request.query)" }
     if target != url {
+      guard Endpoint.isHost(endpoint.host) else { throw failure(.invalidRequest, "that is no host") }
       try check(curl_easy_set_string(easy, CURLOPT_URL, target))
       url = target
     }
