@@ -327,6 +327,14 @@ import Testing
     }
   }
 
+  @Test func `a host that is none is refused`() async throws {
+    let transport = try CurlTransport()
+    defer { transport.close() }
+    for host in ["", "a/b", "user@host", "a b", "s3.evil.example#.amazonaws.com"] {
+      await expect(.invalidRequest) { try await transport.send(HTTPRequest(.get, Endpoint(host: host))) }
+    }
+  }
+
   @Test func `an error shows no path and no proxy password`() async throws {
     let environment = ["http_proxy": "foo://user:hunter2@127.0.0.1:1"]
     let transport = try CurlTransport(TransportConfiguration(environment: environment))
