@@ -14,6 +14,8 @@ typedef struct counter {
   atomic_long failFrom;
   atomic_long failBelow;
   atomic_int error;
+  // Of writes: whether some were not synced yet.
+  atomic_bool isDirty;
 } counter;
 
 struct ctestvfs {
@@ -65,6 +67,7 @@ static int fileWrite(sqlite3_file *f, const void *bytes, int count, sqlite3_int6
     // As SQLite's own VFS answers.
     return atomic_load(&((file *)f)->vfs->lastError) == ENOSPC ? SQLITE_FULL : SQLITE_IOERR_WRITE;
   }
+  if (((file *)f)->counters) atomic_store(&((file *)f)->counters[CTESTVFS_WRITE].isDirty, true);
   return noteError((file *)f, real(f)->pMethods->xWrite(real(f), bytes, count, position));
 }
 
@@ -74,7 +77,11 @@ static int fileTruncate(sqlite3_file *f, sqlite3_int64 size) {
 
 static int fileSync(sqlite3_file *f, int flags) {
   if (step((file *)f, CTESTVFS_SYNC)) return SQLITE_IOERR_FSYNC;
-  return noteError((file *)f, real(f)->pMethods->xSync(real(f), flags));
+  int code = noteError((file *)f, real(f)->pMethods->xSync(real(f), flags));
+  if (code == SQLITE_OK && ((file *)f)->counters) {
+    atomic_store(&((file *)f)->counters[CTESTVFS_WRITE].isDirty, false);
+  }
+  return code;
 }
 
 static int fileSize(sqlite3_file *f, sqlite3_int64 *size) {
@@ -247,4 +254,8 @@ void ctestvfs_fail(
   atomic_store(&c->error, error);
   atomic_store(&c->failBelow, times > LONG_MAX - from ? LONG_MAX : from + times);
   atomic_store(&c->failFrom, from);
+}
+
+bool ctestvfs_is_synced(ctestvfs *vfs, ctestvfs_file file) {
+  return !atomic_load(&counterOf(vfs, file, CTESTVFS_WRITE)->isDirty);
 }

@@ -28,6 +28,9 @@ long ctestvfs_count(ctestvfs *vfs, ctestvfs_file file, ctestvfs_operation operat
 /// How many calls were made to fail so far.
 long ctestvfs_failures(ctestvfs *vfs, ctestvfs_file file, ctestvfs_operation operation);
 
+/// Whether every write so far was followed by a sync that succeeded.
+bool ctestvfs_is_synced(ctestvfs *vfs, ctestvfs_file file);
+
 /// Lets the calls from the `first`th from now on (1 is the next) fail, `times` of them, with this errno.
 void ctestvfs_fail(
     ctestvfs *vfs, ctestvfs_file file, ctestvfs_operation operation, long first, long times, int error);
