@@ -44,9 +44,13 @@ let package = Package(
       ],
       path: "Sources/App", swiftSettings: strict),
 
-    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+    .target(
+      name: "TestSupport", dependencies: [log], path: "Tests/TestSupport", swiftSettings: strict),
+    .target(name: "CTestVFS", dependencies: ["CSQLite"], path: "Tests/CTestVFS"),
     .testTarget(name: "TicksTests", dependencies: ["Ticks", "TestSupport"], swiftSettings: strict),
-    .testTarget(name: "WALTests", dependencies: ["WAL", "CSQLite", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "WALTests", dependencies: ["WAL", "CSQLite", "CTestVFS", "TestSupport", log],
+      swiftSettings: strict),
     .testTarget(
       name: "IngestTests", dependencies: ["Ingest", "Simulate", "TestSupport"] + nio + [
         .product(name: "NIOEmbedded", package: "swift-nio")
