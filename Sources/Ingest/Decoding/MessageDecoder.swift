@@ -175,7 +175,7 @@ public struct MessageDecoder: Sendable {
         append(event, named: plain, bytes, receivedAt, &batch)
         return .ticks(1)
       }
-      return appendNamed(event, bytes, receivedAt, &batch, &rejected)
+      return appendNamed(event, of: bytes[...], bytes, receivedAt, &batch, &rejected)
     }
   }
 
@@ -191,7 +191,7 @@ public struct MessageDecoder: Sendable {
     } else if !StreamNaming.append(of: event, in: bytes, to: &name) {
       return reject("neither a stream's name nor an event that says it", bytes[...], &rejected)
     }
-    return appendNamed(event, bytes, receivedAt, &batch, &rejected)
+    return appendNamed(event, of: bytes[...], bytes, receivedAt, &batch, &rejected)
   }
 
   private mutating func takeElements(
@@ -205,20 +205,23 @@ public struct MessageDecoder: Sendable {
         _ = reject("an event in an array that does not say its stream", bytes[event.range], &rejected)
         continue
       }
-      if case .ticks = appendNamed(event, bytes, receivedAt, &batch, &rejected) { count += 1 }
+      let outcome = appendNamed(event, of: bytes[event.range], bytes, receivedAt, &batch, &rejected)
+      if outcome == .ticks(1) { count += 1 }
     }
     for range in strangers { _ = reject("an element that is not an object", bytes[range], &rejected) }
     return count == 0 && elements.count + strangers.count > 0 ? .rejected : .ticks(count)
   }
 
   /// Appends under the name in `name`, which was put together or unescaped.
+  /// - Parameter input: what is rejected if the name is none.
   private func appendNamed(
-    _ event: EventOutline, _ bytes: UnsafeBufferPointer<UInt8>, _ receivedAt: Int64,
+    _ event: EventOutline, of input: Slice<UnsafeBufferPointer<UInt8>>, _ bytes: UnsafeBufferPointer<UInt8>,
+    _ receivedAt: Int64,
     _ batch: inout TickBatch, _ rejected: inout [RejectedInput]
   ) -> Outcome {
     // Only an escape can bring in a control character, and SQLite's shell would end the name at a NUL.
     guard !name.isEmpty, name.allSatisfy({ $0 >= 0x20 }) else {
-      return reject("the stream's name is empty or has control characters", bytes[event.range], &rejected)
+      return reject("the stream's name is empty or has control characters", input, &rejected)
     }
     name.withUnsafeBufferPointer { append(event, named: $0, bytes, receivedAt, &batch) }
     return .ticks(1)
