@@ -10,11 +10,11 @@ enum ImmediateExit {
     exit(ExitCode.logFailed.rawValue)
   }
 
-  static func secondSignal() -> Never {
+  static func secondSignal(_ code: ExitCode) -> Never {
     Console.standardError.endProgress()
     Console.standardError.writeLine(
       "tickwal: second signal: ended at once; what was on its way is sent again at the next start")
-    exit(ExitCode.done.rawValue)
+    exit(code.rawValue)
   }
 
   /// For an end that hangs, on a full volume perhaps.

@@ -43,7 +43,14 @@ struct Pipeline: Sendable {
     if makeFeed == nil { control.startDraining() }
 
     return try await withThrowingTaskGroup(of: Event?.self) { group in
-      group.addTask { try await untilSignal(signals, endFeed) }
+      group.addTask {
+        await handle(signals, endFeed)
+        return nil
+      }
+      group.addTask {
+        try await endFeed.wait()
+        return .signal
+      }
       group.addTask { ImmediateExit.logFailed(try await log.failure()) }
       group.addTask { [stop] in
         try await endFeed.wait()
@@ -63,7 +70,6 @@ struct Pipeline: Sendable {
       while !stopping.isDone, let event = try await group.next() {
         switch event {
         case .signal:
-          group.addTask { try await untilSecondSignal(signals) }
           if makeFeed == nil { control.startStopping() }
         case .feedEnded:
           stopping.hasFeed = false
@@ -82,20 +88,14 @@ struct Pipeline: Sendable {
     }
   }
 
-  private func untilSignal(_ signals: UnixSignalsSequence, _ endFeed: Latch<Void>) async throws -> Event? {
+  private func handle(_ signals: UnixSignalsSequence, _ endFeed: Latch<Void>) async {
     for await signal in signals {
+      if endFeed.value != nil { ImmediateExit.secondSignal(.done) }
       logger.notice(
         "stopping: the feed first, then what is on its way; a second signal ends at once",
         metadata: ["signal": "\(signal)", "at_most": "\(Figures.duration(stop.timeout))"])
       endFeed.set(())
-      return .signal
     }
-    return nil
-  }
-
-  private func untilSecondSignal(_ signals: UnixSignalsSequence) async throws -> Event? {
-    for await _ in signals { ImmediateExit.secondSignal() }
-    return nil
   }
 
   private func runFeed(
