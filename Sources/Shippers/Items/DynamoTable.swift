@@ -64,8 +64,11 @@ final class DynamoTable: ItemTable {
     if let date { heard.store(date, ordering: .relaxed) }
   }
 
-  /// Reference: Amazon DynamoDB Developer Guide, "Error handling"; 413 is what a request above 16 MB gets.
+  /// A 413 must be the service's own: a request above 16 MB gets it; a proxy's page says nothing of the item.
+  ///
+  /// Reference: Amazon DynamoDB Developer Guide, "Error handling".
   private static func blamesTheItem(_ error: AWSError) -> Bool {
-    error.code == .validation || error.code == "SerializationException" || error.status == 413
+    error.code == .validation || error.code == "SerializationException"
+      || (error.status == 413 && error.code != .unexpectedAnswer)
   }
 }
