@@ -27,12 +27,12 @@ import Testing
     profile: String? = nil, _ environment: [String: String], _ location: SourceLocation = #_sourceLocation
   ) async -> CredentialError? {
     await #expect(throws: CredentialError.self, sourceLocation: location) {
-      _ = try await CredentialChain.standard(profile: profile, environment: environment).credentials()
+      _ = try await CredentialChain.standard(profile: profile, context: .testing(environment)).credentials()
     }
   }
 
   private func keys(profile: String? = nil, _ environment: [String: String]) async throws -> Credentials {
-    try await CredentialChain.standard(profile: profile, environment: environment).credentials()
+    try await CredentialChain.standard(profile: profile, context: .testing(environment)).credentials()
   }
 
   static let credentialsFile = """
@@ -73,7 +73,9 @@ import Testing
     aws_secret_access_key = s
     [profile role]
     role_arn = arn:aws:iam::1:role/x
-    source_profile = default
+    source_profile = both
+    [profile sso]
+    sso_session = mine
     [profile empty]
     region = x
     """
@@ -97,7 +99,7 @@ import Testing
 
   @Test(arguments: [
     ("absent", CredentialError.Code.unknownProfile), ("plain", .unknownProfile), ("half", .incomplete),
-    ("role", .incomplete), ("empty", .incomplete),
+    ("sso", .incomplete), ("empty", .incomplete),
   ])
   func `a profile asked for by name must have keys`(profile: String, code: CredentialError.Code) async throws
   {
@@ -128,6 +130,54 @@ import Testing
       #expect(found.accessKeyID == "AKENV")
       #expect(found.sessionToken == "t")
       #expect(try await keys(profile: "prod", environment).accessKeyID == "AKPROD")
+    }
+  }
+
+  @Test func `a profile's role is assumed with another profile's keys`() async throws {
+    try await withFiles(credentials: Self.credentialsFile, config: Self.configFile) { environment, _ in
+      let transport = ScriptedTransport(.answer(200, [:], STSAnswer.keys("AssumeRole")))
+      let chain = CredentialChain.standard(profile: "role", context: .testing(environment, transport))
+      let keys = try await chain.credentials()
+      #expect(keys.accessKeyID == "ASIA1")
+      #expect(transport.requests[0].headers["Authorization"]?.contains("Credential=AKBOTH/") == true)
+    }
+  }
+
+  @Test func `the places are asked in order, and the first that has something decides`() async throws {
+    try await withFiles(credentials: nil, config: "[profile bare]\nregion = x\n") { environment, folder in
+      let token = folder.appending(path: "token").path
+      try "jwt".write(toFile: token, atomically: true, encoding: .utf8)
+      let transport = RoutedTransport { request in
+        if request.endpoint.host.hasPrefix("sts.") {
+          return .answer(200, [:], STSAnswer.keys("AssumeRoleWithWebIdentity"))
+        }
+        if request.path == "/container" {
+          return .answer(200, [:], #"{"AccessKeyId":"CONTAINER","SecretAccessKey":"s","Token":"t"}"#)
+        }
+        if request.path.hasSuffix("/role") {
+          return .answer(200, [:], #"{"Code":"Success","AccessKeyId":"INSTANCE","SecretAccessKey":"s"}"#)
+        }
+        return .answer(200, [:], "role")
+      }
+      var environment = environment
+      environment["AWS_PROFILE"] = "bare"
+      func found() async throws -> String {
+        try await CredentialChain.standard(profile: nil, context: .testing(environment, transport))
+          .credentials()
+          .accessKeyID
+      }
+      #expect(try await found() == "INSTANCE")
+      environment["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"] = "/container"
+      #expect(try await found() == "CONTAINER")
+      environment["AWS_WEB_IDENTITY_TOKEN_FILE"] = token
+      environment["AWS_ROLE_ARN"] = "arn:r"
+      #expect(try await found() == "ASIA1")
+      let other = "[bare]\naws_access_key_id = AKFILE\naws_secret_access_key = s\n"
+      try other.write(to: folder.appending(path: "c"), atomically: true, encoding: .utf8)
+      #expect(try await found() == "AKFILE")
+      environment["AWS_ACCESS_KEY_ID"] = "AKENV"
+      environment["AWS_SECRET_ACCESS_KEY"] = "s"
+      #expect(try await found() == "AKENV")
     }
   }
 
@@ -173,7 +223,7 @@ import Testing
 
   @Test func `changed files are seen at the next reading`() async throws {
     try await withFiles(credentials: Self.credentialsFile) { environment, folder in
-      let provider = CredentialChain.standard(profile: "prod", environment: environment)
+      let provider = CredentialChain.standard(profile: "prod", context: .testing(environment))
       #expect(try await provider.credentials().accessKeyID == "AKPROD")
       let other = "[prod]\naws_access_key_id = AKOTHER\naws_secret_access_key = s\n"
       try other.write(to: folder.appending(path: "c"), atomically: true, encoding: .utf8)

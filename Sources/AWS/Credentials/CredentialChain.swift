@@ -9,19 +9,32 @@ public struct CredentialChain: CredentialProvider {
   /// The chain of the command line and the SDKs, or one profile alone.
   ///
   /// With `profile` (`PIPELINE_IAM_USER`) only that profile is asked, and keys in the environment are ignored.
-  /// Else: the environment's keys, then `AWS_PROFILE` or `default` from the shared files.
-  public static func standard(
-    profile: String?, environment: [String: String]
-  ) -> any CredentialProvider {
-    let files = ProfileFiles(environment: environment)
+  /// Else: the environment's keys; `AWS_PROFILE` or `default` from the shared files; web identity from the
+  /// environment; the container's endpoint; the instance's metadata.
+  ///
+  /// Reference: https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
+  public static func standard(profile: String?, context: CredentialContext) -> any CredentialProvider {
     if let profile, !profile.isEmpty {
-      return ProfileCredentials(profile: profile, isExplicit: true, files: files)
+      return ProfileCredentials(profile: profile, demand: .givesKeys, context: context)
     }
-    let named = environment["AWS_PROFILE"].flatMap { $0.isEmpty ? nil : $0 }
+    let named = context.variable("AWS_PROFILE")
     return CredentialChain([
-      EnvironmentCredentials(environment: environment),
-      ProfileCredentials(profile: named ?? "default", isExplicit: named != nil, files: files),
+      EnvironmentCredentials(environment: context.environment),
+      ProfileCredentials(
+        profile: named ?? "default", demand: named == nil ? .none : .exists, context: context),
+      EnvironmentWebIdentity(context: context),
+      ContainerCredentials(context: context),
+      InstanceMetadataCredentials(context: context),
     ])
+  }
+
+  /// Keys that are known already.
+  static func fixed(_ keys: Credentials) -> any CredentialProvider {
+    struct Fixed: CredentialProvider {
+      let keys: Credentials
+      func credentials() async throws -> Credentials { keys }
+    }
+    return Fixed(keys: keys)
   }
 
   public func credentials() async throws -> Credentials {

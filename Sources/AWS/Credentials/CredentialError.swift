@@ -5,10 +5,12 @@ public struct CredentialError: Error, Sendable, Equatable, CustomStringConvertib
     case absent
     /// The profile asked for by name is in neither file.
     case unknownProfile
-    /// Half a pair of keys, or a profile of a kind that is not known here.
+    /// Half a pair of keys, or a profile whose settings do not fit together.
     case incomplete
     /// A file is there but cannot be read or understood.
     case unreadable
+    /// The place is there, but gave no keys this time: it may later.
+    case unavailable
   }
 
   public var code: Code

@@ -1,38 +1,56 @@
-/// A profile with static keys in the shared credentials and config files, read anew each time.
+/// The keys of a profile in the shared credentials and config files, which are read anew each time.
 ///
 /// Reference: https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
-public struct ProfileCredentials: CredentialProvider {
-  /// Settings of profiles that get their keys elsewhere.
-  private static let otherKinds = [
-    "role_arn", "credential_process", "web_identity_token_file", "sso_session", "sso_start_url",
-  ]
-
-  private let profile: String
-  private let isExplicit: Bool
-  private let files: ProfileFiles
-
-  /// With `isExplicit` a profile that does not exist is `unknownProfile` and one without keys `incomplete`; else
-  /// both are `absent`.
-  public init(profile: String, isExplicit: Bool, files: ProfileFiles) {
-    self.profile = profile
-    self.isExplicit = isExplicit
-    self.files = files
+struct ProfileCredentials: CredentialProvider {
+  /// What a profile that gives nothing means.
+  enum Demand {
+    /// The next place of the chain is asked.
+    case none
+    /// It must be there, but may leave keys to the next place.
+    case exists
+    /// It must be there and give keys.
+    case givesKeys
   }
 
-  public func credentials() async throws -> Credentials {
+  let profile: String
+  let demand: Demand
+  let context: CredentialContext
+
+  func credentials() async throws -> Credentials {
     let source = "profile \(profile)"
+    let files = context.files
     guard let settings = try files.settings(of: profile) else {
-      throw CredentialError(
-        isExplicit ? .unknownProfile : .absent, "\(source) does not exist in \(files.description)")
+      let code: CredentialError.Code = demand == .none ? .absent : .unknownProfile
+      throw CredentialError(code, "\(source) does not exist in \(files.description)")
     }
-    let found = try Credentials(
-      accessKeyID: settings["aws_access_key_id"], secretAccessKey: settings["aws_secret_access_key"],
-      sessionToken: settings["aws_session_token"], source: source)
-    if let found { return found }
-    if let kind = Self.otherKinds.first(where: { settings[$0] != nil }) {
-      throw CredentialError(
-        .incomplete, "\(source) has no keys of its own but \(kind), which is not supported")
+    let plan = try ProfilePlan(profile: profile, settings) { name throws(CredentialError) in
+      try files.settings(of: name)
     }
-    throw CredentialError(isExplicit ? .incomplete : .absent, "\(source) has no keys")
+    guard let plan else {
+      throw CredentialError(demand == .givesKeys ? .incomplete : .absent, "\(source) has no keys")
+    }
+    return try await provider(plan, source).credentials()
+  }
+
+  private func provider(_ plan: ProfilePlan, _ source: String) -> any CredentialProvider {
+    switch plan {
+    case .keys(let keys): CredentialChain.fixed(keys)
+    case .process(let command):
+      ProcessCredentials(command: command, environment: context.environment, source: source)
+    case .webIdentity(let role, let file):
+      WebIdentityCredentials(role: role, tokenFile: file, context: context, source: source)
+    case .role(let role, let base):
+      RoleCredentials(role: role, base: provider(base, source), context: context, source: source)
+    case .roleFrom(let role, let place):
+      RoleCredentials(role: role, base: provider(place), context: context, source: source)
+    }
+  }
+
+  private func provider(_ place: ProfilePlan.Source) -> any CredentialProvider {
+    switch place {
+    case .environment: EnvironmentCredentials(environment: context.environment)
+    case .instanceMetadata: InstanceMetadataCredentials(context: context)
+    case .container: ContainerCredentials(context: context)
+    }
   }
 }

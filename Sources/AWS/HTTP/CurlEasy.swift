@@ -16,7 +16,8 @@ final class CurlEasy {
 
   private var url = ""
   private var method: HTTPRequest.Method?
-  private var scheme: Endpoint.Scheme?
+  /// As it is set; nil before the first transfer.
+  private var proxy: String?
   private var timeout: Duration?
 
   private(set) var submission: CurlMailbox.Submission?
@@ -128,10 +129,12 @@ final class CurlEasy {
 
   private func setTarget(_ request: HTTPRequest) throws(TransportError) {
     let endpoint = request.endpoint
-    if scheme != endpoint.scheme {
-      let proxy = endpoint.scheme == .https ? configuration.httpsProxy : configuration.httpProxy
-      try check(curl_easy_set_string(easy, CURLOPT_PROXY, proxy ?? ""))
-      scheme = endpoint.scheme
+    let configured = endpoint.scheme == .https ? configuration.httpsProxy : configuration.httpProxy
+    // Empty for none: an unset one makes libcurl read the process's environment.
+    let wanted = request.usesProxy ? configured ?? "" : ""
+    if proxy != wanted {
+      try check(curl_easy_set_string(easy, CURLOPT_PROXY, wanted))
+      proxy = wanted
     }
     var target = "\(endpoint.description)\(request.path)"
     if !request.query.isEmpty { target += "?\(request.query)" }

@@ -20,11 +20,13 @@ public struct HTTPRequest: Sendable {
   public var maximumResponseBytes: Int
   /// The whole exchange's limit in place of the transport's.
   public var timeout: Duration?
+  /// Whether the configured proxy is used; services on this machine's own link are asked without.
+  public var usesProxy: Bool
 
   public init(
     _ method: Method, _ endpoint: Endpoint, path: String = "/", query: String = "",
     headers: HTTPHeaders = HTTPHeaders(), body: [UInt8] = [], maximumResponseBytes: Int = 1 << 20,
-    timeout: Duration? = nil
+    timeout: Duration? = nil, usesProxy: Bool = true
   ) {
     self.method = method
     self.endpoint = endpoint
@@ -34,5 +36,6 @@ public struct HTTPRequest: Sendable {
     self.body = body
     self.maximumResponseBytes = maximumResponseBytes
     self.timeout = timeout
+    self.usesProxy = usesProxy
   }
 }

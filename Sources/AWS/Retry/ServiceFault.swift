@@ -34,8 +34,8 @@ struct ServiceFault: Equatable {
     case UInt8(ascii: "<"):
       // HTML has no Code element, so it gives none.
       let xml = String(decoding: body.prefix(64 << 10), as: UTF8.self)
-      code = Self.element("Code", xml)
-      text = Self.element("Message", xml)
+      code = XMLText.element("Code", in: xml)
+      text = XMLText.element("Message", in: xml)
     default: break
     }
     // `UnrecognizedClientException:http://internal.amazon.com/…`
@@ -51,24 +51,6 @@ struct ServiceFault: Equatable {
       !bare.isEmpty && bare.utf8.count <= 128
       && bare.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "." || $0 == "_" || $0 == "-") }
     return isCode ? String(bare) : nil
-  }
-
-  private static func element(_ name: String, _ xml: String) -> String? {
-    guard let start = xml.firstRange(of: "<\(name)>"),
-      let end = xml[start.upperBound...].firstRange(of: "</\(name)>")
-    else { return nil }
-    return unescaped(xml[start.upperBound..<end.lowerBound])
-  }
-
-  private static func unescaped(_ text: Substring) -> String {
-    var result = String(text)
-    for (entity, character) in [
-      ("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&#39;", "'"), ("&#34;", "\""),
-      ("&amp;", "&"),
-    ] {
-      result = result.replacing(entity, with: character)
-    }
-    return result
   }
 
   private static func firstLine(_ text: String) -> String {

@@ -11,7 +11,7 @@ public final class AWSClient: Sendable {
   private let now: @Sendable () -> Int
   private let logger: Logger
   /// Seconds that the server's clock is ahead of this machine's, where it has complained.
-  private let clockOffset = Atomic(0)
+  private let clockOffset: ClockOffset
 
   /// `clock` times the waits between attempts; `now` is the wall clock, epoch seconds UTC.
   public init(
@@ -26,6 +26,29 @@ public final class AWSClient: Sendable {
     self.clock = clock
     self.now = now
     self.logger = logger
+    clockOffset = ClockOffset()
+  }
+
+  private init(_ other: AWSClient, _ endpoints: Endpoints) {
+    transport = other.transport
+    credentials = other.credentials
+    region = other.region
+    self.endpoints = endpoints
+    clock = other.clock
+    now = other.now
+    logger = other.logger
+    clockOffset = other.clockOffset
+  }
+
+  /// The same with other endpoints: transport, credentials and clock are shared.
+  public func reached(at endpoints: Endpoints) -> AWSClient {
+    AWSClient(self, endpoints)
+  }
+
+  /// The credentials in force, as the next call would use them. Throws `CredentialError` or `CancellationError`.
+  @discardableResult
+  public func currentCredentials() async throws -> Credentials {
+    try await credentials.credentials(now: now() + clockOffset.seconds.load(ordering: .relaxed))
   }
 
   /// Sends until an answer's status is `accepted`, or as `retry` says. Throws `AWSError` or `CancellationError`.
@@ -54,18 +77,20 @@ public final class AWSClient: Sendable {
   private func attempt(
     _ operation: Operation, _ unsigned: HTTPRequest, accepting accepted: (HTTPResponse) -> Bool
   ) async throws -> HTTPResponse {
-    let signedAt = now() + clockOffset.load(ordering: .relaxed)
-    let keys = try await keys(operation, now: signedAt)
+    let signedAt = now() + clockOffset.seconds.load(ordering: .relaxed)
     var request = unsigned
-    operation.signer.sign(&request, credentials: keys, epochSeconds: signedAt) { day in
-      operation.signingKeys.key(keys, day: day)
+    var keys: Credentials?
+    if let (signer, signingKeys) = operation.signing {
+      let found = try await self.keys(operation, now: signedAt)
+      signer.sign(&request, credentials: found, epochSeconds: signedAt) { signingKeys.key(found, day: $0) }
+      keys = found
     }
     let response = try await answer(operation, request)
     if accepted(response) { return response }
 
     let classifier = AWSErrorClassifier(operation: operation.name, signedAt: signedAt, now: now())
     var error = classifier.error(response)
-    error.message = Self.redacted(error.message, keys)
+    if let keys { error.message = Self.redacted(error.message, keys) }
     react(to: error, keys)
     throw error
   }
@@ -89,14 +114,14 @@ public final class AWSClient: Sendable {
     }
   }
 
-  private func react(to error: AWSError, _ keys: Credentials) {
+  private func react(to error: AWSError, _ keys: Credentials?) {
     switch error.kind {
     case .credentialsRefused:
-      credentials.invalidate(rejected: keys)
+      if let keys { credentials.invalidate(rejected: keys) }
     case .clockSkewed:
       guard let date = error.date else { return }
       let offset = date - now()
-      let known = clockOffset.exchange(offset, ordering: .relaxed)
+      let known = clockOffset.seconds.exchange(offset, ordering: .relaxed)
       // All requests in flight are refused at once; the first one says so.
       guard abs(known - offset) > 60 else { return }
       logger.warning(
@@ -116,9 +141,15 @@ public final class AWSClient: Sendable {
   }
 }
 
+/// How far the server's clock is ahead, shared by clients.
+private final class ClockOffset: Sendable {
+  let seconds = Atomic(0)
+}
+
 /// What is the same for all requests of one kind.
 struct Operation: Sendable {
   var name: String
-  var signer: SigV4Signer
-  var signingKeys: SigningKeyCache
+  var service: Service
+  /// nil: sent without a signature.
+  var signing: (signer: SigV4Signer, keys: SigningKeyCache)?
 }

@@ -17,7 +17,7 @@ struct JSONService: Sendable {
   ) {
     self.client = client
     self.operation = Operation(
-      name: operation, signer: SigV4Signer(path: .encoded), signingKeys: signingKeys)
+      name: operation, service: service, signing: (SigV4Signer(path: .encoded), signingKeys))
     let endpoint = client.endpoints.endpoint(service, region: client.region)
     template = HTTPRequest(
       .post, endpoint,

@@ -16,9 +16,9 @@ public struct S3Client: Sendable {
   public init(_ client: AWSClient) {
     self.client = client
     let keys = SigningKeyCache(region: client.region, service: Service.s3.rawValue)
-    put = Operation(name: "PutObject", signer: .s3, signingKeys: keys)
-    head = Operation(name: "HeadObject", signer: .s3, signingKeys: keys)
-    get = Operation(name: "GetObject", signer: .s3, signingKeys: keys)
+    put = Operation(name: "PutObject", service: .s3, signing: (.s3, keys))
+    head = Operation(name: "HeadObject", service: .s3, signing: (.s3, keys))
+    get = Operation(name: "GetObject", service: .s3, signing: (.s3, keys))
   }
 
   /// Stores an object; it is durable when this returns.

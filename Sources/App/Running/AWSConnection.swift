@@ -6,7 +6,6 @@ import Synchronization
 final class AWSConnection: Sendable {
   private struct Parts {
     let transport: CurlTransport
-    let credentials: any CredentialProvider
     let client: AWSClient
   }
 
@@ -24,12 +23,15 @@ final class AWSConnection: Sendable {
   func client() async throws -> AWSClient {
     let made = try make()
     do {
-      _ = try await made.credentials.credentials()
+      try await made.client.currentCredentials()
     } catch let error as CredentialError where error.code == .unknownProfile {
+      let (variable, profile) =
+        settings.profile.map { ("PIPELINE_IAM_USER", $0) }
+        ?? ("AWS_PROFILE", settings.environment["AWS_PROFILE"] ?? "")
       throw CommandFailure(
-        .badValue,
-        "PIPELINE_IAM_USER is '\(Text.oneLine(settings.profile ?? ""))' but must be a profile that exists: \(error)"
-      )
+        .badValue, "\(variable) is '\(Text.oneLine(profile))' but must be a profile that exists: \(error)")
+    } catch let error as CancellationError {
+      throw error
     } catch {
       logger.warning(
         "there are no credentials yet: deliveries wait until there are", metadata: ["error": "\(error)"])
@@ -43,9 +45,7 @@ final class AWSConnection: Sendable {
     var environment = settings.environment
     environment["AWS_ENDPOINT_URL_S3"] = s3Endpoint
     do {
-      return AWSClient(
-        transport: made.transport, credentials: made.credentials, region: settings.region,
-        endpoints: try Endpoints(environment: environment), logger: logger)
+      return made.client.reached(at: try Endpoints(environment: environment))
     } catch {
       logger.error(
         "an older plan names an endpoint that cannot be used", metadata: ["error": "\(error)"])
@@ -61,12 +61,15 @@ final class AWSConnection: Sendable {
     try parts.withLock { parts in
       if let parts { return parts }
       let transport = try CurlTransport(TransportConfiguration(environment: settings.environment))
-      let credentials = CredentialChain.standard(
-        profile: settings.profile, environment: settings.environment)
+      let endpoints = try Endpoints(environment: settings.environment)
+      let context = CredentialContext(
+        environment: settings.environment, transport: transport, region: settings.region,
+        endpoints: endpoints)
       let client = AWSClient(
-        transport: transport, credentials: credentials, region: settings.region,
-        endpoints: try Endpoints(environment: settings.environment), logger: logger)
-      let made = Parts(transport: transport, credentials: credentials, client: client)
+        transport: transport,
+        credentials: CredentialChain.standard(profile: settings.profile, context: context),
+        region: settings.region, endpoints: endpoints, logger: logger)
+      let made = Parts(transport: transport, client: client)
       parts = made
       return made
     }

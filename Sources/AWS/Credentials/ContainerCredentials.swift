@@ -1,0 +1,95 @@
+/// Keys from the endpoint that ECS and EKS Pod Identity put beside a container.
+///
+/// Reference: https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
+struct ContainerCredentials: CredentialProvider {
+  private static let source = "the container endpoint"
+  private static let host = "169.254.170.2"
+  /// Plain HTTP goes to these, and to this machine itself, alone: the token must not travel further.
+  private static let allowedHosts: Set<String> = [
+    host, "169.254.170.23", "[fd00:ec2::23]", "localhost", "[::1]",
+  ]
+  private static let timeout = Duration.seconds(2)
+
+  let context: CredentialContext
+
+  func credentials() async throws -> Credentials {
+    guard let place = try place() else {
+      throw CredentialError(.absent, "no container endpoint in the environment")
+    }
+    var headers: HTTPHeaders = ["Accept": "application/json"]
+    if let token = try authorization() { headers.add("Authorization", token) }
+    let request = HTTPRequest(
+      .get, place.endpoint, path: place.path, query: place.query, headers: headers,
+      maximumResponseBytes: 64 << 10, timeout: Self.timeout, usesProxy: place.endpoint.scheme == .https)
+    let response: HTTPResponse
+    do {
+      response = try await context.transport.send(request)
+    } catch let error as TransportError {
+      throw CredentialError(.unavailable, "\(Self.source): \(error)")
+    }
+    guard response.status == 200 else {
+      throw CredentialError(
+        .unavailable, "\(Self.source) \(place.endpoint) answered with status \(response.status)")
+    }
+    return try CredentialDocument(response.body, source: Self.source).credentials(source: Self.source)
+  }
+
+  private func place() throws(CredentialError) -> (endpoint: Endpoint, path: String, query: String)? {
+    if let path = context.variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") {
+      guard path.first == "/" else {
+        throw CredentialError(.incomplete, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI does not begin with /")
+      }
+      let parts = Self.split(path[...])
+      return (Endpoint(scheme: .http, host: Self.host), parts.path, parts.query)
+    }
+    guard let url = context.variable("AWS_CONTAINER_CREDENTIALS_FULL_URI") else { return nil }
+    let afterScheme = url.firstRange(of: "://")?.upperBound ?? url.startIndex
+    let slash = url[afterScheme...].firstIndex { $0 == "/" || $0 == "?" } ?? url.endIndex
+    guard let endpoint = Endpoint(String(url[..<slash])) else {
+      throw CredentialError(.incomplete, "AWS_CONTAINER_CREDENTIALS_FULL_URI is no http:// or https:// URL")
+    }
+    guard
+      endpoint.scheme == .https || Self.allowedHosts.contains(endpoint.host) || Self.isLoopback(endpoint.host)
+    else {
+      throw CredentialError(
+        .incomplete,
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI names \(endpoint.host): over http:// only this machine, "
+          + "169.254.170.2, 169.254.170.23 and fd00:ec2::23 are allowed")
+    }
+    let parts = Self.split(url[slash...])
+    return (endpoint, parts.path, parts.query)
+  }
+
+  private static func split(_ text: Substring) -> (path: String, query: String) {
+    let halves = text.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+    let path = halves.first.map(String.init) ?? ""
+    return (path.isEmpty ? "/" : path, halves.count > 1 ? String(halves[1]) : "")
+  }
+
+  /// 127.0.0.0/8, written as four numbers: `127.evil.example` is a name.
+  private static func isLoopback(_ host: String) -> Bool {
+    let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+    return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
+  }
+
+  /// The file goes before the variable, and is read each time: its content is replaced while it is mounted.
+  private func authorization() throws(CredentialError) -> String? {
+    guard let path = context.variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE") else {
+      return try Self.checked(
+        context.variable("AWS_CONTAINER_AUTHORIZATION_TOKEN"), "AWS_CONTAINER_AUTHORIZATION_TOKEN")
+    }
+    guard let bytes = try SmallFile.read(path) else {
+      throw CredentialError(
+        .unavailable, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE names \(path), which is not there")
+    }
+    return try Self.checked(String(decoding: bytes, as: UTF8.self), path)
+  }
+
+  private static func checked(_ token: String?, _ place: String) throws(CredentialError) -> String? {
+    guard let token else { return nil }
+    guard token.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7f }) else {
+      throw CredentialError(.incomplete, "the token in \(place) has a character that no header may carry")
+    }
+    return token
+  }
+}

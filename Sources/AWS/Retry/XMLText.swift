@@ -1,0 +1,21 @@
+/// What little is needed of the XML of S3 and STS: the text of an element without children.
+enum XMLText {
+  /// The text of the first element of that name, its entities resolved; nil when there is none, or no end to it.
+  static func element(_ name: String, in xml: String) -> String? {
+    guard let start = xml.firstRange(of: "<\(name)>"),
+      let end = xml[start.upperBound...].firstRange(of: "</\(name)>")
+    else { return nil }
+    return unescaped(xml[start.upperBound..<end.lowerBound])
+  }
+
+  private static func unescaped(_ text: Substring) -> String {
+    var result = String(text)
+    for (entity, character) in [
+      ("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&#39;", "'"), ("&#34;", "\""),
+      ("&amp;", "&"),
+    ] {
+      result = result.replacing(entity, with: character)
+    }
+    return result
+  }
+}
