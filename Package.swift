@@ -30,7 +30,7 @@ let package = Package(
     .target(name: "Ticks", swiftSettings: strict),
     .target(name: "WAL", dependencies: ["CSQLite", "CZlib", log], swiftSettings: strict),
     .target(name: "Ingest", dependencies: ["Ticks", "WAL", "CZlib", log] + nio, swiftSettings: strict),
-    .target(name: "AWS", dependencies: ["CCurl", "COpenSSL", log], swiftSettings: strict),
+    .target(name: "AWS", dependencies: ["CCurl", "COpenSSL", "CZlib", log], swiftSettings: strict),
     .target(
       name: "Shippers", dependencies: ["Ticks", "WAL", "AWS", "CSQLite", "CZlib", log],
       swiftSettings: strict),
@@ -55,7 +55,7 @@ let package = Package(
       name: "IngestTests", dependencies: ["Ingest", "Simulate", "TestSupport"] + nio + [
         .product(name: "NIOEmbedded", package: "swift-nio")
       ], swiftSettings: strict),
-    .testTarget(name: "AWSTests", dependencies: ["AWS", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "AWSTests", dependencies: ["AWS", "TestSupport", log], swiftSettings: strict),
     .testTarget(
       name: "ShippersTests", dependencies: ["Shippers", "TestSupport", "CSQLite", "CZlib"],
       swiftSettings: strict),

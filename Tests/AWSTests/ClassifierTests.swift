@@ -137,6 +137,51 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    HTTPResponse.answer(301, ["x-amz-bucket-region": "eu-central-1"]),
+    HTTPResponse.answer(400, ["x-amz-bucket-region": "eu-central-1"]),
+    HTTPResponse.answer(307, ["x-amz-bucket-region": "eu-central-1"], xml("TemporaryRedirect")),
+    HTTPResponse.answer(
+      301, [:],
+      "<Error><Code>PermanentRedirect</Code><Message>x</Message><Region>eu-central-1</Region></Error>"),
+    HTTPResponse.answer(
+      400, [:],
+      "<Error><Code>AuthorizationHeaderMalformed</Code><Message>x</Message><Region>eu-central-1</Region></Error>"
+    ),
+  ])
+  func `a bucket of another region is told by that region's name`(response: HTTPResponse) {
+    var classifier = classifier
+    classifier.region = "eu-west-1"
+    let error = classifier.error(response)
+    #expect(error.code == .wrongRegion && error.kind == .missing)
+    #expect(error.message.hasPrefix("the bucket is in eu-central-1, not in eu-west-1: set REGION"))
+    classifier.region = "eu-central-1"
+    #expect(classifier.error(response).code != .wrongRegion)
+    classifier.region = nil
+    #expect(classifier.error(response).code != .wrongRegion)
+  }
+
+  /// What the SDKs' standard mode tries again, all of it.
+  @Test(arguments: [
+    "Throttling", "ThrottlingException", "ThrottledException", "RequestThrottledException",
+    "TooManyRequestsException", "ProvisionedThroughputExceededException", "TransactionInProgressException",
+    "RequestLimitExceeded", "BandwidthLimitExceeded", "LimitExceededException", "RequestThrottled",
+    "SlowDown",
+    "PriorRequestNotComplete", "EC2ThrottledException", "RequestTimeout", "RequestTimeoutException",
+    "IDPCommunicationError", "InternalServerError", "InternalError",
+  ])
+  func `what the SDKs try again is tried again`(code: String) {
+    for body in [Self.xml(code), Self.json(code), Self.json(Self.dynamo + code)] {
+      #expect(classifier.error(.answer(400, [:], body)).isRetriable)
+    }
+  }
+
+  @Test(arguments: [500, 502, 503, 504]) func `so is any of these statuses`(status: Int) {
+    for body in ["", "<html></html>", Self.xml("Whatever"), Self.json("Whatever")] {
+      #expect(classifier.error(.answer(status, [:], body)).kind == .transient)
+    }
+  }
+
   @Test func `message, request and time come from the answer`() {
     let headers = ["x-amz-request-id": "4442587FB7D0A2F9", "Date": Self.date]
     let body = Self.xml("NoSuchBucket", "a &lt;b&gt; &amp;amp; &#39;c&#39;")

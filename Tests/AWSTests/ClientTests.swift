@@ -24,9 +24,12 @@ import Testing
     _ provider: CountingProvider = CountingProvider { _ in CountingProvider.keys(1) },
     environment: [String: String] = [:], now: Int = ClientTests.now
   ) throws -> AWSClient {
-    AWSClient(
+    let clock = clock
+    // The wall clock moves with the waits.
+    return AWSClient(
       transport: transport, credentials: provider, region: "eu-west-1",
-      endpoints: try Endpoints(environment: environment), clock: clock, now: { now })
+      endpoints: try Endpoints(environment: environment), clock: clock,
+      now: { now + Int(clock.now.offset.components.seconds) })
   }
 
   @Test func `a success is signed once and tells the server's time`() async throws {
@@ -124,8 +127,9 @@ import Testing
       return CountingProvider.keys(number)
     }
     _ = try await DynamoDBClient(client(transport, provider)).updateItem(body: [], retry: failures.forever())
-    #expect(failures.all.map(\.error.code) == [.credentialsUnavailable, .credentialsUnavailable])
-    #expect(failures.all[0].error.message == "profile p does not exist in x")
+    #expect(failures.all.count >= 2 && failures.all.allSatisfy { $0.error.code == .credentialsUnavailable })
+    #expect(failures.all.allSatisfy { $0.error.message == "profile p does not exist in x" })
+    #expect(provider.count == 3)
     #expect(transport.requests.count == 1)
   }
 
@@ -145,6 +149,84 @@ import Testing
       _ = try await DynamoDBClient(client(ScriptedTransport(.answer(400, [:], body)))).updateItem(body: [])
     }
     #expect(error?.message == "your key is <secret> indeed")
+  }
+
+  @Test(arguments: ["{}", #"{"__type":"x#ValidationException"}"#])
+  func `a damaged answer of DynamoDB is no answer, whatever it says`(body: String) async throws {
+    let transport = ScriptedTransport(
+      .answer(body == "{}" ? 200 : 400, ["x-amz-crc32": "1"], body),
+      .answer(200, ["x-amz-crc32": "2745614147"], "{}"))
+    _ = try await DynamoDBClient(client(transport)).updateItem(body: [], retry: failures.forever())
+    #expect(failures.all.map(\.error.code) == [.unexpectedAnswer])
+    #expect(failures.all[0].error.kind == .transient)
+  }
+
+  @Test func `an object that S3 stored differently is put again`() async throws {
+    let transport = ScriptedTransport(
+      .answer(200, ["x-amz-checksum-sha256": "other="]), .answer(200, ["x-amz-checksum-sha256": "mine="]),
+      .answer(200))
+    let s3 = S3Client(try client(transport))
+    for _ in 1...2 {
+      _ = try await s3.putObject(
+        bucket: "bucket", key: "k", headers: ["x-amz-checksum-sha256": "mine="], body: [1],
+        retry: failures.forever())
+    }
+    #expect(transport.requests.count == 3)
+    #expect(
+      failures.all.map(\.error.message) == [
+        "what was stored is not what was sent: its x-amz-checksum-sha256 is another"
+      ])
+  }
+
+  @Test(arguments: [
+    (ObjectEncryption.s3, "AES256", nil), (.kms(keyID: nil), "aws:kms", nil),
+    (.kms(keyID: "alias/mine"), "aws:kms", "alias/mine"),
+  ])
+  func `encryption is asked for where objects are made, and signed`(
+    encryption: ObjectEncryption, name: String, key: String?
+  ) async throws {
+    let transport = ScriptedTransport(.answer(200))
+    let client = AWSClient(
+      transport: transport, credentials: CountingProvider { _ in CountingProvider.keys(1) },
+      region: "eu-west-1",
+      objectEncryption: encryption)
+    let s3 = S3Client(client.reached(at: Endpoints()))
+    _ = try await s3.putObject(bucket: "bucket", key: "k", body: [])
+    _ = try await s3.headObject(bucket: "bucket", key: "k")
+    _ = try await s3.getObject(bucket: "bucket", key: "k")
+    let header = "x-amz-server-side-encryption"
+    #expect(transport.requests.map { $0.headers[header] } == [name, nil, nil])
+    #expect(transport.requests.map { $0.headers["\(header)-aws-kms-key-id"] } == [key, nil, nil])
+    #expect(transport.requests[0].headers["Authorization"]?.contains(header) == true)
+  }
+
+  @Test func `a long outage is not hammered, and over at the first success`() async throws {
+    let answers = Array(repeating: Result<HTTPResponse, TransportError>.lost, count: 150)
+    let transport = RoutedTransport { [count = Counter()] _ in
+      let number = count.next()
+      return number < answers.count ? answers[number] : Self.ok
+    }
+    let client = AWSClient(
+      transport: transport, credentials: CountingProvider { _ in CountingProvider.keys(1) },
+      region: "eu-west-1",
+      clock: clock)
+    let dynamo = DynamoDBClient(client)
+    let quick = Retry(maximumAttempts: nil, backoff: Backoff(base: .zero))
+    _ = try await dynamo.updateItem(body: [], retry: quick)
+    let waits = clock.sleeps.filter { $0 == .milliseconds(100) }
+    #expect(waits.count == 51)
+    _ = try await dynamo.updateItem(body: [], retry: quick)
+    #expect(clock.sleeps.filter { $0 == .milliseconds(100) }.count == 51)
+  }
+
+  private final class Counter: Sendable {
+    private let value = Mutex(0)
+    func next() -> Int {
+      value.withLock { value in
+        defer { value += 1 }
+        return value
+      }
+    }
   }
 
   @Test func `a page with status 200 is no success`() async throws {

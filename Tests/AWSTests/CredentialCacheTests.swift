@@ -1,4 +1,6 @@
+import Logging
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import AWS
@@ -8,32 +10,87 @@ import Testing
     CountingProvider.keys(number, expiration: expiration)
   }
 
+  /// A state that holds these keys since `now`.
+  private func state(_ credentials: Credentials, now: Int = 0, jitter: Double = 0) -> CredentialState {
+    var state = CredentialState()
+    #expect(state.step(now: now) == .load)
+    state.loaded(credentials, now: now, jitter: jitter)
+    return state
+  }
+
   @Test func `static keys are loaded once`() {
     var state = CredentialState()
     #expect(state.step(now: 0) == .load)
     #expect(state.step(now: 0) == .wait)
-    state.loaded(keys(1), now: 0)
+    state.loaded(keys(1), now: 0, jitter: 0)
     #expect(state.step(now: 1_000_000_000) == .use(keys(1)))
   }
 
-  @Test func `expiring keys are fetched anew in time, while the old ones serve`() {
+  @Test(arguments: [
+    (3_600, 0.0, 3_300), (3_600, 1.0, 3_375), (21_600, 0.0, 21_300), (15, 0.0, 10), (15, 1.0, 11),
+    (900, 0.0, 600),
+    (600, 0.5, 425), (2, 0.0, 2),
+  ])
+  func `new keys are fetched a third of the lifetime before expiry, at most five minutes`(
+    lifetime: Int, jitter: Double, due: Int
+  ) {
+    var state = state(keys(1, 1_000 + lifetime), now: 1_000, jitter: jitter)
+    #expect(state.step(now: 1_000 + due - 1) == .use(keys(1, 1_000 + lifetime)))
+    #expect(state.step(now: 1_000 + due) == .load)
+    // Meanwhile the old ones serve.
+    #expect(state.step(now: 1_000 + due) == (due < lifetime ? .use(keys(1, 1_000 + lifetime)) : .wait))
+    state.loaded(keys(2), now: 1_000 + due, jitter: 0)
+    #expect(state.step(now: 1_000 + due) == .use(keys(2)))
+  }
+
+  @Test func `a refresh that fails is tried again at growing distances, until the old ones expire`() {
+    var state = state(keys(1, 3_600))
+    var attempts: [Int] = []
+    for now in 3_200..<3_600 {
+      switch state.step(now: now) {
+      case .load:
+        attempts.append(now)
+        #expect(state.failed(now: now) == keys(1, 3_600))
+        // One attempt a second is all that this loop can see.
+        if state.step(now: now) == .load { #expect(state.failed(now: now) == keys(1, 3_600)) }
+      case let step: #expect(step == .use(keys(1, 3_600)))
+      }
+    }
+    #expect(attempts.prefix(6) == [3_300, 3_301, 3_303, 3_307, 3_315, 3_331])
+    let pauses = zip(attempts, attempts.dropFirst()).map { $1 - $0 }
+    #expect(pauses.allSatisfy { (1...30).contains($0) })
+    // Towards the end more often: a quarter of what is left.
+    #expect(attempts.contains { $0 >= 3_595 })
+    #expect(state.step(now: 3_600) == .load)
+    #expect(state.failed(now: 3_600) == nil)
+    #expect(state.step(now: 3_601) == .fail)
+  }
+
+  @Test func `a provider that hands out the same keys again is not asked for each request`() {
+    var state = state(keys(1, 3_600))
+    var loads = 0
+    for now in 0..<3_600 where state.step(now: now) == .load {
+      loads += 1
+      state.loaded(keys(1, 3_600), now: now, jitter: 0)
+    }
+    #expect((2...8).contains(loads))
+  }
+
+  @Test func `without keys a failing provider is left alone for a while`() {
     var state = CredentialState()
-    #expect(state.step(now: 0) == .load)
-    state.loaded(keys(1, 3_600), now: 0)
-    #expect(state.step(now: 3_299) == .use(keys(1, 3_600)))
-    #expect(state.step(now: 3_300) == .load)
-    #expect(state.step(now: 3_301) == .use(keys(1, 3_600)))
-    #expect(state.failed(now: 3_302) == keys(1, 3_600))
-    #expect(state.step(now: 3_303) == .use(keys(1, 3_600)))
-    #expect(state.step(now: 3_332) == .load)
-    state.loaded(keys(2, 7_200), now: 3_333)
-    #expect(state.step(now: 3_400) == .use(keys(2, 7_200)))
+    var attempts: [Int] = []
+    for now in 0..<60 {
+      while case let step = state.step(now: now), step != .fail {
+        #expect(step == .load)
+        attempts.append(now)
+        #expect(state.failed(now: now) == nil)
+      }
+    }
+    #expect(attempts == [0, 0, 1, 3, 7, 15, 25, 35, 45, 55])
   }
 
   @Test func `expired keys are not used`() {
-    var state = CredentialState()
-    #expect(state.step(now: 0) == .load)
-    state.loaded(keys(1, 100), now: 0)
+    var state = state(keys(1, 100))
     #expect(state.step(now: 100) == .load)
     #expect(state.step(now: 101) == .wait)
     #expect(state.failed(now: 102) == nil)
@@ -41,15 +98,67 @@ import Testing
   }
 
   @Test func `a refusal counts for the keys that were refused alone`() {
-    var state = CredentialState()
-    #expect(state.step(now: 0) == .load)
-    state.loaded(keys(2), now: 0)
-    state.invalidate(keys(1))
+    var state = state(keys(2))
+    state.invalidate(keys(1), now: 0)
     #expect(state.step(now: 0) == .use(keys(2)))
-    state.invalidate(keys(2))
+    state.invalidate(keys(2), now: 0)
     #expect(state.step(now: 0) == .load)
+    #expect(state.step(now: 0) == .wait)
     state.abandoned()
     #expect(state.step(now: 0) == .load)
+  }
+
+  @Test func `keys that are refused again and again are fetched every ten seconds`() {
+    var state = state(keys(1))
+    var loads: [Int] = []
+    for now in 0..<25 {
+      state.invalidate(keys(1), now: now)
+      switch state.step(now: now) {
+      case .load:
+        loads.append(now)
+        state.loaded(keys(1), now: now, jitter: 0)
+      case let step: #expect(step == .use(keys(1)))
+      }
+    }
+    #expect(loads == [0, 10, 20])
+  }
+
+  @Test func `refused keys serve on when no others can be had`() {
+    var state = state(keys(1, 1_000))
+    state.invalidate(keys(1, 1_000), now: 0)
+    #expect(state.step(now: 0) == .load)
+    #expect(state.failed(now: 0) == keys(1, 1_000))
+    #expect(state.step(now: 0) == .load)
+    #expect(state.failed(now: 0) == keys(1, 1_000))
+    #expect(state.step(now: 0) == .use(keys(1, 1_000)))
+    #expect(state.step(now: 1) == .load)
+    state.loaded(keys(2), now: 1, jitter: 0)
+    #expect(state.step(now: 2) == .use(keys(2)))
+  }
+
+  @Test func `a failed renewal is reported, and nobody notices otherwise`() async throws {
+    let logs = RecordedLogs()
+    let provider = CountingProvider { number in
+      if number == 1 { return CountingProvider.keys(1, expiration: 900) }
+      if number == 2 { throw CredentialError(.unavailable, "the place is closed") }
+      return CountingProvider.keys(number, expiration: 1_800)
+    }
+    let cache = CredentialCache(provider, logger: logs.logger, jitter: { 0 })
+    #expect(try await cache.credentials(now: 0) == keys(1, 900))
+    #expect(try await cache.credentials(now: 700) == keys(1, 900))
+    #expect(logs.text.contains("the place is closed"))
+    #expect(logs.text.contains("200"))
+    #expect(try await cache.credentials(now: 701) == keys(3, 1_800))
+    #expect(provider.count == 3)
+    #expect(!logs.text.contains("secret-"))
+  }
+
+  @Test func `keys that have expired when they come are none`() async throws {
+    let provider = CountingProvider { CountingProvider.keys($0, expiration: $0 == 1 ? 900 : 2_000) }
+    let cache = CredentialCache(provider, logger: RecordedLogs().logger)
+    let error = await #expect(throws: CredentialError.self) { _ = try await cache.credentials(now: 1_000) }
+    #expect(error?.description == "test gave keys that expired 100 s ago")
+    #expect(try await cache.credentials(now: 1_000) == keys(2, 2_000))
   }
 
   /// A provider that answers when told to.
@@ -66,7 +175,7 @@ import Testing
 
   @Test func `one task asks, all get the answer`() async throws {
     let provider = GatedProvider()
-    let cache = CredentialCache(provider)
+    let cache = CredentialCache(provider, logger: RecordedLogs().logger)
     try await withThrowingTaskGroup(of: Credentials.self) { group in
       for _ in 1...50 { group.addTask { try await cache.credentials(now: 0) } }
       var calls = provider.calls.makeAsyncIterator()
@@ -79,7 +188,7 @@ import Testing
 
   @Test func `a waiting task that is cancelled leaves, the others stay`() async throws {
     let provider = GatedProvider()
-    let cache = CredentialCache(provider)
+    let cache = CredentialCache(provider, logger: RecordedLogs().logger)
     var calls = provider.calls.makeAsyncIterator()
     try await withThrowingTaskGroup(of: Credentials.self) { group in
       group.addTask { try await cache.credentials(now: 0) }
@@ -97,7 +206,7 @@ import Testing
 
   @Test func `when the asking task is cancelled another one asks`() async throws {
     let provider = GatedProvider()
-    let cache = CredentialCache(provider)
+    let cache = CredentialCache(provider, logger: RecordedLogs().logger)
     var calls = provider.calls.makeAsyncIterator()
     try await withThrowingTaskGroup(of: Credentials?.self) { group in
       for _ in 1...2 {
@@ -116,7 +225,7 @@ import Testing
 
   @Test func `a failure reaches all who wait, and the next one asks again`() async throws {
     let provider = GatedProvider()
-    let cache = CredentialCache(provider)
+    let cache = CredentialCache(provider, logger: RecordedLogs().logger)
     var calls = provider.calls.makeAsyncIterator()
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask {

@@ -47,6 +47,55 @@ import Testing
     #expect(Endpoints().endpoint(.secretsManager, region: region).description == url)
   }
 
+  /// As botocore 1.43 resolves them.
+  @Test(arguments: [
+    (Service.s3, "eu-west-1", "s3-fips.eu-west-1.amazonaws.com", "s3.dualstack.eu-west-1.amazonaws.com"),
+    (.s3, "us-gov-west-1", "s3-fips.us-gov-west-1.amazonaws.com", "s3.dualstack.us-gov-west-1.amazonaws.com"),
+    (.dynamodb, "eu-west-1", "dynamodb-fips.eu-west-1.amazonaws.com", "dynamodb.eu-west-1.api.aws"),
+    (.dynamodb, "us-gov-west-1", "dynamodb.us-gov-west-1.amazonaws.com", "dynamodb.us-gov-west-1.api.aws"),
+    (
+      .dynamodb, "cn-north-1", "dynamodb-fips.cn-north-1.amazonaws.com.cn",
+      "dynamodb.cn-north-1.api.amazonwebservices.com.cn"
+    ),
+    (
+      .secretsManager, "eu-west-1", "secretsmanager-fips.eu-west-1.amazonaws.com",
+      "secretsmanager.eu-west-1.amazonaws.com"
+    ),
+    (.sts, "eu-west-1", "sts-fips.eu-west-1.amazonaws.com", "sts.eu-west-1.api.aws"),
+    (.sts, "us-gov-west-1", "sts.us-gov-west-1.amazonaws.com", "sts.us-gov-west-1.api.aws"),
+    (
+      .sts, "eu-isoe-west-1", "sts-fips.eu-isoe-west-1.cloud.adc-e.uk",
+      "sts.eu-isoe-west-1.api.cloud-aws.adc-e.uk"
+    ),
+  ])
+  func `FIPS and dual-stack endpoints have names of their own`(
+    service: Service, region: String, fips: String, dualStack: String
+  ) throws {
+    let isFIPS = try Endpoints(environment: ["AWS_USE_FIPS_ENDPOINT": "true"])
+    #expect(isFIPS.endpoint(service, region: region).host == fips)
+    let isDual = try Endpoints(environment: ["AWS_USE_DUALSTACK_ENDPOINT": "True"])
+    #expect(isDual.endpoint(service, region: region).host == dualStack)
+    let isNeither = try Endpoints(environment: [
+      "AWS_USE_FIPS_ENDPOINT": "false", "AWS_USE_DUALSTACK_ENDPOINT": "",
+    ])
+    #expect(isNeither == Endpoints())
+  }
+
+  @Test func `both at once, a bucket in front, and a word that is no answer`() throws {
+    let both = try Endpoints(environment: [
+      "AWS_USE_FIPS_ENDPOINT": "true", "AWS_USE_DUALSTACK_ENDPOINT": "true",
+    ])
+    #expect(
+      both.object(bucket: "bucket", key: "k", region: "us-east-1").endpoint.host
+        == "bucket.s3-fips.dualstack.us-east-1.amazonaws.com")
+    #expect(
+      both.endpoint(.dynamodb, region: "us-gov-west-1").host == "dynamodb-fips.us-gov-west-1.api.aws")
+    let error = #expect(throws: EndpointError.self) {
+      _ = try Endpoints(environment: ["AWS_USE_FIPS_ENDPOINT": "1"])
+    }
+    #expect(error?.description == "AWS_USE_FIPS_ENDPOINT=1: neither true nor false")
+  }
+
   @Test(arguments: [
     ("crypto-live-bucket", "https://crypto-live-bucket.s3.eu-west-1.amazonaws.com", "/k"),
     ("with.dots", "https://s3.eu-west-1.amazonaws.com", "/with.dots/k"),

@@ -43,14 +43,27 @@ final class LoopbackServer: Sendable {
   private let changes: AsyncStream<Void>.Continuation
   private let changeStream: AsyncStream<Void>
 
-  init(_ handler: @escaping @Sendable (Received) -> Reply = { _ in .answer() }) throws {
+  /// On 127.0.0.1, or on ::1.
+  init(
+    isIPv6: Bool = false, _ handler: @escaping @Sendable (Received) -> Reply = { _ in .answer() }
+  ) throws {
     self.handler = handler
     (changeStream, changes) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-    listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = inet_addr("127.0.0.1")
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    listener = socket(isIPv6 ? AF_INET6 : AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    // Room for both kinds; the port is at the same place in them.
+    var address = sockaddr_in6()
+    if isIPv6 {
+      address.sin6_family = sa_family_t(AF_INET6)
+      address.sin6_addr = in6addr_loopback
+    } else {
+      withUnsafeMutableBytes(of: &address) { bytes in
+        var narrow = sockaddr_in()
+        narrow.sin_family = sa_family_t(AF_INET)
+        narrow.sin_addr.s_addr = inet_addr("127.0.0.1")
+        bytes.storeBytes(of: narrow, as: sockaddr_in.self)
+      }
+    }
+    var length = socklen_t(isIPv6 ? MemoryLayout<sockaddr_in6>.size : MemoryLayout<sockaddr_in>.size)
     let socket = listener
     let result = withUnsafeMutablePointer(to: &address) {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
@@ -59,7 +72,7 @@ final class LoopbackServer: Sendable {
       }
     }
     guard result else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
-    port = Int(UInt16(bigEndian: address.sin_port))
+    port = Int(UInt16(bigEndian: address.sin6_port))
     Thread.detachNewThread { [self] in accept() }
   }
 
@@ -76,11 +89,12 @@ final class LoopbackServer: Sendable {
 
   func stop() {
     shutdown(listener, Int32(SHUT_RDWR))
-    close(listener)
     state.withLock { for socket in $0.sockets { shutdown(socket, Int32(SHUT_RDWR)) } }
   }
 
   private func accept() {
+    // Closed here and not where it is stopped: this thread must not accept for whoever gets the same number next.
+    defer { close(listener) }
     while true {
       let socket = Glibc.accept(listener, nil, nil)
       guard socket >= 0 else { return }

@@ -1,4 +1,5 @@
 import Synchronization
+import TestSupport
 
 @testable import AWS
 
@@ -66,4 +67,9 @@ enum STSAnswer {
   static func error(_ code: String, _ message: String = "words") -> String {
     "<ErrorResponse><Error><Type>Sender</Type><Code>\(code)</Code><Message>\(message)</Message></Error></ErrorResponse>"
   }
+}
+
+extension RecordedLogs {
+  /// All that was logged, with its metadata.
+  var text: String { entries.map { "\($0.message) \($0.metadata)" }.joined(separator: "\n") }
 }

@@ -1,5 +1,6 @@
 import AWS
 import Foundation
+import TestSupport
 import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct TransportTests {
@@ -325,6 +326,66 @@ import Testing
       #expect(server.received.count == 1)
       #expect(proxy.received.count == 1)
     }
+  }
+
+  @Test func `a proxy gets its user and password, and nobody else does`() async throws {
+    let proxy = try LoopbackServer { request in
+      request.headers["proxy-authorization"] == "Basic dXM6aHVudGVyIDI=" ? .answer() : .answer(status: 407)
+    }
+    defer { proxy.stop() }
+    let environment = ["http_proxy": "http://us:hunter%202@127.0.0.1:\(proxy.port)"]
+    try await withServer(TransportConfiguration(environment: environment), Script { _ in .answer() }) {
+      server, transport, endpoint in
+      for (usesProxy, status) in [(true, 200), (false, 200), (true, 200)] {
+        let response = try await transport.send(HTTPRequest(.get, endpoint, usesProxy: usesProxy))
+        #expect(response.status == status)
+      }
+      #expect(proxy.received.count == 2)
+      #expect(server.received.map { $0.headers["proxy-authorization"] } == [nil])
+    }
+  }
+
+  @Test func `a proxy that refuses a tunnel is told without its password`() async throws {
+    let proxy = try LoopbackServer { _ in .answer(status: 407, headers: ["Proxy-Authenticate": "Basic"]) }
+    defer { proxy.stop() }
+    let environment = ["HTTPS_PROXY": "http://user:hunter2@127.0.0.1:\(proxy.port)"]
+    let transport = try CurlTransport(TransportConfiguration(environment: environment))
+    defer { transport.close() }
+    let error = await #expect(throws: TransportError.self) {
+      _ = try await transport.send(HTTPRequest(.get, Endpoint(host: "name.invalid")))
+    }
+    #expect(error?.description.contains("407") == true && error?.isRetriable == true)
+    #expect("\(String(describing: error))\(String(reflecting: error))".contains("hunter2") == false)
+    #expect(proxy.received.map(\.line).first == "CONNECT name.invalid:443 HTTP/1.1")
+  }
+
+  @Test func `an old connection is replaced`() async throws {
+    var configuration = TransportConfiguration()
+    configuration.maximumLifetime = .seconds(1)
+    try await withServer(configuration, Script { _ in .answer() }) { server, transport, endpoint in
+      let isReplaced = try await eventually {
+        _ = try await transport.send(HTTPRequest(.get, endpoint))
+        return server.connections == 2
+      }
+      #expect(isReplaced)
+      // The young one serves on.
+      _ = try await transport.send(HTTPRequest(.get, endpoint))
+      #expect(server.connections == 2)
+    }
+  }
+
+  @Test func `addresses of both kinds are reached`() async throws {
+    let server = try LoopbackServer(isIPv6: true) { _ in .answer() }
+    defer { server.stop() }
+    let transport = try CurlTransport()
+    defer { transport.close() }
+    for host in ["[::1]", "localhost"] {
+      let endpoint = try #require(Endpoint("http://\(host):\(server.port)"))
+      let status = try await transport.send(HTTPRequest(.get, endpoint)).status
+      #expect(status == 200)
+    }
+    #expect(
+      server.received.map { $0.headers["host"] } == ["[::1]:\(server.port)", "localhost:\(server.port)"])
   }
 
   @Test func `a host that is none is refused`() async throws {

@@ -159,8 +159,8 @@ enum ChildProcess {
     posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
     posix_spawn_file_actions_adddup2(&files, output, STDOUT_FILENO)
     posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0)
-    // libcurl's sockets are not closed by exec. One that is gone by then does no harm: closing it is passed over.
-    for file in openFiles() where file > STDERR_FILENO { posix_spawn_file_actions_addclose(&files, file) }
+    // libcurl's sockets are not closed by exec. Closing one that is not open is passed over.
+    for file in 3..<endOfFiles() { posix_spawn_file_actions_addclose(&files, file) }
 
     // A group of its own, so that what it starts ends with it; and signals as a program expects to find them.
     var none = sigset_t()
@@ -182,16 +182,21 @@ enum ChildProcess {
     return result == 0 ? .success(child) : .failure(.notStarted(result))
   }
 
-  private static func openFiles() -> [Int32] {
-    guard let folder = opendir("/proc/self/fd") else { return [] }
-    defer { closedir(folder) }
-    var files: [Int32] = []
-    while let entry = readdir(folder) {
-      let name = withUnsafePointer(to: &entry.pointee.d_name) {
-        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+  /// Above every open file, with some room for those that others open meanwhile.
+  private static func endOfFiles() -> Int32 {
+    var highest: Int32 = 63
+    if let folder = opendir("/proc/self/fd") {
+      while let entry = readdir(folder) {
+        let name = withUnsafePointer(to: &entry.pointee.d_name) {
+          $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+        }
+        highest = max(highest, Int32(name) ?? 0)
       }
-      if let file = Int32(name) { files.append(file) }
+      closedir(folder)
     }
-    return files
+    var limit = rlimit()
+    // Beyond the limit closing is an error, and the program would not be started.
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return highest + 1 }
+    return max(3, min(highest + 193, Int32(clamping: limit.rlim_cur)))
   }
 }

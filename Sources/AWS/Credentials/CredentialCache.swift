@@ -1,3 +1,4 @@
+import Logging
 import Synchronization
 
 /// Remembers what a provider said until it expires or a service refuses it; one task asks, the others wait.
@@ -6,53 +7,85 @@ final class CredentialCache: Sendable {
 
   private struct State {
     var credentials = CredentialState()
+    var lastError: (any Error)?
+    var source: String?
     var waiters: [ObjectIdentifier: Waiter] = [:]
   }
 
   private final class Ticket: Sendable {}
 
   private let provider: any CredentialProvider
+  private let logger: Logger
+  private let jitter: @Sendable () -> Double
   private let state = Mutex(State())
 
-  init(_ provider: any CredentialProvider) {
+  /// `jitter` gives numbers from 0 to 1.
+  init(
+    _ provider: any CredentialProvider, logger: Logger,
+    jitter: @escaping @Sendable () -> Double = { Double.random(in: 0...1) }
+  ) {
     self.provider = provider
+    self.logger = logger
+    self.jitter = jitter
   }
 
   /// `now` is epoch seconds UTC. Throws what the provider throws, or `CancellationError`.
   func credentials(now: Int) async throws -> Credentials {
     while true {
-      switch state.withLock({ $0.credentials.step(now: now) }) {
+      let (step, lastError) = state.withLock { ($0.credentials.step(now: now), $0.lastError) }
+      switch step {
       case .use(let credentials): return credentials
       case .load: return try await load(now: now)
       case .wait: try await wait()
+      case .fail: throw lastError ?? CredentialError(.unavailable, "no credentials yet")
       }
     }
   }
 
   /// Has the provider asked anew, unless that has happened since these were handed out.
-  func invalidate(rejected: Credentials) {
-    state.withLock { $0.credentials.invalidate(rejected) }
+  func invalidate(rejected: Credentials, now: Int) {
+    state.withLock { $0.credentials.invalidate(rejected, now: now) }
   }
 
   private func load(now: Int) async throws -> Credentials {
     do {
       let credentials = try await provider.credentials()
-      release(.success(())) { $0.loaded(credentials, now: now) }
+      if let expiration = credentials.expiration, expiration <= now {
+        throw CredentialError(
+          .unavailable, "\(credentials.source) gave keys that expired \(now - expiration) s ago")
+      }
+      let jitter = jitter()
+      let (failures, isNew) = state.withLock { state in
+        defer { state.source = credentials.source }
+        return (state.credentials.failures, state.source != credentials.source)
+      }
+      release(.success(())) { $0.credentials.loaded(credentials, now: now, jitter: jitter) }
+      if isNew || failures > 0 {
+        logger.info(
+          "got credentials", metadata: ["source": "\(credentials.source)", "failed_attempts": "\(failures)"])
+      }
       return credentials
-    } catch is CancellationError {
-      release(.success(())) { $0.abandoned() }
-      throw CancellationError()
+    } catch let error as CancellationError {
+      release(.success(())) { $0.credentials.abandoned() }
+      throw error
     } catch {
-      let old = state.withLock { $0.credentials.failed(now: now) }
+      let old = state.withLock { state in
+        state.lastError = error
+        return state.credentials.failed(now: now)
+      }
       release(old == nil ? .failure(error) : .success(())) { _ in }
       guard let old else { throw error }
+      let left = old.expiration.map { "\($0 - now)" } ?? "no end"
+      logger.warning(
+        "the credentials could not be renewed; the old ones serve on, and it is tried again",
+        metadata: ["error": "\(error)", "seconds_left": "\(left)"])
       return old
     }
   }
 
-  private func release(_ result: Result<Void, any Error>, _ change: (inout CredentialState) -> Void) {
+  private func release(_ result: Result<Void, any Error>, _ change: (inout State) -> Void) {
     let waiters = state.withLock { state in
-      change(&state.credentials)
+      change(&state)
       defer { state.waiters = [:] }
       return Array(state.waiters.values)
     }

@@ -124,6 +124,8 @@ final class CurlEasy {
     try set(CURLOPT_NOSIGNAL, 1)
     try set(CURLOPT_QUICK_EXIT, 1)
     try set(CURLOPT_CONNECTTIMEOUT_MS, configuration.connectTimeout.wholeMilliseconds)
+    try set(CURLOPT_MAXLIFETIME_CONN, max(1, configuration.maximumLifetime.wholeMilliseconds / 1_000))
+    try set(CURLOPT_DNS_CACHE_TIMEOUT, configuration.addressLifetime.wholeMilliseconds / 1_000)
     try set(CURLOPT_MAXAGE_CONN, max(1, configuration.maximumIdle.wholeMilliseconds / 1_000))
   }
 

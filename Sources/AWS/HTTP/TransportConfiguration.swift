@@ -13,6 +13,10 @@ public struct TransportConfiguration: Sendable {
   public var timeout: Duration = .seconds(30)
   /// Connections left unused longer than this are not used again.
   public var maximumIdle: Duration = .seconds(20)
+  /// Connections older than this are not used again, so that a service's changed addresses are noticed.
+  public var maximumLifetime: Duration = .seconds(300)
+  /// How long an address that was looked up counts.
+  public var addressLifetime: Duration = .seconds(30)
   /// Idle connections kept at most; requests in flight are not limited by it.
   public var maximumConnections = 1_100
   /// Requests waiting and in flight; more are refused with `TransportError.Code.overloaded`.

@@ -19,6 +19,8 @@ public struct AWSError: Error, Sendable, Equatable {
     public static let resourceNotFound: Code = "ResourceNotFoundException"
     public static let preconditionFailed: Code = "PreconditionFailed"
     public static let accessDenied: Code = "AccessDenied"
+    /// The bucket is in another region than the one that was asked.
+    public static let wrongRegion: Code = "WrongRegion"
   }
 
   /// What to do about it.

@@ -1,7 +1,8 @@
 /// Tells what an answer that is no success means.
 ///
 /// Reference: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html,
-/// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
+/// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html,
+/// https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
 struct AWSErrorClassifier {
   /// Signatures are valid for five minutes around the server's time; half a minute is left for the way.
   private static let tolerableSkew = 270
@@ -31,7 +32,8 @@ struct AWSErrorClassifier {
     "BadDigest", "IncompleteBody", "XAmzContentSHA256Mismatch",
     "ConditionalRequestConflict", "InternalError", "InternalFailure", "InternalServerError",
     "OperationAborted",
-    "RequestTimeout", "RequestTimeoutException", "ResourceInUseException", "ServiceUnavailable",
+    "IDPCommunicationError", "RequestTimeout", "RequestTimeoutException", "ResourceInUseException",
+    "ServiceUnavailable",
     "ServiceUnavailableException", "TransactionConflictException", "TransactionInProgressException",
   ]
 
@@ -40,13 +42,30 @@ struct AWSErrorClassifier {
   var signedAt: Int
   /// The machine's clock, epoch seconds UTC, for a `Retry-After` given as a date without a `Date` beside it.
   var now: Int
+  /// The region that was asked; nil where it does not matter.
+  var region: String?
 
   func error(_ response: HTTPResponse) -> AWSError {
     let fault = ServiceFault(response)
+    if let error = wrongRegion(response, fault) { return error }
     let code = fault.code.map { AWSError.Code(rawValue: $0) } ?? Self.code(status: response.status)
     return AWSError(
       code, kind(response, fault), operation: operation, status: response.status, message: fault.message,
       retryAfter: retryAfter(response), requestID: response.requestID, date: response.date)
+  }
+
+  /// S3 sends requests for a bucket of another region away, and tells which one it is.
+  ///
+  /// Reference: https://docs.aws.amazon.com/AmazonS3/latest/userguide/Redirects.html
+  private func wrongRegion(_ response: HTTPResponse, _ fault: ServiceFault) -> AWSError? {
+    guard let region, [301, 307, 400].contains(response.status),
+      let home = response.header("x-amz-bucket-region") ?? fault.region, home != region
+    else { return nil }
+    return AWSError(
+      .wrongRegion, .missing, operation: operation, status: response.status,
+      message:
+        "the bucket is in \(ServiceFault.firstLine(home)), not in \(region): set REGION, or use another bucket",
+      requestID: response.requestID, date: response.date)
   }
 
   private func kind(_ response: HTTPResponse, _ fault: ServiceFault) -> AWSError.Kind {

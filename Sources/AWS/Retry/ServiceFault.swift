@@ -6,6 +6,8 @@ struct ServiceFault: Equatable {
   var code: String?
   /// The first line, at most 300 characters: DynamoDB quotes the request's headers in the lines after it.
   var message: String
+  /// Where S3 says that the bucket is.
+  var region: String?
 
   private struct JSON: Decodable {
     var type: String?
@@ -36,6 +38,7 @@ struct ServiceFault: Equatable {
       let xml = String(decoding: body.prefix(64 << 10), as: UTF8.self)
       code = XMLText.element("Code", in: xml)
       text = XMLText.element("Message", in: xml)
+      region = XMLText.element("Region", in: xml)
     default: break
     }
     // `UnrecognizedClientException:http://internal.amazon.com/…`
@@ -53,7 +56,7 @@ struct ServiceFault: Equatable {
     return isCode ? String(bare) : nil
   }
 
-  private static func firstLine(_ text: String) -> String {
+  static func firstLine(_ text: String) -> String {
     let line = text.split(whereSeparator: \.isNewline).first ?? ""
     let shown = line.unicodeScalars.prefix(300).filter { $0.value >= 0x20 && $0.value != 0x7f }
     return String(String.UnicodeScalarView(shown))

@@ -10,6 +10,9 @@ public final class AWSClient: Sendable {
   private let clock: any Clock<Duration>
   private let now: @Sendable () -> Int
   private let logger: Logger
+  private let gate = AttemptGate()
+  /// How S3 is told to encrypt new objects; nil: as the bucket says.
+  let objectEncryption: ObjectEncryption?
   /// Seconds that the server's clock is ahead of this machine's, where it has complained.
   private let clockOffset: ClockOffset
 
@@ -17,14 +20,16 @@ public final class AWSClient: Sendable {
   public init(
     transport: any HTTPTransport, credentials: any CredentialProvider, region: String,
     endpoints: Endpoints = Endpoints(), clock: any Clock<Duration> = ContinuousClock(),
-    now: @escaping @Sendable () -> Int = WallClock.now, logger: Logger = Logger(label: "aws")
+    now: @escaping @Sendable () -> Int = WallClock.now, objectEncryption: ObjectEncryption? = nil,
+    logger: Logger = Logger(label: "aws")
   ) {
     self.transport = transport
-    self.credentials = CredentialCache(credentials)
+    self.credentials = CredentialCache(credentials, logger: logger)
     self.region = region
     self.endpoints = endpoints
     self.clock = clock
     self.now = now
+    self.objectEncryption = objectEncryption
     self.logger = logger
     clockOffset = ClockOffset()
   }
@@ -36,6 +41,7 @@ public final class AWSClient: Sendable {
     self.endpoints = endpoints
     clock = other.clock
     now = other.now
+    objectEncryption = other.objectEncryption
     logger = other.logger
     clockOffset = other.clockOffset
   }
@@ -52,15 +58,23 @@ public final class AWSClient: Sendable {
   }
 
   /// Sends until an answer's status is `accepted`, or as `retry` says. Throws `AWSError` or `CancellationError`.
+  ///
+  /// `damage` says what shows that an answer is not as it was sent, or about something else than was sent: such
+  /// an answer counts for nothing.
   func call(
-    _ operation: Operation, _ request: HTTPRequest, retry: Retry, accepting accepted: (HTTPResponse) -> Bool
+    _ operation: Operation, _ request: HTTPRequest, retry: Retry,
+    damage: (HTTPResponse) -> String? = { _ in nil }, accepting accepted: (HTTPResponse) -> Bool
   ) async throws -> HTTPResponse {
     var generator = SystemRandomNumberGenerator()
     var attempt = 1
     while true {
       do {
-        return try await self.attempt(operation, request, accepting: accepted)
+        try await gate.enter(operation.service, clock)
+        let response = try await self.attempt(operation, request, damage: damage, accepting: accepted)
+        gate.ended(operation.service, nil)
+        return response
       } catch let error as AWSError {
+        gate.ended(operation.service, error)
         let isLast = !error.isRetriable || retry.maximumAttempts.map { attempt >= $0 } ?? false
         let delay =
           isLast
@@ -75,7 +89,8 @@ public final class AWSClient: Sendable {
   }
 
   private func attempt(
-    _ operation: Operation, _ unsigned: HTTPRequest, accepting accepted: (HTTPResponse) -> Bool
+    _ operation: Operation, _ unsigned: HTTPRequest, damage: (HTTPResponse) -> String?,
+    accepting accepted: (HTTPResponse) -> Bool
   ) async throws -> HTTPResponse {
     let signedAt = now() + clockOffset.seconds.load(ordering: .relaxed)
     var request = unsigned
@@ -86,9 +101,16 @@ public final class AWSClient: Sendable {
       keys = found
     }
     let response = try await answer(operation, request)
+    if let damage = damage(response) {
+      throw AWSError(
+        .unexpectedAnswer, .transient, operation: operation.name, status: response.status, message: damage,
+        requestID: response.requestID, date: response.date)
+    }
     if accepted(response) { return response }
 
-    let classifier = AWSErrorClassifier(operation: operation.name, signedAt: signedAt, now: now())
+    let classifier = AWSErrorClassifier(
+      operation: operation.name, signedAt: signedAt, now: now(),
+      region: operation.service == .s3 ? region : nil)
     var error = classifier.error(response)
     if let keys { error.message = Self.redacted(error.message, keys) }
     react(to: error, keys)
@@ -117,7 +139,9 @@ public final class AWSClient: Sendable {
   private func react(to error: AWSError, _ keys: Credentials?) {
     switch error.kind {
     case .credentialsRefused:
-      if let keys { credentials.invalidate(rejected: keys) }
+      if let keys {
+        credentials.invalidate(rejected: keys, now: now() + clockOffset.seconds.load(ordering: .relaxed))
+      }
     case .clockSkewed:
       guard let date = error.date else { return }
       let offset = date - now()

@@ -17,14 +17,19 @@ public enum Service: String, Sendable, CaseIterable {
 
 /// Where each service is reached: `AWS_ENDPOINT_URL_<SERVICE>`, `AWS_ENDPOINT_URL`, or the region's own.
 ///
-/// Reference: https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+/// Reference: https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html,
+/// https://docs.aws.amazon.com/sdkref/latest/guide/feature-endpoints.html
 public struct Endpoints: Sendable, Equatable {
   private var custom: [Service: Endpoint] = [:]
+  /// The region's endpoints that answer over IPv6, too.
+  private var usesDualStack = false
+  /// The region's endpoints with validated cryptography.
+  private var usesFIPS = false
 
   /// All at the region's own endpoints.
   public init() {}
 
-  /// Throws `EndpointError` naming the variable that is no `http(s)://` URL.
+  /// Throws `EndpointError` naming the variable that is no `http(s)://` URL, or neither `true` nor `false`.
   public init(environment: [String: String]) throws(EndpointError) {
     for service in Service.allCases {
       for variable in [service.endpointVariable, "AWS_ENDPOINT_URL"] {
@@ -33,6 +38,20 @@ public struct Endpoints: Sendable, Equatable {
         custom[service] = endpoint
         break
       }
+    }
+    usesDualStack = try Self.isSwitchedOn("AWS_USE_DUALSTACK_ENDPOINT", environment)
+    usesFIPS = try Self.isSwitchedOn("AWS_USE_FIPS_ENDPOINT", environment)
+  }
+
+  private static func isSwitchedOn(
+    _ variable: String, _ environment: [String: String]
+  ) throws(EndpointError) -> Bool {
+    switch environment[variable]?.lowercased() {
+    case nil, "", "false": return false
+    case "true": return true
+    default:
+      throw EndpointError(
+        variable: variable, value: environment[variable] ?? "", problem: "neither true nor false")
     }
   }
 
@@ -43,7 +62,23 @@ public struct Endpoints: Sendable, Equatable {
 
   /// Where the service is reached from the region.
   public func endpoint(_ service: Service, region: String) -> Endpoint {
-    custom[service] ?? Endpoint(host: "\(service.rawValue).\(region).\(Self.suffix(region))")
+    custom[service] ?? Endpoint(host: host(service, region))
+  }
+
+  private func host(_ service: Service, _ region: String) -> String {
+    let partition = Partition(region: region)
+    var name = service.rawValue
+    // In GovCloud these two have no other endpoints than such.
+    let isFIPSAnyway =
+      (service == .dynamodb || service == .sts) && partition == .government && !usesDualStack
+    if usesFIPS, !isFIPSAnyway { name += "-fips" }
+    guard usesDualStack else { return "\(name).\(region).\(partition.suffix)" }
+    switch service {
+    case .s3: return "\(name).dualstack.\(region).\(partition.suffix)"
+    // Answers over IPv6 at its usual name.
+    case .secretsManager: return "\(name).\(region).\(partition.suffix)"
+    case .dynamodb, .sts: return "\(name).\(region).\(partition.dualStackSuffix)"
+    }
   }
 
   /// Endpoint and path of an object: the bucket is part of the host's name where it may be, and where no endpoint
@@ -71,22 +106,55 @@ public struct Endpoints: Sendable, Equatable {
     return isAlphanumeric(first) && isAlphanumeric(last)
       && bytes.allSatisfy { isAlphanumeric($0) || $0 == UInt8(ascii: "-") }
   }
+}
 
-  /// Reference: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html, partitions
-  private static func suffix(_ region: String) -> String {
-    if region.hasPrefix("cn-") { return "amazonaws.com.cn" }
-    if region.hasPrefix("us-iso-") { return "c2s.ic.gov" }
-    if region.hasPrefix("us-isob-") { return "sc2s.sgov.gov" }
-    return "amazonaws.com"
+/// A group of regions with a domain of its own.
+///
+/// Reference: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html, partitions
+private struct Partition: Equatable {
+  var suffix: String
+  var dualStackSuffix: String
+
+  static let commercial = Partition("amazonaws.com", "api.aws")
+  static let government = Partition("amazonaws.com", "api.aws", isGovernment: true)
+
+  private var isGovernment: Bool
+
+  private init(_ suffix: String, _ dualStackSuffix: String, isGovernment: Bool = false) {
+    self.suffix = suffix
+    self.dualStackSuffix = dualStackSuffix
+    self.isGovernment = isGovernment
+  }
+
+  private static let others: [(prefix: String, partition: Partition)] = [
+    ("us-gov-", government),
+    ("cn-", Partition("amazonaws.com.cn", "api.amazonwebservices.com.cn")),
+    ("eusc-", Partition("amazonaws.eu", "api.amazonwebservices.eu")),
+    ("us-iso-", Partition("c2s.ic.gov", "api.aws.ic.gov")),
+    ("us-isob-", Partition("sc2s.sgov.gov", "api.aws.scloud")),
+    ("eu-isoe-", Partition("cloud.adc-e.uk", "api.cloud-aws.adc-e.uk")),
+    ("us-isof-", Partition("csp.hci.ic.gov", "api.aws.hci.ic.gov")),
+  ]
+
+  init(region: String) {
+    self = Self.others.first { region.hasPrefix($0.prefix) }?.partition ?? .commercial
   }
 }
 
-/// An endpoint variable that is no URL.
+/// An endpoint variable that means nothing.
 public struct EndpointError: Error, Sendable, Equatable, CustomStringConvertible {
   public var variable: String
   public var value: String
+  public var problem: String
 
-  public var description: String {
-    "\(variable)=\(value): not an http:// or https:// URL of a host, with an optional port and path"
+  init(
+    variable: String, value: String,
+    problem: String = "not an http:// or https:// URL of a host, with an optional port and path"
+  ) {
+    self.variable = variable
+    self.value = value
+    self.problem = problem
   }
+
+  public var description: String { "\(variable)=\(value): \(problem)" }
 }

@@ -1,3 +1,4 @@
+import CZlib
 import FoundationEssentials
 
 /// Calls of a service that speaks JSON: a POST whose target header names the operation.
@@ -30,9 +31,16 @@ struct JSONService: Sendable {
     var request = template
     request.body = body
     // A page that some proxy sends with status 200 must not count as the service's word.
-    return try await client.call(operation, request, retry: retry) {
+    return try await client.call(operation, request, retry: retry, damage: Self.damage) {
       $0.status == 200 && $0.body.first == UInt8(ascii: "{")
     }
+  }
+
+  /// DynamoDB sends a checksum with each answer; one that lost it on the way must not be taken for an error, either.
+  private static func damage(_ response: HTTPResponse) -> String? {
+    guard let text = response.header("x-amz-crc32"), let expected = UInt(text) else { return nil }
+    let actual = response.body.withUnsafeBufferPointer { crc32_z(0, $0.baseAddress, $0.count) }
+    return expected == UInt(actual) ? nil : "the answer was damaged on the way: its x-amz-crc32 is another"
   }
 
   func call<Value: Decodable>(

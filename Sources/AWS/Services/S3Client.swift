@@ -7,6 +7,7 @@ public struct S3Client: Sendable {
   /// An upload may take this long and a second more for each `slowestBytesPerSecond`.
   private static let timeout = Duration.seconds(30)
   private static let slowestBytesPerSecond = 128 << 10
+  private static let checksum = "x-amz-checksum-sha256"
 
   private let client: AWSClient
   private let put: Operation
@@ -24,15 +25,25 @@ public struct S3Client: Sendable {
   /// Stores an object; it is durable when this returns.
   ///
   /// `headers` are signed and sent as they are: `Content-Type`, `Content-Encoding`, `If-None-Match`,
-  /// `x-amz-meta-…`, `x-amz-checksum-sha256` (base64), `x-amz-server-side-encryption`. The body's SHA-256 is
-  /// always signed. A failed `If-None-Match` throws with status 412, a conflict with 409 (retriable).
+  /// `x-amz-meta-…`, `x-amz-checksum-sha256` (base64), which is compared with the answer's. The client's encryption
+  /// is added. The body's SHA-256 is always signed. A failed `If-None-Match` throws with status 412, a conflict with 409 (retriable).
   public func putObject(
     bucket: String, key: String, headers: HTTPHeaders = HTTPHeaders(), body: [UInt8], retry: Retry = .never
   ) async throws -> S3Object {
     var request = request(.put, bucket: bucket, key: key, headers: headers)
     request.timeout = Self.timeout + .seconds(body.count / Self.slowestBytesPerSecond)
     request.body = body
-    let response = try await client.call(put, request, retry: retry) { $0.status == 200 }
+    client.objectEncryption?.add(to: &request.headers)
+    let sent = headers[Self.checksum]
+    let response = try await client.call(
+      put, request, retry: retry,
+      damage: { response in
+        guard let sent, response.status == 200, let stored = response.header(Self.checksum), stored != sent
+        else {
+          return nil
+        }
+        return "what was stored is not what was sent: its \(Self.checksum) is another"
+      }, accepting: { $0.status == 200 })
     return S3Object(response)
   }
 

@@ -1,3 +1,4 @@
+import AWS
 import ArgumentParser
 
 /// Which AWS account and region. Keys, endpoints and proxies are AWS's own variables: the AWS module reads
@@ -6,6 +7,8 @@ struct AWSSettings: Sendable, Equatable {
   /// The profile to use, and no other source of keys; nil: the default chain.
   let profile: String?
   let region: String
+  /// How S3 is told to encrypt objects; nil: as the bucket says.
+  let objectEncryption: ObjectEncryption?
   /// The environment as it was given.
   let environment: [String: String]
 
@@ -14,14 +17,40 @@ struct AWSSettings: Sendable, Equatable {
     "Profile whose keys are used, and no others; unset: the default chain")
   static let region = Setting("REGION", default: "ap-southeast-1", .region, "AWS region")
 
+  static let encryption = Setting(
+    "S3_SSE", default: "none", .encryption, "How S3 encrypts the objects; none: as the bucket says")
+  static let encryptionKey = Setting<String?>(
+    "S3_SSE_KMS_KEY_ID", encryptionKeyRule(isUsed: true),
+    "ID, ARN or alias/… of the KMS key for S3_SSE=aws:kms; unset: the account's own for S3")
+
   struct Flags: ParsableArguments, Sendable {
     @Option(AWSSettings.profile) var profile: String?
     @Option(AWSSettings.region) var region: String?
+    @Option(AWSSettings.encryption) var encryption: String?
+    @Option(AWSSettings.encryptionKey) var encryptionKey: String?
+  }
+
+  private static func encryptionKeyRule(isUsed: Bool) -> Rule<String> {
+    let name = Rule<String>.text("the ID, ARN or alias/… of a KMS key", "key")
+    return Rule(
+      allowed: name.allowed + ", with S3_SSE=aws:kms", placeholder: name.placeholder,
+      parse: { text throws(Refusal) in
+        guard isUsed else { throw Refusal("S3_SSE is not aws:kms") }
+        guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else { throw Refusal() }
+        return try name.parse(text)
+      })
   }
 
   init(_ reader: inout SettingReader, environment: [String: String]) {
     profile = reader.value(Self.profile, \Flags.profile)
     region = reader.value(Self.region, \Flags.region)
+    let encryption = reader.value(Self.encryption, \Flags.encryption)
+    let isUsed = encryption == .kms(keyID: nil)
+    let key = reader.value(
+      Setting<String?>(
+        Self.encryptionKey.name, Self.encryptionKeyRule(isUsed: isUsed), Self.encryptionKey.summary),
+      \Flags.encryptionKey)
+    objectEncryption = isUsed ? .kms(keyID: key) : encryption
     self.environment = environment
     guard reader.reads(Flags.self) else { return }
     if let other = environment["AWS_REGION"], !other.isEmpty, other != region {
@@ -46,8 +75,53 @@ struct AWSSettings: Sendable, Equatable {
       reader.foreign(
         "AWS_ENDPOINT_URL" + service, Rule<ServiceURL>.url(["http", "https"], allowsQuery: false))
     }
-    for name in ["HTTPS_PROXY", "https_proxy"] { reader.foreign(name, Rule<String>.proxy) }
+    for name in ["AWS_USE_DUALSTACK_ENDPOINT", "AWS_USE_FIPS_ENDPOINT", "AWS_EC2_METADATA_DISABLED"] {
+      reader.foreign(name, Rule<Bool>.trueOrFalse)
+    }
+    for name in [
+      "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME",
+      "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+      "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
+    ] { reader.foreign(name, text) }
+    reader.foreign("AWS_CONTAINER_AUTHORIZATION_TOKEN", text, isSecret: true)
+    for name in ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_EC2_METADATA_SERVICE_ENDPOINT"] {
+      reader.foreign(name, Rule<ServiceURL>.url(["http", "https"]))
+    }
+    for name in ["HTTPS_PROXY", "https_proxy", "http_proxy", "ALL_PROXY", "all_proxy"] {
+      reader.foreign(name, Rule<String>.proxy)
+    }
     for name in ["NO_PROXY", "no_proxy"] { reader.foreign(name, text) }
+  }
+}
+
+extension Rule where Value == Bool {
+  /// As AWS's own switches are written.
+  static var trueOrFalse: Rule {
+    Rule(
+      allowed: "true or false", placeholder: "true|false",
+      parse: { text throws(Refusal) in
+        switch text.lowercased() {
+        case "true": return true
+        case "false": return false
+        default: throw Refusal()
+        }
+      })
+  }
+}
+
+extension Rule where Value == ObjectEncryption? {
+  /// The names that S3 has for it, in any case.
+  static var encryption: Rule {
+    Rule(
+      allowed: "none, AES256 or aws:kms", placeholder: "none|AES256|aws:kms",
+      parse: { text throws(Refusal) in
+        switch Text.trimmed(text).lowercased() {
+        case "none": return nil
+        case "aes256": return .s3
+        case "aws:kms": return .kms(keyID: nil)
+        default: throw Refusal()
+        }
+      })
   }
 }
 
@@ -56,7 +130,7 @@ extension Rule where Value == String {
   static var proxy: Rule {
     let schemes = ["http", "https"]
     return Rule(
-      allowed: "a proxy such as http://host:port", placeholder: "url",
+      allowed: "a proxy such as http://host:port or http://user:password@host:port", placeholder: "url",
       parse: { text throws(Refusal) in
         _ = try ServiceURL(text.contains("://") ? text : "http://" + text, schemes: schemes)
         return text

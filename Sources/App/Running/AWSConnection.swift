@@ -68,7 +68,8 @@ final class AWSConnection: Sendable {
       let client = AWSClient(
         transport: transport,
         credentials: CredentialChain.standard(profile: settings.profile, context: context),
-        region: settings.region, endpoints: endpoints, logger: logger)
+        region: settings.region, endpoints: endpoints, objectEncryption: settings.objectEncryption,
+        logger: logger)
       let made = Parts(transport: transport, client: client)
       parts = made
       return made
