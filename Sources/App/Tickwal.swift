@@ -8,7 +8,7 @@ struct Tickwal: AsyncParsableCommand {
     abstract: "A durable ingester of exchange ticks.",
     subcommands: [
       RunCommand.self, ShipCommand.self, ReplayCommand.self, StatusCommand.self, ImportCommand.self,
-      AdoptCommand.self, SimulateCommand.self, ConfigCommand.self,
+      AdoptCommand.self, SimulateCommand.self, DoctorCommand.self, ConfigCommand.self,
     ])
 
   /// Runs the command, and turns how it ended into an exit status and lines on stderr.

@@ -6,6 +6,7 @@
 public struct DynamoDBClient: Sendable {
   private let updateItem: JSONService
   private let describeTable: JSONService
+  private let describeTimeToLive: JSONService
 
   public init(_ client: AWSClient) {
     let keys = SigningKeyCache(region: client.region, service: Service.dynamodb.rawValue)
@@ -16,6 +17,7 @@ public struct DynamoDBClient: Sendable {
     }
     updateItem = service("UpdateItem")
     describeTable = service("DescribeTable")
+    describeTimeToLive = service("DescribeTimeToLive")
   }
 
   /// Writes one item; it is durable when this returns. `body` is the request's JSON, ready made.
@@ -37,6 +39,22 @@ public struct DynamoDBClient: Sendable {
     return TableDescription(
       name: output.table.tableName, status: output.table.tableStatus,
       keys: keys.filter { $0.role == .hash } + keys.filter { $0.role == .range }, answer: answer)
+  }
+
+  /// Whether and by which attribute the table's items expire.
+  public func describeTimeToLive(_ name: String, retry: Retry = .never) async throws -> TimeToLive {
+    let (output, _) = try await describeTimeToLive.call(
+      ["TableName": name], retry: retry, as: TimeToLiveOutput.self)
+    let description = output.timeToLiveDescription
+    return TimeToLive(status: description.timeToLiveStatus, attribute: description.attributeName)
+  }
+
+  private struct TimeToLiveOutput: Decodable {
+    struct Description: Decodable {
+      var timeToLiveStatus: String
+      var attributeName: String?
+    }
+    var timeToLiveDescription: Description
   }
 
   private struct Output: Decodable {
@@ -89,5 +107,18 @@ public struct TableDescription: Sendable, Equatable {
     self.status = status
     self.keys = keys
     self.answer = answer
+  }
+}
+
+/// What DescribeTimeToLive tells about a table.
+public struct TimeToLive: Sendable, Equatable {
+  /// `ENABLED`, `DISABLED`, `ENABLING`, `DISABLING`.
+  public var status: String
+  /// nil while it is disabled.
+  public var attribute: String?
+
+  public init(status: String, attribute: String? = nil) {
+    self.status = status
+    self.attribute = attribute
   }
 }
