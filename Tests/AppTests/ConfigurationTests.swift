@@ -38,7 +38,7 @@ import Testing
   @Test func everySettingHasAFlagOfItsOwnName() throws {
     let help = RunFlags.helpMessage(columns: 200)
     let entries = try configuration().entries
-    #expect(entries.count == 27)
+    #expect(entries.count == 29)
     for entry in entries {
       #expect(help.contains("--\(SettingName.flag(of: entry.name)) <"))
       #expect(help.contains(entry.name))

@@ -13,6 +13,7 @@ public struct S3Client: Sendable {
   private let put: Operation
   private let head: Operation
   private let get: Operation
+  private let bucket: Operation
 
   public init(_ client: AWSClient) {
     self.client = client
@@ -20,6 +21,7 @@ public struct S3Client: Sendable {
     put = Operation(name: "PutObject", service: .s3, signing: (.s3, keys))
     head = Operation(name: "HeadObject", service: .s3, signing: (.s3, keys))
     get = Operation(name: "GetObject", service: .s3, signing: (.s3, keys))
+    bucket = Operation(name: "HeadBucket", service: .s3, signing: (.s3, keys))
   }
 
   /// Stores an object; it is durable when this returns.
@@ -66,6 +68,13 @@ public struct S3Client: Sendable {
       $0.status == 200 || ($0.status == 404 && ServiceFault($0).code == "NoSuchKey")
     }
     return response.status == 404 ? nil : (S3Object(response), response.body)
+  }
+
+  /// Returns if the bucket is there, in this region, and the keys may list it; throws otherwise. The answer has no
+  /// body, so the error's code is its status' name.
+  public func headBucket(_ name: String, retry: Retry = .never) async throws {
+    let request = request(.head, bucket: name, key: "")
+    _ = try await client.call(bucket, request, retry: retry) { $0.status == 200 }
   }
 
   private func request(

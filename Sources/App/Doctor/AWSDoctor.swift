@@ -72,7 +72,8 @@ struct AWSDoctor: Sendable {
     let key = "\(folder)_logs/doctor.json"
     let s3 = S3Client(client)
     let reading = try await attempt("bucket") {
-      // Tells a bucket that is not there from an object that is not.
+      // Without the right to list, S3 calls an object that is not there forbidden.
+      try await s3.headBucket(bucket, retry: Self.retry)
       _ = try await s3.getObject(bucket: bucket, key: key, retry: Self.retry)
       return .ok("bucket", "\(bucket) is reachable and readable")
     }

@@ -62,6 +62,9 @@ struct LocalDoctor: Sendable {
       return .ok("exchange", "\(endpoint) answers")
     } catch let error as TransportError where error.code == .responseTooLarge {
       return .ok("exchange", "\(endpoint) answers")
+    } catch let error as TransportError where [.connectionLost, .malformedAnswer].contains(error.code) {
+      return .warning(
+        "exchange", "\(endpoint) takes connections, but answers no plain request: \(error.detail)")
     } catch let error as TransportError {
       return .failed("exchange", "\(error)", "check network and firewall; a proxy is not used for the feed")
     }

@@ -1,0 +1,86 @@
+import AWS
+import Testing
+import WAL
+
+@testable import tickwal
+
+@Suite struct DoctorTests {
+  private func table(_ keys: [(String, String)], status: String = "ACTIVE") -> TableDescription {
+    TableDescription(
+      name: "t", status: status,
+      keys: keys.enumerated().map {
+        TableDescription.Key(name: $1.0, role: $0 == 0 ? .hash : .range, type: $1.1)
+      },
+      answer: Answer(date: nil))
+  }
+
+  private let right = [("stream_type", "S"), ("iso_timestamp", "S")]
+
+  @Test func `a table needs its two keys, as texts, and to be active`() {
+    #expect(DoctorRules.tableKeys(table(right)).verdict == .ok)
+    #expect(DoctorRules.tableKeys(table(right, status: "CREATING")).verdict == .failed)
+    for keys in [
+      [("stream_type", "S")], [("iso_timestamp", "S"), ("stream_type", "S")],
+      [("stream_type", "S"), ("iso_timestamp", "N")],
+    ] {
+      #expect(DoctorRules.tableKeys(table(keys)).verdict == .failed)
+    }
+  }
+
+  @Test(arguments: [
+    (TimeToLive(status: "ENABLED", attribute: "ttl_days"), DoctorFinding.Verdict.ok),
+    (TimeToLive(status: "ENABLING", attribute: "ttl_days"), .ok),
+    (TimeToLive(status: "ENABLED", attribute: "expires"), .warning),
+    (TimeToLive(status: "DISABLED"), .warning),
+    (TimeToLive(status: "DISABLING", attribute: "ttl_days"), .warning),
+  ])
+  func `items that stay for ever are a warning with the command against it`(
+    ttl: TimeToLive, verdict: DoctorFinding.Verdict
+  ) {
+    let finding = DoctorRules.timeToLive(ttl, table: "t", region: "eu-west-1")
+    #expect(finding.verdict == verdict)
+    #expect((finding.remedy?.contains("--region eu-west-1 --table-name t ") == true) == (verdict == .warning))
+  }
+
+  @Test(arguments: [
+    (1_000, 1_000, DoctorFinding.Verdict.ok), (1_000, 1_060, .ok), (1_000, 1_061, .warning),
+    (1_000, 900, .warning),
+  ])
+  func `a clock may differ by a minute`(server: Int, machine: Int, verdict: DoctorFinding.Verdict) {
+    #expect(DoctorRules.clock(server: server, machine: machine).verdict == verdict)
+    #expect(DoctorRules.clock(server: nil, machine: machine).verdict == .skipped)
+  }
+
+  @Test func `a volume that fills up is a warning`() {
+    #expect(DoctorRules.space(free: 150 << 20, of: 1_000 << 20, folder: "/").verdict == .ok)
+    #expect(DoctorRules.space(free: 149 << 20, of: 1_000 << 20, folder: "/").verdict == .warning)
+    #expect(DoctorRules.space(free: 0, of: 0, folder: "/").verdict == .warning)
+  }
+
+  @Test(arguments: [
+    (3_040_001, "3.40.1", true), (3_006_023, "3.6.23", false), (3_051_002, "3.51.2", true),
+    (3_051_003, "3.51.3", false),
+    (3_050_007, "3.50.7", false), (3_050_006, "3.50.6", true), (3_044_006, "3.44.6", false),
+    (3_045_000, "3.45.0", true),
+    (3_052_000, "3.52.0", false),
+  ])
+  func `versions with the WAL-reset bug are known`(number: Int, text: String, hasBug: Bool) {
+    let version = SQLiteVersion(number: number)
+    #expect(version.description == text)
+    #expect(version.hasWALResetBug == hasBug)
+    #expect(DoctorRules.sqlite(version).summary.contains("cannot strike") == hasBug)
+  }
+
+  @Test func `one failure is enough, warnings are not`() {
+    let fine = [DoctorFinding.ok("a", "x"), .warning("b", "y", "do\nthis"), .skipped("c", "z")]
+    #expect(DoctorReport(findings: fine).isWell)
+    #expect(!DoctorReport(findings: fine + [.failed("d", "w")]).isWell)
+    #expect(
+      DoctorReport(findings: fine).lines == [
+        "ok       a  x", "warning  b  y", "         → do\\nthis", "skipped  c  z",
+      ])
+    #expect(
+      DoctorReport(findings: [.failed("d", "w")]).document.text
+        == #"{"ok":false,"checks":[{"name":"d","verdict":"failed","summary":"w","remedy":null}]}"#)
+  }
+}

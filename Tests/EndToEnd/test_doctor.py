@@ -1,0 +1,107 @@
+"""`doctor` says what `run` would find, writes nothing, and exits 0 only if `run` would work."""
+
+import json
+
+import pytest
+
+from support.gateway import CheckingGateway, Key
+from support.program import Ended
+
+
+def checks(ended: Ended) -> dict[str, dict]:
+    found = json.loads(ended.out)
+    assert found["ok"] == (ended.code == 0)
+    return {check["name"]: check for check in found["checks"]}
+
+
+@pytest.fixture
+def ready(tickwal, make_place, simulate, ministack):
+    """Everything that `run` needs."""
+    place = make_place("btcusdt@miniTicker", "ethusdt@trade", api_key="topsecretapikey")
+    tickwal.environment |= place.environment(ministack.url) | {"BINANCE_WS_URL": simulate()}
+    return tickwal, place
+
+
+def test_all_is_well(ready):
+    tickwal, place = ready
+    found = checks(tickwal.succeed("doctor", "--json"))
+    verdicts = {name: check["verdict"] for name, check in found.items() if check["verdict"] != "ok"}
+    # The test's user may not see the TTL, and nothing is written without being asked to.
+    assert verdicts == {"ttl": "warning", "bucket-write": "skipped"} | (
+        {"space": "warning"} if found["space"]["verdict"] == "warning" else {}
+    )
+    assert "from the environment" in found["credentials"]["summary"]
+    assert ":user/user-" in found["identity"]["summary"]
+    assert "2 streams: btcusdt@miniTicker, ethusdt@trade" in found["secret"]["summary"]
+    assert place.keys_under() == [] and place.items() == {} and not tickwal.path.exists()
+
+
+def test_it_speaks_in_lines_and_writes_when_asked_to(ready):
+    tickwal, place = ready
+    ended = tickwal.succeed("doctor", "--write")
+    text = ended.out.decode()
+    assert "ok       bucket-write" in text and "ok       table-write" in text
+    assert place.keys_under() == ["batch_jsonl/_logs/doctor.json"] and place.items() == {}
+
+
+def test_ttl_is_seen_by_who_may_see_it(ready, ministack):
+    tickwal, place = ready
+    admin = {"AWS_ACCESS_KEY_ID": ministack.admin.id, "AWS_SECRET_ACCESS_KEY": ministack.admin.secret}
+    assert checks(tickwal.succeed("doctor", "--json", **admin))["ttl"]["verdict"] == "ok"
+    ministack.client("dynamodb").update_time_to_live(
+        TableName=place.table, TimeToLiveSpecification={"Enabled": False, "AttributeName": "ttl_days"}
+    )
+    ttl = checks(tickwal.succeed("doctor", "--json", **admin))["ttl"]
+    assert ttl["verdict"] == "warning"
+    assert f"--table-name {place.table} --time-to-live-specification Enabled=true" in ttl["remedy"]
+
+
+@pytest.mark.parametrize("environment, name, words", [
+    ({"AWS_ACCESS_KEY_ID": "AKIDNOBODY"}, "identity", "InvalidClientTokenId"),
+    ({"AWS_ACCESS_KEY_ID": ""}, "credentials", "access key ID"),
+    ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2_METADATA_DISABLED": "true"}, "credentials",
+     "no credentials found"),
+    ({"PIPELINE_IAM_USER": "nobody"}, "credentials", "PIPELINE_IAM_USER is 'nobody'"),
+    ({"BINANCE_WEBSOCKET_SECRET": "absent"}, "secret", ""),
+    ({"S3_BUCKET": "no-such-bucket-here"}, "bucket", ""),
+    ({"DYNAMO_TABLE_NAME": "absent"}, "table", ""),
+    ({"BINANCE_WS_URL": "ws://127.0.0.1:1"}, "exchange", "could not connect"),
+    ({"WAL_PATH": "/nowhere/ticks.db"}, "log", "WAL_PATH"),
+])
+def test_what_is_in_the_way_is_named(ready, environment, name, words):
+    tickwal, _ = ready
+    ended = tickwal.run_to_end("doctor", "--json", **environment)
+    assert ended.code == 1, ended.err
+    found = checks(ended)
+    assert name in {check for check, content in found.items() if content["verdict"] == "failed"}, found
+    assert words in found[name]["summary"], found[name]
+    assert name in ended.err
+
+
+def test_a_table_with_other_keys_is_named(ready, ministack):
+    tickwal, place = ready
+    table = f"{place.table}-other"
+    ministack.client("dynamodb").create_table(
+        TableName=table, BillingMode="PAY_PER_REQUEST", KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "N"}],
+    )
+    ended = tickwal.run_to_end(
+        "doctor", "--json", DYNAMO_TABLE_NAME=table, AWS_ACCESS_KEY_ID=ministack.admin.id,
+        AWS_SECRET_ACCESS_KEY=ministack.admin.secret,
+    )
+    assert ended.code == 1 and "has the keys id (N)" in checks(ended)["table"]["summary"]
+
+
+def test_each_of_its_requests_is_signed_as_botocore_would(ready, ministack):
+    tickwal, place = ready
+    gateway = CheckingGateway(ministack.port)
+    try:
+        gateway.know(Key(place.keys.id, place.keys.secret))
+        tickwal.succeed("doctor", "--write", AWS_ENDPOINT_URL=gateway.url)
+        assert gateway.complaints == []
+        assert {seen.operation for seen in gateway.seen} == {
+            "GetCallerIdentity", "GetSecretValue", "HeadObject", "GetObject", "PutObject", "DescribeTable", "UpdateItem",
+            "DescribeTimeToLive",
+        }
+    finally:
+        gateway.stop()
