@@ -40,13 +40,17 @@ let package = Package(
       dependencies: [
         "Ticks", "WAL", "Ingest", "AWS", "Shippers", "Simulate", log,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ],
       path: "Sources/App", swiftSettings: strict),
 
-    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+    .target(
+      name: "TestSupport", dependencies: [log], path: "Tests/TestSupport", swiftSettings: strict),
+    .target(name: "CTestVFS", dependencies: ["CSQLite"], path: "Tests/CTestVFS"),
     .testTarget(name: "TicksTests", dependencies: ["Ticks", "TestSupport"], swiftSettings: strict),
-    .testTarget(name: "WALTests", dependencies: ["WAL", "CSQLite", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "WALTests", dependencies: ["WAL", "CSQLite", "CTestVFS", "TestSupport", log],
+      swiftSettings: strict),
     .testTarget(
       name: "IngestTests", dependencies: ["Ingest", "Simulate", "TestSupport"] + nio + [
         .product(name: "NIOEmbedded", package: "swift-nio")

@@ -3,8 +3,8 @@
 #include <sqlite3.h>
 
 // sqlite3_db_config is variadic, which Swift cannot call.
-static inline int csqlite_no_checkpoint_on_close(sqlite3 *db) {
-  return sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)0);
+static inline int csqlite_no_checkpoint_on_close(sqlite3 *db, int isOff) {
+  return sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, isOff, (int *)0);
 }
 
 // The text and blob destructors are casts of integers, which Swift does not import.

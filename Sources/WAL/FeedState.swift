@@ -8,17 +8,17 @@ extension TickLog {
   /// - Returns: the gaps that the first data is to close.
   public func beginFeed(streams: [String]) async throws -> [Gap] {
     try await write { transaction in
-      if try transaction.meta(Meta.feed) == Meta.running {
+      if try transaction.meta(FeedMeta.feed) == FeedMeta.running {
         let last = try transaction.connection.int(
           "SELECT received_at FROM ticks ORDER BY offset DESC LIMIT 1")
         if let last, try transaction.openGaps().isEmpty {
-          let known = try transaction.meta(Meta.streams)
+          let known = try transaction.meta(FeedMeta.streams)
           let before = try known.map { try transaction.connection.elements(ofJSON: $0) }
           _ = try transaction.openGap(startedAt: last, cause: .crash, streams: before ?? streams)
         }
       }
-      try transaction.setMeta(Meta.feed, Meta.running)
-      try transaction.setMetaList(Meta.streams, streams)
+      try transaction.setMeta(FeedMeta.feed, FeedMeta.running)
+      try transaction.setMetaList(FeedMeta.streams, streams)
       return try transaction.openGaps()
     }
   }
@@ -32,21 +32,26 @@ extension TickLog {
       if let lastDataAt, try transaction.openGaps().isEmpty {
         _ = try transaction.openGap(startedAt: lastDataAt, cause: .shutdown, streams: streams)
       }
-      try transaction.setMeta(Meta.feed, Meta.stopped)
+      try transaction.setMeta(FeedMeta.feed, FeedMeta.stopped)
     }
   }
 
   /// The list of streams that a feed subscribed to last.
   public func lastKnownStreams() async throws -> [String]? {
     try await write { transaction in
-      try transaction.meta(Meta.streams).map { try transaction.connection.elements(ofJSON: $0) }
+      try transaction.meta(FeedMeta.streams).map { try transaction.connection.elements(ofJSON: $0) }
     }
   }
+}
 
-  private enum Meta {
-    static let feed = "feed"
-    static let running = "running"
-    static let stopped = "stopped"
-    static let streams = "streams"
-  }
+extension LogReader {
+  /// The list of streams that a feed subscribed to last.
+  public func lastKnownStreams() throws -> [String]? { try metaList(FeedMeta.streams) }
+}
+
+private enum FeedMeta {
+  static let feed = "feed"
+  static let running = "running"
+  static let stopped = "stopped"
+  static let streams = "streams"
 }

@@ -17,6 +17,8 @@ public struct LogError: Error, Sendable, CustomStringConvertible, CustomDebugStr
     case closed
     /// What was asked for is not in the log.
     case notFound
+    /// A plan for some of the offsets is there already.
+    case alreadyPlanned
     /// The volume has no room; the writer itself retries this, a reader or opener reports it.
     case diskFull
   }

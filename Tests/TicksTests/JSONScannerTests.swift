@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 import Ticks
 
@@ -59,7 +60,7 @@ private func accepts(_ bytes: [UInt8]) -> Bool {
   }
 
   @Test func mixedNestingClosesInTheOrderItOpened() {
-    var generator = SystemRandomNumberGenerator()
+    var generator = SplitMix64.forTest()
     for _ in 0..<200 {
       let kinds = (0..<Int.random(in: 1...300, using: &generator)).map { _ in Bool.random(using: &generator) }
       let open = kinds.map { $0 ? "{\"k\":" : "[" }.joined()

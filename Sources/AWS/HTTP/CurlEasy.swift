@@ -136,6 +136,7 @@ final class CurlEasy {
     var target = "\(endpoint.description)\(request.path)"
     if !request.query.isEmpty { target += "?\(request.query)" }
     if target != url {
+      guard Endpoint.isHost(endpoint.host) else { throw failure(.invalidRequest, "that is no host") }
       try check(curl_easy_set_string(easy, CURLOPT_URL, target))
       url = target
     }
@@ -236,9 +237,9 @@ final class CurlEasy {
   private func failure(_ result: CURLcode) -> TransportError {
     if isTooLarge { return failure(.responseTooLarge, "") }
     let code = TransportError.Code(result)
-    // These texts of curl's may quote a proxy's URL, which may hold a password.
-    let quotes = [CURLE_URL_MALFORMAT, CURLE_COULDNT_RESOLVE_PROXY, CURLE_PROXY].contains(result)
-    let own = quotes ? "" : String(cString: errorText)
+    // Where curl quotes a URL it may be a proxy's, with a password in it.
+    let text = String(cString: errorText)
+    let own = text.contains("://") ? "" : text
     let detail = own.isEmpty ? String(cString: curl_easy_strerror(result)) : own
     return failure(code, detail, Int(result.rawValue))
   }

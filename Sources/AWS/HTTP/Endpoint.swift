@@ -42,7 +42,7 @@ public struct Endpoint: Sendable, Hashable, CustomStringConvertible {
       }
       port = number
     }
-    guard !host.isEmpty, host.utf8.allSatisfy(Self.isHostByte), path.utf8.allSatisfy(Self.isPathByte) else {
+    guard Self.isHost(host), path.utf8.allSatisfy(Self.isPathByte) else {
       return nil
     }
     self.init(scheme: scheme, host: host.lowercased(), port: port, basePath: String(path))
@@ -54,6 +54,11 @@ public struct Endpoint: Sendable, Hashable, CustomStringConvertible {
   }
 
   public var description: String { "\(scheme.rawValue)://\(authority)\(basePath)" }
+
+  /// No byte that would end the host in a URL: a region or bucket that is part of the name may hold anything.
+  static func isHost(_ text: some StringProtocol) -> Bool {
+    !text.isEmpty && text.utf8.allSatisfy(isHostByte)
+  }
 
   private static func isHostByte(_ byte: UInt8) -> Bool {
     switch UnicodeScalar(byte) {

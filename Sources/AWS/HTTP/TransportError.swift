@@ -22,6 +22,13 @@ public struct TransportError: Error, Sendable, Equatable, CustomStringConvertibl
   /// curl's number, 0 when curl was not asked.
   public var curlCode: Int
 
+  public init(code: Code, origin: String, detail: String = "", curlCode: Int = 0) {
+    self.code = code
+    self.origin = origin
+    self.detail = detail
+    self.curlCode = curlCode
+  }
+
   /// The same request may succeed later.
   public var isRetriable: Bool {
     switch code {

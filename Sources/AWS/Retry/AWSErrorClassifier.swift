@@ -43,8 +43,7 @@ struct AWSErrorClassifier {
 
   func error(_ response: HTTPResponse) -> AWSError {
     let fault = ServiceFault(response)
-    var code = fault.code.map { AWSError.Code(rawValue: $0) } ?? .unexpectedAnswer
-    if fault.code == nil, response.status == 412 { code = .preconditionFailed }
+    let code = fault.code.map { AWSError.Code(rawValue: $0) } ?? Self.code(status: response.status)
     return AWSError(
       code, kind(response, fault), operation: operation, status: response.status, message: fault.message,
       retryAfter: retryAfter(response), requestID: response.requestID, date: response.date)
@@ -59,6 +58,17 @@ struct AWSErrorClassifier {
     // A HEAD's answer has no body, and some services call a skewed request just a wrong signature.
     if let date = response.date, abs(date - signedAt) > Self.tolerableSkew { return .clockSkewed }
     return .credentialsRefused
+  }
+
+  /// The answer to a HEAD says no more than its status.
+  private static func code(status: Int) -> AWSError.Code {
+    switch status {
+    case 400: "BadRequest"
+    case 403: "Forbidden"
+    case 404: "NotFound"
+    case 412: .preconditionFailed
+    default: .unexpectedAnswer
+    }
   }
 
   private static func kind(code: String) -> AWSError.Kind? {

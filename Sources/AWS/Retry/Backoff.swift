@@ -20,7 +20,8 @@ public struct Backoff: Sendable {
   ) -> Duration {
     // 2^40 times any base is above any sensible cap, and the product stays far from overflowing.
     let ceiling = min(cap, base * (1 << min(max(attempt, 1) - 1, 40)))
-    let jitter = ceiling * Double.random(in: 0...1, using: &generator)
+    // 53 random bits as a fraction: one draw, so that a generator made for a test cannot be rejected for ever.
+    let jitter = ceiling * (Double(generator.next() >> 11) * 0x1p-53)
     guard let retryAfter else { return jitter }
     return min(max(retryAfter, .zero), Self.longestRetryAfter) + jitter
   }

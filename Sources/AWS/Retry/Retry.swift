@@ -7,6 +7,12 @@ public struct Retry: Sendable {
     public var error: AWSError
     /// Until the next attempt; nil when this was the last.
     public var delay: Duration?
+
+    public init(attempt: Int, error: AWSError, delay: Duration?) {
+      self.attempt = attempt
+      self.error = error
+      self.delay = delay
+    }
   }
 
   /// nil: for ever, until the task is cancelled.

@@ -96,8 +96,12 @@ public final class AWSClient: Sendable {
     case .clockSkewed:
       guard let date = error.date else { return }
       let offset = date - now()
-      clockOffset.store(offset, ordering: .relaxed)
-      logger.warning("clock differs from the server's", metadata: ["seconds": "\(-offset)"])
+      let known = clockOffset.exchange(offset, ordering: .relaxed)
+      // All requests in flight are refused at once; the first one says so.
+      guard abs(known - offset) > 60 else { return }
+      logger.warning(
+        "this machine's clock differs from the server's; signing by the server's from now on",
+        metadata: ["ahead_seconds": "\(-offset)"])
     default: break
     }
   }

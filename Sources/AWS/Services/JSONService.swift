@@ -4,6 +4,9 @@ import FoundationEssentials
 ///
 /// Reference: https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html
 struct JSONService: Sendable {
+  /// Answers take milliseconds; one that is lost must not hold up those behind it for long.
+  private static let timeout = Duration.seconds(10)
+
   private let client: AWSClient
   private let operation: Operation
   private let template: HTTPRequest
@@ -20,7 +23,7 @@ struct JSONService: Sendable {
       .post, endpoint,
       headers: [
         "Host": endpoint.authority, "Content-Type": contentType, "X-Amz-Target": "\(target).\(operation)",
-      ])
+      ], timeout: Self.timeout)
   }
 
   func call(_ body: [UInt8], retry: Retry) async throws -> HTTPResponse {

@@ -79,6 +79,19 @@ public struct S3Object: Sendable, Equatable {
   public var metadata: [String: String]
   public var answer: Answer
 
+  public init(
+    etag: String? = nil, versionID: String? = nil, contentLength: Int? = nil, contentType: String? = nil,
+    contentEncoding: String? = nil, metadata: [String: String] = [:], answer: Answer = Answer(date: nil)
+  ) {
+    self.etag = etag
+    self.versionID = versionID
+    self.contentLength = contentLength
+    self.contentType = contentType
+    self.contentEncoding = contentEncoding
+    self.metadata = metadata
+    self.answer = answer
+  }
+
   init(_ response: HTTPResponse) {
     etag = response.header("etag")
     versionID = response.header("x-amz-version-id")

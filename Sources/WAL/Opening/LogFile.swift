@@ -43,6 +43,17 @@ enum LogFile {
     return .log
   }
 
+  /// The file that a symbolic link stands for; the path itself if it is none or leads nowhere.
+  static func resolve(_ path: String) -> String {
+    guard let resolved = realpath(path, nil) else { return path }
+    defer { free(resolved) }
+    return String(cString: resolved)
+  }
+
+  static func checkVersion(of connection: SQLiteConnection, path: String) throws {
+    try checkVersion(Int32(connection.int("PRAGMA user_version") ?? 0), of: path)
+  }
+
   static func checkVersion(_ version: Int32, of path: String) throws(LogError) {
     guard version <= Schema.version else {
       throw LogError(

@@ -12,7 +12,7 @@ final class LogLock: Sendable {
     let path = logPath + ".lock"
     let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw LogError.unusable(logPath, errno) }
-    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+    guard LogLock.lock(descriptor) else {
       let code = errno
       let pid = LogLock.pid(in: descriptor)
       Glibc.close(descriptor)
@@ -30,6 +30,19 @@ final class LogLock: Sendable {
   }
 
   deinit { release() }
+
+  /// Tries for a moment, because `holder` holds the lock while it looks.
+  private static func lock(_ descriptor: Int32) -> Bool {
+    for _ in 1..<tries {
+      if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return true }
+      guard errno == EWOULDBLOCK || errno == EINTR else { return false }
+      usleep(pauseMicroseconds)
+    }
+    return flock(descriptor, LOCK_EX | LOCK_NB) == 0
+  }
+
+  private static let tries = 11
+  private static let pauseMicroseconds: UInt32 = 10_000
 
   func release() {
     descriptor.withLock { descriptor in

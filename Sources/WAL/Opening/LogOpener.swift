@@ -19,21 +19,28 @@ extension TickLog {
 
   private static func openBlocking(
     path: String, options: Options, logger: Logger
-  ) throws(LogError) -> TickLog {
+  ) throws -> TickLog {
+    // One file, one lock, whatever symbolic link names it.
+    let path = LogFile.resolve(path)
     let lock = try LogLock(logPath: path)
     switch try LogFile.inspect(path) {
     case .absent: try create(path: path, options: options)
     case .log: try LogFile.rewriteWAL(of: path)
     }
-    do throws(SQLiteError) {
+    do {
       let connection = try SQLiteConnection(path: path, access: .readWrite, vfs: options.vfs)
+      // The header that was looked at may be older than the one in SQLite's WAL.
+      try LogFile.checkVersion(of: connection, path: path)
       let head = try configure(connection, path: path)
       let writer = LogWriter(connection: connection, head: head, options: options, logger: logger)
       return TickLog(path: path, options: options, writer: writer, lock: lock)
-    } catch {
+    } catch let error as LogError {
+      throw error
+    } catch let error as SQLiteError {
       if error.isCorruption {
         throw LogError(.notALog, "\(path) is damaged and cannot be opened: \(error.message)")
       }
+      if error.isCannotOpen { throw LogError(.unusablePath, "the log \(path) cannot be used: \(error)") }
       throw LogError("opening the log \(path)", error)
     }
   }
@@ -73,7 +80,9 @@ extension TickLog {
   private static func configure(
     _ connection: SQLiteConnection, path: String
   ) throws(SQLiteError) -> Offset {
-    connection.setBusyTimeout(milliseconds: 5_000)
+    connection.setBusyTimeout(milliseconds: WriterLoop.busyTimeoutMilliseconds)
+    // After a failed fsync nothing may be written again by closing; a clean end checkpoints on its own.
+    try connection.setCheckpointOnClose(false)
     try connection.require(pragma: "journal_mode", set: "WAL", reads: "wal")
     try connection.require(pragma: "synchronous", set: "FULL", reads: "2")
     try connection.require(pragma: "auto_vacuum", set: nil, reads: "2")

@@ -11,7 +11,7 @@ public actor LogReader {
 
   /// - Throws: `LogError` with `unusablePath`, `notALog`, `newerSchema` or `failed`.
   public init(path: String, vfs: String? = nil) async throws {
-    self.path = path
+    self.path = LogFile.resolve(path)
     try open(vfs: vfs)
   }
 
@@ -22,18 +22,20 @@ public actor LogReader {
     do {
       let connection = try SQLiteConnection(path: path, access: .readOnly, vfs: vfs)
       connection.setBusyTimeout(milliseconds: 5_000)
-      try connection.disableCheckpointOnClose()
+      try connection.setCheckpointOnClose(false)
       try connection.execute("PRAGMA query_only = 1; PRAGMA wal_autocheckpoint = 0; PRAGMA mmap_size = 0;")
       try connection.execute("PRAGMA cache_size = -2048")
       guard try connection.int("PRAGMA application_id") == Int64(Schema.applicationID) else {
         throw LogError(.notALog, "\(path) is not a log")
       }
-      try LogFile.checkVersion(Int32(connection.int("PRAGMA user_version") ?? 0), of: path)
+      try LogFile.checkVersion(of: connection, path: path)
       self.connection = connection
     } catch let error as LogError {
       throw error
     } catch let error as SQLiteError where error.isCorruption {
       throw LogError(.notALog, "\(path) is not a log: \(error.message)")
+    } catch let error as SQLiteError where error.isCannotOpen {
+      throw LogError(.unusablePath, "the log \(path) cannot be read: \(error)")
     } catch let error as SQLiteError {
       throw LogError("opening the log \(path) for reading", error)
     }
@@ -69,16 +71,18 @@ public actor LogReader {
   ) throws -> TickPage {
     try read { connection in
       let head = try connection.head()
-      let end = min(last ?? head, head, first.advanced(by: maximumTicks - 1))
       var page = TickPage(head: head)
-      guard first <= end else { return page }
+      let available = min(last ?? head, head)
+      guard first <= available, maximumTicks > 0 else { return page }
+      let count = min(maximumTicks, first.distance(to: available) + 1)
+      let end = first.advanced(by: count - 1)
       var reading = PageReading(expected: first, end: end, maximumBytes: maximumBytes)
       do throws(SQLiteError) {
-        try reading.scan(connection, into: &page)
+        if try reading.scan(connection, into: &page) { return page }
       } catch {
         guard error.isCorruption else { throw error }
-        try reading.probe(connection, into: &page)
       }
+      try reading.probe(connection, into: &page)
       return page
     }
   }

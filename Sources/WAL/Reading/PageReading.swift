@@ -4,6 +4,8 @@ struct PageReading {
   private var expected: Offset
   private let end: Offset
   private let maximumBytes: Int
+  /// Of good and bad rows.
+  private var bytes = 0
 
   init(expected: Offset, end: Offset, maximumBytes: Int) {
     self.expected = expected
@@ -13,26 +15,26 @@ struct PageReading {
 
   private static let columns = "offset, received_at, event_time, stream, payload, checksum"
 
-  /// The straight way: one walk over the table.
-  mutating func scan(_ connection: SQLiteConnection, into page: inout TickPage) throws(SQLiteError) {
+  /// The straight way: one walk over the table, up to the first offset that is not where it belongs.
+  ///
+  /// - Returns: whether the page is done. If not, damage may have misled the walk, and `probe` must go on.
+  mutating func scan(_ connection: SQLiteConnection, into page: inout TickPage) throws(SQLiteError) -> Bool {
     let statement = try connection.statement(
       "SELECT \(Self.columns) FROM ticks WHERE offset BETWEEN ? AND ? ORDER BY offset")
     try statement.bind(1, expected.rawValue)
     try statement.bind(2, end.rawValue)
     defer { statement.reset() }
-    while try statement.step() {
-      let offset = Offset(rawValue: statement.int(0))
-      while expected < offset { addMissing(to: &page) }
+    while !isDone, try statement.step() {
+      guard statement.int(0) == expected.rawValue else { return false }
       add(statement, to: &page)
-      if page.ticks.byteCount >= maximumBytes { return }
     }
-    while expected <= end { addMissing(to: &page) }
+    return isDone
   }
 
-  /// After SQLite found damage: offset by offset, so that it costs the rows on it and no others.
+  /// Offset by offset, so that damage costs the rows on it and no others.
   mutating func probe(_ connection: SQLiteConnection, into page: inout TickPage) throws(SQLiteError) {
     let statement = try connection.statement("SELECT \(Self.columns) FROM ticks WHERE offset = ?")
-    while expected <= end, page.ticks.byteCount < maximumBytes {
+    while !isDone {
       do throws(SQLiteError) {
         try statement.bind(1, expected.rawValue)
         defer { statement.reset() }
@@ -44,9 +46,12 @@ struct PageReading {
     }
   }
 
+  private var isDone: Bool { expected > end || bytes >= maximumBytes }
+
   private mutating func add(_ row: SQLiteStatement, to page: inout TickPage) {
     let stream = row.bytes(3)
     let payload = row.bytes(4)
+    bytes += stream.count + payload.count
     let receivedAt = row.int(1)
     let eventTime = row.optionalInt(2)
     let checksum = Checksum.row(

@@ -116,9 +116,10 @@ package final class SQLiteConnection {
   /// Frames in SQLite's WAL after the last commit of this connection.
   package var walFrames: Int { Int(walFrameCount.pointee) }
 
-  /// Leaves SQLite's WAL alone when this connection is the last to close.
-  package func disableCheckpointOnClose() throws(SQLiteError) {
-    let code = csqlite_no_checkpoint_on_close(handle)
+  /// Whether SQLite's WAL is copied and removed when this connection is the last to close; SQLite's own
+  /// default is that it is.
+  package func setCheckpointOnClose(_ isOn: Bool) throws(SQLiteError) {
+    let code = csqlite_no_checkpoint_on_close(handle, isOn ? 0 : 1)
     guard code == SQLITE_OK else { throw makeError(code: code, sql: "SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE") }
   }
 
@@ -143,16 +144,22 @@ package final class SQLiteConnection {
   package struct CheckpointResult: Sendable, Equatable {
     package let walFrames: Int
     package let copiedFrames: Int
+    /// Readers kept it from doing all that was asked.
+    package let isBlocked: Bool
   }
 
+  /// - Throws: also if another connection is checkpointing or writing; not if a reader was in the way.
+  ///
   /// Reference: https://www.sqlite.org/c3ref/wal_checkpoint_v2.html
   @discardableResult
   package func checkpoint(_ mode: CheckpointMode) throws(SQLiteError) -> CheckpointResult {
     var frames: Int32 = 0
     var copied: Int32 = 0
     let code = sqlite3_wal_checkpoint_v2(handle, nil, mode.value, &frames, &copied)
-    guard code == SQLITE_OK else { throw makeError(code: code, sql: "checkpoint \(mode)") }
-    return CheckpointResult(walFrames: Int(frames), copiedFrames: Int(copied))
+    // SQLITE_BUSY with counts: it ran, as far as readers let it.
+    let isBlocked = code & 0xFF == SQLITE_BUSY && frames >= 0
+    guard code == SQLITE_OK || isBlocked else { throw makeError(code: code, sql: "checkpoint \(mode)") }
+    return CheckpointResult(walFrames: Int(frames), copiedFrames: Int(copied), isBlocked: isBlocked)
   }
 
   func makeError(code: Int32, sql: String) -> SQLiteError {

@@ -30,6 +30,9 @@ package struct SQLiteError: Error, Sendable, CustomStringConvertible {
   /// The file's content is damaged where it was read.
   package var isCorruption: Bool { primaryCode == SQLITE_CORRUPT || primaryCode == SQLITE_NOTADB }
 
+  /// The file, its WAL or its folder is not there or may not be opened.
+  package var isCannotOpen: Bool { primaryCode == SQLITE_CANTOPEN || primaryCode == SQLITE_PERM }
+
   package var description: String {
     var text = "SQLite: \(message) (code \(code)"
     if systemError != 0 { text += ", \(String(cString: strerror(systemError)))" }

@@ -22,6 +22,12 @@ package struct DedicatedThread: ~Copyable, Sendable {
   /// Waits until the body has returned.
   package consuming func join() {
     pthread_join(handle, nil)
+    discard self
+  }
+
+  /// Not waited for: the system is to free its stack when the body has returned.
+  deinit {
+    pthread_detach(handle)
   }
 
   private final class Start: Sendable {

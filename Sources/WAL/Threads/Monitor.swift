@@ -25,13 +25,14 @@ final class Monitor<State>: @unchecked Sendable {
     mutex.deallocate()
   }
 
-  /// Runs `body` under the lock, then wakes the waiting thread if it asks for that.
+  /// Runs `body` under the lock; wakes nobody, see `signal`.
   func withLock<T>(_ body: (inout State) throws -> T) rethrows -> T {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
     return try body(&state)
   }
 
+  /// Makes those who wait look again.
   func signal() {
     pthread_cond_broadcast(condition)
   }

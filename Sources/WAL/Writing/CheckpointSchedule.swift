@@ -8,6 +8,8 @@ struct CheckpointSchedule {
   static let passiveFrames = 4_096
   static let retryFrames = 1_024
   static let insistFrames = 16_384
+  /// How long an insisting checkpoint waits for a reader, and appends with it.
+  static let patienceMilliseconds: Int32 = 50
 
   private var nextAt = passiveFrames
   private var warnAt = insistFrames
@@ -33,8 +35,8 @@ struct CheckpointSchedule {
     return result
   }
 
-  mutating func wasBusy(walFrames: Int) {
+  /// The checkpoint did not run: it is tried again when the WAL has grown by as much as after one that did.
+  mutating func failed(walFrames: Int) {
     nextAt = walFrames + Self.retryFrames
-    warnAt = max(warnAt, walFrames)
   }
 }

@@ -26,7 +26,10 @@ struct CommitQueue<Request> {
   }
 
   let limits: Limits
-  private var waiting: [Waiting] = []
+  /// What was taken is `nil` up to `first`, and dropped when it is half of the array: taking a group must
+  /// not move everything behind it.
+  private var waiting: [Waiting?] = []
+  private var first = 0
   private(set) var ticks = 0
   private(set) var bytes = 0
 
@@ -34,7 +37,7 @@ struct CommitQueue<Request> {
     self.limits = limits
   }
 
-  var isEmpty: Bool { waiting.isEmpty }
+  var isEmpty: Bool { first == waiting.count }
   var isHalfEmpty: Bool { bytes <= limits.capacity / 2 }
 
   func admits(bytes more: Int) -> Bool {
@@ -49,7 +52,7 @@ struct CommitQueue<Request> {
   }
 
   func decide(now: Duration) -> Decision {
-    guard let oldest = waiting.first else { return .idle }
+    guard !isEmpty, let oldest = waiting[first] else { return .idle }
     if ticks >= limits.maximumTicks || bytes >= limits.maximumBytes { return .commitNow }
     let left = oldest.since + limits.linger - now
     return left <= .zero ? .commitNow : .commitAfter(left)
@@ -57,24 +60,31 @@ struct CommitQueue<Request> {
 
   /// The next group: at least one request, and more until a limit is reached.
   mutating func takeGroup() -> [Request] {
-    var count = 0
+    var group: [Request] = []
     var ticks = 0
     var bytes = 0
-    while count < waiting.count, count == 0 || (ticks < limits.maximumTicks && bytes < limits.maximumBytes) {
-      ticks += waiting[count].ticks
-      bytes += waiting[count].bytes
-      count += 1
+    while first < waiting.count, ticks < limits.maximumTicks, bytes < limits.maximumBytes,
+      let next = waiting[first]
+    {
+      group.append(next.request)
+      ticks += next.ticks
+      bytes += next.bytes
+      waiting[first] = nil
+      first += 1
     }
-    let group = waiting[..<count].map(\.request)
-    waiting.removeFirst(count)
     self.ticks -= ticks
     self.bytes -= bytes
+    if first * 2 >= waiting.count {
+      waiting.removeFirst(first)
+      first = 0
+    }
     return group
   }
 
   mutating func takeAll() -> [Request] {
-    let all = waiting.map(\.request)
+    let all = waiting.compactMap { $0?.request }
     waiting.removeAll()
+    first = 0
     ticks = 0
     bytes = 0
     return all

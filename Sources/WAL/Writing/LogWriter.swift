@@ -37,6 +37,7 @@ final class LogWriter: Sendable {
     _ = DedicatedThread { [self] in
       var loop = WriterLoop(connection: box.connection, head: head, options: options, logger: logger)
       run(&loop)
+      ended.set(())
     }
   }
 
@@ -120,21 +121,21 @@ final class LogWriter: Sendable {
           try loop.close()
           end(LogError(.closed, "the log is closed"))
         } catch {
+          loop.abandon()
           fail(LogError("closing the log", error))
         }
-        ended.set(())
         return
       case .commit(let group, let room):
         for callback in room { callback() }
         do {
           try commit(group, &loop)
         } catch {
+          loop.abandon()
           fail(error)
           // A checkpoint may fail after the group's commit, which its requests know of by then.
           if !loop.isCommitted {
             for request in group { request.completion(.failure(error)) }
           }
-          ended.set(())
           return
         }
       }
@@ -152,13 +153,11 @@ final class LogWriter: Sendable {
         try loop.checkpointIfDue()
         return
       } catch {
-        let isCommitted = loop.isCommitted
-        guard let pause = loop.pauseBeforeRetry(after: error) else {
-          throw LogError("committing to the log", error)
+        guard !loop.isCommitted, let pause = loop.pauseBeforeRetry(after: error) else {
+          throw LogError(
+            loop.isCommitted ? "copying SQLite's WAL into the log's file" : "committing to the log", error)
         }
         setDiskFull(error.isDiskFull)
-        // A checkpoint that found no room has lost nothing: the next one tries again.
-        if isCommitted { return }
         if isClosing { throw LogError("committing to the log at shutdown", error) }
         sleep(pause)
       }

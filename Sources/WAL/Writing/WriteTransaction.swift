@@ -53,8 +53,20 @@ public final class WriteTransaction {
 
   // MARK: Batches
 
-  /// Writes a plan down; one that is there already keeps its range and key.
+  /// Writes a plan down.
+  ///
+  /// - Throws: if another plan of the consumer covers any of its offsets; that one keeps its range and key.
   public func plan(_ plan: BatchPlan) throws {
+    let last = try connection.int(
+      """
+      SELECT last_offset FROM batches WHERE consumer = ? AND first_offset <= ?
+      ORDER BY first_offset DESC LIMIT 1
+      """, .text(plan.consumer.rawValue), .int(plan.range.upperBound.rawValue))
+    if let last, last >= plan.range.lowerBound.rawValue {
+      throw LogError(
+        .alreadyPlanned,
+        "\(plan.consumer) has a plan for offsets in \(plan.range.lowerBound) to \(plan.range.upperBound)")
+    }
     try connection.run(
       """
       INSERT INTO batches(consumer, first_offset, last_offset, destination, bucket, key, rows, sha256,

@@ -105,6 +105,9 @@ struct WriterLoop {
   mutating func checkpointIfDue() throws(SQLiteError) {
     guard let mode = checkpoints.due(walFrames: connection.walFrames) else { return }
     do throws(SQLiteError) {
+      // Appends wait while a checkpoint waits for readers.
+      connection.setBusyTimeout(milliseconds: CheckpointSchedule.patienceMilliseconds)
+      defer { connection.setBusyTimeout(milliseconds: WriterLoop.busyTimeoutMilliseconds) }
       let result = try connection.checkpoint(mode)
       if let warning = checkpoints.finished(result) {
         logger.warning(
@@ -112,20 +115,42 @@ struct WriterLoop {
           metadata: ["wal_bytes": "\(warning.walFrames * CheckpointSchedule.bytesPerFrame)"])
       }
     } catch {
-      guard error.isBusy else { throw error }
-      checkpoints.wasBusy(walFrames: connection.walFrames)
+      guard error.isBusy || error.isDiskFull else { throw error }
+      // Nothing is lost: what the WAL holds is durable, and appends go on while it can grow.
+      checkpoints.failed(walFrames: connection.walFrames)
+      if error.isDiskFull {
+        logger.warning(
+          "no room to copy SQLite's WAL into the log's file; it is tried again later: make room",
+          metadata: ["error": "\(error)"])
+      }
     }
   }
 
-  /// Ends with an empty WAL if no reader is in the way.
-  consuming func close() throws(SQLiteError) {
+  /// How long a statement waits for a lock that another process holds.
+  static let busyTimeoutMilliseconds: Int32 = 5_000
+
+  // MARK: Ending
+
+  /// Ends without a WAL if no reader is in the way.
+  func close() throws(SQLiteError) {
     do throws(SQLiteError) {
-      try connection.checkpoint(.truncate)
+      let result = try connection.checkpoint(.truncate)
+      // Nothing is left to copy, so that closing only removes the empty file.
+      if !result.isBlocked { try connection.setCheckpointOnClose(true) }
     } catch {
       // What the WAL holds is durable; the next start copies it.
       guard error.isBusy || error.isDiskFull else { throw error }
     }
     try connection.close()
+  }
+
+  /// Closes the connection after a failure, without writing or syncing anything again.
+  func abandon() {
+    do throws(SQLiteError) {
+      try connection.close()
+    } catch {
+      logger.error("closing the log after its failure failed, too", metadata: ["error": "\(error)"])
+    }
   }
 }
 

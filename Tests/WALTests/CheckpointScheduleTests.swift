@@ -1,0 +1,61 @@
+import Testing
+
+@testable import WAL
+
+@Suite struct CheckpointScheduleTests {
+  private typealias Result = SQLiteConnection.CheckpointResult
+
+  private func done(_ frames: Int) -> Result {
+    Result(walFrames: frames, copiedFrames: frames, isBlocked: false)
+  }
+  private func blocked(_ frames: Int, copied: Int) -> Result {
+    Result(walFrames: frames, copiedFrames: copied, isBlocked: true)
+  }
+
+  @Test func passiveAtSixteenMebibytesAndAgainEveryFour() {
+    var schedule = CheckpointSchedule()
+    #expect(schedule.due(walFrames: 0) == nil)
+    #expect(schedule.due(walFrames: 4_095) == nil)
+    #expect(schedule.due(walFrames: 4_096) == .passive)
+    #expect(schedule.finished(done(4_096)) == nil)
+    #expect(schedule.due(walFrames: 5_119) == nil)
+    #expect(schedule.due(walFrames: 5_120) == .passive)
+  }
+
+  @Test func aWALThatStartedOverIsShortAgain() {
+    var schedule = CheckpointSchedule()
+    #expect(schedule.due(walFrames: 16_384) == .restart)
+    _ = schedule.finished(done(16_384))
+    #expect(schedule.due(walFrames: 10) == nil)
+    #expect(schedule.due(walFrames: 4_095) == nil)
+    #expect(schedule.due(walFrames: 4_096) == .passive)
+  }
+
+  @Test func itInsistsFromSixtyFourMebibytesOn() {
+    var schedule = CheckpointSchedule()
+    #expect(schedule.due(walFrames: 16_383) == .passive)
+    #expect(schedule.finished(blocked(16_383, copied: 3)) == nil)
+    #expect(schedule.due(walFrames: 17_406) == nil)
+    #expect(schedule.due(walFrames: 17_407) == .restart)
+  }
+
+  @Test func aWALKeptLongIsWarnedOfOnceForEachDoubling() {
+    var schedule = CheckpointSchedule()
+    var warnings: [Int] = []
+    for frames in stride(from: 0, through: 150_000, by: 100) {
+      guard schedule.due(walFrames: frames) != nil else { continue }
+      if let warning = schedule.finished(blocked(frames, copied: 3)) { warnings.append(warning.walFrames) }
+    }
+    #expect(warnings.count == 4)
+    #expect(warnings[0] >= 16_384)
+    for (earlier, later) in zip(warnings, warnings.dropFirst()) { #expect(later >= 2 * earlier) }
+  }
+
+  @Test func aFailedCheckpointIsTriedAgainAfterMoreGrowth() {
+    var schedule = CheckpointSchedule()
+    #expect(schedule.due(walFrames: 4_096) == .passive)
+    schedule.failed(walFrames: 4_096)
+    #expect(schedule.due(walFrames: 4_097) == nil)
+    #expect(schedule.due(walFrames: 5_120) == .passive)
+  }
+}

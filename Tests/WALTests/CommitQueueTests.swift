@@ -1,0 +1,139 @@
+import TestSupport
+import Testing
+
+@testable import WAL
+
+@Suite struct CommitQueueTests {
+  private typealias Queue = CommitQueue<Int>
+
+  private func queue(_ requests: [(ticks: Int, bytes: Int)], at: Duration = .zero) -> Queue {
+    var queue = Queue(limits: Queue.Limits())
+    for (index, request) in requests.enumerated() {
+      queue.add(index, ticks: request.ticks, bytes: request.bytes, now: at)
+    }
+    return queue
+  }
+
+  @Test func theLimitsAreTheContracts() {
+    let limits = Queue.Limits()
+    #expect(limits.maximumTicks == 1_000)
+    #expect(limits.maximumBytes == 1_048_576)
+    #expect(limits.capacity == 16_777_216)
+    #expect(limits.linger == .milliseconds(5))
+  }
+
+  @Test func anEmptyQueueIsIdle() {
+    #expect(queue([]).decide(now: .seconds(9)) == .idle)
+    var emptied = queue([(1, 1)])
+    _ = emptied.takeGroup()
+    #expect(emptied.decide(now: .seconds(9)) == .idle)
+  }
+
+  @Test(arguments: [
+    ([(999, 0)], false), ([(1_000, 0)], true), ([(999, 0), (1, 0)], true), ([(1, 1_048_575)], false),
+    ([(1, 1_048_576)], true), ([(1, 1_048_575), (1, 1)], true), ([(0, 0)], false),
+  ])
+  func aFullGroupIsCommittedAtOnce(_ requests: [(ticks: Int, bytes: Int)], _ isFull: Bool) {
+    #expect(
+      queue(requests).decide(now: .milliseconds(1)) == (isFull ? .commitNow : .commitAfter(.milliseconds(4))))
+  }
+
+  @Test func theOldestRequestDecidesHowLongToWait() {
+    var queue = queue([(1, 1)], at: .seconds(1))
+    queue.add(1, ticks: 1, bytes: 1, now: .seconds(1) + .milliseconds(4))
+    #expect(queue.decide(now: .seconds(1) + .milliseconds(4)) == .commitAfter(.milliseconds(1)))
+    #expect(queue.decide(now: .seconds(1) + .milliseconds(5)) == .commitNow)
+    #expect(queue.decide(now: .seconds(100)) == .commitNow)
+  }
+
+  @Test func withoutLingerARequestIsCommittedAtOnce() {
+    var limits = Queue.Limits()
+    limits.linger = .zero
+    var queue = Queue(limits: limits)
+    queue.add(0, ticks: 1, bytes: 1, now: .seconds(3))
+    #expect(queue.decide(now: .seconds(3)) == .commitNow)
+  }
+
+  @Test func aGroupEndsWithTheRequestThatReachesALimit() {
+    var byTicks = queue([(999, 1), (999, 1), (1, 1)])
+    #expect(byTicks.takeGroup() == [0, 1])
+    #expect(byTicks.takeGroup() == [2])
+    var byBytes = queue([(1, 1_000_000), (1, 48_576), (1, 1)])
+    #expect(byBytes.takeGroup() == [0, 1])
+    #expect(byBytes.takeGroup() == [2])
+    #expect(byBytes.takeGroup() == [])
+  }
+
+  @Test func oneLargerRequestIsAdmittedIntoAnEmptyQueueAlone() {
+    var queue = Queue(limits: Queue.Limits())
+    #expect(queue.admits(bytes: 40 << 20))
+    queue.add(0, ticks: 1, bytes: 1, now: .zero)
+    #expect(!queue.admits(bytes: 16 << 20))
+    #expect(queue.admits(bytes: 16 << 20 - 1))
+    _ = queue.takeGroup()
+    queue.add(1, ticks: 1, bytes: 40 << 20, now: .zero)
+    #expect(!queue.admits(bytes: 1))
+    #expect(!queue.isHalfEmpty)
+    _ = queue.takeGroup()
+    #expect(queue.admits(bytes: 1))
+    #expect(queue.isHalfEmpty)
+  }
+
+  @Test func takingAllLeavesNothing() {
+    var queue = queue([(999, 1), (999, 1), (1, 1)])
+    _ = queue.takeGroup()
+    #expect(queue.takeAll() == [2])
+    #expect(queue.isEmpty)
+    #expect(queue.ticks == 0)
+    #expect(queue.bytes == 0)
+    queue.add(7, ticks: 1, bytes: 1, now: .zero)
+    #expect(queue.takeGroup() == [7])
+  }
+
+  @Test func aRandomWalkAgreesWithANaiveModel() {
+    var generator = SplitMix64.forTest()
+    var limits = Queue.Limits()
+    limits.maximumTicks = 20
+    limits.maximumBytes = 100
+    limits.capacity = 400
+    var queue = Queue(limits: limits)
+    var model: [(id: Int, ticks: Int, bytes: Int, since: Duration)] = []
+    var now = Duration.zero
+    for id in 0..<20_000 {
+      now += .microseconds(Int.random(in: 0...2_000, using: &generator))
+      let bytes = model.reduce(0) { $0 + $1.bytes }
+      let count = model.reduce(0) { $0 + $1.ticks }
+      #expect(queue.isEmpty == model.isEmpty)
+      #expect(queue.bytes == bytes && queue.ticks == count)
+      #expect(queue.isHalfEmpty == (bytes <= 200))
+      let more =
+        Int.random(in: 0...150, using: &generator) * (Int.random(in: 0..<50, using: &generator) == 0 ? 5 : 1)
+      #expect(queue.admits(bytes: more) == (bytes == 0 || bytes + more <= 400))
+      switch queue.decide(now: now) {
+      case .idle: #expect(model.isEmpty)
+      case .commitNow: #expect(count >= 20 || bytes >= 100 || now - model[0].since >= .milliseconds(5))
+      case .commitAfter(let delay):
+        #expect(count < 20 && bytes < 100)
+        #expect(model[0].since + .milliseconds(5) == now + delay)
+      }
+      if Bool.random(using: &generator), queue.admits(bytes: more) {
+        let ticks = Int.random(in: 0...8, using: &generator)
+        queue.add(id, ticks: ticks, bytes: more, now: now)
+        model.append((id, ticks, more, now))
+      } else if Int.random(in: 0..<3, using: &generator) == 0 {
+        var group: [Int] = []
+        var (ticks, bytes) = (0, 0)
+        while let next = model.first, ticks < 20, bytes < 100 {
+          group.append(next.id)
+          ticks += next.ticks
+          bytes += next.bytes
+          model.removeFirst()
+        }
+        #expect(queue.takeGroup() == group)
+      } else if Int.random(in: 0..<500, using: &generator) == 0 {
+        #expect(queue.takeAll() == model.map(\.id))
+        model = []
+      }
+    }
+  }
+}

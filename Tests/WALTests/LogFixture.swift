@@ -1,0 +1,143 @@
+import Foundation
+import Logging
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import WAL
+
+let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
+/// 2026-11-21 05:13:20.123456 UTC.
+let someTime: Int64 = 1_795_238_000_123_456
+
+extension TickLog.Options {
+  static func make(
+    vfs: String? = nil, linger: Duration = .zero, capacity: Int? = nil, clock: ManualWallClock? = nil
+  ) -> TickLog.Options {
+    var options = TickLog.Options()
+    options.vfs = vfs
+    options.linger = linger
+    if let capacity { options.queueCapacity = capacity }
+    if let clock { options.wallClock = { clock.now } }
+    return options
+  }
+}
+
+/// Runs `body` with a new log, which is closed afterwards if `body` has not done so.
+func withLog<T>(
+  isolation: isolated (any Actor)? = #isolation, options: TickLog.Options = .make(),
+  logger: Logger = silent, _ body: (_ log: TickLog, _ path: String) async throws -> T
+) async throws -> T {
+  try await withTemporaryFolder { folder in
+    let log = try await TickLog.open(path: folder + "/ticks.db", options: options, logger: logger)
+    let result: Result<T, any Error>
+    do {
+      result = .success(try await body(log, folder + "/ticks.db"))
+    } catch {
+      result = .failure(error)
+    }
+    do {
+      try await log.close()
+    } catch let error as LogError {
+      // A test that broke the log on purpose has looked at the error itself.
+      if case .success = result, try await log.failure().code != error.code { throw error }
+    }
+    return try result.get()
+  }
+}
+
+/// As a process that was killed would leave it: the files as they are now, without their locks.
+///
+/// Another program copies, because a descriptor on the log closed in this process would drop SQLite's locks.
+func copyFiles(of path: String, to copy: String) throws {
+  for suffix in ["", "-wal"] where access(path + suffix, F_OK) == 0 {
+    let result = try runProgram("cp", [path + suffix, copy + suffix])
+    try #require(result.status == 0, "\(result.errors)")
+  }
+}
+
+/// What a batch holds, one tick a line, for comparing.
+func lines(_ batch: TickBatch) -> [String] {
+  batch.entries.map { entry in
+    "\(entry.receivedAt) \(entry.eventTime.map(String.init) ?? "-") \(batch.stream(of: entry)) "
+      + batch.payload(of: entry)
+  }
+}
+
+/// Ticks numbered from `first`, each with a payload of its own.
+func ticks(_ count: Int, from first: Int = 1, padding: Int = 0) -> TickBatch {
+  var batch = TickBatch()
+  let pad = String(repeating: "x", count: padding)
+  for number in first..<first + count {
+    batch.append(
+      receivedAt: someTime + Int64(number), eventTime: number % 3 == 0 ? nil : Int64(number),
+      stream: "btcusdt@miniTicker", payload: "{\"n\":\(number),\"pad\":\"\(pad)\"}")
+  }
+  return batch
+}
+
+func offsets(_ range: ClosedRange<Int64>) -> OffsetRange {
+  Offset(rawValue: range.lowerBound)...Offset(rawValue: range.upperBound)
+}
+
+/// Reads the whole log in pages, and checks that pages follow one another.
+func readAll(_ reader: LogReader, pageTicks: Int = 700) async throws -> (ticks: [Int64: String], bad: [Int64])
+{
+  var next = Offset.first
+  var all: [Int64: String] = [:]
+  var bad: [Int64] = []
+  while true {
+    let page = try await reader.page(from: next, maximumTicks: pageTicks)
+    guard let range = page.range else { break }
+    #expect(range.lowerBound == next)
+    #expect(page.offsets.count + page.bad.count == range.length)
+    for (offset, line) in zip(page.offsets, lines(page.ticks)) { all[offset.rawValue] = line }
+    bad += page.bad.map(\.offset.rawValue)
+    next = range.upperBound.next
+  }
+  return (all, bad)
+}
+
+/// Opens, reads everything and closes again.
+func contents(of path: String) async throws -> (ticks: [Int64: String], bad: [Int64], head: Offset) {
+  let reader = try await LogReader(path: path)
+  let (ticks, bad) = try await readAll(reader)
+  let head = try await reader.head()
+  try await reader.close()
+  return (ticks, bad, head)
+}
+
+/// Runs SQL on the closed log, to damage it.
+func alter(_ path: String, _ sql: String) throws {
+  let connection = try SQLiteConnection(path: path, access: .readWrite)
+  try connection.execute(sql)
+  try connection.close()
+}
+
+extension LogReader {
+  /// Runs any statement on the reader's own connection.
+  func execute(_ sql: String) throws { try read { try $0.execute(sql) } }
+  func text(_ sql: String) throws -> String? { try read { try $0.text(sql) } }
+}
+
+/// The error's code, if it is the log's.
+func code(of error: any Error) -> LogError.Code? { (error as? LogError)?.code }
+
+/// What `body` throws, which must be an error of the log.
+func logError(
+  isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> Void
+) async throws -> LogError {
+  let error = await #expect(throws: LogError.self) { try await body() }
+  return try #require(error)
+}
+
+/// A value that several threads change.
+final class Shared<Value: Sendable>: Sendable {
+  private let value: Mutex<Value>
+
+  init(_ value: Value) { self.value = Mutex(value) }
+
+  func withLock<T: Sendable>(_ body: @Sendable (inout Value) -> T) -> T { value.withLock { body(&$0) } }
+  var current: Value { value.withLock { $0 } }
+}
