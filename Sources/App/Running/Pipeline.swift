@@ -51,21 +51,33 @@ struct Pipeline: Sendable {
         try await endFeed.wait()
         return .signal
       }
-      group.addTask { ImmediateExit.logFailed(try await log.failure()) }
+      group.addTask {
+        try await untilCancelled { ImmediateExit.logFailed(try await log.failure()) }
+        return nil
+      }
       group.addTask { [stop] in
         try await endFeed.wait()
         try await ContinuousClock().sleep(for: stop.timeout)
         return .timeIsUp
       }
       group.addTask {
-        try await watch(Running(feed: feed, progress: progress))
+        try await untilCancelled { try await watch(Running(feed: feed, progress: progress)) }
         return nil
       }
       if let makeFeed {
-        group.addTask { try await runFeed(makeFeed, feed, endFeed) }
+        group.addTask {
+          try await untilCancelled { try await runFeed(makeFeed, feed, endFeed) }
+          return .feedEnded
+        }
       }
       for (consumer, progress) in zip(consumers, progress) {
-        group.addTask { try await runShipper(consumer, control, progress) }
+        group.addTask {
+          // Cancelled when time is up: everything that was confirmed is committed.
+          try await untilCancelled {
+            try await shipping.run(consumer, log: log, control: control, progress: progress, logger: logger)
+          }
+          return .shipperEnded
+        }
       }
       while !stopping.isDone, let event = try await group.next() {
         switch event {
@@ -100,7 +112,7 @@ struct Pipeline: Sendable {
 
   private func runFeed(
     _ makeFeed: @escaping @Sendable () async throws -> Feed, _ made: Latch<Feed>, _ end: Latch<Void>
-  ) async throws -> Event {
+  ) async throws {
     let feed: Feed? = try await withThrowingTaskGroup(of: Feed?.self) { group in
       group.addTask { try await makeFeed() }
       group.addTask {
@@ -110,7 +122,7 @@ struct Pipeline: Sendable {
       defer { group.cancelAll() }
       return try await group.next() ?? nil
     }
-    guard let feed else { return .feedEnded }
+    guard let feed else { return }
     made.set(feed)
     try await withThrowingTaskGroup(of: Bool.self) { group in
       group.addTask {
@@ -125,18 +137,11 @@ struct Pipeline: Sendable {
       while let hasEnded = try await group.next(), !hasEnded {}
       group.cancelAll()
     }
-    return .feedEnded
   }
 
-  private func runShipper(
-    _ consumer: Consumer, _ control: ShippingControl, _ progress: ShippingProgress
-  ) async throws -> Event {
-    do {
-      try await shipping.run(consumer, log: log, control: control, progress: progress, logger: logger)
-    } catch is CancellationError {
-      // Time was up. Everything confirmed is committed.
-    }
-    return .shipperEnded
+  /// Being cancelled is an end like any other here: the group goes on and sees the others end.
+  private func untilCancelled(_ body: () async throws -> Void) async throws {
+    do { try await body() } catch is CancellationError {}
   }
 }
 
