@@ -88,7 +88,11 @@ struct ShippingRun: Sendable {
       let watch = RunWatch(label: label, log: log, logger: logger, console: .standardError)
       wasInterrupted = try await Pipeline(
         log: log, shipping: shipping, consumers: consumers, stop: settings.stop, logger: logger,
-        makeFeed: makeFeed.map { $0(log, connection) }
+        makeFeed: makeFeed.map { $0(log, connection) },
+        endOnFullVolume: {
+          try await reportBacklog(log)
+          ImmediateExit.fullVolume()
+        }
       ).run(watch: watch.watch)
     } catch {
       Console.standardError.endProgress()
@@ -119,9 +123,7 @@ struct ShippingRun: Sendable {
     do {
       try await log.close()
     } catch let error as LogError where error.code == .diskFull {
-      logger.error(
-        "the volume is full: what was received last could not be appended; the next start records a gap",
-        metadata: ["error": "\(error)"])
+      ImmediateExit.fullVolume()
     }
   }
 }

@@ -17,14 +17,22 @@ enum ImmediateExit {
     exit(code.rawValue)
   }
 
-  /// For an end that hangs, on a full volume perhaps.
+  /// Room did not come back before the end that was asked for.
+  static func fullVolume() -> Never {
+    Console.standardError.endProgress()
+    Console.standardError.writeLine(
+      "tickwal: the volume of the log is full: what was received last could not be appended, and the next "
+        + "start records a gap; everything that was appended is safe")
+    exit(ExitCode.done.rawValue)
+  }
+
+  /// For an end that hangs.
   static func unlessEnded(within seconds: UInt32) {
     _ = DedicatedThread {
       sleep(seconds)
       Console.standardError.endProgress()
       Console.standardError.writeLine(
-        "tickwal: ended without waiting any longer; what the log had not confirmed is lost to the next start's gap"
-      )
+        "tickwal: ended without waiting any longer; everything that was appended is safe")
       exit(ExitCode.done.rawValue)
     }
   }

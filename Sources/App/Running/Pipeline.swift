@@ -16,6 +16,8 @@ struct Pipeline: Sendable {
   let logger: Logger
   /// Makes the feed once its streams are known; `nil` for `ship`, which has none.
   let makeFeed: (@Sendable () async throws -> Feed)?
+  /// Ends the process although commits still wait for room on the volume.
+  let endOnFullVolume: @Sendable () async throws -> Never
 
   private enum Event: Sendable {
     case signal
@@ -90,6 +92,8 @@ struct Pipeline: Sendable {
         case .timeIsUp:
           logger.notice(
             "SHUTDOWN_TIMEOUT is over: what is still on its way is sent again at the next start")
+          // Commits wait for room then, and cannot be called off: nothing could end in order.
+          if log.isDiskFull { try await endOnFullVolume() }
           ImmediateExit.unlessEnded(within: 3)
           group.cancelAll()
         case nil: break
