@@ -10,6 +10,13 @@ enum ImmediateExit {
     exit(ExitCode.logFailed.rawValue)
   }
 
+  /// Nothing has been received yet, and what is waited for (room on the volume, say) may not come.
+  static func beforeOpening(_ code: ExitCode) -> Never {
+    Console.standardError.endProgress()
+    Console.standardError.writeLine("tickwal: ended before the log was open")
+    exit(code.rawValue)
+  }
+
   static func secondSignal(_ code: ExitCode) -> Never {
     Console.standardError.endProgress()
     Console.standardError.writeLine(
@@ -18,12 +25,12 @@ enum ImmediateExit {
   }
 
   /// Room did not come back before the end that was asked for.
-  static func fullVolume() -> Never {
+  static func fullVolume(_ code: ExitCode) -> Never {
     Console.standardError.endProgress()
     Console.standardError.writeLine(
       "tickwal: the volume of the log is full: what was received last could not be appended, and the next "
         + "start records a gap; everything that was appended is safe")
-    exit(ExitCode.done.rawValue)
+    exit(code.rawValue)
   }
 
   /// For an end that hangs.

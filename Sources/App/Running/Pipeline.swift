@@ -1,7 +1,6 @@
 import Ingest
 import Logging
 import Shippers
-import UnixSignals
 import WAL
 
 /// The main job: the feed into the log, and the shippers out of it, until a signal.
@@ -16,6 +15,8 @@ struct Pipeline: Sendable {
   let logger: Logger
   /// Makes the feed once its streams are known; `nil` for `ship`, which has none.
   let makeFeed: (@Sendable () async throws -> Feed)?
+  /// Set when a signal asks for the end.
+  let endRequest: Latch<Void>
   /// Ends the process although commits still wait for room on the volume.
   let endOnFullVolume: @Sendable () async throws -> Never
 
@@ -38,27 +39,21 @@ struct Pipeline: Sendable {
   func run(watch: @escaping @Sendable (Running) async throws -> Void) async throws -> Bool {
     let control = ShippingControl()
     let feed = Latch<Feed>()
-    let endFeed = Latch<Void>()
     let progress = consumers.map { ShippingProgress(consumer: $0.name, next: $0.next) }
-    let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
     var stopping = StoppingState(hasFeed: makeFeed != nil, shippers: consumers.count)
     if makeFeed == nil { control.startDraining() }
 
     return try await withThrowingTaskGroup(of: Event?.self) { group in
       group.addTask {
-        await handle(signals, endFeed)
-        return nil
-      }
-      group.addTask {
-        try await endFeed.wait()
+        try await endRequest.wait()
         return .signal
       }
       group.addTask {
         try await untilCancelled { ImmediateExit.logFailed(try await log.failure()) }
         return nil
       }
-      group.addTask { [stop] in
-        try await endFeed.wait()
+      group.addTask { [endRequest, stop] in
+        try await endRequest.wait()
         try await ContinuousClock().sleep(for: stop.timeout)
         return .timeIsUp
       }
@@ -68,7 +63,7 @@ struct Pipeline: Sendable {
       }
       if let makeFeed {
         group.addTask {
-          try await untilCancelled { try await runFeed(makeFeed, feed, endFeed) }
+          try await untilCancelled { try await runFeed(makeFeed, feed) }
           return .feedEnded
         }
       }
@@ -100,27 +95,17 @@ struct Pipeline: Sendable {
         }
       }
       group.cancelAll()
-      return endFeed.value != nil
-    }
-  }
-
-  private func handle(_ signals: UnixSignalsSequence, _ endFeed: Latch<Void>) async {
-    for await signal in signals {
-      if endFeed.value != nil { ImmediateExit.secondSignal(.done) }
-      logger.notice(
-        "stopping: the feed first, then what is on its way; a second signal ends at once",
-        metadata: ["signal": "\(signal)", "at_most": "\(Figures.duration(stop.timeout))"])
-      endFeed.set(())
+      return endRequest.value != nil
     }
   }
 
   private func runFeed(
-    _ makeFeed: @escaping @Sendable () async throws -> Feed, _ made: Latch<Feed>, _ end: Latch<Void>
+    _ makeFeed: @escaping @Sendable () async throws -> Feed, _ made: Latch<Feed>
   ) async throws {
     let feed: Feed? = try await withThrowingTaskGroup(of: Feed?.self) { group in
       group.addTask { try await makeFeed() }
       group.addTask {
-        try await end.wait()
+        try await endRequest.wait()
         return nil
       }
       defer { group.cancelAll() }
@@ -134,7 +119,7 @@ struct Pipeline: Sendable {
         return true
       }
       group.addTask {
-        try await end.wait()
+        try await endRequest.wait()
         feed.stop()
         return false
       }
