@@ -73,6 +73,10 @@ final class LogLock: Sendable {
 }
 
 extension LogError {
+  static func notRegular(_ path: String) -> LogError {
+    LogError(.unusablePath, "the log \(path) cannot be used: not a regular file")
+  }
+
   static func unusable(_ path: String, _ code: Int32) -> LogError {
     LogError(.unusablePath, "the log \(path) cannot be used: \(String(cString: strerror(code)))")
   }
