@@ -40,7 +40,7 @@ let package = Package(
       dependencies: [
         "Ticks", "WAL", "Ingest", "AWS", "Shippers", "Simulate", log,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ],
       path: "Sources/App", swiftSettings: strict),
 

@@ -1,6 +1,46 @@
 import ArgumentParser
+import Glibc
 
 @main
 struct Tickwal: AsyncParsableCommand {
-  static let configuration = CommandConfiguration(abstract: "A durable ingester of exchange ticks.")
+  static let configuration = CommandConfiguration(
+    commandName: "tickwal",
+    abstract: "A durable ingester of exchange ticks.",
+    subcommands: [
+      RunCommand.self, ShipCommand.self, ReplayCommand.self, StatusCommand.self, ImportCommand.self,
+      AdoptCommand.self, SimulateCommand.self, ConfigCommand.self,
+    ])
+
+  /// Runs the command, and turns how it ended into an exit status and lines on stderr.
+  static func main() async {
+    // A reader that went away must show as a failed write, not end the process.
+    signal(SIGPIPE, SIG_IGN)
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    guard !arguments.isEmpty else {
+      fail([helpMessage()], .usage)
+    }
+    do {
+      var command = try await asyncParseAsRoot(arguments)
+      if var command = command as? any AsyncParsableCommand {
+        try await command.run()
+      } else {
+        try command.run()
+      }
+    } catch let error as any CommandError {
+      fail(error.lines.map { "tickwal: " + $0 }, error.exitCode)
+    } catch {
+      // Help and version end well, and print to stdout.
+      guard exitCode(for: error) != .success else { exit(withError: error) }
+      guard exitCode(for: error) == .validationFailure else {
+        fail(["tickwal: " + Text.oneLine(String(describing: error), limit: 2_000)], .problems)
+      }
+      fail(["tickwal: \(message(for: error)) (see tickwal --help)"], .usage)
+    }
+  }
+
+  private static func fail(_ lines: [String], _ code: ExitCode) -> Never {
+    Console.standardError.endProgress()
+    for line in lines { Console.standardError.writeLine(line) }
+    Glibc.exit(code.rawValue)
+  }
 }

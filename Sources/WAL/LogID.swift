@@ -13,3 +13,17 @@ public struct LogID: RawRepresentable, Hashable, Sendable, CustomStringConvertib
 
   public var description: String { rawValue }
 }
+
+extension TickLog {
+  /// Gives the log a new `log_id`, so that its objects can no longer be taken for those of the log it was
+  /// copied from; durable when it returns.
+  public func adopt() async throws -> (old: LogID, new: LogID) {
+    let new = LogID.random()
+    let old = try await write { transaction in
+      let old = try transaction.logID()
+      try transaction.setMeta("log_id", new.rawValue)
+      return old
+    }
+    return (old, new)
+  }
+}

@@ -6,6 +6,12 @@ public struct TickPage: Sendable {
     public let cause: String
     /// What could be read of it.
     public let payload: [UInt8]
+
+    public init(offset: Offset, cause: String, payload: [UInt8]) {
+      self.offset = offset
+      self.cause = cause
+      self.payload = payload
+    }
   }
 
   /// `nil` if there was nothing to read.

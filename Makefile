@@ -1,0 +1,33 @@
+# What people need is `make run` and `make test`; both install what a fresh Debian 12 with Swift lacks.
+SWIFT ?= swift
+
+.PHONY: help run build test lint format clean
+
+help: ## Show this
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | while IFS='|' read -r name text; do \
+	  printf '  make %-8s %s\n' "$$name" "$$text"; done
+
+run: build ## Build and run against a stand-in exchange with local folders as sinks (RUN_SECONDS=60)
+	@scripts/packages.sh run
+	@scripts/demo.sh
+
+build: ## Build the program for use (.build/release/tickwal)
+	@scripts/packages.sh build
+	$(SWIFT) build -c release --product tickwal
+
+test: ## Run all tests, the end-to-end ones against real servers
+	@scripts/packages.sh build test
+	@scripts/venv.sh
+	$(SWIFT) test
+	.build-venv/bin/python -m pytest Tests/EndToEnd $(PYTEST_FLAGS)
+
+lint: ## Check format and scripts
+	@scripts/packages.sh lint
+	$(SWIFT) format lint --strict -r Sources Tests
+	shellcheck .ci/run scripts/*.sh
+
+format: ## Format all Swift files
+	$(SWIFT) format -i -r Sources Tests
+
+clean: ## Remove what was built
+	rm -rf .build .build-venv

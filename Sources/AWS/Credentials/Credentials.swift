@@ -1,0 +1,56 @@
+/// Keys that sign requests. No description, dump or interpolation shows them.
+public struct Credentials: Sendable, Hashable {
+  public var accessKeyID: String
+  public var secretAccessKey: String
+  public var sessionToken: String?
+  /// Epoch seconds UTC; nil for keys that do not expire.
+  public var expiration: Int?
+  /// Where they came from, for the log: `the environment`, `profile prod`.
+  public var source: String
+
+  public init(
+    accessKeyID: String, secretAccessKey: String, sessionToken: String? = nil, expiration: Int? = nil,
+    source: String
+  ) {
+    self.accessKeyID = accessKeyID
+    self.secretAccessKey = secretAccessKey
+    self.sessionToken = sessionToken
+    self.expiration = expiration
+    self.source = source
+  }
+
+  /// A pair of static keys where either may be missing; nil when both are.
+  ///
+  /// Throws `CredentialError.Code.incomplete` for half a pair, and for a key with a space or a control character
+  /// in it, which no header could carry.
+  init?(
+    accessKeyID: String?, secretAccessKey: String?, sessionToken: String?, source: String
+  ) throws(CredentialError) {
+    switch (accessKeyID, secretAccessKey) {
+    case (nil, nil): return nil
+    case (_?, nil):
+      throw CredentialError(.incomplete, "\(source) has an access key ID but no secret access key")
+    case (nil, _?):
+      throw CredentialError(.incomplete, "\(source) has a secret access key but no access key ID")
+    case (let id?, let secret?):
+      for text in [id, secret, sessionToken ?? ""]
+      where text.utf8.contains(where: { $0 <= 0x20 || $0 >= 0x7f }) {
+        throw CredentialError(.incomplete, "\(source) has a key with a character in it that no key has")
+      }
+      self.init(
+        accessKeyID: id, secretAccessKey: secret, sessionToken: sessionToken, expiration: nil, source: source)
+    }
+  }
+
+  /// Whether both would sign the same; expiry and source aside.
+  func hasSameKeys(as other: Credentials) -> Bool {
+    accessKeyID == other.accessKeyID && secretAccessKey == other.secretAccessKey
+      && sessionToken == other.sessionToken
+  }
+}
+
+extension Credentials: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+  public var description: String { "credentials from \(source)" }
+  public var debugDescription: String { description }
+  public var customMirror: Mirror { Mirror(self, children: [:]) }
+}

@@ -1,0 +1,118 @@
+import CCurl
+import Glibc
+
+/// curl's thread: takes up mail, lets curl work, gives the answers back.
+///
+/// The handles are confined to the thread that runs `run`; the mailbox is what other threads see.
+final class CurlLoop {
+  private static let keptHandles = 256
+
+  private let multi: UnsafeMutableRawPointer
+  private let mailbox: CurlMailbox
+  private let configuration: TransportConfiguration
+  private var active: [ObjectIdentifier: CurlEasy] = [:]
+  private var idle: [CurlEasy] = []
+  private var answers: [(CurlTransfer.Continuation, Result<HTTPResponse, any Error>)] = []
+
+  init(multi: UnsafeMutableRawPointer, mailbox: CurlMailbox, configuration: TransportConfiguration) {
+    self.multi = multi
+    self.mailbox = mailbox
+    self.configuration = configuration
+  }
+
+  func run() {
+    var mail = CurlMailbox.Mail()
+    var finished = 0
+    while true {
+      mailbox.take(&mail, finished: finished)
+      for submission in mail.submitted { start(submission) }
+      for transfer in mail.cancelled { cancel(transfer) }
+      if mail.isClosing { break }
+
+      var running: Int32 = 0
+      let result = curl_multi_perform(multi, &running)
+      precondition(result == CURLM_OK, "curl_multi_perform: \(String(cString: curl_multi_strerror(result)))")
+      collect()
+      finished = answers.count
+      giveBack()
+      if mailbox.mayFallAsleep() {
+        // With nothing under way the limit only bounds how long a missed wake-up would go unnoticed.
+        curl_multi_poll(multi, nil, 0, active.isEmpty ? 60_000 : 1_000, nil)
+      }
+    }
+    end()
+  }
+
+  private func start(_ submission: CurlMailbox.Submission) {
+    let transfer = submission.transfer
+    if transfer.isCancelled {
+      answers.append((submission.continuation, .failure(CancellationError())))
+      return
+    }
+    do throws(TransportError) {
+      let handle = if let kept = idle.popLast() { kept } else { try CurlEasy(configuration) }
+      do throws(TransportError) {
+        try handle.prepare(submission)
+      } catch {
+        handle.release()
+        idle.append(handle)
+        throw error
+      }
+      let result = curl_multi_add_handle(multi, handle.easy)
+      guard result == CURLM_OK else {
+        let detail = String(cString: curl_multi_strerror(result))
+        throw TransportError(code: .failed, origin: "curl", detail: detail, curlCode: Int(result.rawValue))
+      }
+      active[ObjectIdentifier(transfer)] = handle
+    } catch {
+      answers.append((submission.continuation, .failure(error)))
+    }
+  }
+
+  private func cancel(_ transfer: CurlTransfer) {
+    guard let handle = active[ObjectIdentifier(transfer)] else { return }
+    finish(handle) { _ in .failure(CancellationError()) }
+  }
+
+  private func collect() {
+    var left: Int32 = 0
+    while let message = curl_multi_info_read(multi, &left) {
+      guard message.pointee.msg == CURLMSG_DONE, let easy = message.pointee.easy_handle else { continue }
+      // The message's memory is gone once the handle is removed.
+      let result = curl_message_result(message)
+      var this: UnsafeMutableRawPointer?
+      curl_easy_get_pointer(easy, CURLINFO_PRIVATE, &this)
+      guard let this else { preconditionFailure("curl lost its user data") }
+      let handle = Unmanaged<CurlEasy>.fromOpaque(this).takeUnretainedValue()
+      finish(handle) { $0.finish(result) }
+    }
+  }
+
+  private func finish(_ handle: CurlEasy, _ answer: (CurlEasy) -> Result<HTTPResponse, any Error>) {
+    guard let submission = handle.submission else { return }
+    let response = answer(handle)
+    let result = curl_multi_remove_handle(multi, handle.easy)
+    precondition(result == CURLM_OK, "curl_multi_remove_handle: \(result.rawValue)")
+    active[ObjectIdentifier(submission.transfer)] = nil
+    handle.release()
+    if idle.count < Self.keptHandles { idle.append(handle) }
+    answers.append((submission.continuation, response))
+  }
+
+  /// On curl's thread and without any lock: resuming a task may run other code.
+  private func giveBack() {
+    for (continuation, result) in answers { continuation.resume(with: result) }
+    answers.removeAll(keepingCapacity: true)
+  }
+
+  private func end() {
+    for handle in Array(active.values) {
+      let endpoint = handle.submission?.transfer.request.endpoint
+      finish(handle) { _ in .failure(TransportError.closed(endpoint)) }
+    }
+    mailbox.end()
+    idle.removeAll()
+    curl_multi_cleanup(multi)
+    giveBack()
+  }
+}

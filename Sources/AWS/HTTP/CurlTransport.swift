@@ -1,0 +1,85 @@
+import CCurl
+import Glibc
+
+/// The transport over libcurl: one thread, kept-alive HTTP/1.1 connections, TLS 1.2 or newer, verified.
+///
+/// Reference: https://curl.se/libcurl/c/libcurl-multi.html
+public final class CurlTransport: HTTPTransport {
+  private static let globalResult = curl_global_init(Int(CURL_GLOBAL_ALL))
+
+  private let mailbox: CurlMailbox
+
+  /// Starts the thread. Throws `TransportError` when curl or the thread cannot be set up.
+  public init(_ configuration: TransportConfiguration = TransportConfiguration()) throws(TransportError) {
+    func unavailable(_ detail: String) -> TransportError {
+      TransportError(code: .failed, origin: "curl", detail: detail, curlCode: 0)
+    }
+    guard Self.globalResult == CURLE_OK else { throw unavailable("curl_global_init failed") }
+    guard let multi = curl_multi_init() else { throw unavailable("curl_multi_init failed") }
+    curl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, configuration.maximumConnections)
+    curl_multi_set_long(multi, CURLMOPT_PIPELINING, Int(CURLPIPE_NOTHING))
+
+    mailbox = CurlMailbox(multi: CurlMulti(pointer: multi), limit: configuration.maximumRequests)
+    let loop = CurlLoop(multi: multi, mailbox: mailbox, configuration: configuration)
+    let result = Self.startThread(loop)
+    guard result == 0 else {
+      curl_multi_cleanup(multi)
+      throw unavailable("pthread_create: \(String(cString: strerror(result)))")
+    }
+  }
+
+  deinit {
+    mailbox.close()
+  }
+
+  public func send(_ request: HTTPRequest) async throws -> HTTPResponse {
+    let transfer = CurlTransfer(request)
+    return try await withTaskCancellationHandler {
+      try await withCheckedThrowingContinuation { continuation in
+        let submission = CurlMailbox.Submission(transfer: transfer, continuation: continuation)
+        guard let refusal = mailbox.submit(submission) else { return }
+        var error = TransportError.closed(request.endpoint)
+        error.code = refusal
+        continuation.resume(throwing: error)
+      }
+    } onCancel: {
+      mailbox.cancel(transfer)
+    }
+  }
+
+  /// Finishes every waiting request with `TransportError.Code.closed` and ends the thread; waits for neither.
+  /// Later requests are refused. Closing twice does nothing.
+  public func close() {
+    mailbox.close()
+  }
+
+  private static func startThread(_ loop: CurlLoop) -> Int32 {
+    var thread = pthread_t()
+    let context = Unmanaged.passRetained(loop).toOpaque()
+    let result = pthread_create(
+      &thread, nil,
+      { context in
+        guard let context else { return nil }
+        let loop = Unmanaged<CurlLoop>.fromOpaque(context).takeRetainedValue()
+        CurlTransport.quieten()
+        loop.run()
+        return nil
+      }, context)
+    if result == 0 {
+      pthread_detach(thread)
+    } else {
+      Unmanaged<CurlLoop>.fromOpaque(context).release()
+    }
+    return result
+  }
+
+  /// Signals go to other threads. SIGPIPE above all: OpenSSL writes to closed sockets without MSG_NOSIGNAL.
+  private static func quieten() {
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    for signal in [SIGPIPE, SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM] {
+      sigaddset(&signals, signal)
+    }
+    pthread_sigmask(SIG_BLOCK, &signals, nil)
+  }
+}

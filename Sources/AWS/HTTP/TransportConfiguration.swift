@@ -1,0 +1,39 @@
+/// What the transport is built with. Nothing is read from the process's environment.
+public struct TransportConfiguration: Sendable {
+  /// PEM file of trusted roots in place of the system's (`AWS_CA_BUNDLE`).
+  public var caBundle: String?
+  /// Proxy for `https://`; nil for none.
+  public var httpsProxy: String?
+  /// Proxy for `http://`; nil for none.
+  public var httpProxy: String?
+  /// Hosts that are reached without a proxy, as in `NO_PROXY`.
+  public var noProxy: String
+  public var connectTimeout: Duration = .seconds(5)
+  /// For the whole exchange, from the moment curl takes it up.
+  public var timeout: Duration = .seconds(30)
+  /// Connections left unused longer than this are not used again.
+  public var maximumIdle: Duration = .seconds(20)
+  /// Idle connections kept at most; requests in flight are not limited by it.
+  public var maximumConnections = 1_100
+  /// Requests waiting and in flight; more are refused with `TransportError.Code.overloaded`.
+  public var maximumRequests = 10_000
+  public var userAgent = "tickwal"
+
+  public init() {
+    noProxy = ""
+  }
+
+  /// Takes `AWS_CA_BUNDLE` and the proxy variables in the order that curl does: small letters before capitals,
+  /// and `HTTP_PROXY` in capitals not at all, since a web server sets it from a request's header.
+  ///
+  /// Reference: curl's manual, "ENVIRONMENT".
+  public init(environment: [String: String]) {
+    func value(_ names: String...) -> String? {
+      names.lazy.compactMap { environment[$0] }.first { !$0.isEmpty }
+    }
+    caBundle = value("AWS_CA_BUNDLE")
+    httpsProxy = value("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
+    httpProxy = value("http_proxy", "all_proxy", "ALL_PROXY")
+    noProxy = value("no_proxy", "NO_PROXY") ?? ""
+  }
+}

@@ -1,0 +1,48 @@
+/// Why a request got no answer.
+public struct TransportError: Error, Sendable, Equatable, CustomStringConvertible {
+  public enum Code: String, Sendable {
+    case resolve = "the name could not be resolved"
+    case connect = "could not connect"
+    case tls = "TLS failed"
+    case timedOut = "timed out"
+    case connectionLost = "the connection was lost"
+    case malformedAnswer = "the answer is not HTTP"
+    case responseTooLarge = "the answer is too large"
+    case invalidRequest = "the request cannot be sent"
+    case closed = "the transport is closed"
+    case overloaded = "too many requests at once"
+    case failed = "the transfer failed"
+  }
+
+  public var code: Code
+  /// Scheme, host and port; never the path, the query or a proxy's password.
+  public var origin: String
+  /// curl's own words.
+  public var detail: String
+  /// curl's number, 0 when curl was not asked.
+  public var curlCode: Int
+
+  public init(code: Code, origin: String, detail: String = "", curlCode: Int = 0) {
+    self.code = code
+    self.origin = origin
+    self.detail = detail
+    self.curlCode = curlCode
+  }
+
+  /// The same request may succeed later.
+  public var isRetriable: Bool {
+    switch code {
+    case .invalidRequest, .closed, .responseTooLarge: false
+    default: true
+    }
+  }
+
+  public var description: String {
+    detail.isEmpty ? "\(code.rawValue) (\(origin))" : "\(code.rawValue): \(detail) (\(origin))"
+  }
+
+  static func closed(_ endpoint: Endpoint?) -> TransportError {
+    let origin = endpoint.map { "\($0.scheme.rawValue)://\($0.authority)" } ?? "curl"
+    return TransportError(code: .closed, origin: origin, detail: "", curlCode: 0)
+  }
+}

@@ -1,0 +1,93 @@
+/// Amazon DynamoDB, as far as it is needed here.
+///
+/// Every call throws `AWSError`, or `CancellationError`. Without `retry` it is tried once.
+///
+/// Reference: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/
+public struct DynamoDBClient: Sendable {
+  private let updateItem: JSONService
+  private let describeTable: JSONService
+
+  public init(_ client: AWSClient) {
+    let keys = SigningKeyCache(region: client.region, service: Service.dynamodb.rawValue)
+    func service(_ operation: String) -> JSONService {
+      JSONService(
+        client, .dynamodb, operation: operation, target: "DynamoDB_20120810",
+        contentType: "application/x-amz-json-1.0", signingKeys: keys)
+    }
+    updateItem = service("UpdateItem")
+    describeTable = service("DescribeTable")
+  }
+
+  /// Writes one item; it is durable when this returns. `body` is the request's JSON, ready made.
+  public func updateItem(body: [UInt8], retry: Retry = .never) async throws -> Answer {
+    try await updateItem.call(body, retry: retry).answer
+  }
+
+  /// The table's keys and state. A missing table throws `AWSError.Code.resourceNotFound`.
+  public func describeTable(_ name: String, retry: Retry = .never) async throws -> TableDescription {
+    let (output, answer) = try await describeTable.call(["TableName": name], retry: retry, as: Output.self)
+    let types = Dictionary(
+      output.table.attributeDefinitions.map { ($0.attributeName, $0.attributeType) }
+    ) { first, _ in first }
+    let keys = output.table.keySchema.map { key in
+      TableDescription.Key(
+        name: key.attributeName, role: key.keyType == "HASH" ? .hash : .range,
+        type: types[key.attributeName] ?? "")
+    }
+    return TableDescription(
+      name: output.table.tableName, status: output.table.tableStatus,
+      keys: keys.filter { $0.role == .hash } + keys.filter { $0.role == .range }, answer: answer)
+  }
+
+  private struct Output: Decodable {
+    struct Table: Decodable {
+      struct Key: Decodable {
+        var attributeName: String
+        var keyType: String
+      }
+      struct Attribute: Decodable {
+        var attributeName: String
+        var attributeType: String
+      }
+      var tableName: String
+      var tableStatus: String
+      var keySchema: [Key]
+      var attributeDefinitions: [Attribute]
+    }
+    var table: Table
+  }
+}
+
+/// What DescribeTable tells about a table.
+public struct TableDescription: Sendable, Equatable {
+  public struct Key: Sendable, Equatable {
+    public enum Role: String, Sendable {
+      case hash = "HASH"
+      case range = "RANGE"
+    }
+    public var name: String
+    public var role: Role
+    /// `S`, `N` or `B`.
+    public var type: String
+
+    public init(name: String, role: Role, type: String) {
+      self.name = name
+      self.role = role
+      self.type = type
+    }
+  }
+
+  public var name: String
+  /// `ACTIVE`, `CREATING`, …
+  public var status: String
+  /// Partition key first.
+  public var keys: [Key]
+  public var answer: Answer
+
+  public init(name: String, status: String, keys: [Key], answer: Answer) {
+    self.name = name
+    self.status = status
+    self.keys = keys
+    self.answer = answer
+  }
+}

@@ -1,0 +1,78 @@
+import FoundationEssentials
+
+/// Calls of a service that speaks JSON: a POST whose target header names the operation.
+///
+/// Reference: https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html
+struct JSONService: Sendable {
+  /// Answers take milliseconds; one that is lost must not hold up those behind it for long.
+  private static let timeout = Duration.seconds(10)
+
+  private let client: AWSClient
+  private let operation: Operation
+  private let template: HTTPRequest
+
+  init(
+    _ client: AWSClient, _ service: Service, operation: String, target: String, contentType: String,
+    signingKeys: SigningKeyCache
+  ) {
+    self.client = client
+    self.operation = Operation(
+      name: operation, signer: SigV4Signer(path: .encoded), signingKeys: signingKeys)
+    let endpoint = client.endpoints.endpoint(service, region: client.region)
+    template = HTTPRequest(
+      .post, endpoint,
+      headers: [
+        "Host": endpoint.authority, "Content-Type": contentType, "X-Amz-Target": "\(target).\(operation)",
+      ], timeout: Self.timeout)
+  }
+
+  func call(_ body: [UInt8], retry: Retry) async throws -> HTTPResponse {
+    var request = template
+    request.body = body
+    // A page that some proxy sends with status 200 must not count as the service's word.
+    return try await client.call(operation, request, retry: retry) {
+      $0.status == 200 && $0.body.first == UInt8(ascii: "{")
+    }
+  }
+
+  func call<Value: Decodable>(
+    _ input: some Encodable, retry: Retry, as type: Value.Type
+  ) async throws -> (Value, Answer) {
+    let body: [UInt8]
+    do {
+      body = [UInt8](try JSONEncoder().encode(input))
+    } catch {
+      throw AWSError(.validation, .permanent, operation: operation.name, message: "cannot be written as JSON")
+    }
+    let response = try await call(body, retry: retry)
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .custom { path in MemberName(path[path.count - 1]) }
+    do {
+      return (try decoder.decode(Value.self, from: Data(response.body)), response.answer)
+    } catch {
+      // The decoder's own words may quote the answer, and with it a secret.
+      throw AWSError(
+        .unexpectedAnswer, .permanent, operation: operation.name, status: response.status,
+        message: "the answer lacks what it should hold", requestID: response.requestID, date: response.date)
+    }
+  }
+}
+
+/// A member of an answer under the name that it has here: `TableName` is `tableName`.
+private struct MemberName: CodingKey {
+  let stringValue: String
+  let intValue: Int?
+
+  init(_ key: any CodingKey) {
+    stringValue = key.stringValue.prefix(1).lowercased() + key.stringValue.dropFirst()
+    intValue = key.intValue
+  }
+
+  init?(stringValue: String) { self.init(stringValue: stringValue, intValue: nil) }
+  init?(intValue: Int) { self.init(stringValue: "\(intValue)", intValue: intValue) }
+
+  private init(stringValue: String, intValue: Int?) {
+    self.stringValue = stringValue
+    self.intValue = intValue
+  }
+}

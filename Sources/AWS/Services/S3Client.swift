@@ -1,0 +1,104 @@
+/// Amazon S3, as far as it is needed here.
+///
+/// Every call throws `AWSError`, or `CancellationError`. Without `retry` it is tried once.
+///
+/// Reference: https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html
+public struct S3Client: Sendable {
+  /// An upload may take this long and a second more for each `slowestBytesPerSecond`.
+  private static let timeout = Duration.seconds(30)
+  private static let slowestBytesPerSecond = 128 << 10
+
+  private let client: AWSClient
+  private let put: Operation
+  private let head: Operation
+  private let get: Operation
+
+  public init(_ client: AWSClient) {
+    self.client = client
+    let keys = SigningKeyCache(region: client.region, service: Service.s3.rawValue)
+    put = Operation(name: "PutObject", signer: .s3, signingKeys: keys)
+    head = Operation(name: "HeadObject", signer: .s3, signingKeys: keys)
+    get = Operation(name: "GetObject", signer: .s3, signingKeys: keys)
+  }
+
+  /// Stores an object; it is durable when this returns.
+  ///
+  /// `headers` are signed and sent as they are: `Content-Type`, `Content-Encoding`, `If-None-Match`,
+  /// `x-amz-meta-…`, `x-amz-checksum-sha256` (base64), `x-amz-server-side-encryption`. The body's SHA-256 is
+  /// always signed. A failed `If-None-Match` throws with status 412, a conflict with 409 (retriable).
+  public func putObject(
+    bucket: String, key: String, headers: HTTPHeaders = HTTPHeaders(), body: [UInt8], retry: Retry = .never
+  ) async throws -> S3Object {
+    var request = request(.put, bucket: bucket, key: key, headers: headers)
+    request.timeout = Self.timeout + .seconds(body.count / Self.slowestBytesPerSecond)
+    request.body = body
+    let response = try await client.call(put, request, retry: retry) { $0.status == 200 }
+    return S3Object(response)
+  }
+
+  /// What is stored under the key, without its content; nil when there is none (404), which a missing bucket
+  /// looks like, too.
+  public func headObject(bucket: String, key: String, retry: Retry = .never) async throws -> S3Object? {
+    let request = request(.head, bucket: bucket, key: key)
+    let response = try await client.call(head, request, retry: retry) { $0.status == 200 || $0.status == 404 }
+    return response.status == 404 ? nil : S3Object(response)
+  }
+
+  /// The object with its content; nil when there is none. A longer body than `maximumBytes` is an error.
+  public func getObject(
+    bucket: String, key: String, maximumBytes: Int = 1 << 20, retry: Retry = .never
+  ) async throws -> (object: S3Object, body: [UInt8])? {
+    var request = request(.get, bucket: bucket, key: key)
+    request.maximumResponseBytes = maximumBytes
+    request.timeout = Self.timeout + .seconds(maximumBytes / Self.slowestBytesPerSecond)
+    let response = try await client.call(get, request, retry: retry) {
+      $0.status == 200 || ($0.status == 404 && ServiceFault($0).code == "NoSuchKey")
+    }
+    return response.status == 404 ? nil : (S3Object(response), response.body)
+  }
+
+  private func request(
+    _ method: HTTPRequest.Method, bucket: String, key: String, headers: HTTPHeaders = HTTPHeaders()
+  ) -> HTTPRequest {
+    let place = client.endpoints.object(bucket: bucket, key: key, region: client.region)
+    var request = HTTPRequest(method, place.endpoint, path: place.path, headers: headers)
+    request.headers.add("Host", place.endpoint.authority)
+    return request
+  }
+}
+
+/// An object's headers.
+public struct S3Object: Sendable, Equatable {
+  public var etag: String?
+  public var versionID: String?
+  /// Bytes, as stored.
+  public var contentLength: Int?
+  public var contentType: String?
+  public var contentEncoding: String?
+  /// `x-amz-meta-…`, names in lower case, without that prefix.
+  public var metadata: [String: String]
+  public var answer: Answer
+
+  public init(
+    etag: String? = nil, versionID: String? = nil, contentLength: Int? = nil, contentType: String? = nil,
+    contentEncoding: String? = nil, metadata: [String: String] = [:], answer: Answer = Answer(date: nil)
+  ) {
+    self.etag = etag
+    self.versionID = versionID
+    self.contentLength = contentLength
+    self.contentType = contentType
+    self.contentEncoding = contentEncoding
+    self.metadata = metadata
+    self.answer = answer
+  }
+
+  init(_ response: HTTPResponse) {
+    etag = response.header("etag")
+    versionID = response.header("x-amz-version-id")
+    contentLength = response.header("content-length").flatMap { Int($0) }
+    contentType = response.header("content-type")
+    contentEncoding = response.header("content-encoding")
+    metadata = response.headers(prefix: "x-amz-meta-")
+    answer = response.answer
+  }
+}

@@ -1,0 +1,91 @@
+import AWS
+import ArgumentParser
+import Glibc
+import Ingest
+import Logging
+import WAL
+
+/// `tickwal import`: recorded messages into the log.
+struct ImportCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "import", abstract: "Append recorded messages (JSON Lines, plain or gzip) to the log.",
+    discussion: """
+      One message a line, as the exchange sends them: combined, an event alone, or an array of events. What is \
+      no tick is kept as a dead letter. Interrupted, the same file goes on where it stopped. Ticks count as \
+      received at the time of the import. Needs the log for itself: stop `run` first.
+      """)
+
+  @Argument(help: ArgumentHelp("The file, or - for stdin, which cannot be resumed.", valueName: "file"))
+  var file: String
+
+  @Flag(help: "Import the file from its beginning, even if it was imported before.")
+  var again = false
+
+  @OptionGroup var flags: WriteFlags
+
+  func run() async throws {
+    let settings = try Configuration(flags: flags, environment: ProcessEnvironment.current)
+    ConsoleLogHandler.bootstrap(settings.log)
+    let logger = Logger(label: "tickwal")
+    let file = file
+    let again = again
+    let progress = try await Signals.cancelling {
+      let size = file == "-" ? nil : try FileHash.size(of: file)
+      let sha256 = file == "-" ? nil : try FileHash.sha256(of: file)
+      let log = try await settings.openLog(logger: logger)
+      do {
+        let progress = try await importFile(file, sha256, size, again: again, into: log)
+        try await log.close()
+        return progress
+      } catch {
+        Console.standardError.endProgress()
+        try await log.close()
+        throw error
+      }
+    }
+    Console.standardError.endProgress()
+    print(summary(progress))
+  }
+
+  private func importFile(
+    _ file: String, _ sha256: String?, _ size: Int?, again: Bool, into log: TickLog
+  ) async throws -> FileImport.Progress {
+    let console = Console.standardError
+    if file == "-" {
+      console.writeLine(
+        "tickwal: stdin cannot be resumed: if this is interrupted, keep what is not imported yet")
+    }
+    let meter = ImportMeter(console: console, total: size)
+    let fileImport = FileImport(path: file, sha256: sha256, log: log)
+    return try await withThrowingTaskGroup(of: FileImport.Progress.self) { group in
+      group.addTask { try await fileImport.run(again: again) { meter.show($0) } }
+      group.addTask { ImmediateExit.logFailed(try await log.failure()) }
+      defer { group.cancelAll() }
+      guard let progress = try await group.next() else { throw CancellationError() }
+      return progress
+    }
+  }
+
+  private func summary(_ progress: FileImport.Progress) -> String {
+    var text = "imported \(Figures.grouped(progress.ticks)) ticks"
+    if let first = progress.first, let last = progress.last { text += " (offsets \(first) to \(last))" }
+    if progress.resumedLines > 0 {
+      text += ", after \(Figures.grouped(progress.resumedLines)) lines that an earlier import had finished"
+    }
+    if progress.rejected > 0 {
+      text +=
+        "; \(Figures.grouped(progress.rejected)) inputs are no ticks and were kept as dead letters of feed"
+    }
+    return text
+  }
+}
+
+extension ImportError: CommandError {
+  var exitCode: ExitCode {
+    switch code {
+    case .unreadable, .badGzip, .alreadyImported: .problems
+    }
+  }
+
+  var lines: [String] { [Text.oneLine(description)] }
+}

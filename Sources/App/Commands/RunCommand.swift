@@ -1,0 +1,155 @@
+import AWS
+import ArgumentParser
+import Ingest
+import Logging
+import Shippers
+import WAL
+
+/// `tickwal run`: the feed into the log, the log to the sinks.
+struct RunCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run", abstract: "Append the exchange's ticks to the log and ship them.",
+    discussion: """
+      Each tick is on the disk before anything else happens to it. SIGTERM or SIGINT stops the feed, lets what \
+      is on its way finish within SHUTDOWN_TIMEOUT, and prints the backlog; a second signal ends at once. \
+      Nothing is lost either way.
+      """)
+
+  @OptionGroup var sinks: SinkOptions
+  @OptionGroup var flags: RunFlags
+
+  func run() async throws {
+    let settings = try Configuration(flags: flags, environment: ProcessEnvironment.current)
+    let logger = settings.startLogging()
+    if let streams = settings.feed.streams { _ = try settings.feedConfiguration(streams: streams.names) }
+    try await ShippingRun(settings: settings, sinks: sinks, logger: logger).run(label: "run") { log, aws in
+      let source = StreamSource(settings: settings.feed, connection: aws, log: log, logger: logger)
+      return {
+        try Feed(
+          configuration: try settings.feedConfiguration(streams: try await source.streams()), log: log,
+          logger: logger)
+      }
+    }
+  }
+}
+
+/// `tickwal ship`: empties the backlog.
+struct ShipCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "ship", abstract: "Ship until the backlog is empty, without a feed, then exit.")
+
+  @OptionGroup var sinks: SinkOptions
+  @OptionGroup var flags: ShipFlags
+
+  func run() async throws {
+    let settings = try Configuration(flags: flags, environment: ProcessEnvironment.current)
+    let logger = settings.startLogging()
+    let wasInterrupted = try await ShippingRun(settings: settings, sinks: sinks, logger: logger)
+      .run(label: "ship", makeFeed: nil)
+    if wasInterrupted {
+      throw CommandFailure(.interrupted, "interrupted; the rest is shipped by the next start")
+    }
+  }
+}
+
+/// Where `run` and `ship` deliver to.
+struct SinkOptions: ParsableArguments, Sendable {
+  @Option(help: ArgumentHelp("Deliver to a folder instead of AWS", valueName: "folder"))
+  var local: String?
+
+  @Flag(help: "Go on although a consumer's destination is another than before.")
+  var acceptDestination = false
+}
+
+/// What `run` and `ship` have in common.
+struct ShippingRun: Sendable {
+  let settings: Configuration
+  let sinks: SinkOptions
+  let logger: Logger
+
+  typealias FeedMaker = @Sendable (TickLog, AWSConnection) -> @Sendable () async throws -> Feed
+
+  /// - Returns: whether a signal ended it.
+  @discardableResult
+  func run(label: String, makeFeed: FeedMaker?) async throws -> Bool {
+    let connection = AWSConnection(settings.aws, logger: logger)
+    defer { connection.close() }
+    let shipping = try await settings.shipping(to: sinks.local, aws: connection)
+    let log = try await settings.openLog(logger: logger)
+    let wasInterrupted: Bool
+    do {
+      let consumers = try await log.enable(
+        shipping.consumers, acceptDestinations: sinks.acceptDestination, logger: logger)
+      logger.notice(
+        "the log is open",
+        metadata: [
+          "path": "\(log.path)", "head": "\(log.head)", "consumers": "\(consumers.map(\.name.rawValue))",
+        ])
+      let watch = RunWatch(label: label, log: log, logger: logger, console: .standardError)
+      wasInterrupted = try await Pipeline(
+        log: log, shipping: shipping, consumers: consumers, stop: settings.stop, logger: logger,
+        makeFeed: makeFeed.map { $0(log, connection) }
+      ).run(watch: watch.watch)
+    } catch {
+      Console.standardError.endProgress()
+      try await log.close()
+      throw error
+    }
+    Console.standardError.endProgress()
+    try await reportBacklog(log)
+    try await close(log)
+    return wasInterrupted
+  }
+
+  private func reportBacklog(_ log: TickLog) async throws {
+    let reader = try await log.makeReader()
+    let status = try await reader.status()
+    try await reader.close()
+    var metadata: Logger.Metadata = ["head": "\(status.head)"]
+    for consumer in status.consumers where consumer.isEnabled {
+      metadata["\(consumer.name)"] = "\(consumer.lag) ticks"
+    }
+    let isEmpty = status.consumers.allSatisfy { !$0.isEnabled || $0.lag == 0 }
+    logger.notice(
+      isEmpty ? "stopped; everything is shipped" : "stopped; the backlog is shipped after the next start",
+      metadata: metadata)
+  }
+
+  private func close(_ log: TickLog) async throws {
+    do {
+      try await log.close()
+    } catch let error as LogError where error.code == .diskFull {
+      logger.error(
+        "the volume is full: what was received last could not be appended; the next start records a gap",
+        metadata: ["error": "\(error)"])
+    }
+  }
+}
+
+extension Configuration {
+  /// Starts logging, and says what is in force.
+  func startLogging() -> Logger {
+    ConsoleLogHandler.bootstrap(log)
+    let logger = Logger(label: "tickwal")
+    for warning in warnings { logger.warning("\(warning)") }
+    logger.info("settings", metadata: metadata)
+    return logger
+  }
+
+  /// - Throws: `BadSettings` naming the variable.
+  func feedConfiguration(streams: [String]) throws -> FeedConfiguration {
+    do {
+      let address = try FeedAddress(url: feed.url?.text, testnet: feed.testnet, streams: streams)
+      return FeedConfiguration(address: address, streams: streams, caBundle: feed.caBundle)
+    } catch {
+      let isAddress = error.code == .badAddress
+      throw BadSettings(problems: [
+        .init(
+          name: isAddress ? "BINANCE_WS_URL" : "STREAMS",
+          value: isAddress ? feed.url.map { ServiceURL.redacted($0.text) } ?? "" : "\(streams.count) streams",
+          allowed: isAddress ? "a ws:// or wss:// URL" : "1 to \(FeedAddress.maximumStreams) streams",
+          reason: error.description)
+      ])
+    }
+  }
+}

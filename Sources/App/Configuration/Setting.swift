@@ -1,0 +1,87 @@
+import ArgumentParser
+
+/// One setting: an environment variable and the flag of the same name.
+///
+/// A setting is declared once, in the group it belongs to. Its flag, its line in `--help`, its check, its
+/// place in `config` and in the log line at start all follow from the declaration.
+struct Setting<Value: Sendable>: Sendable {
+  /// The environment variable, as in `MAX_BATCH_SIZE`.
+  let name: String
+  /// The default as a user would write it; nil where the setting is unset by default.
+  let defaultText: String?
+  /// The unit that numbers are in, for display; empty where there is none.
+  let unit: String
+  /// What values are allowed, and how text becomes one.
+  let rule: Rule<Value>
+  /// One line for `--help`.
+  let summary: String
+  /// Whether an empty text is a value of its own instead of "unset".
+  let emptyIsValue: Bool
+  /// The value in force when nothing is given.
+  let defaultValue: Value
+
+  /// A setting with a default.
+  init(
+    _ name: String, default text: String, unit: String = "", _ rule: Rule<Value>,
+    emptyIsValue: Bool = false, _ summary: String
+  ) {
+    self.name = name
+    self.defaultText = text
+    self.unit = unit
+    self.rule = rule
+    self.summary = summary
+    self.emptyIsValue = emptyIsValue
+    do {
+      self.defaultValue = try rule.parse(text)
+    } catch {
+      preconditionFailure("the default of \(name) breaks its own rule")
+    }
+  }
+
+  /// A setting that is unset unless given.
+  init<Wrapped: Sendable>(
+    _ name: String, unit: String = "", _ rule: Rule<Wrapped>, emptyIsValue: Bool = false,
+    _ summary: String
+  ) where Value == Wrapped? {
+    self.name = name
+    self.defaultText = nil
+    self.unit = unit
+    self.rule = rule.optional
+    self.summary = summary
+    self.emptyIsValue = emptyIsValue
+    self.defaultValue = nil
+  }
+
+  /// The flag without its dashes, as in `max-batch-size`.
+  var flagName: String { SettingName.flag(of: name) }
+}
+
+/// How settings are written for people.
+enum SettingName {
+  static func flag(of variable: String) -> String {
+    String(variable.lowercased().map { $0 == "_" ? "-" : $0 })
+  }
+
+  /// `10 s`, `2 days`, `1 day`.
+  static func withUnit(_ text: String, _ unit: String) -> String {
+    if unit.isEmpty { return text }
+    return text == "1" && unit.count > 1 && unit.hasSuffix("s") && unit != "ms"
+      ? "\(text) \(unit.dropLast())" : "\(text) \(unit)"
+  }
+}
+
+extension Option where Value == String? {
+  /// The flag of a setting. Always text: values are checked together with the environment's, so that every
+  /// mistake is reported at once.
+  init<Checked>(_ setting: Setting<Checked>) {
+    var details = setting.name
+    if let text = setting.defaultText {
+      details += "; default: " + SettingName.withUnit(text, setting.unit)
+    }
+    self.init(
+      name: .customLong(setting.flagName),
+      // A negative number must reach the check and be named there, not be taken for another flag.
+      parsing: setting.rule.mayBeginWithDash ? .unconditional : .next,
+      help: ArgumentHelp("\(setting.summary) (\(details))", valueName: setting.rule.placeholder))
+  }
+}

@@ -1,0 +1,75 @@
+/// The streams to subscribe to, as a list without repeats.
+struct StreamList: Sendable, Equatable {
+  /// The most streams one connection may carry.
+  ///
+  /// Reference: Binance Spot API, "WebSocket Streams", General WSS information.
+  static let limit = 1024
+
+  let names: [String]
+  /// What is probably not meant, one sentence each; the list is usable all the same.
+  let warnings: [String]
+
+  /// Checks names from any source.
+  /// - Throws: `Refusal` when there is none, one is empty or has a character no stream has, or there are more
+  ///   than `limit`.
+  init(_ given: [String]) throws(Refusal) {
+    guard !given.isEmpty else { throw Refusal("the list is empty") }
+    var seen = Set<String>()
+    var names: [String] = []
+    var repeated: [String] = []
+    var upperCase: [String] = []
+    for name in given {
+      guard !name.isEmpty else { throw Refusal("one of its names is empty") }
+      for scalar in name.unicodeScalars {
+        if Text.isControl(scalar) || scalar.properties.isWhitespace
+          || "/?#&\"\\,".unicodeScalars.contains(scalar)
+        {
+          throw Refusal("'\(Text.oneLine(name, limit: 60))' is no stream name")
+        }
+      }
+      guard seen.insert(name).inserted else {
+        repeated.append(name)
+        continue
+      }
+      names.append(name)
+      if let at = name.firstIndex(of: "@"), name[..<at].contains(where: \.isUppercase) {
+        upperCase.append(name)
+      }
+    }
+    guard names.count <= Self.limit else {
+      throw Refusal(
+        "it has \(Figures.grouped(names.count)) streams, more than \(Figures.grouped(Self.limit))")
+    }
+    self.names = names
+    var warnings: [String] = []
+    if let first = repeated.first {
+      warnings.append(
+        "streams named more than once are subscribed to once: \(first)\(Self.andMore(repeated))")
+    }
+    if let first = upperCase.first {
+      warnings.append(
+        "the exchange names symbols in lower case and sends nothing for others: \(first)\(Self.andMore(upperCase))"
+      )
+    }
+    self.warnings = warnings
+  }
+
+  private static func andMore(_ names: [String]) -> String {
+    names.count > 1 ? " and \(names.count - 1) more" : ""
+  }
+}
+
+extension Rule where Value == StreamList {
+  /// Names separated by commas; spaces around a comma are ignored.
+  static var streams: Rule {
+    Rule(
+      allowed: "1 to \(Figures.grouped(StreamList.limit)) stream names separated by commas, "
+        + "such as btcusdt@miniTicker,ethusdt@miniTicker",
+      placeholder: "a,b,…",
+      parse: { text throws(Refusal) in
+        guard !Text.trimmed(text).isEmpty else { throw Refusal() }
+        let parts = text.split(separator: ",", omittingEmptySubsequences: false)
+        return try StreamList(parts.map { String(Text.trimmed(String($0))) })
+      })
+  }
+}

@@ -1,0 +1,92 @@
+import Glibc
+
+/// The log's file, by path. Checked in two steps: its form when settings are read, its folder where the log
+/// is opened, because only then does it matter.
+struct WALPath: Sendable, Equatable, CustomStringConvertible {
+  let text: String
+
+  var description: String { text }
+
+  /// The folder that holds the file.
+  var folder: String {
+    guard let slash = text.lastIndex(of: "/") else { return "." }
+    return slash == text.startIndex ? "/" : String(text[..<slash])
+  }
+
+  /// Says why the log cannot be made or opened for writing here.
+  /// - Throws: `BadSettings` naming `WAL_PATH`.
+  func checkWritable() throws(BadSettings) {
+    if let reason = FileProblem.folder(folder) {
+      throw problem("its folder: \(reason)", "a file in a folder that exists and is writable")
+    }
+    if let reason = FileProblem.existing(text, access: R_OK | W_OK) {
+      throw problem(reason, "a regular file that can be read and written")
+    }
+  }
+
+  /// Says why there is no log to read here.
+  /// - Throws: `BadSettings` naming `WAL_PATH`.
+  func checkReadable() throws(BadSettings) {
+    if let reason = FileProblem.file(text) { throw problem(reason, "an existing log") }
+  }
+
+  private func problem(_ reason: String, _ allowed: String) -> BadSettings {
+    BadSettings(problems: [
+      .init(name: "WAL_PATH", value: Text.oneLine(text), allowed: allowed, reason: reason)
+    ])
+  }
+}
+
+/// Why a path cannot be used; nil where it can.
+enum FileProblem {
+  static func folder(_ path: String) -> String? {
+    var status = stat()
+    guard stat(path, &status) == 0 else { return message(errno) }
+    guard status.st_mode & S_IFMT == S_IFDIR else { return "not a folder" }
+    return access(path, W_OK | X_OK) == 0 ? nil : message(errno)
+  }
+
+  /// A regular file that can be read.
+  static func file(_ path: String) -> String? {
+    var status = stat()
+    guard stat(path, &status) == 0 else { return message(errno) }
+    return existing(path, access: R_OK)
+  }
+
+  /// Nothing at the path is no problem.
+  static func existing(_ path: String, access mode: Int32) -> String? {
+    var status = stat()
+    guard stat(path, &status) == 0 else { return errno == ENOENT ? nil : message(errno) }
+    guard status.st_mode & S_IFMT == S_IFREG else { return "not a regular file" }
+    return access(path, mode) == 0 ? nil : message(errno)
+  }
+
+  private static func message(_ code: Int32) -> String {
+    strerror(code).map { String(cString: $0) } ?? "error \(code)"
+  }
+}
+
+extension Rule where Value == WALPath {
+  static var walPath: Rule {
+    Rule(
+      allowed: "the path of a file", placeholder: "file",
+      parse: { text throws(Refusal) in
+        if text.contains("\0") { throw Refusal("it has a NUL") }
+        if text.hasSuffix("/") { throw Refusal("it ends in a slash") }
+        // SQLite would keep such a database in memory.
+        if text == ":memory:" { throw Refusal("a log in memory would lose its ticks") }
+        return WALPath(text: text)
+      })
+  }
+}
+
+extension Rule where Value == String {
+  static var readableFile: Rule {
+    Rule(
+      allowed: "the path of a readable file", placeholder: "file",
+      parse: { text throws(Refusal) in
+        if let reason = FileProblem.file(text) { throw Refusal(reason) }
+        return text
+      })
+  }
+}

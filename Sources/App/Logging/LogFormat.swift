@@ -1,0 +1,4 @@
+/// How messages are written.
+enum LogFormat: String, CaseIterable, Sendable {
+  case text, json
+}

@@ -1,0 +1,77 @@
+import Logging
+
+/// One message with everything that goes on its line. Pure.
+struct LogLine {
+  /// Microseconds since 1970, UTC.
+  let time: Int64
+  let level: Logger.Level
+  let message: String
+  let metadata: Logger.Metadata
+
+  /// `2026-11-22T02:00:00.123Z INFO  message key=value`, keys in alphabetical order.
+  func text(colours: Bool = false) -> String {
+    let name = DisplayWidth.padded(Self.names[level] ?? level.rawValue.uppercased(), to: 5)
+    var line = "\(UTCTime.text(time)) "
+    line += colours ? "\u{1B}[\(Self.colour(level))m\(name)\u{1B}[0m" : name
+    line += " " + Text.oneLine(message, limit: .max)
+    for (key, value) in metadata.sorted(by: { $0.key < $1.key }) {
+      line += colours ? " \u{1B}[2m\(key)=\u{1B}[0m" : " \(key)="
+      line += Self.bare(value)
+    }
+    return line
+  }
+
+  /// One object: time, level, message, then the metadata. Their keys never collide: a metadata key of the
+  /// same name gets an underscore.
+  var json: String {
+    var members: [JSONDocument.Member] = [
+      .init(key: "time", value: .string(UTCTime.text(time))),
+      .init(key: "level", value: .string(level.rawValue)),
+      .init(key: "message", value: .string(message)),
+    ]
+    for (key, value) in metadata.sorted(by: { $0.key < $1.key }) {
+      let isTaken = ["time", "level", "message"].contains(key)
+      members.append(.init(key: isTaken ? "_" + key : key, value: Self.json(value)))
+    }
+    return JSONDocument.object(members).text
+  }
+
+  private static let names: [Logger.Level: String] = [.warning: "WARN", .critical: "CRIT", .notice: "NOTE"]
+
+  private static func colour(_ level: Logger.Level) -> String {
+    switch level {
+    case .trace, .debug: "2"
+    case .info, .notice: "32"
+    case .warning: "33"
+    case .error, .critical: "1;31"
+    }
+  }
+
+  // Quoted only where the line could be misread otherwise.
+  private static func bare(_ value: Logger.MetadataValue) -> String {
+    let text: String
+    switch value {
+    case .string(let string): text = string
+    case .stringConvertible(let convertible): text = convertible.description
+    case .array, .dictionary: return json(value).text
+    }
+    let needsQuotes =
+      text.isEmpty
+      || text.unicodeScalars.contains { $0 == " " || $0 == "\"" || $0 == "=" || Text.isControl($0) }
+    return needsQuotes ? JSONDocument.string(text).text : text
+  }
+
+  private static func json(_ value: Logger.MetadataValue) -> JSONDocument {
+    switch value {
+    case .string(let string): .string(string)
+    case .stringConvertible(let integer as any FixedWidthInteger):
+      Int(exactly: integer).map { .integer($0) } ?? .string("\(integer)")
+    case .stringConvertible(let bool as Bool): .bool(bool)
+    case .stringConvertible(let number as Double): .number(number)
+    case .stringConvertible(let convertible): .string(convertible.description)
+    case .array(let values): .array(values.map(json))
+    case .dictionary(let members):
+      .object(members.sorted { $0.key < $1.key }.map { .init(key: $0.key, value: json($0.value)) })
+    }
+  }
+}

@@ -1,0 +1,35 @@
+import UnixSignals
+import WAL
+
+/// SIGINT and SIGTERM, as something to wait for.
+enum Signals {
+  /// Runs `body` until it is done or a signal comes; then `body`'s task is cancelled.
+  ///
+  /// - Throws: `CommandFailure` (130) after a signal.
+  static func cancelling<T: Sendable>(_ body: @escaping @Sendable () async throws -> T) async throws -> T {
+    let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
+    let interrupted = Latch<Void>()
+    return try await withThrowingTaskGroup(of: T?.self) { group in
+      group.addTask { try await body() }
+      group.addTask {
+        for await _ in signals {
+          if interrupted.value != nil { ImmediateExit.secondSignal(.interrupted) }
+          interrupted.set(())
+        }
+        return nil
+      }
+      group.addTask {
+        try await interrupted.wait()
+        return nil
+      }
+      defer { group.cancelAll() }
+      guard let result = try await group.next() ?? nil else {
+        group.cancelAll()
+        // What the body made durable stays; how it ended does not matter any more.
+        while let ended = await group.nextResult() { _ = ended }
+        throw CommandFailure(.interrupted, "interrupted")
+      }
+      return result
+    }
+  }
+}

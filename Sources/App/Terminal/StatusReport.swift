@@ -1,0 +1,113 @@
+import WAL
+
+/// A log's status as text for people and as a document for programs. Pure.
+struct StatusReport {
+  let status: LogStatus
+  let path: String
+  /// The status a second before, for rates.
+  var last: LogStatus?
+
+  init(_ status: LogStatus, path: String, since last: LogStatus? = nil) {
+    self.status = status
+    self.path = path
+    self.last = last
+  }
+
+  // MARK: For people
+
+  func lines(width: Int?) -> [String] {
+    let facts = TextTable(.init(""), .init(""), rows: facts).lines(width: width)
+    guard !status.consumers.isEmpty else { return facts + ["", "no consumer was ever enabled"] }
+    return facts + [""] + consumerTable.lines(width: width) + gapLines
+  }
+
+  private var facts: [[String]] {
+    var rows = [
+      ["log", "\(path) (\(status.logID))"],
+      ["written by", status.writerPID.map { "process \($0)" } ?? "nobody now"],
+      ["ticks", ticks],
+      ["last tick", status.lastReceivedAt.map { UTCTime.readable(microseconds: $0) } ?? "never"],
+      ["size", "\(Figures.bytes(status.fileBytes)), SQLite's WAL \(Figures.bytes(status.walBytes))"],
+    ]
+    if status.rejectedInput > 0 {
+      rows.append([
+        "no ticks", "\(Figures.grouped(status.rejectedInput)) inputs kept as dead letters of feed",
+      ])
+    }
+    rows.append([
+      "gaps",
+      status.openGaps.isEmpty && status.endedGaps == 0
+        ? "none" : "\(Figures.grouped(status.endedGaps)) ended, \(status.openGaps.count) open",
+    ])
+    return rows
+  }
+
+  private var ticks: String {
+    guard let oldest = status.oldest else {
+      return "none kept, head \(Figures.grouped(status.head.rawValue))"
+    }
+    let rate = last.map { " (\(Figures.rate($0.head.distance(to: status.head), in: .seconds(1))))" } ?? ""
+    return "\(Figures.grouped(oldest.rawValue)) to \(Figures.grouped(status.head.rawValue))\(rate)"
+  }
+
+  private var consumerTable: TextTable {
+    TextTable(
+      .init("consumer"), .init("next offset", .right), .init("behind", .right), .init("oldest", .right),
+      .init("dead", .right), .init("expired", .right), .init("skipped", .right), .init("destination"),
+      rows: status.consumers.map { consumer in
+        [
+          consumer.name.rawValue + (consumer.isEnabled ? "" : " (off)"),
+          Figures.grouped(consumer.next.rawValue), Figures.grouped(consumer.lag),
+          consumer.lag == 0 || !consumer.isEnabled
+            ? "-" : Figures.duration(.milliseconds(Int64(consumer.oldestUnshippedSeconds * 1000))),
+          Figures.grouped(consumer.deadLetters), Figures.grouped(consumer.expired),
+          Figures.grouped(consumer.skipped), consumer.destination,
+        ]
+      })
+  }
+
+  private var gapLines: [String] {
+    guard !status.openGaps.isEmpty else { return [] }
+    return [""]
+      + status.openGaps.map { gap in
+        "open gap: since \(UTCTime.readable(microseconds: gap.startedAt)), \(gap.cause.rawValue), "
+          + "\(gap.streams.count) streams"
+      }
+  }
+
+  // MARK: For programs
+
+  var document: JSONDocument {
+    .object([
+      "path": .string(path), "log_id": .string(status.logID.rawValue),
+      "writer_pid": status.writerPID.map { .integer(Int($0)) } ?? .null,
+      "head": .integer(Int(status.head.rawValue)),
+      "oldest": status.oldest.map { .integer(Int($0.rawValue)) } ?? .null,
+      "last_received_at": status.lastReceivedAt.map { .integer(Int($0)) } ?? .null,
+      "file_bytes": .integer(status.fileBytes), "wal_bytes": .integer(status.walBytes),
+      "rejected_input": .integer(status.rejectedInput),
+      "consumers": .array(status.consumers.map(document)),
+      "gaps": .object([
+        "ended": .integer(status.endedGaps), "open": .array(status.openGaps.map(document)),
+      ]),
+    ])
+  }
+
+  private func document(_ consumer: LogStatus.Consumer) -> JSONDocument {
+    .object([
+      "consumer": .string(consumer.name.rawValue), "enabled": .bool(consumer.isEnabled),
+      "next_offset": .integer(Int(consumer.next.rawValue)), "head": .integer(Int(status.head.rawValue)),
+      "lag": .integer(consumer.lag), "oldest_unshipped_seconds": .number(consumer.oldestUnshippedSeconds),
+      "open_batches": .integer(consumer.openBatches), "dead_letters": .integer(consumer.deadLetters),
+      "expired": .integer(consumer.expired), "skipped": .integer(consumer.skipped),
+      "destination": .string(consumer.destination),
+    ])
+  }
+
+  private func document(_ gap: Gap) -> JSONDocument {
+    .object([
+      "id": .integer(Int(gap.id.rawValue)), "started_at": .integer(Int(gap.startedAt)),
+      "cause": .string(gap.cause.rawValue), "streams": .array(gap.streams.map { .string($0) }),
+    ])
+  }
+}

@@ -1,0 +1,55 @@
+/// Rows of text in aligned columns.
+struct TextTable: Sendable {
+  enum Alignment: Sendable {
+    case left, right
+  }
+
+  /// A column's heading and side; an empty heading in every column leaves the heading line out.
+  struct Column: Sendable {
+    let heading: String
+    var alignment: Alignment = .left
+
+    init(_ heading: String, _ alignment: Alignment = .left) {
+      self.heading = heading
+      self.alignment = alignment
+    }
+  }
+
+  let columns: [Column]
+  var rows: [[String]] = []
+
+  init(_ columns: Column..., rows: [[String]] = []) {
+    self.columns = columns
+    self.rows = rows
+  }
+
+  /// Lines without trailing blanks.
+  /// - Parameter width: where given, the widest left-aligned column is cut so that lines fit.
+  func lines(width: Int? = nil) -> [String] {
+    let headings = columns.map(\.heading)
+    let hasHeading = headings.contains { !$0.isEmpty }
+    let all = (hasHeading ? [headings] : []) + rows.map { $0.map { Text.oneLine($0, limit: 1_000) } }
+    var widths = columns.indices.map { column in
+      all.map { column < $0.count ? DisplayWidth.of($0[column]) : 0 }.max() ?? 0
+    }
+    if let width { fit(&widths, into: width) }
+    return all.map { row in
+      var line = ""
+      for (column, cell) in row.prefix(columns.count).enumerated() {
+        if column > 0 { line += "  " }
+        line += DisplayWidth.padded(
+          DisplayWidth.truncated(cell, to: widths[column]), to: widths[column],
+          right: columns[column].alignment == .right)
+      }
+      while line.last == " " { line.removeLast() }
+      return line
+    }
+  }
+
+  private func fit(_ widths: inout [Int], into width: Int) {
+    let excess = widths.reduce(0, +) + 2 * (widths.count - 1) - width
+    let left = widths.indices.filter { columns[$0].alignment == .left }
+    guard excess > 0, let widest = left.max(by: { widths[$0] < widths[$1] }) else { return }
+    widths[widest] = max(8, widths[widest] - excess)
+  }
+}

@@ -1,0 +1,39 @@
+/// What went wrong between the feed and the exchange.
+public struct FeedError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// What kind of thing it was.
+  public enum Code: Equatable, Sendable {
+    /// The address cannot be used.
+    case badAddress
+    /// No streams to subscribe to.
+    case noStreams
+    /// More streams than one connection may have.
+    case tooManyStreams
+    /// The file of trusted certificates cannot be used.
+    case badCABundle
+    /// The server could not be reached.
+    case connectFailed
+    /// The connection could not be secured: the certificate, its name, the protocol.
+    case tlsFailed
+    /// The server answered the request to open a WebSocket with this HTTP status.
+    case refused(status: Int)
+    /// The server's answer to the request was not that of a WebSocket server.
+    case badUpgrade
+    /// The server broke the WebSocket protocol.
+    case badFrame
+    /// A message was larger than allowed.
+    case messageTooLarge
+    /// The server closed the connection with this code; nil if it gave none.
+    case closed(code: Int?)
+    /// Something took too long.
+    case timedOut
+  }
+
+  public let code: Code
+  /// Safe for a log line, and short.
+  public let description: String
+
+  init(_ code: Code, _ description: String) {
+    self.code = code
+    self.description = description
+  }
+}

@@ -1,0 +1,56 @@
+import Synchronization
+import WAL
+
+/// What the feed needs of the log; tests of the feed's parts stand in for it.
+protocol FeedLog: Sendable {
+  func beginFeed(streams: [String]) async throws -> [Gap]
+  func endFeed(lastDataAt: Int64?, streams: [String]) async throws
+
+  /// See ``TickLog/tryAppend(_:rejected:body:completion:)``.
+  func tryAppend(
+    _ ticks: TickBatch, rejected: [RejectedInput], gap: GapChange?,
+    completion: @escaping @Sendable (Result<OffsetRange?, any Error>) -> Void
+  ) throws(LogError) -> Bool
+
+  func whenRoom(_ callback: @escaping @Sendable () -> Void)
+  var isDiskFull: Bool { get }
+}
+
+/// The beginning or end of a gap, written in order with the ticks.
+enum GapChange: Sendable {
+  /// Times in microseconds UTC.
+  case open(startedAt: Int64, cause: Gap.Cause, streams: [String], OpenGaps)
+  case close(endedAt: Int64, OpenGaps)
+}
+
+/// The ids of gaps that are open, known only once the log's writer has written them.
+final class OpenGaps: Sendable {
+  private let ids: Mutex<[Gap.ID]>
+
+  init(_ ids: [Gap.ID] = []) { self.ids = Mutex(ids) }
+
+  /// Replaces rather than adds: the log may run a transaction again.
+  func set(_ id: Gap.ID) { ids.withLock { $0 = [id] } }
+  var all: [Gap.ID] { ids.withLock { $0 } }
+}
+
+extension TickLog: FeedLog {
+  func tryAppend(
+    _ ticks: TickBatch, rejected: [RejectedInput], gap: GapChange?,
+    completion: @escaping @Sendable (Result<OffsetRange?, any Error>) -> Void
+  ) throws(LogError) -> Bool {
+    guard let gap else {
+      return try tryAppend(ticks, rejected: rejected, body: nil, completion: completion)
+    }
+    return try tryAppend(
+      ticks, rejected: rejected,
+      body: { transaction in
+        switch gap {
+        case .open(let startedAt, let cause, let streams, let gaps):
+          gaps.set(try transaction.openGap(startedAt: startedAt, cause: cause, streams: streams))
+        case .close(let endedAt, let gaps):
+          for id in gaps.all { try transaction.closeGap(id, endedAt: endedAt) }
+        }
+      }, completion: completion)
+  }
+}

@@ -1,0 +1,156 @@
+import Ticks
+import WAL
+
+/// Imports JSON Lines, plain or gzip, into the log.
+///
+/// Each commit stores with the ticks how far the file was read, so that an interrupted import of the same
+/// file goes on there and no tick is imported twice.
+public actor FileImport {
+  /// How far an import has come.
+  public struct Progress: Sendable, Equatable {
+    /// Bytes of the file that were read, compressed if it is.
+    public var bytesRead = 0
+    public var ticks = 0
+    /// Input that was no tick, kept as dead letters.
+    public var rejected = 0
+    /// Lines that an earlier import had finished.
+    public var resumedLines = 0
+    public var first: Offset?
+    public var last: Offset?
+  }
+
+  private let executor = ThreadExecutor()
+  public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+  private let path: String
+  private let sha256: String?
+  private let log: TickLog
+  private let wallClock: @Sendable () -> Int64
+
+  private var splitter = LineSplitter()
+  private var decoder = MessageDecoder()
+  private var batch = TickBatch()
+  private var rejected: [RejectedInput] = []
+  private var lines = 0
+  private var progress = Progress()
+
+  /// How much is committed at a time.
+  private static let ticksPerCommit = 1_000
+  private static let bytesPerCommit = 1 << 20
+  /// How much of a line that is too long is kept.
+  private static let keptOfLongLine = 64 << 10
+
+  /// - Parameters:
+  ///   - path: `-` for stdin.
+  ///   - sha256: of the file as it is, lower-case hex; `nil` for stdin, which cannot be resumed.
+  ///   - wallClock: microseconds since 1970, UTC: the time of receipt of what is imported.
+  public init(
+    path: String, sha256: String?, log: TickLog, wallClock: @escaping @Sendable () -> Int64 = WallClock.now
+  ) {
+    self.path = path
+    self.sha256 = sha256
+    self.log = log
+    self.wallClock = wallClock
+  }
+
+  /// Imports to the end; what was read is durable when it returns or throws.
+  ///
+  /// - Parameters:
+  ///   - again: start over, also a file that was imported to its end.
+  ///   - report: called after each commit.
+  /// - Throws: `ImportError`, `LogError`, `CancellationError`.
+  public func run(again: Bool, report: @Sendable (Progress) -> Void) async throws -> Progress {
+    let source = try ByteSource(path: path)
+    let start = again ? ImportMark.start : try await mark()
+    guard !start.isDone else {
+      throw ImportError(
+        .alreadyImported, "\(path) was imported to its end before; use --again to import it once more")
+    }
+    progress.resumedLines = start.lines
+    var isLast = false
+    while !isLast {
+      isLast = try !splitter.fill { try source.read(into: &$0) }
+      progress.bytesRead = source.bytesRead
+      while let line = splitter.next(isLast: isLast) {
+        lines += 1
+        if lines > start.lines { take(line) }
+        if isFull {
+          try await commit(ImportMark(lines: lines))
+          report(progress)
+        }
+      }
+      try Task.checkCancellation()
+    }
+    try await commit(ImportMark(lines: lines, isDone: true))
+    report(progress)
+    return progress
+  }
+
+  private var isFull: Bool {
+    batch.count >= Self.ticksPerCommit || batch.byteCount >= Self.bytesPerCommit
+      || rejected.count >= Self.ticksPerCommit
+  }
+
+  private func take(_ line: LineSplitter.Line) {
+    switch line {
+    case .tooLong(let range):
+      rejected.append(
+        RejectedInput(
+          payload: Array(splitter.bytes(range).prefix(Self.keptOfLongLine)),
+          cause: "line \(lines) has more than \(LineSplitter.maximumLine) bytes"))
+    case .whole(let range):
+      var bytes = splitter.bytes(range)
+      if lines == 1, bytes.starts(with: Self.byteOrderMark) { bytes = bytes.dropFirst(3) }
+      guard bytes.contains(where: { $0 > 0x20 }) else { return }
+      let now = wallClock()
+      bytes.withUnsafeBufferPointer { bytes in
+        _ = decoder.decode(bytes, receivedAt: now, into: &batch, rejected: &rejected)
+      }
+    }
+  }
+
+  private static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
+
+  private func commit(_ mark: ImportMark) async throws {
+    let key = sha256.map(ImportMark.key)
+    let range = try await log.append(batch, rejected: rejected) { transaction in
+      if let key { try transaction.setMeta(key, mark.text) }
+    }
+    progress.ticks += batch.count
+    progress.rejected += rejected.count
+    progress.first = progress.first ?? range?.lowerBound
+    progress.last = range?.upperBound ?? progress.last
+    batch.removeAll(keepingCapacity: true)
+    rejected.removeAll(keepingCapacity: true)
+  }
+
+  private func mark() async throws -> ImportMark {
+    guard let sha256 else { return .start }
+    let text = try await log.write { try $0.meta(ImportMark.key(sha256)) }
+    return text.flatMap(ImportMark.init(text:)) ?? .start
+  }
+}
+
+/// How far a file was imported, as it is kept in the log: `1234` or `1234 done`.
+struct ImportMark: Sendable, Equatable {
+  static let start = ImportMark(lines: 0)
+
+  var lines: Int
+  var isDone = false
+
+  init(lines: Int, isDone: Bool = false) {
+    self.lines = lines
+    self.isDone = isDone
+  }
+
+  init?(text: String) {
+    let words = text.split(separator: " ")
+    guard let first = words.first, let lines = Int(first) else { return nil }
+    self.init(lines: lines, isDone: words.dropFirst().first == "done")
+  }
+
+  var text: String { isDone ? "\(lines) done" : "\(lines)" }
+
+  /// - Parameter sha256: of the file.
+  static func key(_ sha256: String) -> String { "import \(sha256)" }
+}

@@ -1,0 +1,19 @@
+/// Why a file could not be imported to its end. What came before is in the log.
+public struct ImportError: Error, Sendable, CustomStringConvertible {
+  public enum Code: Sendable, Equatable {
+    /// It cannot be opened or read.
+    case unreadable
+    /// A gzip stream that is damaged or ends early.
+    case badGzip
+    /// It was imported to its end before.
+    case alreadyImported
+  }
+
+  public let code: Code
+  public let description: String
+
+  init(_ code: Code, _ description: String) {
+    self.code = code
+    self.description = description
+  }
+}

@@ -1,0 +1,27 @@
+import NIOSSL
+
+/// How the feed checks the exchange's certificate.
+enum TrustRoots {
+  /// Certificates are verified against the system's roots or those in a file, and so is the name in them.
+  ///
+  /// - Throws: `FeedError` (`badCABundle`) if the file cannot be used.
+  static func context(caBundle: String?) throws(FeedError) -> NIOSSLContext {
+    var configuration = TLSConfiguration.makeClientConfiguration()
+    configuration.certificateVerification = .fullVerification
+    do {
+      if let caBundle {
+        let certificates = try NIOSSLCertificate.fromPEMFile(caBundle)
+        guard !certificates.isEmpty else {
+          throw FeedError(.badCABundle, "there is no certificate in \(caBundle)")
+        }
+        configuration.trustRoots = .certificates(certificates)
+      }
+      return try NIOSSLContext(configuration: configuration)
+    } catch let error as FeedError {
+      throw error
+    } catch {
+      throw FeedError(
+        .badCABundle, "cannot use the trusted certificates in \(caBundle ?? "the system"): \(error)")
+    }
+  }
+}

@@ -1,0 +1,149 @@
+import NIOCore
+import NIOHTTP1
+import NIOWebSocket
+
+/// The client's side of opening a WebSocket: the request, and the check of the answer.
+///
+/// Written out rather than taken from the HTTP codec: frames that arrive in the same segment as the answer stay
+/// in the buffer, and another answer than the upgrade can be reported with its body.
+///
+/// Reference: RFC 6455, section 4.1
+struct Handshake {
+  enum Progress: Equatable {
+    case incomplete
+    /// The connection is a WebSocket from here on.
+    case upgraded
+  }
+
+  private enum State {
+    case head
+    case refusal(status: Int, expected: Int)
+  }
+
+  private let key: String
+  private let address: FeedAddress
+  private var state = State.head
+
+  static let maximumHead = 64 * 1024
+  /// How much of a refusal's body is read and reported.
+  static let maximumBody = 300
+
+  /// - Parameter key: 16 random bytes in Base64, other ones for each connection.
+  init(address: FeedAddress, key: String = NIOWebSocketClientUpgrader.randomRequestKey()) {
+    self.address = address
+    self.key = key
+  }
+
+  /// Offers no extensions: permessage-deflate is not spoken here.
+  var request: String {
+    """
+    GET \(address.target) HTTP/1.1\r
+    Host: \(address.hostHeader)\r
+    Upgrade: websocket\r
+    Connection: Upgrade\r
+    Sec-WebSocket-Key: \(key)\r
+    Sec-WebSocket-Version: 13\r
+    User-Agent: tickwal\r
+    \r
+
+    """
+  }
+
+  /// Looks at all that has been received; what belongs to the answer is taken out of the buffer.
+  mutating func receive(_ buffer: inout ByteBuffer) throws(FeedError) -> Progress {
+    while true {
+      switch state {
+      case .head:
+        guard let head = try takeHead(&buffer) else { return .incomplete }
+        if head.status == .switchingProtocols {
+          try check(head)
+          return .upgraded
+        }
+        let length = head.headers.first(name: "Content-Length").flatMap { Int($0) } ?? Self.maximumBody
+        state = .refusal(status: Int(head.status.code), expected: min(length, Self.maximumBody))
+      case .refusal(let status, let expected):
+        if buffer.readableBytes >= expected { throw refusal(status, &buffer) }
+        return .incomplete
+      }
+    }
+  }
+
+  /// What to say when the connection ends before the handshake is complete.
+  mutating func end(_ buffer: inout ByteBuffer) -> FeedError {
+    switch state {
+    case .head: FeedError(.badUpgrade, "the server closed the connection without a complete answer")
+    case .refusal(let status, _): refusal(status, &buffer)
+    }
+  }
+
+  private func refusal(_ status: Int, _ buffer: inout ByteBuffer) -> FeedError {
+    let count = min(buffer.readableBytes, Self.maximumBody)
+    let body = buffer.readString(length: count) ?? ""
+    let line = String(body.map { $0.isNewline || $0.unicodeScalars.contains { $0.value < 0x20 } ? " " : $0 })
+    return FeedError(.refused(status: status), "the server answered with HTTP status \(status): \(line)")
+  }
+
+  private mutating func takeHead(_ buffer: inout ByteBuffer) throws(FeedError) -> HTTPResponseHead? {
+    guard let length = Self.headLength(buffer.readableBytesView) else {
+      if buffer.readableBytes > Self.maximumHead {
+        throw FeedError(
+          .badUpgrade, "the head of the server's answer is larger than \(Self.maximumHead) bytes")
+      }
+      return nil
+    }
+    guard let text = buffer.readString(length: length) else { return nil }
+    var lines = text.split(separator: "\r\n").makeIterator()
+    guard let status = lines.next(), let code = Self.statusCode(status) else {
+      throw FeedError(.badUpgrade, "the server's answer is not HTTP: \(text.prefix(80))")
+    }
+    var headers = HTTPHeaders()
+    while let line = lines.next() {
+      guard let colon = line.firstIndex(of: ":") else {
+        throw FeedError(.badUpgrade, "the server's answer has a broken header: \(line.prefix(80))")
+      }
+      headers.add(name: String(line[..<colon]), value: line[line.index(after: colon)...].trimmed)
+    }
+    return HTTPResponseHead(
+      version: .http1_1, status: HTTPResponseStatus(statusCode: code), headers: headers)
+  }
+
+  /// Up to and with the empty line.
+  private static func headLength(_ bytes: ByteBufferView) -> Int? {
+    var matched = 0
+    for (count, byte) in bytes.enumerated() {
+      let wanted: UInt8 = matched % 2 == 0 ? 13 : 10
+      matched = byte == wanted ? matched + 1 : (byte == 13 ? 1 : 0)
+      if matched == 4 { return count + 1 }
+    }
+    return nil
+  }
+
+  private static func statusCode(_ line: Substring) -> Int? {
+    let parts = line.split(separator: " ", maxSplits: 2)
+    guard parts.count >= 2, parts[0].hasPrefix("HTTP/1."), parts[1].utf8.count == 3 else { return nil }
+    return Int(parts[1])
+  }
+
+  private func check(_ head: HTTPResponseHead) throws(FeedError) {
+    guard head.headers[canonicalForm: "Upgrade"].contains(where: { $0.lowercased() == "websocket" }),
+      head.headers[canonicalForm: "Connection"].contains(where: { $0.lowercased() == "upgrade" })
+    else { throw FeedError(.badUpgrade, "the server's answer 101 does not upgrade to a WebSocket") }
+    guard !head.headers.contains(name: "Sec-WebSocket-Extensions"),
+      !head.headers.contains(name: "Sec-WebSocket-Protocol")
+    else { throw FeedError(.badUpgrade, "the server chose an extension or protocol that was not offered") }
+    // Only used for its check of the accepting key.
+    let upgrader = NIOWebSocketClientUpgrader(
+      requestKey: key, upgradePipelineHandler: { channel, _ in channel.eventLoop.makeSucceededVoidFuture() })
+    guard upgrader.shouldAllowUpgrade(upgradeResponse: head) else {
+      throw FeedError(.badUpgrade, "the server's Sec-WebSocket-Accept does not fit the request")
+    }
+  }
+}
+
+extension Substring {
+  fileprivate var trimmed: String {
+    var text = self.drop { $0 == " " || $0 == "\t" }
+    while let last = text.last, last == " " || last == "\t" { text.removeLast() }
+    return String(text)
+  }
+}

@@ -1,0 +1,64 @@
+import AWS
+import Synchronization
+
+/// Items in a DynamoDB table.
+final class DynamoTable: ItemTable {
+  private let client: DynamoDBClient
+  private let name: String
+  private let encoder: UpdateItemEncoder
+  /// Epoch seconds of the last answer.
+  private let heard = Atomic<Int>(0)
+
+  init(client: DynamoDBClient, name: String) {
+    self.client = client
+    self.name = name
+    encoder = UpdateItemEncoder(table: name)
+  }
+
+  func clock(mustAsk: Bool) async throws -> Int64? {
+    let known = heard.load(ordering: .relaxed)
+    if known > 0 || !mustAsk { return known > 0 ? Int64(known) : nil }
+    do {
+      note(try await client.describeTable(name).answer.date)
+    } catch let error as AWSError where error.date != nil && error.kind != .transient {
+      // A refusal tells the time as well, and the right to describe tables may be missing.
+      note(error.date)
+    }
+    return Int64(heard.load(ordering: .relaxed))
+  }
+
+  func request(_ attributes: ItemAttributes) -> ItemRequest { .json(encoder.encode(attributes)) }
+
+  func write(_ request: ItemRequest) async throws -> ItemRefusal? {
+    guard case .json(let body) = request else { preconditionFailure("a request of another table") }
+    do {
+      note(try await client.updateItem(body: body).date)
+      return nil
+    } catch let error as AWSError where DynamoTable.blamesTheItem(error) {
+      note(error.date)
+      let message = error.message.lowercased()
+      return ItemRefusal(
+        cause: "\(error)",
+        concernsKeySchema: message.contains("key element") || message.contains("key schema")
+          || message.contains("missing the key"))
+    }
+  }
+
+  func hasRightKeys() async throws -> Bool {
+    let table = try await client.describeTable(name)
+    note(table.answer.date)
+    return table.keys == [
+      TableDescription.Key(name: ItemAttributes.Name.streamType.text, role: .hash, type: "S"),
+      TableDescription.Key(name: ItemAttributes.Name.isoTimestamp.text, role: .range, type: "S"),
+    ]
+  }
+
+  private func note(_ date: Int?) {
+    if let date { heard.store(date, ordering: .relaxed) }
+  }
+
+  /// Reference: Amazon DynamoDB Developer Guide, "Error handling"; 413 is what a request above 16 MB gets.
+  private static func blamesTheItem(_ error: AWSError) -> Bool {
+    error.code == .validation || error.code == "SerializationException" || error.status == 413
+  }
+}

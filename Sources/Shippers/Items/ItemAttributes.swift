@@ -1,0 +1,124 @@
+import AWS
+import Ticks
+
+/// The attributes of a tick's item, as both tables write them.
+struct ItemAttributes {
+  /// The raw value is the place among all of them; the first two are the item's key.
+  enum Name: Int, CaseIterable {
+    case streamType, isoTimestamp, eventType, eventTime, symbol, closePrice, openPrice, highPrice, lowPrice
+    case volume, quoteVolume, data, ttlDays
+
+    var text: String { Self.texts[rawValue] }
+
+    private static let texts = [
+      "stream_type", "iso_timestamp", "event_type", "event_time", "symbol", "close_price", "open_price",
+      "high_price", "low_price", "total_traded_volume", "total_traded_base_asset_volume", "data", "ttl_days",
+    ]
+
+    /// N or S, as DynamoDB calls them.
+    var isNumber: Bool {
+      switch self {
+      case .eventTime, .closePrice, .openPrice, .highPrice, .lowPrice, .volume, .quoteVolume, .ttlDays: true
+      default: false
+      }
+    }
+  }
+
+  enum Value {
+    /// UTF-8.
+    case text(UnsafeBufferPointer<UInt8>)
+    /// The inside of a JSON string, escapes and all.
+    case json(UnsafeBufferPointer<UInt8>)
+    case integer(Int64)
+  }
+
+  let event: TickEvent
+  /// Epoch seconds.
+  let ttl: Int64
+  private let sortKey: [UInt8]
+
+  init(_ event: TickEvent, retentionDays: Int) {
+    self.event = event
+    ttl = ItemAttributes.ttl(receivedAt: event.receivedAt, retentionDays: retentionDays)
+    sortKey = ItemAttributes.sortKey(event)
+  }
+
+  /// From the time of receipt and not from now, so that a retry or a replay writes the same item.
+  ///
+  /// - Parameter receivedAt: microseconds since 1970, UTC.
+  /// - Returns: epoch seconds.
+  static func ttl(receivedAt: Int64, retentionDays: Int) -> Int64 {
+    Timestamp.milliseconds(microseconds: receivedAt) / 1_000 + Int64(retentionDays) * 86_400
+  }
+
+  /// The two that make the item's key.
+  func visitKey(_ visit: (Name, Value) -> Void) {
+    visit(.streamType, .text(event.stream))
+    sortKey.withUnsafeBufferPointer { visit(.isoTimestamp, .text($0)) }
+  }
+
+  /// All the others that this event has.
+  func visitRest(_ visit: (Name, Value) -> Void) {
+    let fields = event.fields
+    if let type = event.type {
+      visit(.eventType, json(type))
+    } else if let type = event.typeFromStream {
+      visit(.eventType, .text(type))
+    }
+    visit(.eventTime, .integer(event.time))
+    if let symbol = event.symbol { visit(.symbol, json(symbol)) }
+    if event.isMiniTicker {
+      for (name, value) in [
+        (Name.closePrice, fields.close), (.openPrice, fields.open), (.highPrice, fields.high),
+        (.lowPrice, fields.low), (.volume, fields.volume), (.quoteVolume, fields.quoteVolume),
+      ] {
+        if let value { visit(name, json(value)) }
+      }
+    } else {
+      visit(.data, .text(event.payload))
+    }
+    visit(.ttlDays, .integer(ttl))
+  }
+
+  private func json(_ token: JSONValue) -> Value {
+    .json(UnsafeBufferPointer(rebasing: event.payload[token.contents]))
+  }
+
+  // MARK: Sort key
+
+  /// The time; for other events than miniTickers also what tells two of one millisecond apart.
+  private static func sortKey(_ event: TickEvent) -> [UInt8] {
+    var key: [UInt8] = []
+    key.reserveCapacity(48)
+    Timestamp.appendDashed(microseconds: event.isoTime, to: &key)
+    guard !event.isMiniTicker else { return key }
+    key.append(UInt8(ascii: "#"))
+    if let id = exchangeID(event) {
+      key.append(contentsOf: event.payload[id])
+    } else {
+      var hash = SHA256()
+      hash.update(UnsafeRawBufferPointer(event.payload))
+      key.append(contentsOf: hash.finish().hex.utf8.prefix(16))
+    }
+    return key
+  }
+
+  /// Where the exchange's own id of the event stands: the digits of `t`, `a` or `u`.
+  private static func exchangeID(_ event: TickEvent) -> Range<Int>? {
+    let type =
+      event.type.map { UnsafeBufferPointer(rebasing: event.payload[$0.contents]) } ?? event.typeFromStream
+    guard let type else { return nil }
+    let id: JSONValue?
+    if type.elementsEqual("trade".utf8) {
+      id = event.fields.tradeID
+    } else if type.elementsEqual("aggTrade".utf8) {
+      id = event.fields.aggregateTradeID
+    } else if type.elementsEqual("depthUpdate".utf8) || type.elementsEqual("bookTicker".utf8) {
+      id = event.fields.updateID
+    } else {
+      return nil
+    }
+    guard let id, event.payload.integer(id) != nil else { return nil }
+    return id.range
+  }
+}

@@ -1,0 +1,56 @@
+import Ticks
+import WAL
+
+/// A table for items: DynamoDB's, or a local one.
+///
+/// Everything but cancellation that these calls throw is worth another try, later.
+protocol ItemTable: Sendable {
+  /// Epoch seconds by the table's own clock, as far as it was heard; asks for it if it was not and `mustAsk`.
+  func clock(mustAsk: Bool) async throws -> Int64?
+
+  /// What is to be written for an item, in the table's own form.
+  func request(_ attributes: ItemAttributes) -> ItemRequest
+
+  /// Writes an item over one of the same key; durable when it returns.
+  /// - Returns: why the table does not take it as it is; `nil` when it has.
+  func write(_ request: ItemRequest) async throws -> ItemRefusal?
+
+  /// Whether the table's keys are the ones that items are made for.
+  func hasRightKeys() async throws -> Bool
+}
+
+/// One item in its table's form.
+enum ItemRequest: Sendable {
+  /// The body of an UpdateItem.
+  case json([UInt8])
+  /// A value for each of `ItemAttributes.Name.allCases`.
+  case columns([String?])
+
+  var byteCount: Int {
+    switch self {
+    case .json(let body): body.count
+    case .columns(let values): values.reduce(0) { $0 + ($1?.utf8.count ?? 0) }
+    }
+  }
+}
+
+/// The table's word that an item is not acceptable as it is.
+struct ItemRefusal: Sendable {
+  let cause: String
+  /// It complains of the table's keys, and so not of this one item.
+  let concernsKeySchema: Bool
+}
+
+extension ItemTable {
+  /// - Throws: if the payload is not one JSON object.
+  func request(
+    _ batch: TickBatch, _ tick: TickBatch.Entry, retentionDays: Int
+  ) throws(JSONError) -> ItemRequest {
+    try batch.bytes.withUnsafeBufferPointer { (bytes) throws(JSONError) in
+      let event = try TickEvent(
+        stream: UnsafeBufferPointer(rebasing: bytes[tick.stream]),
+        payload: UnsafeBufferPointer(rebasing: bytes[tick.payload]), receivedAt: tick.receivedAt)
+      return request(ItemAttributes(event, retentionDays: retentionDays))
+    }
+  }
+}

@@ -1,0 +1,99 @@
+import Glibc
+
+/// Files under one folder, written so that they are on the disk, whole, under their names, or not at all.
+struct LocalFolder: Sendable {
+  let root: String
+
+  func path(_ key: String) -> String { root + "/" + key }
+
+  /// Makes the folder of a key, each new level synced in the one above it.
+  func makeParents(of key: String) throws {
+    var made = root
+    try LocalFolder.makeFolder(made)
+    for component in key.split(separator: "/").dropLast() {
+      made += "/" + component
+      try LocalFolder.makeFolder(made)
+    }
+  }
+
+  static func makeFolder(_ path: String) throws {
+    if mkdir(path, 0o755) == 0 {
+      try sync(folder: parent(path))
+    } else if errno != EEXIST {
+      throw FileError.last("making the folder", path)
+    }
+  }
+
+  /// Writes and syncs a file under a temporary name.
+  func writeTemporary(_ key: String, _ body: [UInt8]) throws -> String {
+    let path = path(key) + ".\(getpid()).tmp"
+    let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else { throw FileError.last("creating", path) }
+    var isClosed = false
+    defer { if !isClosed { close(descriptor) } }
+    var written = 0
+    while written < body.count {
+      let count = body.withUnsafeBytes { write(descriptor, $0.baseAddress! + written, body.count - written) }
+      guard count > 0 else { throw FileError.last("writing", path) }
+      written += count
+    }
+    guard fsync(descriptor) == 0 else { throw FileError.last("syncing", path) }
+    isClosed = true
+    guard close(descriptor) == 0 else { throw FileError.last("closing", path) }
+    return path
+  }
+
+  /// Gives the temporary file its name, unless that is taken; durable when it returns.
+  func publish(_ temporary: String, as key: String) throws -> Bool {
+    let isLinked = link(temporary, path(key)) == 0
+    let code = errno
+    try remove(temporary)
+    guard isLinked || code == EEXIST else {
+      throw FileError(doing: "naming", path: path(key), code: code)
+    }
+    // Also where the name was there: an earlier try may have ended before this.
+    try LocalFolder.sync(folder: LocalFolder.parent(path(key)))
+    return isLinked
+  }
+
+  /// Gives the temporary file its name in place of another; durable when it returns.
+  func replace(_ temporary: String, as key: String) throws {
+    guard rename(temporary, path(key)) == 0 else { throw FileError.last("naming", path(key)) }
+    try LocalFolder.sync(folder: LocalFolder.parent(path(key)))
+  }
+
+  /// - Returns: `nil` if there is no such file.
+  func read(_ key: String) throws -> [UInt8]? {
+    let path = path(key)
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      if errno == ENOENT { return nil }
+      throw FileError.last("opening", path)
+    }
+    defer { close(descriptor) }
+    var body: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 64 << 10)
+    while true {
+      let count = Glibc.read(descriptor, &buffer, buffer.count)
+      guard count >= 0 else { throw FileError.last("reading", path) }
+      if count == 0 { return body }
+      body.append(contentsOf: buffer[..<count])
+    }
+  }
+
+  private func remove(_ path: String) throws {
+    guard unlink(path) == 0 else { throw FileError.last("removing", path) }
+  }
+
+  private static func sync(folder: String) throws {
+    let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw FileError.last("opening the folder", folder) }
+    defer { close(descriptor) }
+    guard fsync(descriptor) == 0 else { throw FileError.last("syncing the folder", folder) }
+  }
+
+  private static func parent(_ path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
+  }
+}

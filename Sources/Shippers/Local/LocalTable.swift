@@ -1,0 +1,120 @@
+import Synchronization
+import Ticks
+import WAL
+
+/// Items in a SQLite file: the table `items` with a column for each attribute, numbers as text.
+///
+/// Writes that arrive together share a commit; each is on the disk when its call returns.
+actor LocalTable: ItemTable {
+  private let executor = ThreadExecutor()
+  nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+  private let path: String
+  private let wall: @Sendable () -> Int64
+  private var connection: SQLiteConnection?
+  private let queue = Mutex<[Waiting]>([])
+
+  /// A row on its way; `outcome` is set once it was committed or failed.
+  private final class Waiting: Sendable {
+    let columns: [String?]
+    let outcome = Mutex<Result<Void, SQLiteError>?>(nil)
+
+    init(_ columns: [String?]) { self.columns = columns }
+  }
+
+  private static let columns = ItemAttributes.Name.allCases.map(\.text)
+
+  init(path: String, wall: @escaping @Sendable () -> Int64) {
+    self.path = path
+    self.wall = wall
+  }
+
+  func clock(mustAsk: Bool) -> Int64? { wall() / 1_000_000 }
+  func hasRightKeys() -> Bool { true }
+
+  nonisolated func request(_ attributes: ItemAttributes) -> ItemRequest {
+    var values = [String?](repeating: nil, count: Self.columns.count)
+    func set(_ name: ItemAttributes.Name, _ value: ItemAttributes.Value) {
+      values[name.rawValue] = Self.text(value)
+    }
+    attributes.visitKey(set)
+    attributes.visitRest(set)
+    return .columns(values)
+  }
+
+  private static func text(_ value: ItemAttributes.Value) -> String {
+    switch value {
+    case .text(let text): String(decoding: text, as: UTF8.self)
+    case .json(let contents): String(decoding: JSONString.decode(contents), as: UTF8.self)
+    case .integer(let integer): String(integer)
+    }
+  }
+
+  nonisolated func write(_ request: ItemRequest) async throws -> ItemRefusal? {
+    guard case .columns(let columns) = request else { preconditionFailure("a request of another table") }
+    let waiting = Waiting(columns)
+    queue.withLock { $0.append(waiting) }
+    try await settle(waiting)
+    return nil
+  }
+
+  /// Commits everything that is queued, unless an earlier call did that for this row, too.
+  private func settle(_ waiting: Waiting) throws {
+    if waiting.outcome.withLock({ $0 == nil }) {
+      let group = queue.withLock { queue in
+        defer { queue.removeAll() }
+        return queue
+      }
+      let outcome = Result { () throws(SQLiteError) in try commit(group) }
+      for row in group { row.outcome.withLock { $0 = outcome } }
+    }
+    try waiting.outcome.withLock { $0 }?.get()
+  }
+
+  private func commit(_ group: [Waiting]) throws(SQLiteError) {
+    let connection = try open()
+    do throws(SQLiteError) {
+      try connection.run("BEGIN IMMEDIATE")
+      let statement = try connection.statement(Self.upsert)
+      for row in group {
+        try statement.bind(row.columns.map { .text($0) })
+        try statement.finish()
+      }
+      try connection.run("COMMIT")
+    } catch {
+      // After a failed write nothing may be retried on the same connection.
+      self.connection = nil
+      throw error
+    }
+  }
+
+  private func open() throws(SQLiteError) -> SQLiteConnection {
+    if let connection { return connection }
+    let opened = try SQLiteConnection(path: path, access: .create)
+    opened.setBusyTimeout(milliseconds: 5_000)
+    try opened.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
+    try opened.execute(
+      """
+      CREATE TABLE IF NOT EXISTS items(
+        \(Self.columns.map { "\($0) TEXT" }.joined(separator: ", ")),
+        PRIMARY KEY (stream_type, iso_timestamp))
+      """)
+    connection = opened
+    return opened
+  }
+
+  func close() throws {
+    try connection?.close()
+    connection = nil
+  }
+
+  /// Attributes that an item does not have stay as they were, as with UpdateItem's SET.
+  private static let upsert: String = {
+    let updates = columns.dropFirst(2).map { "\($0) = coalesce(excluded.\($0), \($0))" }
+    return """
+      INSERT INTO items(\(columns.joined(separator: ", ")))
+      VALUES (\(columns.map { _ in "?" }.joined(separator: ", ")))
+      ON CONFLICT(stream_type, iso_timestamp) DO UPDATE SET \(updates.joined(separator: ", "))
+      """
+  }()
+}

@@ -1,0 +1,110 @@
+import Logging
+import WAL
+
+/// The loop of every sink: read from the committed offset, deliver, commit the contiguous prefix that is
+/// confirmed through the log's writer.
+struct Shipper<S: Sink>: Sendable {
+  let sink: S
+  let log: TickLog
+  let control: ShippingControl
+  let progress: ShippingProgress
+
+  private enum Event: Sendable {
+    case fetched([Prepared<S.Delivery>])
+    case confirmed(OffsetRange, Confirmation)
+    case committed
+  }
+
+  /// Runs until the control says so. When it returns, everything confirmed is committed.
+  ///
+  /// - Parameter next: the consumer's committed next offset.
+  /// - Throws: `CancellationError`, with everything confirmed until then committed; the log's errors.
+  func run(reader: LogReader, next: Offset) async throws {
+    var window = DeliveryWindow<Confirmation>(next: next)
+    do {
+      try await ship(from: sink.makeSource(reader: reader, next: next), &window)
+    } catch is CancellationError {
+      if let (next, confirmations) = window.takeConfirmed() { try await commit(next, confirmations) }
+      throw CancellationError()
+    }
+  }
+
+  private func ship(from source: S.Source, _ window: inout DeliveryWindow<Confirmation>) async throws {
+    var state = LoopState<S.Delivery>()
+    try await withThrowingTaskGroup(of: Event.self) { group in
+      while true {
+        while window.count + (sink.holdsPlaceUntilCommitted ? state.committing : 0) < sink.limit,
+          !control.isStopping, let prepared = state.takeReady()
+        {
+          window.start(prepared.range)
+          group.addTask {
+            .confirmed(prepared.range, try await sink.deliver(prepared.delivery))
+          }
+        }
+        if state.shouldFetch(limit: sink.limit), !control.isStopping {
+          state.isFetching = true
+          group.addTask { .fetched(try await source.next()) }
+        }
+        if state.committing == 0, let (next, confirmations) = window.takeConfirmed() {
+          state.committing = confirmations.count
+          group.addTask {
+            try await commit(next, confirmations)
+            return .committed
+          }
+        }
+        guard let event = try await group.next() else { return }
+        switch event {
+        case .fetched(let prepared): state.fetched(prepared)
+        case .confirmed(let range, let confirmation): window.confirm(range, confirmation)
+        case .committed: state.committing = 0
+        }
+      }
+    }
+  }
+
+  private func commit(_ next: Offset, _ confirmations: [Confirmation]) async throws {
+    let consumer = sink.consumer
+    let expired = confirmations.reduce(0) { $0 + $1.expired }
+    try await log.write { transaction in
+      for confirmation in confirmations {
+        for letter in confirmation.deadLetters { try transaction.add(letter) }
+        try confirmation.record?(transaction)
+      }
+      try transaction.commit(consumer, next: next, expired: expired)
+    }
+    progress.committed(
+      next: next, expired: expired, deadLetters: confirmations.reduce(0) { $0 + $1.deadLetters.count },
+      bytes: confirmations.reduce(0) { $0 + $1.bytes })
+  }
+}
+
+/// What the loop has read and not started, and which of its single tasks run.
+struct LoopState<Delivery: Sendable> {
+  private var ready: [Prepared<Delivery>] = []
+  private var firstReady = 0
+  private var isAtEnd = false
+  var isFetching = false
+  /// Deliveries in the commit that is under way.
+  var committing = 0
+
+  private var readyCount: Int { ready.count - firstReady }
+
+  mutating func takeReady() -> Prepared<Delivery>? {
+    guard readyCount > 0 else { return nil }
+    defer { firstReady += 1 }
+    return ready[firstReady]
+  }
+
+  /// Reads ahead by what the window holds, but no further than a page, and never two pages at a time.
+  func shouldFetch(limit: Int) -> Bool {
+    !isFetching && !isAtEnd && readyCount < limit
+  }
+
+  mutating func fetched(_ prepared: [Prepared<Delivery>]) {
+    isFetching = false
+    isAtEnd = prepared.isEmpty
+    ready.removeFirst(firstReady)
+    firstReady = 0
+    ready.append(contentsOf: prepared)
+  }
+}

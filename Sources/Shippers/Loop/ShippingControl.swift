@@ -1,0 +1,25 @@
+import WAL
+
+/// Tells shippers when to end: one object for all of a process, moved forward only.
+public final class ShippingControl: Sendable {
+  private let drain = Latch<Void>()
+  private let stop = Latch<Void>()
+
+  public init() {}
+
+  /// From now on ship what the log has, a short last batch too, and end when nothing is left.
+  public func startDraining() { drain.set(()) }
+
+  /// From now on start nothing; what is on its way may finish.
+  public func startStopping() {
+    stop.set(())
+    drain.set(())
+  }
+
+  var isDraining: Bool { drain.value != nil }
+  var isStopping: Bool { stop.value != nil }
+
+  /// Waits until the shippers are to drain or to stop.
+  /// - Throws: `CancellationError`.
+  func untilEnding() async throws { try await drain.wait() }
+}

@@ -1,0 +1,23 @@
+import WAL
+
+/// Waits at the head of the log for the next ticks, for a deadline, or for the end.
+struct Tail: Sendable {
+  let log: TickLog
+  let control: ShippingControl
+  let clock: ShippingClock
+
+  /// Returns when the log's head is beyond `offset`, when the shippers are to drain or stop, or after `limit`.
+  /// - Throws: `CancellationError`.
+  func wait(beyond offset: Offset, atMost limit: Duration? = nil) async throws {
+    if log.head > offset || control.isDraining { return }
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { _ = try await log.head(beyond: offset) }
+      group.addTask { try await control.untilEnding() }
+      if let limit { group.addTask { try await clock.sleep(limit) } }
+      try await group.next()
+      group.cancelAll()
+      // The others end with a cancellation that nobody asked for.
+      while let result = await group.nextResult() { _ = result }
+    }
+  }
+}

@@ -1,0 +1,79 @@
+import Logging
+import Synchronization
+
+/// Says each kind of trouble with a sink once, then sums it up every half minute, and says when it is over.
+///
+/// Many deliveries are on their way at a time, and in trouble some of them succeed: a line for each failure
+/// would fill the operator's disk.
+final class TroubleReporter: Sendable {
+  private let logger: Logger
+  private let now: @Sendable () -> Duration
+  private let state = Mutex(TroubleSummary())
+
+  init(logger: Logger, now: @escaping @Sendable () -> Duration) {
+    self.logger = logger
+    self.now = now
+  }
+
+  /// - Parameters:
+  ///   - cause: names the failure's kind; there are few of them.
+  ///   - details: safe for logs.
+  func failed(_ message: Logger.Message, cause: String, _ details: @autoclosure () -> Logger.Metadata) {
+    let now = now()
+    guard let said = state.withLock({ $0.failed(cause, now: now) }) else { return }
+    var metadata = details()
+    metadata["failures"] = "\(said.failures)"
+    metadata["for_seconds"] = "\(said.lasted.components.seconds)"
+    logger.warning(message, metadata: metadata)
+  }
+
+  func succeeded() {
+    guard let over = state.withLock({ $0.isQuiet ? nil : $0.succeeded(now: now()) }) else { return }
+    logger.notice(
+      "delivering again",
+      metadata: ["failures": "\(over.failures)", "after_seconds": "\(over.lasted.components.seconds)"])
+  }
+}
+
+/// What is worth saying about repeated failures: a pure value.
+struct TroubleSummary {
+  struct Said: Equatable {
+    let failures: Int
+    let lasted: Duration
+  }
+
+  /// How often continued trouble of one cause is said.
+  static let interval = Duration.seconds(30)
+  /// Trouble is over when nothing has failed for so long.
+  static let calm = Duration.seconds(5)
+
+  private var failures = 0
+  private var since: Duration = .zero
+  private var lastFailure: Duration = .zero
+  private var hasSaid = false
+  private var lastSaid: [String: Duration] = [:]
+
+  var isQuiet: Bool { failures == 0 }
+
+  /// - Returns: what to say; `nil` if it was said a short while ago.
+  mutating func failed(_ cause: String, now: Duration) -> Said? {
+    if failures == 0 { since = now }
+    failures += 1
+    lastFailure = now
+    if let last = lastSaid[cause], now - last < Self.interval { return nil }
+    lastSaid = lastSaid.filter { now - $0.value < Self.interval }
+    lastSaid[cause] = now
+    hasSaid = true
+    return Said(failures: failures, lasted: now - since)
+  }
+
+  /// - Returns: the trouble that is over now, if it was said.
+  mutating func succeeded(now: Duration) -> Said? {
+    guard failures > 0, now - lastFailure >= Self.calm else { return nil }
+    defer {
+      failures = 0
+      hasSaid = false
+    }
+    return hasSaid ? Said(failures: failures, lasted: now - since) : nil
+  }
+}

@@ -1,0 +1,51 @@
+/// How ticks become objects.
+public struct ObjectSettings: Sendable, Equatable {
+  public enum Layout: String, Sendable, CaseIterable {
+    /// `dt=2026-11-21/hour=05/` between folder and name.
+    case hive
+    case flat
+  }
+
+  public enum Compression: Sendable, Equatable {
+    /// At zlib's level 0 to 9.
+    case gzip(level: Int)
+    case none
+  }
+
+  /// `S3_JSONL_DIR_PATH`, without slashes at its ends.
+  public let folder: String
+  /// `S3_FILENAME`
+  public let fileName: String
+  public let layout: Layout
+  public let compression: Compression
+  /// `MAX_BATCH_SIZE`, rows
+  public let maximumRows: Int
+  /// `MAX_BATCH_TIMEOUT`
+  public let maximumWait: Duration
+  /// `S3_UPLOAD_CONCURRENCY`: plans open at a time.
+  public let concurrency: Int
+  /// Bytes of text in one object.
+  public let maximumBytes: Int
+
+  public init(
+    folder: String, fileName: String, layout: Layout = .hive, compression: Compression = .gzip(level: 6),
+    maximumRows: Int = 1_000, maximumWait: Duration = .seconds(10), concurrency: Int = 4,
+    maximumBytes: Int = 64 << 20
+  ) {
+    self.folder = ObjectSettings.trimmed(folder)
+    self.fileName = fileName
+    self.layout = layout
+    self.compression = compression
+    self.maximumRows = maximumRows
+    self.maximumWait = maximumWait
+    self.concurrency = concurrency
+    self.maximumBytes = maximumBytes
+  }
+
+  private static func trimmed(_ path: String) -> String {
+    var path = Substring(path)
+    while path.hasPrefix("/") { path.removeFirst() }
+    while path.hasSuffix("/") { path.removeLast() }
+    return String(path)
+  }
+}

@@ -1,0 +1,37 @@
+import WAL
+
+/// A place for objects under keys: S3, or a folder.
+///
+/// Everything but cancellation that these calls throw is worth another try, later.
+protocol ObjectStore: Sendable {
+  /// The bucket, or the folder.
+  var bucket: String { get }
+
+  /// Stores a new object; durable when it returns.
+  /// - Returns: `false` if something is stored under the key already.
+  func put(_ object: NewObject) async throws -> Bool
+
+  /// The hash noted with, or computed from, what is stored under the key.
+  func stored(_ key: String) async throws -> StoredObject?
+
+  /// A small object that is replaced each time.
+  func readNote(_ key: String) async throws -> [UInt8]?
+  func writeNote(_ key: String, _ body: [UInt8]) async throws
+}
+
+/// What is to be stored.
+struct NewObject: Sendable {
+  let key: String
+  let body: [UInt8]
+  let isCompressed: Bool
+  let logID: LogID
+  let range: OffsetRange
+  let rows: Int
+  /// Of the uncompressed text, lower-case hex.
+  let sha256: String
+}
+
+struct StoredObject: Sendable, Equatable {
+  /// Of the uncompressed text, lower-case hex; `nil` for an object that is none of ours.
+  let sha256: String?
+}

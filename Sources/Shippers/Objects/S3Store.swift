@@ -1,0 +1,42 @@
+import AWS
+import WAL
+
+/// Objects in an S3 bucket.
+struct S3Store: ObjectStore {
+  let client: S3Client
+  let bucket: String
+
+  func put(_ object: NewObject) async throws -> Bool {
+    var headers: HTTPHeaders = [
+      "Content-Type": "application/json", "If-None-Match": "*",
+      "x-amz-checksum-sha256": SHA256.hash(object.body).base64,
+      "x-amz-meta-log-id": object.logID.rawValue,
+      "x-amz-meta-first-offset": object.range.lowerBound.description,
+      "x-amz-meta-last-offset": object.range.upperBound.description,
+      "x-amz-meta-rows": String(object.rows),
+      "x-amz-meta-sha256": object.sha256,
+    ]
+    if object.isCompressed { headers.add("Content-Encoding", "gzip") }
+    do {
+      _ = try await client.putObject(bucket: bucket, key: object.key, headers: headers, body: object.body)
+      return true
+    } catch let error as AWSError where error.status == 412 {
+      return false
+    }
+  }
+
+  func stored(_ key: String) async throws -> StoredObject? {
+    try await client.headObject(bucket: bucket, key: key).map { StoredObject(sha256: $0.metadata["sha256"]) }
+  }
+
+  func readNote(_ key: String) async throws -> [UInt8]? {
+    try await client.getObject(bucket: bucket, key: key)?.body
+  }
+
+  func writeNote(_ key: String, _ body: [UInt8]) async throws {
+    let headers: HTTPHeaders = [
+      "Content-Type": "application/json", "x-amz-checksum-sha256": SHA256.hash(body).base64,
+    ]
+    _ = try await client.putObject(bucket: bucket, key: key, headers: headers, body: body)
+  }
+}

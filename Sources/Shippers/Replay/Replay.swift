@@ -1,0 +1,99 @@
+import AWS
+import Logging
+import Ticks
+import WAL
+
+/// Delivers a range of the log again, beside a running writer, and moves no consumer.
+public struct Replay: Sendable {
+  /// What became of the range.
+  public struct Outcome: Sendable, Equatable {
+    /// Rows, items or objects delivered.
+    public var delivered = 0
+    /// Objects that were there already, with the planned content.
+    public var alreadyThere = 0
+    /// Items left out because their TTL had passed.
+    public var expired = 0
+    /// What could not be delivered, one line each; at most `problemLimit`, then `moreProblems` counts.
+    public var problems: [String] = []
+    public var moreProblems = 0
+
+    static let problemLimit = 20
+
+    mutating func add(problem: String) {
+      if problems.count < Self.problemLimit { problems.append(problem) } else { moreProblems += 1 }
+    }
+  }
+
+  /// Called after each page with the last offset that is done.
+  public typealias Report = @Sendable (Offset) -> Void
+
+  let reader: LogReader
+  let range: OffsetRange
+  let attempts: Attempts
+  let clock: ShippingClock
+  let report: Report
+
+  /// - Parameter last: `nil` means the head at this moment.
+  /// - Throws: `LogError` with `notFound`, naming both bounds, for a range that the log does not have.
+  public init(
+    reader: LogReader, from first: Offset, through last: Offset?, clock: ShippingClock = .system,
+    logger: Logger, report: @escaping Report
+  ) async throws {
+    let head = try await reader.head()
+    guard let oldest = try await reader.oldest() else {
+      throw LogError(.notFound, "the log has no ticks to replay: its head is \(head)")
+    }
+    let end = last ?? head
+    guard first >= oldest, first <= head, end <= head else {
+      throw LogError(
+        .notFound,
+        "cannot replay offsets \(first) to \(end): the log has \(oldest) to \(head)")
+    }
+    guard first <= end else {
+      throw LogError(.notFound, "cannot replay offsets \(first) to \(end): the end comes before the start")
+    }
+    self.reader = reader
+    range = first...end
+    self.clock = clock
+    self.report = report
+    attempts = Attempts(reporter: TroubleReporter(logger: logger, now: clock.now), clock: clock)
+  }
+
+  // MARK: Rows
+
+  /// Gives the rows, as they are in objects, to `write`, a page at a time.
+  public func rows(to write: ([UInt8]) throws -> Void) async throws -> Outcome {
+    var outcome = Outcome()
+    var rows: [UInt8] = []
+    try await eachPage { page in
+      rows.removeAll(keepingCapacity: true)
+      try page.ticks.bytes.withUnsafeBufferPointer { bytes in
+        for entry in page.ticks.entries {
+          let event = try TickEvent(
+            stream: UnsafeBufferPointer(rebasing: bytes[entry.stream]),
+            payload: UnsafeBufferPointer(rebasing: bytes[entry.payload]), receivedAt: entry.receivedAt)
+          RowEncoder.append(event, to: &rows)
+        }
+      }
+      try write(rows)
+      outcome.delivered += page.ticks.count
+      for row in page.bad { outcome.add(problem: "offset \(row.offset): \(row.cause)") }
+    }
+    return outcome
+  }
+
+  func eachPage(_ body: (TickPage) async throws -> Void) async throws {
+    var next = range.lowerBound
+    while next <= range.upperBound {
+      try Task.checkCancellation()
+      let page = try await reader.page(
+        from: next, through: range.upperBound, maximumTicks: ItemSource.pageTicks)
+      guard let read = page.range else {
+        throw LogError(.notFound, "the log ends before offset \(next)")
+      }
+      try await body(page)
+      next = read.upperBound.next
+      report(read.upperBound)
+    }
+  }
+}

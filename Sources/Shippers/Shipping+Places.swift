@@ -1,0 +1,134 @@
+import AWS
+import Logging
+import WAL
+
+/// How ticks become items.
+public struct ItemSettings: Sendable, Equatable {
+  /// `DYNAMO_TABLE_NAME`
+  public let table: String
+  /// `DYNAMO_CONCURRENCY`: requests in flight at most.
+  public let concurrency: Int
+  /// `RETENTION_TTL_DAYS`
+  public let retentionDays: Int
+
+  public init(table: String, concurrency: Int = 20, retentionDays: Int = 1) {
+    self.table = table
+    self.concurrency = concurrency
+    self.retentionDays = retentionDays
+  }
+}
+
+extension Shipping {
+  /// Consumers `s3` and `dynamodb`, those that are given settings.
+  ///
+  /// - Parameters:
+  ///   - clientAt: a client for another S3 endpoint, where an earlier start delivered to.
+  public static func toAWS(
+    _ client: AWSClient, objects: (settings: ObjectSettings, bucket: String)?, items: ItemSettings?,
+    clientAt: @escaping @Sendable (_ s3Endpoint: String) -> AWSClient?
+  ) -> Shipping {
+    var members: [Member] = []
+    if let (settings, bucket) = objects {
+      let endpoint = client.endpoints.endpoint(.s3, region: client.region).description
+      members.append(
+        objectMember(
+          .s3, settings, .s3(endpoint: endpoint, bucket: bucket, prefix: settings.folder),
+          store: S3Store(client: S3Client(client), bucket: bucket)
+        ) { destination in
+          guard case .s3(let oldEndpoint, let oldBucket, _) = destination else { return nil }
+          let place = oldEndpoint == endpoint ? client : clientAt(oldEndpoint)
+          return place.map { S3Store(client: S3Client($0), bucket: oldBucket) }
+        })
+    }
+    if let items {
+      members.append(
+        itemMember(
+          .dynamodb, items, .dynamodb(region: client.region, table: items.table),
+          table: DynamoTable(client: DynamoDBClient(client), name: items.table)))
+    }
+    return Shipping(members)
+  }
+
+  /// Consumers `local-s3` and `local-dynamodb` under one folder, those that are given settings.
+  ///
+  /// - Parameter folder: absolute, made if its parent is there.
+  public static func toFolder(
+    _ folder: String, objects: ObjectSettings?, items: ItemSettings?, clock: ShippingClock = .system
+  ) throws -> Shipping {
+    try LocalFolder.makeFolder(folder)
+    var members: [Member] = []
+    if let objects {
+      members.append(
+        objectMember(
+          .localS3, objects, .folder(folder), store: LocalObjectStore(root: folder + "/objects")
+        ) { destination in
+          guard case .folder(let old) = destination else { return nil }
+          return LocalObjectStore(root: old + "/objects")
+        })
+    }
+    if let items {
+      members.append(
+        itemMember(
+          .localDynamoDB, items, .folder(folder),
+          table: LocalTable(path: folder + "/table.db", wall: clock.wall)))
+    }
+    return Shipping(members)
+  }
+
+  private static func objectMember(
+    _ name: ConsumerName, _ settings: ObjectSettings, _ destination: Destination, store: any ObjectStore,
+    openStore: @escaping @Sendable (Destination) -> (any ObjectStore)?
+  ) -> Member {
+    Member(request: ConsumerRequest(name: name, destination: destination.json)) { consumer, context in
+      try await context.withReader { reader in
+        let logID = try await reader.logID()
+        let marker = LogMarker(
+          key: ObjectKey.marker(logID: logID, settings: settings), logID: logID,
+          highestPlanned: try await reader.highestPlanned(of: name), store: store, attempts: context.attempts,
+          clock: context.clock)
+        let sink = ObjectSink(
+          consumer: name, settings: settings, destination: destination, store: store, openStore: openStore,
+          log: context.log, logID: logID, tail: context.tail, attempts: context.attempts, marker: marker)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+          group.addTask { try await marker.keepWriting() }
+          try await context.ship(sink, reader: reader, next: consumer.next)
+          group.cancelAll()
+        }
+        await marker.writeLast(logger: context.logger)
+      }
+    }
+  }
+
+  private static func itemMember(
+    _ name: ConsumerName, _ settings: ItemSettings, _ destination: Destination, table: any ItemTable
+  ) -> Member {
+    Member(request: ConsumerRequest(name: name, destination: destination.json)) { consumer, context in
+      try await context.withReader { reader in
+        let sink = ItemSink(
+          consumer: name, retentionDays: settings.retentionDays, table: table, tail: context.tail,
+          attempts: context.attempts, pacing: ItemPacing(concurrency: settings.concurrency))
+        try await context.ship(sink, reader: reader, next: consumer.next)
+      }
+    }
+  }
+}
+
+extension Shipping.Context {
+  fileprivate var tail: Tail { Tail(log: log, control: control, clock: clock) }
+
+  fileprivate func withReader(_ body: (LogReader) async throws -> Void) async throws {
+    let reader = try await log.makeReader()
+    do {
+      try await body(reader)
+    } catch {
+      try await reader.close()
+      throw error
+    }
+    try await reader.close()
+  }
+
+  fileprivate func ship(_ sink: some Sink, reader: LogReader, next: Offset) async throws {
+    try await Shipper(sink: sink, log: log, control: control, progress: progress)
+      .run(reader: reader, next: next)
+  }
+}

@@ -1,0 +1,61 @@
+import AWS
+import Logging
+import WAL
+
+/// The consumers of one process: what they are, where they deliver, and running them.
+public struct Shipping: Sendable {
+  /// A consumer and what it takes to run it.
+  struct Member: Sendable {
+    let request: ConsumerRequest
+    let run: @Sendable (Consumer, Context) async throws -> Void
+  }
+
+  /// What every consumer of a process shares.
+  struct Context: Sendable {
+    let log: TickLog
+    let control: ShippingControl
+    let clock: ShippingClock
+    let progress: ShippingProgress
+    let attempts: Attempts
+    let logger: Logger
+  }
+
+  private let members: [Member]
+
+  init(_ members: [Member]) {
+    self.members = members
+  }
+
+  /// The log alone.
+  public static let none = Shipping([])
+
+  /// For ``TickLog/enable(_:acceptDestinations:logger:)``.
+  public var consumers: [ConsumerRequest] { members.map(\.request) }
+
+  /// Runs one consumer until `control` ends it.
+  ///
+  /// - Parameter consumer: as `enable` returned it.
+  /// - Throws: `CancellationError`; the log's own errors.
+  public func run(
+    _ consumer: Consumer, log: TickLog, control: ShippingControl, progress: ShippingProgress,
+    clock: ShippingClock = .system, logger: Logger
+  ) async throws {
+    guard let member = members.first(where: { $0.request.name == consumer.name }) else {
+      preconditionFailure("consumer \(consumer.name) is none of this process's")
+    }
+    var logger = logger
+    logger[metadataKey: "consumer"] = "\(consumer.name)"
+    let attempts = Attempts(reporter: TroubleReporter(logger: logger, now: clock.now), clock: clock)
+    try await member.run(
+      consumer,
+      Context(
+        log: log, control: control, clock: clock, progress: progress, attempts: attempts, logger: logger))
+  }
+}
+
+extension ConsumerName {
+  public static let s3 = ConsumerName(rawValue: "s3")
+  public static let dynamodb = ConsumerName(rawValue: "dynamodb")
+  public static let localS3 = ConsumerName(rawValue: "local-s3")
+  public static let localDynamoDB = ConsumerName(rawValue: "local-dynamodb")
+}

@@ -1,0 +1,27 @@
+/// Why the simulated exchange cannot do what it was asked for.
+public struct ExchangeError: Error, CustomStringConvertible, Sendable {
+  /// What kind of thing went wrong.
+  public enum Code: Sendable {
+    case recordingUnreadable
+    case recordUnwritable
+    case listenFailed
+    case certificateUnusable
+  }
+
+  public let code: Code
+  /// The file or address concerned.
+  public let subject: String
+  /// What the system said.
+  public let reason: String
+
+  public var description: String {
+    let what =
+      switch code {
+      case .recordingUnreadable: "cannot read the recording"
+      case .recordUnwritable: "cannot write the record of sent messages"
+      case .listenFailed: "cannot listen on"
+      case .certificateUnusable: "cannot use the certificate or key"
+      }
+    return "\(what) \(subject): \(reason)"
+  }
+}

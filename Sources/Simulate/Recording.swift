@@ -1,0 +1,88 @@
+import Glibc
+
+/// Reads a recorded file line by line, a bounded piece at a time, once or again and again.
+struct Recording: ~Copyable {
+  private let path: String
+  private let repeats: Bool
+  private let descriptor: Int32
+  private var chunk: [UInt8] = []
+  private var place = 0
+  private var atEnd = false
+  private var foundInThisPass = false
+
+  private static let readSize = 256 * 1024
+
+  /// Throws ``ExchangeError`` if the file cannot be opened.
+  init(path: String, repeats: Bool) throws(ExchangeError) {
+    self.path = path
+    self.repeats = repeats
+    descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      throw ExchangeError(code: .recordingUnreadable, subject: path, reason: String(cString: strerror(errno)))
+    }
+  }
+
+  deinit { close(descriptor) }
+
+  /// The next message of a stream that is wanted, or of none at all. Nil at the end of the file, or after a
+  /// whole pass in which nothing was wanted.
+  mutating func next(wanted: (String) -> Bool) throws(ExchangeError) -> RecordedMessage? {
+    while true {
+      guard let line = try nextLine() else {
+        guard repeats, foundInThisPass else { return nil }
+        try rewind()
+        continue
+      }
+      if line.isEmpty { continue }
+      let message = RecordedMessage(line: line)
+      if let stream = message.stream, !wanted(stream) { continue }
+      foundInThisPass = true
+      return message
+    }
+  }
+
+  /// Starts again from the first line.
+  mutating func rewind() throws(ExchangeError) {
+    guard lseek(descriptor, 0, SEEK_SET) == 0 else { throw unreadable() }
+    chunk.removeAll(keepingCapacity: true)
+    place = 0
+    atEnd = false
+    foundInThisPass = false
+  }
+
+  private mutating func nextLine() throws(ExchangeError) -> [UInt8]? {
+    var searched = place
+    while true {
+      if let end = chunk[searched...].firstIndex(of: UInt8(ascii: "\n")) {
+        defer { place = end + 1 }
+        return withoutCarriageReturn(chunk[place..<end])
+      }
+      if atEnd {
+        guard place < chunk.count else { return nil }
+        defer { place = chunk.count }
+        return withoutCarriageReturn(chunk[place...])
+      }
+      chunk.removeFirst(place)
+      place = 0
+      searched = chunk.count
+      try readMore()
+    }
+  }
+
+  private func withoutCarriageReturn(_ line: ArraySlice<UInt8>) -> [UInt8] {
+    Array(line.last == UInt8(ascii: "\r") ? line.dropLast() : line)
+  }
+
+  private mutating func readMore() throws(ExchangeError) {
+    let old = chunk.count
+    chunk.append(contentsOf: repeatElement(0, count: Self.readSize))
+    let count = chunk.withUnsafeMutableBytes { read(descriptor, $0.baseAddress! + old, Self.readSize) }
+    guard count >= 0 else { throw unreadable() }
+    chunk.removeLast(Self.readSize - count)
+    atEnd = count == 0
+  }
+
+  private func unreadable() -> ExchangeError {
+    ExchangeError(code: .recordingUnreadable, subject: path, reason: String(cString: strerror(errno)))
+  }
+}

@@ -1,0 +1,156 @@
+import Glibc
+import Logging
+import NIOCore
+import NIOPosix
+import NIOSSL
+
+/// A stand-in exchange that serves Binance's market streams, for tests, demonstrations and load.
+///
+/// Everything runs on one thread. Prices belong to the exchange, not to a connection: two connections on one
+/// stream see the same events, byte for byte. A client that reads slowly slows the whole exchange down rather
+/// than losing anything.
+///
+/// Reference: https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams
+public final class SimulatedExchange: Sendable {
+  /// The port that it listens on.
+  public let port: Int
+
+  private let group: MultiThreadedEventLoopGroup
+  private let server: any Channel
+  private let floor: NIOLoopBound<TradingFloor>
+  private let ended: EventLoopFuture<Void>
+
+  private init(
+    port: Int, group: MultiThreadedEventLoopGroup, server: any Channel, floor: NIOLoopBound<TradingFloor>,
+    ended: EventLoopFuture<Void>
+  ) {
+    self.port = port
+    self.group = group
+    self.server = server
+    self.floor = floor
+    self.ended = ended
+  }
+
+  /// Opens the files, listens, and returns when clients can connect.
+  ///
+  /// Throws ``ExchangeError``. Call ``stop()`` in the end.
+  public static func start(_ configuration: ExchangeConfiguration, logger: Logger) async throws
+    -> SimulatedExchange
+  {
+    let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    do {
+      return try await start(configuration, on: group, logger: logger)
+    } catch {
+      try await group.shutdownGracefully()
+      throw error
+    }
+  }
+
+  private static func start(
+    _ configuration: ExchangeConfiguration, on group: MultiThreadedEventLoopGroup, logger: Logger
+  ) async throws -> SimulatedExchange {
+    let security = try configuration.tls.map(serverContext)
+    let loop = group.next()
+    let ended = loop.makePromise(of: Void.self)
+    let eventTime = configuration.eventTime ?? wallClock
+    let floor: NIOLoopBound<TradingFloor>
+    do {
+      floor = try await loop.submit {
+        let floor = try TradingFloor(
+          configuration: configuration, eventTime: eventTime, loop: loop.assumeIsolated(), logger: logger,
+          ended: ended)
+        return NIOLoopBound(floor, eventLoop: loop)
+      }.get()
+    } catch {
+      ended.fail(error)
+      throw error
+    }
+    let bootstrap = ServerBootstrap(group: group)
+      .serverChannelOption(.backlog, value: 256)
+      .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+      .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+      .childChannelOption(.writeBufferWaterMark, value: .init(low: 256 * 1024, high: 1024 * 1024))
+      .childChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture {
+          let pipeline = channel.pipeline.syncOperations
+          if let security { try pipeline.addHandler(NIOSSLServerHandler(context: security)) }
+          try pipeline.addHandler(UpgradeHandler(floor: floor.value))
+        }
+      }
+    do {
+      let server = try await bootstrap.bind(host: configuration.host, port: configuration.port).get()
+      return SimulatedExchange(
+        port: server.localAddress?.port ?? configuration.port, group: group, server: server, floor: floor,
+        ended: ended.futureResult)
+    } catch {
+      ended.fail(error)
+      throw ExchangeError(
+        code: .listenFailed, subject: "\(configuration.host):\(configuration.port)", reason: "\(error)")
+    }
+  }
+
+  private static func serverContext(_ tls: ExchangeConfiguration.TLS) throws -> NIOSSLContext {
+    do {
+      let chain = try NIOSSLCertificate.fromPEMFile(tls.certificateFile)
+      let key = try NIOSSLPrivateKey(file: tls.keyFile, format: .pem)
+      let settings = TLSConfiguration.makeServerConfiguration(
+        certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
+      return try NIOSSLContext(configuration: settings)
+    } catch {
+      throw ExchangeError(
+        code: .certificateUnusable, subject: "\(tls.certificateFile), \(tls.keyFile)", reason: "\(error)")
+    }
+  }
+
+  private static let wallClock: @Sendable () -> Int64 = {
+    var now = timespec()
+    clock_gettime(CLOCK_REALTIME, &now)
+    return Int64(now.tv_sec) * 1000 + Int64(now.tv_nsec) / 1_000_000
+  }
+
+  /// Returns when the recording has been played to its end or the limit of messages is reached, which for
+  /// made-up prices without a limit is when the exchange stops. Connections stay open.
+  ///
+  /// Throws ``ExchangeError`` if a file could not be read or written.
+  public func waitUntilAllSent() async throws {
+    try await ended.get()
+  }
+
+  public var statistics: ExchangeStatistics {
+    get async throws { try await onFloor { $0.statistics } }
+  }
+
+  /// Changes what goes wrong, from the next connection or message on.
+  public func setFaults(_ faults: ExchangeFaults) async throws {
+    try await onFloor { $0.faults = faults }
+  }
+
+  /// Closes every client's connection with a close frame. New ones are taken.
+  public func closeConnections() async throws {
+    try await onFloor { $0.closeConnections() }
+  }
+
+  /// Closes everything and finishes the record of sent messages. Throws ``ExchangeError`` if that failed.
+  public func stop() async throws {
+    let finished = await result {
+      try await self.onFloor { floor in
+        floor.closeConnections()
+        try floor.finish()
+      }
+    }
+    let closed = await result { try await self.server.close() }
+    try await group.shutdownGracefully()
+    try finished.get()
+    try closed.get()
+  }
+
+  private func result(_ body: () async throws -> Void) async -> Result<Void, any Error> {
+    do { return .success(try await body()) } catch { return .failure(error) }
+  }
+
+  private func onFloor<Value: Sendable>(_ body: @escaping @Sendable (TradingFloor) throws -> Value)
+    async throws -> Value
+  {
+    try await floor.eventLoop.submit { [floor] in try body(floor.value) }.get()
+  }
+}

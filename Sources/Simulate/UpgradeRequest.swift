@@ -1,0 +1,93 @@
+import NIOCore
+import NIOHTTP1
+
+/// The request that a client opens with: which streams it names, and in which form it wants them.
+struct UpgradeRequest: Equatable, Sendable {
+  /// `/stream` wraps each event with its stream's name; `/ws` sends the event alone.
+  enum Form: Equatable, Sendable {
+    case combined
+    case raw
+  }
+
+  let form: Form
+  let streams: [String]
+  let head: HTTPRequestHead
+
+  /// Why a request gets an error answer instead of an upgrade.
+  enum Refusal: Error, Equatable {
+    case malformed
+    case notFound
+    case noUpgrade
+    case tooManyStreams
+
+    var status: HTTPResponseStatus {
+      switch self {
+      case .malformed, .noUpgrade, .tooManyStreams: .badRequest
+      case .notFound: .notFound
+      }
+    }
+  }
+
+  /// Streams a connection may have, as at the real exchange.
+  static let maximumStreams = 1024
+
+  /// Reads the head of a request: all up to and without the empty line.
+  init(head text: String) throws(Refusal) {
+    var lines = text.split(separator: "\r\n", omittingEmptySubsequences: true)
+    guard !lines.isEmpty else { throw .malformed }
+    let request = lines.removeFirst().split(separator: " ")
+    guard request.count == 3, request[0] == "GET", request[2] == "HTTP/1.1" else { throw .malformed }
+    var headers = HTTPHeaders()
+    for line in lines {
+      guard let colon = line.firstIndex(of: ":") else { throw .malformed }
+      let value = line[line.index(after: colon)...].drop { $0 == " " }
+      headers.add(name: String(line[..<colon]), value: String(value))
+    }
+    guard headers[canonicalForm: "upgrade"].contains(where: { $0.lowercased() == "websocket" }) else {
+      throw .noUpgrade
+    }
+    (form, streams) = try Self.read(target: String(request[1]))
+    guard streams.count <= Self.maximumStreams else { throw .tooManyStreams }
+    head = HTTPRequestHead(version: .http1_1, method: .GET, uri: String(request[1]), headers: headers)
+  }
+
+  private static func read(target: String) throws(Refusal) -> (Form, [String]) {
+    let parts = target.split(separator: "?", maxSplits: 1)
+    guard let path = parts.first else { throw .notFound }
+    if path == "/stream" || path == "/stream/" {
+      let query = parts.count > 1 ? parts[1] : ""
+      var streams: [String] = []
+      for item in query.split(separator: "&") where item.hasPrefix("streams=") {
+        streams = try names(item.dropFirst("streams=".count))
+      }
+      return (.combined, streams)
+    }
+    if path == "/ws" || path.hasPrefix("/ws/") { return (.raw, try names(path.dropFirst(3))) }
+    throw .notFound
+  }
+
+  private static func names(_ text: Substring) throws(Refusal) -> [String] {
+    var names: [String] = []
+    for part in text.split(separator: "/") {
+      guard let name = percentDecoded(part) else { throw .malformed }
+      names.append(contentsOf: name.split(separator: "/").map(String.init))
+    }
+    return names
+  }
+
+  private static func percentDecoded(_ text: Substring) -> String? {
+    var bytes: [UInt8] = []
+    var rest = text.utf8[...]
+    while let byte = rest.popFirst() {
+      guard byte == UInt8(ascii: "%") else {
+        bytes.append(byte)
+        continue
+      }
+      guard rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
+      else { return nil }
+      bytes.append(value)
+      rest = rest.dropFirst(2)
+    }
+    return String(validating: bytes, as: UTF8.self)
+  }
+}

@@ -1,0 +1,238 @@
+import AWS
+import Synchronization
+import Testing
+
+/// The retry loop, the credentials and the clock as the service clients use them.
+@Suite struct ClientTests {
+  static let now = 784_111_777
+  static let date = "Sun, 06 Nov 1994 08:49:37 GMT"
+  static let ok = Result<HTTPResponse, TransportError>.answer(
+    200, ["Date": date, "x-amzn-RequestId": "R1"], "{}")
+
+  final class Failures: Sendable {
+    private let list = Mutex<[Retry.Failure]>([])
+    var all: [Retry.Failure] { list.withLock { $0 } }
+    func add(_ failure: Retry.Failure) { list.withLock { $0.append(failure) } }
+    func forever() -> Retry { .forever { self.add($0) } }
+  }
+
+  let clock = RecordingClock()
+  let failures = Failures()
+
+  private func client(
+    _ transport: ScriptedTransport,
+    _ provider: CountingProvider = CountingProvider { _ in CountingProvider.keys(1) },
+    environment: [String: String] = [:], now: Int = ClientTests.now
+  ) throws -> AWSClient {
+    AWSClient(
+      transport: transport, credentials: provider, region: "eu-west-1",
+      endpoints: try Endpoints(environment: environment), clock: clock, now: { now })
+  }
+
+  @Test func `a success is signed once and tells the server's time`() async throws {
+    let transport = ScriptedTransport(Self.ok)
+    let answer = try await DynamoDBClient(client(transport)).updateItem(
+      body: Array("{}".utf8), retry: failures.forever())
+    #expect(answer == Answer(date: Self.now, requestID: "R1"))
+    let request = try #require(transport.requests.first)
+    #expect(transport.requests.count == 1)
+    #expect(failures.all.isEmpty)
+    #expect(request.endpoint.description == "https://dynamodb.eu-west-1.amazonaws.com")
+    #expect(request.headers["X-Amz-Target"] == "DynamoDB_20120810.UpdateItem")
+    #expect(request.headers["Content-Type"] == "application/x-amz-json-1.0")
+    #expect(
+      request.headers["Authorization"]?.hasPrefix(
+        "AWS4-HMAC-SHA256 Credential=AKID1/19941106/eu-west-1/dynamodb/aws4_request, "
+          + "SignedHeaders=content-type;host;x-amz-date;x-amz-target, Signature=") == true)
+  }
+
+  @Test func `without retry a failure is thrown at once`() async throws {
+    let transport = ScriptedTransport(.answer(500))
+    let error = await #expect(throws: AWSError.self) {
+      _ = try await DynamoDBClient(client(transport)).updateItem(body: [])
+    }
+    #expect(error?.status == 500)
+    #expect(transport.requests.count == 1)
+    #expect(clock.sleeps.isEmpty)
+  }
+
+  @Test func `transient failures are tried until they pass, and each one is reported`() async throws {
+    let transport = ScriptedTransport(
+      .lost, .answer(500), .answer(503, ["Retry-After": "9"], ClassifierTests.xml("SlowDown")),
+      .answer(404, [:], ClassifierTests.json("ResourceNotFoundException")), Self.ok)
+    _ = try await DynamoDBClient(client(transport)).updateItem(body: [], retry: failures.forever())
+    #expect(failures.all.map(\.attempt) == [1, 2, 3, 4])
+    #expect(failures.all.map(\.error.kind) == [.transient, .transient, .throttled, .missing])
+    #expect(failures.all.map(\.error.code) == [.transport, .unexpectedAnswer, "SlowDown", .resourceNotFound])
+    #expect(clock.sleeps == failures.all.map(\.delay))
+    #expect(clock.sleeps[2] >= .seconds(9))
+  }
+
+  @Test func `attempts end where they are bounded`() async throws {
+    let transport = ScriptedTransport(.lost)
+    let retry = Retry(maximumAttempts: 3) { failures.add($0) }
+    await #expect(throws: AWSError.self) {
+      _ = try await DynamoDBClient(client(transport)).updateItem(body: [], retry: retry)
+    }
+    #expect(transport.requests.count == 3)
+    #expect(failures.all.map { $0.delay == nil } == [false, false, true])
+  }
+
+  @Test func `a failure for good is not tried again`() async throws {
+    let transport = ScriptedTransport(.answer(400, [:], ClassifierTests.json("x#ValidationException", "bad")))
+    let error = await #expect(throws: AWSError.self) {
+      _ = try await DynamoDBClient(client(transport)).updateItem(body: [], retry: failures.forever())
+    }
+    #expect(error?.code == .validation)
+    #expect(error?.message == "bad")
+    #expect(transport.requests.count == 1)
+    #expect(failures.all.map { $0.delay == nil } == [true])
+  }
+
+  @Test func `cancelling ends trying`() async throws {
+    let transport = ScriptedTransport(.lost)
+    let dynamo = DynamoDBClient(try client(transport))
+    await withTaskGroup(of: Void.self) { group in
+      group.cancelAll()
+      group.addTask {
+        await #expect(throws: CancellationError.self) {
+          _ = try await dynamo.updateItem(body: [], retry: failures.forever())
+        }
+      }
+    }
+  }
+
+  @Test(arguments: [
+    (403, "ExpiredToken"), (403, "InvalidClientTokenId"), (400, "x#UnrecognizedClientException"),
+    (403, "InvalidAccessKeyId"), (403, "SignatureDoesNotMatch"), (403, "AccessDenied"),
+  ])
+  func `refused keys are read anew for the next attempt`(status: Int, code: String) async throws {
+    let transport = ScriptedTransport(.answer(status, [:], ClassifierTests.json(code)), Self.ok)
+    let provider = CountingProvider { CountingProvider.keys($0) }
+    let dynamo = DynamoDBClient(try client(transport, provider))
+    _ = try await dynamo.updateItem(body: [], retry: failures.forever())
+    _ = try await dynamo.updateItem(body: [])
+    #expect(provider.count == 2)
+    let ids = transport.requests.map { $0.headers["Authorization"]?.contains("Credential=AKID1/") }
+    #expect(ids == [true, false, false])
+  }
+
+  @Test func `missing credentials are waited for`() async throws {
+    let transport = ScriptedTransport(Self.ok)
+    let provider = CountingProvider { number in
+      if number < 3 { throw CredentialError(.unknownProfile, "profile p does not exist in x") }
+      return CountingProvider.keys(number)
+    }
+    _ = try await DynamoDBClient(client(transport, provider)).updateItem(body: [], retry: failures.forever())
+    #expect(failures.all.map(\.error.code) == [.credentialsUnavailable, .credentialsUnavailable])
+    #expect(failures.all[0].error.message == "profile p does not exist in x")
+    #expect(transport.requests.count == 1)
+  }
+
+  @Test func `a skewed clock is set by the server's`() async throws {
+    let transport = ScriptedTransport(
+      .answer(403, ["Date": Self.date], ClassifierTests.xml("RequestTimeTooSkewed")), Self.ok)
+    let provider = CountingProvider { CountingProvider.keys($0) }
+    let dynamo = DynamoDBClient(try client(transport, provider, now: Self.now - 7_200))
+    _ = try await dynamo.updateItem(body: [], retry: failures.forever())
+    #expect(transport.requests.map { $0.headers["x-amz-date"] } == ["19941106T064937Z", "19941106T084937Z"])
+    #expect(provider.count == 1)
+  }
+
+  @Test func `secrets in an answer do not get into the error`() async throws {
+    let body = ClassifierTests.json("ValidationException", "your key is secret-1 indeed")
+    let error = await #expect(throws: AWSError.self) {
+      _ = try await DynamoDBClient(client(ScriptedTransport(.answer(400, [:], body)))).updateItem(body: [])
+    }
+    #expect(error?.message == "your key is <secret> indeed")
+  }
+
+  @Test func `a page with status 200 is no success`() async throws {
+    let transport = ScriptedTransport(.answer(200, [:], "<html>Log in</html>"), .answer(200), Self.ok)
+    _ = try await DynamoDBClient(client(transport)).updateItem(body: [], retry: failures.forever())
+    #expect(transport.requests.count == 3)
+  }
+
+  @Test func `a table's keys are read whatever their order`() async throws {
+    let body = #"""
+      {"Table":{"TableName":"t","TableStatus":"ACTIVE","ItemCount":3,
+       "KeySchema":[{"AttributeName":"b","KeyType":"RANGE"},{"AttributeName":"a","KeyType":"HASH"}],
+       "AttributeDefinitions":[{"AttributeName":"a","AttributeType":"S"},{"AttributeName":"b","AttributeType":"N"}]}}
+      """#
+    let transport = ScriptedTransport(
+      .answer(200, ["Date": Self.date], body.trimmingPrefix { $0 != "{" }.description))
+    let table = try await DynamoDBClient(client(transport)).describeTable("t\"é")
+    #expect(table.name == "t")
+    #expect(table.status == "ACTIVE")
+    #expect(
+      table.keys == [
+        .init(name: "a", role: .hash, type: "S"), .init(name: "b", role: .range, type: "N"),
+      ])
+    #expect(table.answer.date == Self.now)
+    #expect(String(decoding: transport.requests[0].body, as: UTF8.self) == #"{"TableName":"t\"é"}"#)
+  }
+
+  @Test func `a secret is read and never shown`() async throws {
+    let transport = ScriptedTransport(
+      .answer(200, [:], #"{"Name":"n","SecretString":"{\"streams\":[\"a\"]}"}"#))
+    let secret = try await SecretsManagerClient(client(transport)).getSecretValue("n")
+    #expect(secret.exposed == #"{"streams":["a"]}"#)
+    var dumped = ""
+    dump(secret, to: &dumped)
+    #expect(!"\(secret) \(String(reflecting: secret)) \(dumped)".contains("streams"))
+    #expect(transport.requests[0].headers["X-Amz-Target"] == "secretsmanager.GetSecretValue")
+
+    let binary = ScriptedTransport(.answer(200, [:], #"{"Name":"hush","SecretBinary":"aHVzaA=="}"#))
+    let error = await #expect(throws: AWSError.self) {
+      _ = try await SecretsManagerClient(client(binary)).getSecretValue("n")
+    }
+    #expect(error?.code == .unexpectedAnswer)
+    #expect(error?.description.contains("hush") == false)
+  }
+
+  @Test func `S3 objects: headers are signed and sent, metadata comes back`() async throws {
+    let headers = [
+      "ETag": "\"e\"", "X-Amz-Meta-Log-Id": "0123", "x-amz-meta-rows": " 7 ", "Content-Length": "12",
+    ]
+    let transport = ScriptedTransport(.answer(200, headers))
+    let s3 = S3Client(try client(transport))
+    let put = try await s3.putObject(
+      bucket: "crypto-live-bucket", key: "dt=1/é+:.gz", headers: ["If-None-Match": "*"], body: [1, 2])
+    #expect(put.etag == "\"e\"")
+    let request = transport.requests[0]
+    #expect(request.endpoint.authority == "crypto-live-bucket.s3.eu-west-1.amazonaws.com")
+    #expect(request.path == "/dt%3D1/%C3%A9%2B%3A.gz")
+    #expect(request.headers["x-amz-content-sha256"] == SHA256.hash([1, 2]).hex)
+    #expect(request.headers["Authorization"]?.contains("SignedHeaders=host;if-none-match;x-amz-") == true)
+
+    let head = try await s3.headObject(bucket: "crypto-live-bucket", key: "k")
+    #expect(head?.metadata == ["log-id": "0123", "rows": "7"])
+    #expect(head?.contentLength == 12)
+  }
+
+  @Test func `S3 objects: absent is nil, a missing bucket and a failed condition are errors`() async throws {
+    func s3(_ answer: Result<HTTPResponse, TransportError>) throws -> S3Client {
+      S3Client(try client(ScriptedTransport(answer)))
+    }
+    #expect(try await s3(.answer(404)).headObject(bucket: "b", key: "k") == nil)
+    let absent = try await s3(.answer(404, [:], ClassifierTests.xml("NoSuchKey"))).getObject(
+      bucket: "b", key: "k")
+    #expect(absent == nil)
+    let found = try await s3(.answer(200, ["x-amz-meta-a": "1"], "text")).getObject(bucket: "b", key: "k")
+    #expect(found?.body == Array("text".utf8))
+    var error = await #expect(throws: AWSError.self) {
+      _ = try await s3(.answer(404, [:], ClassifierTests.xml("NoSuchBucket"))).getObject(
+        bucket: "b", key: "k")
+    }
+    #expect(error?.code == .noSuchBucket)
+    error = await #expect(throws: AWSError.self) {
+      _ = try await s3(.answer(412, [:], ClassifierTests.xml("PreconditionFailed"))).putObject(
+        bucket: "b", key: "k", body: [])
+    }
+    #expect(error?.status == 412)
+    error = await #expect(throws: AWSError.self) {
+      _ = try await s3(.answer(400)).headObject(bucket: "b", key: "k")
+    }
+    #expect(error?.kind == .credentialsRefused)
+  }
+}

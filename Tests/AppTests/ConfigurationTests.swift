@@ -1,0 +1,145 @@
+import Testing
+
+@testable import tickwal
+
+@Suite struct ConfigurationTests {
+  @Test func defaultsAreTheDocumentedOnes() throws {
+    let settings = try configuration()
+    #expect(settings.aws.profile == nil)
+    #expect(settings.aws.region == "ap-southeast-1")
+    #expect(settings.s3.isEnabled && settings.dynamo.isEnabled)
+    #expect(settings.s3.maxBatchSize == 1000)
+    #expect(settings.s3.maxBatchTimeout == .seconds(10))
+    #expect(settings.s3.bucket == "crypto-live-bucket")
+    #expect(settings.s3.folder == "batch_jsonl")
+    #expect(settings.s3.fileName == "miniticker")
+    #expect(settings.s3.keyLayout == .hive)
+    #expect(settings.s3.compression == .gzip)
+    #expect(settings.s3.gzipLevel == 6)
+    #expect(settings.s3.uploadConcurrency == 4)
+    #expect(settings.dynamo.table == "crypto-live-miniticker")
+    #expect(settings.dynamo.concurrency == 20)
+    #expect(settings.dynamo.retentionDays == 1)
+    #expect(settings.feed.secretName == "crypto-live.binance_ws")
+    #expect(settings.feed.streams == nil)
+    #expect(settings.feed.url == nil)
+    #expect(settings.feed.testnet)
+    #expect(settings.feed.caBundle == nil)
+    #expect(settings.log.path.text == "./ticks.db")
+    #expect(settings.log.level == .info)
+    #expect(settings.log.format == .text)
+    #expect(settings.writer.commitLinger == .milliseconds(5))
+    #expect(settings.stop.timeout == .seconds(5))
+    #expect(!settings.stop.drain)
+    #expect(settings.entries.allSatisfy { $0.source == .byDefault })
+    #expect(settings.warnings.isEmpty)
+  }
+
+  @Test func everySettingHasAFlagOfItsOwnName() throws {
+    let help = RunFlags.helpMessage(columns: 200)
+    let entries = try configuration().entries
+    #expect(entries.count == 27)
+    for entry in entries {
+      #expect(help.contains("--\(SettingName.flag(of: entry.name)) <"))
+      #expect(help.contains(entry.name))
+    }
+  }
+
+  @Test(arguments: [["--max-batch-size", "500"], ["--max-batch-size=500"]])
+  func aFlagOverridesTheVariable(flags: [String]) throws {
+    let settings = try configuration(["MAX_BATCH_SIZE": "7", "S3_BUCKET": "from-env"], flags: flags)
+    #expect(settings.s3.maxBatchSize == 500)
+    #expect(settings.s3.bucket == "from-env")
+    let sources = Dictionary(uniqueKeysWithValues: settings.entries.map { ($0.name, $0.source) })
+    #expect(sources["MAX_BATCH_SIZE"] == .flag)
+    #expect(sources["S3_BUCKET"] == .environment)
+    #expect(sources["REGION"] == .byDefault)
+  }
+
+  @Test func anEmptyVariableIsUnset() throws {
+    let settings = try configuration(["MAX_BATCH_SIZE": "", "PIPELINE_IAM_USER": "", "BINANCE_WS_URL": ""])
+    #expect(settings.s3.maxBatchSize == 1000)
+    #expect(settings.aws.profile == nil)
+    #expect(settings.feed.url == nil)
+    #expect(settings.entries.allSatisfy { $0.source == .byDefault })
+  }
+
+  @Test func anEmptyFlagTakesAVariableBack() throws {
+    let settings = try configuration(["PIPELINE_IAM_USER": "old"], flags: ["--pipeline-iam-user", ""])
+    #expect(settings.aws.profile == nil)
+  }
+
+  @Test func emptyTestnetIsFalseAndEmptyStreamsAreAnError() throws {
+    #expect(try !configuration(["TESTNET": ""]).feed.testnet)
+    #expect(try complaints(["STREAMS": ""]).count == 1)
+  }
+
+  @Test func allMistakesAreReportedAtOnceOneLineEach() throws {
+    let lines = try complaints(
+      ["MAX_BATCH_SIZE": "abc\nd", "S3_BUCKET": "No", "REGION": "eu west", "S3_WRITE": "yes"],
+      flags: ["--dynamo-concurrency", "-1"])
+    #expect(lines.count == 5)
+    #expect(lines.allSatisfy { !$0.contains("\n") })
+    #expect(lines.contains(#"MAX_BATCH_SIZE is 'abc\nd' but must be a whole number from 1 to 100,000"#))
+    #expect(lines.contains("--dynamo-concurrency is '-1' but must be a whole number from 1 to 1,000"))
+    #expect(lines.contains("S3_WRITE is 'yes' but must be 0 or 1"))
+  }
+
+  @Test func aFlagIsJudgedInsteadOfTheVariableItOverrides() throws {
+    #expect(try complaints(["MAX_BATCH_SIZE": "abc"], flags: ["--max-batch-size", "5"]).isEmpty)
+    #expect(try complaints(["MAX_BATCH_SIZE": "5"], flags: ["--max-batch-size", "abc"]).count == 1)
+  }
+
+  @Test func commandsIgnoreSettingsTheyDoNotUse() throws {
+    let settings = try Configuration(
+      flags: ReadFlags.parse([]),
+      environment: ["MAX_BATCH_SIZE": "abc", "STREAMS": "", "AWS_REGION": "x", "WAL_PATH": "/tmp/x.db"])
+    #expect(settings.log.path.text == "/tmp/x.db")
+    #expect(settings.entries.map(\.name) == ["WAL_PATH", "LOG_LEVEL", "LOG_FORMAT"])
+    #expect(settings.warnings.isEmpty)
+  }
+
+  @Test func anAWSRegionThatDiffersIsWarnedAbout() throws {
+    #expect(try configuration(["AWS_REGION": "us-east-1"]).warnings.count == 1)
+    #expect(try configuration(["AWS_REGION": "us-east-1", "REGION": "us-east-1"]).warnings.isEmpty)
+    #expect(try configuration(["AWS_REGION": "us-east-1"]).aws.region == "ap-southeast-1")
+  }
+
+  @Test func aMistypedVariableIsWarnedAbout() throws {
+    let warnings = try configuration(["S3_BUKET": "x", "S3_BUCKET": "abc", "PATH": "/bin"]).warnings
+    #expect(warnings == ["S3_BUKET is set, but tickwal has no setting of that name"])
+  }
+
+  @Test func nothingSecretIsShown() throws {
+    let settings = try configuration([
+      "AWS_ACCESS_KEY_ID": "AKIASECRET", "AWS_SECRET_ACCESS_KEY": "hunter2", "AWS_SESSION_TOKEN": "hunter3",
+      "HTTPS_PROXY": "bob:hunter5@proxy:3128",
+      "BINANCE_WS_URL": "wss://host/ws?listenKey=hunter7&streams=a@b",
+    ])
+    let everything = [
+      settings.table.lines().joined(), settings.document.text, String(describing: settings.metadata),
+    ].joined()
+    #expect(!everything.contains("hunter"))
+    #expect(!everything.contains("AKIASECRET"))
+    #expect(everything.contains("wss://host/ws?listenKey=***&streams=a@b"))
+  }
+
+  @Test(arguments: [
+    "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_DYNAMODB",
+    "AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL_STS", "BINANCE_WS_URL",
+  ])
+  func aBadURLIsNamedWithoutItsCredentials(name: String) throws {
+    for scheme in ["ftp", "http", "wss"] {
+      let lines = try complaints([name: "\(scheme)://bob:hunter2@host/"])
+      #expect(lines.count == 1)
+      #expect(lines[0].hasPrefix("\(name) is '\(scheme)://***@host/'"))
+      #expect(!lines[0].contains("hunter2"))
+    }
+  }
+
+  @Test func theDocumentHoldsValueUnitAndOrigin() throws {
+    let text = try configuration(["MAX_BATCH_TIMEOUT": "2.5"]).document.text
+    #expect(text.contains(#""MAX_BATCH_TIMEOUT":{"value":"2.5","unit":"s","from":"environment"}"#))
+    #expect(text.contains(#""PIPELINE_IAM_USER":{"value":null,"unit":null,"from":"default"}"#))
+  }
+}

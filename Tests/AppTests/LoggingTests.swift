@@ -1,0 +1,71 @@
+import Foundation
+import Logging
+import Testing
+
+@testable import tickwal
+
+@Suite struct LoggingTests {
+  static let time: Int64 = 1_795_312_800_123_456
+
+  @Test(
+    arguments: [
+      (time, "2026-11-22T02:00:00.123Z"), (0, "1970-01-01T00:00:00.000Z"),
+      (-1, "1969-12-31T23:59:59.999Z"), (951_782_400_000_000, "2000-02-29T00:00:00.000Z"),
+    ] as [(Int64, String)])
+  func timesAreRFC3339(microseconds: Int64, text: String) {
+    #expect(UTCTime.text(microseconds) == text)
+  }
+
+  @Test func textLinesAlignAndQuoteOnlyWhatNeedsIt() {
+    let line = LogLine(
+      time: Self.time, level: .info, message: "started",
+      metadata: ["b": "two words", "a": "1", "c": "", "d": ["x", "y z"], "e": "a=b"])
+    #expect(
+      line.text()
+        == #"2026-11-22T02:00:00.123Z INFO  started a=1 b="two words" c="" d=["x","y z"] e="a=b""#)
+    #expect(LogLine(time: 0, level: .warning, message: "m", metadata: [:]).text().contains(" WARN  m"))
+    #expect(LogLine(time: 0, level: .error, message: "m", metadata: [:]).text().contains(" ERROR m"))
+  }
+
+  @Test func aMessageCannotBreakItsLine() {
+    let line = LogLine(
+      time: 0, level: .error, message: "a\nb\u{1B}[2J\u{2028}", metadata: ["k": "c\r\nd", "l": "\u{0}"])
+    #expect(line.text() == #"1970-01-01T00:00:00.000Z ERROR a\nb\u{1b}[2J\u{2028} k="c\r\nd" l="\u0000""#)
+    #expect(!line.json.unicodeScalars.contains { Text.isControl($0) })
+  }
+
+  @Test func jsonLinesParseAndKeepTheirKeys() throws {
+    let line = LogLine(
+      time: Self.time, level: .notice, message: #"say "hi" \"#,
+      metadata: [
+        "time": "mine", "n": .stringConvertible(42), "x": ["k": "é"], "big": .stringConvertible(UInt64.max),
+      ])
+    #expect(line.json.hasPrefix(#"{"time":"2026-11-22T02:00:00.123Z","level":"notice","message":"#))
+    let parsed = try #require(try JSONSerialization.jsonObject(with: Data(line.json.utf8)) as? [String: Any])
+    #expect(parsed["message"] as? String == #"say "hi" \"#)
+    #expect(parsed["_time"] as? String == "mine")
+    #expect(parsed["n"] as? Int == 42)
+    #expect(parsed["big"] as? String == "18446744073709551615")
+    #expect((parsed["x"] as? [String: String])?["k"] == "é")
+  }
+
+  @Test func theHandlerWritesOneLineAMessage() throws {
+    let pipe = Pipe()
+    let console = Console(descriptor: pipe.fileHandleForWriting.fileDescriptor)
+    var logger = Logger(label: "test") { _ in
+      ConsoleLogHandler(console: console, format: .text, level: .info, now: { 0 })
+    }
+    logger[metadataKey: "consumer"] = "s3"
+    logger.info("one", metadata: [LogKey.offset.rawValue: "5"])
+    logger.debug("not shown")
+    logger.error("two\nlines", metadata: ["consumer": "other"])
+    try pipe.fileHandleForWriting.close()
+    let written = try #require(try pipe.fileHandleForReading.readToEnd())
+    #expect(
+      String(decoding: written, as: UTF8.self) == """
+        1970-01-01T00:00:00.000Z INFO  one consumer=s3 offset=5
+        1970-01-01T00:00:00.000Z ERROR two\\nlines consumer=other
+
+        """)
+  }
+}

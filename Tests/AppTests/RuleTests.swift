@@ -1,0 +1,139 @@
+import Testing
+
+@testable import tickwal
+
+@Suite struct RuleTests {
+  static let bad: [(String, [String])] = [
+    (
+      "MAX_BATCH_SIZE",
+      ["abc", "0", "-1", "100001", "1.5", "1e3", "NaN", "5x", "9999999999999999999999", "١"]
+    ),
+    (
+      "MAX_BATCH_TIMEOUT", ["abc", "0", "0.0", "-1", "nan", "inf", "1e3", "1.2.3", ".5", "5.", "5s", "86401"]
+    ),
+    ("S3_GZIP_LEVEL", ["0", "10", "-6", "six"]),
+    ("S3_UPLOAD_CONCURRENCY", ["0", "1001", "-4"]),
+    ("DYNAMO_CONCURRENCY", ["0", "1001"]),
+    ("RETENTION_TTL_DAYS", ["0", "-1", "0.5", "36501"]),
+    ("COMMIT_LINGER_MS", ["-1", "0.5", "60001"]),
+    ("SHUTDOWN_TIMEOUT", ["0", "-5", "never"]),
+    ("S3_WRITE", ["2", "true", "-1"]), ("DYNAMO_WRITE", ["no"]), ("DRAIN_ON_STOP", ["on"]),
+    ("TESTNET", ["2", "ja", "truee"]),
+    ("S3_KEY_LAYOUT", ["hives", "date"]), ("S3_COMPRESSION", ["zstd"]),
+    ("LOG_LEVEL", ["loud"]), ("LOG_FORMAT", ["xml"]),
+    ("REGION", ["eu west", "EU-WEST-1", "-eu", "a.b", "eu/west"]),
+    (
+      "S3_BUCKET",
+      [
+        "ab", "A-bucket", "a_b", "-ab", "ab-", "a..b", ".ab", "192.168.0.1", "xn--abc", "abc-s3alias",
+        String(repeating: "a", count: 64), "bücket",
+      ]
+    ),
+    ("S3_JSONL_DIR_PATH", ["a//b", "../a", "a/./b", "a\nb"]),
+    ("S3_FILENAME", ["a/b", "a\tb", String(repeating: "a", count: 129)]),
+    ("DYNAMO_TABLE_NAME", ["ab", "a table", "t/x", String(repeating: "a", count: 256)]),
+    ("BINANCE_WEBSOCKET_SECRET", ["a b", "a\nb"]),
+    ("PIPELINE_IAM_USER", ["a\nb"]),
+    ("STREAMS", ["a,,b", ",", "a b@x", "a/b", "a?b", " "]),
+    (
+      "BINANCE_WS_URL",
+      [
+        "localhost:9", "http://x", "ws://", "ws://:9", "ws://h:0", "ws://h:70000", "ws://h:x", "ws://a b",
+        "ws://h/#x", "ws://[::1", "ws:///x", "ws://h/\u{7}", "ws://u:p@h/", "ws://h/é",
+      ]
+    ),
+    ("FEED_CA_BUNDLE", ["/nowhere/ca.pem", "/tmp"]),
+    ("WAL_PATH", ["/tmp/", ":memory:"]),
+  ]
+
+  @Test(arguments: bad)
+  func whatIsNotAllowedIsRefused(name: String, values: [String]) throws {
+    for value in values {
+      let byVariable = try complaints([name: value])
+      #expect(byVariable.count == 1, "\(name)=\(value)")
+      #expect(byVariable.first?.hasPrefix(name + " is '") == true)
+    }
+    let flag = "--\(SettingName.flag(of: name))"
+    let byFlag = try complaints(flags: ["\(flag)=\(values[0])"])
+    #expect(byFlag.count == 1)
+    #expect(byFlag.first?.hasPrefix("\(flag) is '") == true)
+  }
+
+  static let good: [(String, [String])] = [
+    ("MAX_BATCH_SIZE", ["1", "100000", " 500 ", "007"]),
+    ("MAX_BATCH_TIMEOUT", ["0.001", "10", "2.5", "86400", "10 "]),
+    ("COMMIT_LINGER_MS", ["0", "60000"]),
+    ("RETENTION_TTL_DAYS", ["1", "36500"]),
+    ("TESTNET", ["true", "TRUE", "1", "Yes", "on", "false", "0", "NO", "off", ""]),
+    ("LOG_LEVEL", ["trace", "WARNING", "warn", "critical"]),
+    ("REGION", ["us-gov-west-1", "local"]),
+    ("S3_BUCKET", ["abc", "my.bucket-1", "1.2.3.4.5"]),
+    ("S3_JSONL_DIR_PATH", ["/a/b/", "a", "/", "dt=é"]),
+    (
+      "STREAMS",
+      ["btcusdt@miniTicker", "!miniTicker@arr", "a@depth@100ms , b@kline_1d@+08:00", "币安人生usdt@ticker"]
+    ),
+    ("BINANCE_WS_URL", ["ws://127.0.0.1:9", "WSS://host", "ws://[::1]:80/ws/x@trade", "ws://h/?a=b"]),
+    ("FEED_CA_BUNDLE", ["/etc/hostname"]),
+    ("BINANCE_WEBSOCKET_SECRET", ["arn:aws:secretsmanager:eu-west-1:1:secret:a/b-Xy"]),
+  ]
+
+  @Test(arguments: good)
+  func whatIsAllowedIsTaken(name: String, values: [String]) throws {
+    for value in values { #expect(try complaints([name: value]) == [], "\(name)=\(value)") }
+  }
+
+  @Test func numbersBecomeTheirValues() throws {
+    let settings = try configuration([
+      "MAX_BATCH_TIMEOUT": "2.5", "COMMIT_LINGER_MS": "0", "SHUTDOWN_TIMEOUT": "0.25",
+      "MAX_BATCH_SIZE": "007",
+    ])
+    #expect(settings.s3.maxBatchTimeout == .milliseconds(2_500))
+    #expect(settings.writer.commitLinger == .zero)
+    #expect(settings.stop.timeout == .milliseconds(250))
+    #expect(settings.s3.maxBatchSize == 7)
+  }
+
+  @Test(arguments: [("true", true), ("YES", true), ("On", true), ("1", true), ("off", false), ("", false)])
+  func testnetTakesTheUsualWords(text: String, value: Bool) throws {
+    #expect(try configuration(["TESTNET": text]).feed.testnet == value)
+  }
+
+  @Test func slashesAtTheEndsOfTheFolderAreTrimmed() throws {
+    #expect(try configuration(["S3_JSONL_DIR_PATH": "//a/b//"]).s3.folder == "a/b")
+    #expect(try configuration(["S3_JSONL_DIR_PATH": "/"]).s3.folder == "")
+  }
+
+  @Test func aURLComesApart() throws {
+    let url = try ServiceURL("wss://u:p@Host.example:9443/ws/a@trade?x=1", schemes: ["ws", "wss"])
+    #expect(url.scheme == "wss")
+    #expect(url.userInfo == "u:p")
+    #expect(url.host == "Host.example")
+    #expect(url.port == 9443)
+    #expect(url.path == "/ws/a@trade")
+    #expect(url.query == "x=1")
+    #expect(try ServiceURL("ws://[::1]", schemes: ["ws"]).host == "::1")
+    #expect(try ServiceURL("ws://h?x", schemes: ["ws"]).path == "")
+  }
+
+  @Test(arguments: [
+    ("wss://u:p@h/a", "wss://***@h/a"), ("u:p@h:1", "***@h:1"), ("http://u:p/w@h/", "http://***@h/"),
+    ("ws://h/?a=1&streams=b@c", "ws://h/?a=***&streams=b@c"), ("ws://h/s@x", "ws://***@x"),
+    ("plain", "plain"),
+  ])
+  func credentialsAreTakenOutOfURLs(text: String, shown: String) {
+    #expect(ServiceURL.redacted(text) == shown)
+  }
+
+  @Test func repeatedStreamsAreSubscribedOnceWithAWarning() throws {
+    let list = try StreamList(["a@trade", "b@trade", "a@trade", "BTC@trade"])
+    #expect(list.names == ["a@trade", "b@trade", "BTC@trade"])
+    #expect(list.warnings.count == 2)
+  }
+
+  @Test func moreStreamsThanAConnectionCarriesAreRefused() throws {
+    #expect(try StreamList((0..<1024).map { "s\($0)@trade" }).names.count == 1024)
+    #expect(throws: Refusal.self) { try StreamList((0..<1025).map { "s\($0)@trade" }) }
+    #expect(throws: Refusal.self) { try StreamList([]) }
+  }
+}

@@ -1,0 +1,103 @@
+import Testing
+
+@testable import tickwal
+
+@Suite struct TerminalTests {
+  @Test(arguments: [
+    (0, "0"), (999, "999"), (1_000, "1,000"), (-1_234_567, "-1,234,567"),
+    (Int.min, "-9,223,372,036,854,775,808"),
+  ])
+  func numbersAreGrouped(number: Int, text: String) {
+    #expect(Figures.grouped(number) == text)
+  }
+
+  @Test(arguments: [
+    (0, "0 B"), (1023, "1023 B"), (1024, "1 KiB"), (1536, "1.5 KiB"), (64 << 20, "64 MiB"),
+    ((1 << 20) - 1, "1 MiB"), (5 << 30, "5 GiB"), (150_000, "146 KiB"), (-2048, "-2 KiB"),
+  ])
+  func bytesHaveAUnit(count: Int, text: String) {
+    #expect(Figures.bytes(count) == text)
+  }
+
+  @Test(arguments: [
+    (Duration.zero, "0 ms"), (.milliseconds(350), "350 ms"), (.milliseconds(2_540), "2.5 s"),
+    (.milliseconds(59_990), "59.9 s"), (.seconds(65), "1 min 05 s"), (.seconds(7_620), "2 h 07 min"),
+    (.seconds(273_600), "3 d 04 h"), (.seconds(-65), "-1 min 05 s"), (.seconds(3), "3 s"),
+  ])
+  func durationsHaveAtMostTwoUnits(duration: Duration, text: String) {
+    #expect(Figures.duration(duration) == text)
+  }
+
+  @Test func ratesArePerSecond() {
+    #expect(Figures.rate(24_690, in: .seconds(2)) == "12,345/s")
+    #expect(Figures.rate(5, in: .seconds(2)) == "2.5/s")
+    #expect(Figures.rate(5, in: .zero) == "0/s")
+  }
+
+  @Test func aTableAlignsItsColumns() {
+    let table = TextTable(
+      .init("consumer"), .init("lag", .right), .init("key"),
+      rows: [["s3", "1,234", "a"], ["dynamodb", "5", ""], ["币安", "12", "b\nc"]])
+    #expect(
+      table.lines() == [
+        "consumer    lag  key", "s3        1,234  a", "dynamodb      5", "币安         12  b\\nc",
+      ])
+  }
+
+  @Test func aTableFitsItsWidthByCuttingTheWidestText() {
+    let table = TextTable(.init("a"), .init("n", .right), rows: [[String(repeating: "x", count: 50), "12"]])
+    let lines = table.lines(width: 20)
+    #expect(lines == ["a                  n", String(repeating: "x", count: 15) + "…  12"])
+    #expect(lines.allSatisfy { DisplayWidth.of($0) <= 20 })
+  }
+
+  @Test func wideCharactersCountTwice() {
+    #expect(DisplayWidth.of("币安a") == 5)
+    #expect(DisplayWidth.truncated("币安人生", to: 6) == "币安…")
+    #expect(DisplayWidth.truncated("abc", to: 3) == "abc")
+    #expect(DisplayWidth.truncated("abc", to: 0) == "")
+  }
+
+  @Test func aBarFillsWithItsFraction() {
+    let report = ProgressReport(
+      label: "import", done: 25, total: 100, elapsed: .seconds(10), detail: "1,000 ticks")
+    let line = report.line(width: 80)
+    #expect(
+      line == "import  " + String(repeating: "█", count: 10) + String(repeating: "░", count: 30)
+        + "  25%  1,000 ticks  30 s left")
+    #expect(report.plainLine == "import: 25%, 1,000 ticks, 30 s left")
+  }
+
+  @Test(arguments: 0...120) func aLineIsNeverWiderThanTheTerminal(width: Int) {
+    for total in [nil, 100] {
+      let report = ProgressReport(
+        label: "import", done: 33, total: total, elapsed: .seconds(100), detail: "1,000 ticks, 32/s")
+      #expect(DisplayWidth.of(report.line(width: width)) <= width)
+    }
+  }
+
+  @Test func nothingIsSaidOfTheTimeLeftBeforeItCanBeKnown() {
+    #expect(ProgressReport(label: "x", done: 0, total: 10, elapsed: .seconds(5)).remaining == nil)
+    #expect(ProgressReport(label: "x", done: 5, total: 10, elapsed: .milliseconds(5)).remaining == nil)
+    #expect(ProgressReport(label: "x", done: 5, elapsed: .seconds(5)).remaining == nil)
+    #expect(ProgressReport(label: "x", done: 0, total: 0, elapsed: .seconds(5)).fraction == 1)
+    #expect(ProgressReport(label: "x", done: 20, total: 10, elapsed: .seconds(5)).fraction == 1)
+  }
+
+  @Test func reportsComeOftenOnATerminalAndSeldomInAFile() {
+    let times: [Duration] = [.zero, .milliseconds(99), .milliseconds(100), .seconds(9), .seconds(10)]
+    var terminal = ProgressPace(isTerminal: true)
+    #expect(times.map { terminal.isDue(at: $0) } == [true, false, true, true, true])
+    var file = ProgressPace(isTerminal: false)
+    #expect(times.map { file.isDue(at: $0) } == [true, false, false, false, true])
+  }
+
+  @Test func jsonIsEscapedAndOrdered() {
+    let value = JSONDocument.object([
+      "b": .array([.integer(1), .null, .bool(true)]), "a": .string("\"\\\n\u{1}é"), "n": .number(0.5),
+      "nan": .number(.nan), "empty": .object([:]),
+    ])
+    #expect(value.text == #"{"b":[1,null,true],"a":"\"\\\n\u0001é","n":0.5,"nan":null,"empty":{}}"#)
+    #expect(JSONDocument.array([.integer(1)]).prettyText == "[\n  1\n]")
+  }
+}

@@ -1,0 +1,31 @@
+import Foundation
+import Testing
+
+@testable import tickwal
+
+@Suite struct WALPathTests {
+  @Test(arguments: [("ticks.db", "."), ("./a/ticks.db", "./a"), ("/ticks.db", "/"), ("/a/b", "/a")])
+  func theFolderIsThePartBeforeTheLastSlash(path: String, folder: String) {
+    #expect(WALPath(text: path).folder == folder)
+  }
+
+  @Test func aFolderThatIsMissingIsNamed() throws {
+    let error = try #require(throws: BadSettings.self) {
+      try WALPath(text: "/nowhere/ticks.db").checkWritable()
+    }
+    #expect(
+      error.lines[0].hasPrefix("WAL_PATH is '/nowhere/ticks.db' (its folder: No such file or directory)"))
+    #expect(error.exitCode == .badValue)
+  }
+
+  @Test func aFolderInPlaceOfTheLogIsRefused() throws {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "walpath-\(UUID())").path
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    defer { #expect(throws: Never.self) { try FileManager.default.removeItem(atPath: folder) } }
+    #expect(throws: BadSettings.self) { try WALPath(text: folder).checkWritable() }
+    #expect(throws: BadSettings.self) { try WALPath(text: folder).checkReadable() }
+    #expect(throws: BadSettings.self) { try WALPath(text: folder + "/none.db").checkReadable() }
+    #expect(throws: BadSettings.self) { try WALPath(text: "/dev/null/x.db").checkWritable() }
+    #expect(throws: Never.self) { try WALPath(text: folder + "/none.db").checkWritable() }
+  }
+}

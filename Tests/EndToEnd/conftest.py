@@ -1,0 +1,101 @@
+"""Fixtures of the end-to-end tests: the program, servers on loopback, and the search for secrets at the end."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+
+from support.aws import MiniStack, Place
+from support.exchange import Exchange
+from support.program import PATIENCE, Tickwal, find_binary
+from support.relay import Relay
+
+ROOT = Path(__file__).resolve().parents[2]
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def binary() -> Path:
+    return find_binary(ROOT)
+
+
+@pytest.fixture(scope="session")
+def ministack(tmp_path_factory):
+    stack = MiniStack(tmp_path_factory.mktemp("ministack"))
+    yield stack
+    stack.stop()
+
+
+@pytest.fixture
+def secrets() -> list[str]:
+    """What must never be seen; tests add theirs."""
+    return []
+
+
+@pytest.fixture
+def tickwal(binary, tmp_path, secrets):
+    program = Tickwal(binary, tmp_path)
+    yield program
+    program.stop_all()
+    for path in tmp_path.rglob("*"):
+        if path.is_file() and "credentials" not in path.name:
+            content = path.read_bytes()
+            for secret in secrets:
+                assert secret.encode() not in content, f"a secret is in {path.name}"
+
+
+@pytest.fixture
+def make_place(ministack, secrets):
+    """Makes a bucket, a table and a secret that lists these streams."""
+
+    def make(*streams: str, **secret: str) -> Place:
+        place = Place(ministack, f"{next(_numbers):03}", list(streams) or ["btcusdt@miniTicker"], **secret)
+        secrets.append(place.keys.secret)
+        secrets.extend(secret.values())
+        return place
+
+    return make
+
+
+@pytest.fixture
+def relay(ministack):
+    between = Relay(ministack.port)
+    yield between
+    between.stop()
+
+
+@pytest.fixture
+def make_exchange():
+    """An exchange that sends what the test says."""
+    made: list[Exchange] = []
+
+    def make(greeting: bytes = b"") -> Exchange:
+        made.append(Exchange(greeting))
+        return made[-1]
+
+    yield make
+    for exchange in made:
+        exchange.stop()
+
+
+@pytest.fixture
+def simulate(binary, tmp_path_factory):
+    """Starts `tickwal simulate` and gives its URL."""
+    programs: list[Tickwal] = []
+
+    def start(*arguments: str) -> str:
+        program = Tickwal(binary, tmp_path_factory.mktemp("simulate"))
+        programs.append(program)
+        process = program.start("simulate", "--listen", "127.0.0.1:0", *arguments)
+        process.wait_until(lambda: b"\n" in process.out, "simulate says its address", PATIENCE)
+        return process.out.split(b"\n")[0].decode()
+
+    yield start
+    for program in programs:
+        program.stop_all()
+
+
+@pytest.fixture(scope="session")
+def recorded() -> list[Path]:
+    """Messages that an exchange really sent, where somebody has put some beside the package."""
+    return sorted((ROOT.parent / "shared" / "data").glob("binance-*.jsonl"))

@@ -1,0 +1,176 @@
+"""MiniStack: S3, DynamoDB, Secrets Manager and IAM on this machine, with signatures verified."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from .delivery import StoredObject
+from .waiting import wait_until
+
+REGION = "ap-southeast-1"
+
+
+@dataclass(frozen=True)
+class Keys:
+    id: str
+    secret: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"AWS_ACCESS_KEY_ID": self.id, "AWS_SECRET_ACCESS_KEY": self.secret}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class MiniStack:
+    def __init__(self, folder: Path):
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._output = open(folder / "ministack.log", "wb")
+        self._process = subprocess.Popen(
+            [Path(sys.executable).with_name("ministack")], stdin=subprocess.DEVNULL, stdout=self._output,
+            stderr=self._output, cwd=folder,
+            env={
+                "PATH": os.environ["PATH"], "HOME": str(folder), "AUTH": "true", "BIND_HOST": "127.0.0.1",
+                "GATEWAY_PORT": str(self.port), "MINISTACK_IMDS_V2_REQUIRED": "1",
+            },
+        )
+        wait_until(self._answers, "MiniStack answers", 60, self._check)
+        self.admin = self.make_user("admin", [("*", "*")])
+
+    def _answers(self) -> bool:
+        try:
+            self._client("iam", Keys("test", "test")).list_users()
+            return True
+        except (BotoCoreError, ClientError):
+            return False
+
+    def _check(self) -> None:
+        assert self._process.poll() is None, "MiniStack ended; see ministack.log"
+
+    def stop(self) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._output.close()
+
+    def _client(self, service: str, keys: Keys):
+        return boto3.client(
+            service, endpoint_url=self.url, region_name=REGION, aws_access_key_id=keys.id,
+            aws_secret_access_key=keys.secret,
+            config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}),
+        )
+
+    def client(self, service: str):
+        return self._client(service, self.admin)
+
+    def make_user(self, name: str, allowed: list[tuple[str, str]]) -> Keys:
+        """A user with a key of its own that may do just this: pairs of action and resource."""
+        iam = self._client("iam", Keys("test", "test"))
+        iam.create_user(UserName=name)
+        statements = [{"Effect": "Allow", "Action": action, "Resource": on} for action, on in allowed]
+        iam.put_user_policy(
+            UserName=name, PolicyName="allowed",
+            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": statements}),
+        )
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        return Keys(key["AccessKeyId"], key["SecretAccessKey"])
+
+
+class Place:
+    """A bucket, a table, a secret and a user that may use them, made for one test."""
+
+    def __init__(self, stack: MiniStack, name: str, streams: list[str], **secret):
+        self.bucket, self.table, self.secret = f"bucket-{name}", f"table-{name}", f"secret-{name}"
+        self._s3, self._dynamo = stack.client("s3"), stack.client("dynamodb")
+        self._s3.create_bucket(
+            Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": REGION}
+        )
+        # With versions an overwritten object would show.
+        self._s3.put_bucket_versioning(Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"})
+        keys = [("stream_type", "HASH"), ("iso_timestamp", "RANGE")]
+        self._dynamo.create_table(
+            TableName=self.table, BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in keys],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key, _ in keys],
+        )
+        self._dynamo.update_time_to_live(
+            TableName=self.table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "ttl_days"}
+        )
+        stack.client("secretsmanager").create_secret(
+            Name=self.secret, SecretString=json.dumps({"streams": streams, **secret})
+        )
+        self.keys = stack.make_user(
+            f"user-{name}",
+            [
+                ("s3:PutObject", f"arn:aws:s3:::{self.bucket}/*"),
+                ("s3:GetObject", f"arn:aws:s3:::{self.bucket}/*"),
+                ("s3:ListBucket", f"arn:aws:s3:::{self.bucket}"),
+                ("dynamodb:UpdateItem", f"arn:aws:dynamodb:*:*:table/{self.table}"),
+                ("dynamodb:DescribeTable", f"arn:aws:dynamodb:*:*:table/{self.table}"),
+                ("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:*:*:secret:{self.secret}*"),
+            ],
+        )
+
+    def environment(self, url: str) -> dict[str, str]:
+        """What tickwal needs to use it, by way of this endpoint."""
+        return {
+            "S3_BUCKET": self.bucket, "DYNAMO_TABLE_NAME": self.table,
+            "BINANCE_WEBSOCKET_SECRET": self.secret, "AWS_ENDPOINT_URL": url, **self.keys.environment,
+        }
+
+    def keys_under(self, prefix: str = "") -> list[str]:
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+        return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+
+    def get(self, key: str) -> StoredObject:
+        answer = self._s3.get_object(Bucket=self.bucket, Key=key)
+        return StoredObject(key, answer["Body"].read(), answer)
+
+    def objects(self, prefix: str = "") -> list[StoredObject]:
+        """The batches, without the marker."""
+        return [self.get(key) for key in self.keys_under(prefix) if "/_logs/" not in key]
+
+    def versions(self) -> dict[str, int]:
+        """How often each batch's key was written."""
+        counts: dict[str, int] = {}
+        for page in self._s3.get_paginator("list_object_versions").paginate(Bucket=self.bucket):
+            for version in page.get("Versions", []):
+                if "/_logs/" not in version["Key"]:
+                    counts[version["Key"]] = counts.get(version["Key"], 0) + 1
+        return counts
+
+    def delete_object(self, key: str) -> None:
+        self._s3.delete_object(Bucket=self.bucket, Key=key)
+
+    def items(self) -> dict[tuple[str, str], dict]:
+        found = {}
+        for page in self._dynamo.get_paginator("scan").paginate(TableName=self.table, ConsistentRead=True):
+            for attributes in page["Items"]:
+                plain = {}
+                for name, value in attributes.items():
+                    [(kind, text)] = value.items()
+                    plain[name] = (kind, Decimal(text) if kind == "N" else text)
+                found[plain["stream_type"][1], plain["iso_timestamp"][1]] = plain
+        return found
+
+    def delete_item(self, key: tuple[str, str]) -> None:
+        self._dynamo.delete_item(
+            TableName=self.table, Key={"stream_type": {"S": key[0]}, "iso_timestamp": {"S": key[1]}}
+        )

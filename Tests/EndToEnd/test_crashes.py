@@ -1,0 +1,48 @@
+"""`kill -9` at random moments loses nothing, and nothing is sent again beyond what was in flight."""
+
+import random
+
+from support.delivery import assert_dense, assert_items, assert_objects
+from support.program import PATIENCE
+
+KILLS, UPLOADS, REQUESTS, ROWS = 10, 4, 20, 100
+SYMBOLS = [f"sym{number:03}usdt@miniTicker" for number in range(400)]
+
+
+def test_ten_kills(tickwal, make_place, relay, simulate):
+    seed = 20261122
+    moments = random.Random(seed)
+    place = make_place(*SYMBOLS)
+    url = simulate("--rate", "800", "--seed", "3")
+    environment = {
+        **place.environment(relay.url), "BINANCE_WS_URL": url, "S3_UPLOAD_CONCURRENCY": str(UPLOADS),
+        "DYNAMO_CONCURRENCY": str(REQUESTS),
+    }
+    for kill in range(KILLS):
+        before = tickwal.log.head
+        run = tickwal.start("run", **environment)
+        wanted = before + moments.randint(50, 900)
+        run.wait_until(lambda: tickwal.log.head >= wanted, f"kill {kill}: {wanted} ticks in the log (seed {seed})")
+        seen = tickwal.log.ticks()
+        run.kill()
+        assert tickwal.log.ticks()[: len(seen)] == seen, "a committed tick is gone or has changed"
+
+    run = tickwal.start("run", DRAIN_ON_STOP="1", SHUTDOWN_TIMEOUT=str(2 * PATIENCE), **environment)
+    target = tickwal.log.head + 200
+    run.wait_until(lambda: tickwal.log.head >= target, "ticks after the last kill")
+    assert run.terminate(seconds=3 * PATIENCE).code == 0
+
+    ticks = tickwal.log.ticks()
+    assert_dense(ticks)
+    objects = place.objects()
+    assert_objects(tickwal.log, objects, ticks, most_rows=ROWS)
+    assert_items(place.items(), ticks)
+    assert set(place.versions().values()) == {1}, "a key was written more than once"
+    assert relay.count("PUT") <= len(objects) + (KILLS + 1) * UPLOADS
+    assert relay.count("UpdateItem") <= len(ticks) + (KILLS + 1) * in_flight(REQUESTS)
+    assert tickwal.log.value("select count(*) from gaps where cause = 'crash'") == KILLS
+
+
+def in_flight(requests: int) -> int:
+    """What may be confirmed without its commit: those in flight, and the answers since the last commit."""
+    return requests + 1_000

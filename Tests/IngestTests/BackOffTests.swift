@@ -1,0 +1,76 @@
+import Testing
+
+@testable import Ingest
+
+@Suite struct BackOffTests {
+  @Test func `pauses double up to the limit, the random half on top of the sure one`() {
+    var backOff = BackOff()
+    backOff.first = .seconds(1)
+    backOff.limit = .seconds(10)
+    let pauses = (0..<6).map { _ in backOff.next(random: 0) }
+    #expect(pauses == [0.5, 1, 2, 4, 5, 5].map { .seconds($0) })
+    backOff.reset()
+    let again = [0, 0.5].map { backOff.next(random: $0) }
+    #expect(again == [.milliseconds(500), .milliseconds(1500)])
+  }
+
+  @Test func `a thousand failures do not overflow`() {
+    var backOff = BackOff()
+    for _ in 0..<1000 { _ = backOff.next(random: 0.999) }
+    let pause = backOff.next(random: 0.999)
+    #expect(pause <= backOff.limit)
+  }
+}
+
+@Suite struct AttemptLimiterTests {
+  @Test func `no window of five minutes holds more attempts than allowed`() {
+    var limiter = AttemptLimiter(limit: 300, window: .seconds(300))
+    var random = SplitMix64(state: 42)
+    var now = Duration.zero
+    var attempts: [Duration] = []
+    for _ in 0..<2_000 {
+      now += .milliseconds(Int64.random(in: 0...1200, using: &random))
+      let wait = limiter.wait(at: now)
+      if wait > .zero { now += wait }
+      let again = limiter.wait(at: now)
+      #expect(again == .zero)
+      limiter.record(at: now)
+      attempts.append(now)
+    }
+    for (index, time) in attempts.enumerated() where index >= 300 {
+      #expect(time - attempts[index - 300] >= .seconds(300))
+    }
+  }
+
+  @Test func `attempts below the limit do not wait, and old ones are forgotten`() {
+    var limiter = AttemptLimiter(limit: 2, window: .seconds(10))
+    limiter.record(at: .seconds(0))
+    limiter.record(at: .seconds(4))
+    let waits = [4, 10].map { limiter.wait(at: .seconds($0)) }
+    #expect(waits == [.seconds(6), .zero])
+    limiter.record(at: .seconds(10))
+    let wait = limiter.wait(at: .seconds(10))
+    #expect(wait == .seconds(4))
+  }
+}
+
+@Suite struct LogThrottleTests {
+  @Test func `one line a period passes and says how many did not`() {
+    var throttle = LogThrottle(period: .seconds(60))
+    let passed = [0, 1, 59, 60, 61, 200].map { throttle.pass(at: .seconds($0)) }
+    #expect(passed == [0, nil, nil, 2, nil, 1])
+  }
+}
+
+/// A seeded generator for random walks.
+struct SplitMix64: RandomNumberGenerator {
+  var state: UInt64
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9e37_79b9_7f4a_7c15
+    var mixed = state
+    mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+    mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+    return mixed ^ (mixed >> 31)
+  }
+}

@@ -1,0 +1,218 @@
+import NIOCore
+import NIOEmbedded
+import NIOWebSocket
+import Testing
+import WAL
+
+@testable import Ingest
+
+/// Stands in for the feed behind a connection.
+private final class Owner: FeedConnectionOwner {
+  var mayRead = true
+  var events: [String] = []
+  var deliveries: [Delivery] = []
+
+  func opened(_ connection: FeedConnection) { events.append("opened") }
+  func serverWillClose(_ connection: FeedConnection) { events.append("announced") }
+
+  func received(_ delivery: Delivery, from connection: FeedConnection) {
+    events.append("received \(delivery.messages)")
+    deliveries.append(delivery)
+  }
+
+  func ended(_ connection: FeedConnection, _ reason: FeedError) { events.append("ended \(reason.code)") }
+}
+
+/// Counts how often the connection asks the channel to read.
+private final class ReadCounter: ChannelOutboundHandler {
+  typealias OutboundIn = ByteBuffer
+  var reads = 0
+
+  func read(context: ChannelHandlerContext) {
+    reads += 1
+    context.read()
+  }
+}
+
+/// A connection in a channel without a socket.
+private struct Harness {
+  let owner = Owner()
+  let counter = ReadCounter()
+  let channel = EmbeddedChannel()
+  let connection: FeedConnection
+
+  init(url: String = "ws://h", upgraded: Bool = true) throws {
+    let address = try FeedAddress(url: url, testnet: true, streams: ["a@b"])
+    connection = FeedConnection(id: .init(number: 1), address: address, owner: owner, wallClock: { 77 })
+    try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
+    try channel.pipeline.syncOperations.addHandlers([counter, connection])
+    if upgraded {
+      try receive(answer())
+      owner.events.removeAll()
+    }
+  }
+
+  /// The answer to the request that the connection has written, made by swift-nio's own upgrader.
+  func answer() throws -> [UInt8] {
+    let request = try #require(try channel.readOutbound(as: ByteBuffer.self))
+    let lines = String(buffer: request).split(separator: "\r\n")
+    let key = try #require(lines.first { $0.hasPrefix("Sec-WebSocket-Key: ") }).dropFirst(19)
+    let upgrader = NIOWebSocketServerUpgrader(
+      shouldUpgrade: { channel, _ in channel.eventLoop.makeSucceededFuture([:]) },
+      upgradePipelineHandler: { channel, _ in channel.eventLoop.makeSucceededVoidFuture() })
+    let headers = try upgrader.buildUpgradeResponse(
+      channel: channel,
+      upgradeRequest: .init(
+        version: .http1_1, method: .GET, uri: "/",
+        headers: ["Sec-WebSocket-Key": String(key), "Sec-WebSocket-Version": "13"]),
+      initialResponseHeaders: [:]
+    ).wait()
+    let text = headers.map { "\($0.name): \($0.value)\r\n" }.joined()
+    return Array("HTTP/1.1 101 Switching Protocols\r\n\(text)\r\n".utf8)
+  }
+
+  /// One read of the socket, which may bring several pieces.
+  func receive(_ pieces: [UInt8]...) throws {
+    for piece in pieces { channel.pipeline.fireChannelRead(ByteBuffer(bytes: piece)) }
+    channel.pipeline.fireChannelReadComplete()
+    channel.embeddedEventLoop.run()
+  }
+
+  func sentFrames() throws -> [WebSocketFrame] {
+    let decoder = EmbeddedChannel(handler: ByteToMessageHandler(WebSocketFrameDecoder()))
+    while let bytes = try channel.readOutbound(as: ByteBuffer.self) { try decoder.writeInbound(bytes) }
+    var frames: [WebSocketFrame] = []
+    while let frame = try decoder.readInbound(as: WebSocketFrame.self) { frames.append(frame) }
+    return frames
+  }
+}
+
+@Suite struct FeedConnectionTests {
+  private func message(_ number: Int) throws -> [UInt8] {
+    try serverFrame(.text, Array(#"{"stream":"a@b","data":{"E":\#(number)}}"#.utf8))
+  }
+
+  @Test func `frames in one segment with the answer are not lost`() throws {
+    let harness = try Harness(upgraded: false)
+    try harness.receive(harness.answer() + message(1) + message(2))
+    #expect(harness.owner.events == ["opened", "received 2"])
+    let delivery = try #require(harness.owner.deliveries.first)
+    #expect(delivery.ticks.entries.map(\.eventTime) == [1, 2])
+    #expect(delivery.receivedAt == 77)
+  }
+
+  @Test func `all messages of one read are one delivery`() throws {
+    let harness = try Harness()
+    let half = try message(3)
+    try harness.receive(message(1) + message(2), Array(half.prefix(5)))
+    try harness.receive(Array(half.dropFirst(5)))
+    #expect(harness.owner.events == ["received 2", "received 1"])
+  }
+
+  @Test func `a message of 16 MiB in many pieces arrives, one more byte is refused`() throws {
+    let harness = try Harness()
+    let opening = #"{"stream":"a@b","data":{"x":""#
+    let filling = FeedConnection.maximumMessage - opening.utf8.count - 3
+    let text = opening + String(repeating: "y", count: filling) + #""}}"#
+    let bytes = try serverFrame(.text, Array(text.utf8))
+    var place = 0
+    while place < bytes.count {
+      try harness.receive(Array(bytes[place..<min(bytes.count, place + 65_536)]))
+      place += 65_536
+    }
+    #expect(harness.owner.events == ["received 1"])
+    #expect(harness.owner.deliveries.first?.ticks.entries.first?.payload.count == text.utf8.count - 24)
+    try harness.receive(Array(serverFrame(.text, Array((text + " ").utf8)).prefix(100)))
+    #expect(harness.owner.events.last == "ended messageTooLarge")
+    #expect(try harness.sentFrames().first?.unmaskedData == ByteBuffer(bytes: [0x03, 0xf1]))
+    #expect(!harness.channel.isActive)
+  }
+
+  @Test func `a ping is answered at once, masked and with its payload`() throws {
+    let harness = try Harness()
+    try harness.receive(serverFrame(.ping, Array("1669000000000".utf8)) + serverFrame(.ping, []))
+    let frames = try harness.sentFrames()
+    #expect(frames.map(\.opcode) == [.pong, .pong])
+    #expect(frames.allSatisfy { $0.maskKey != nil && $0.fin })
+    #expect(frames.map { String(buffer: $0.unmaskedData) } == ["1669000000000", ""])
+    #expect(harness.owner.events.isEmpty)
+  }
+
+  @Test func `a close frame is answered with its code, after what came before it was handed over`() throws {
+    let harness = try Harness()
+    try harness.receive(message(1) + serverFrame(.connectionClose, [0x03, 0xe9]) + message(2))
+    #expect(harness.owner.events == ["received 1", "ended closed(code: Optional(1001))"])
+    let frames = try harness.sentFrames()
+    #expect(frames.map(\.opcode) == [.connectionClose])
+    #expect(frames.first?.unmaskedData == ByteBuffer(bytes: [0x03, 0xe9]))
+    #expect(!harness.channel.isActive)
+  }
+
+  @Test func `a broken frame ends the connection with 1002, keeping what came before it`() throws {
+    let harness = try Harness()
+    try harness.receive(message(1) + [0xff, 0xff])
+    #expect(harness.owner.events == ["received 1", "ended badFrame"])
+    #expect(try harness.sentFrames().first?.unmaskedData == ByteBuffer(bytes: [0x03, 0xea]))
+  }
+
+  @Test func `an end without a close frame is an end, said once`() throws {
+    let harness = try Harness()
+    try harness.receive(message(1))
+    try harness.channel.close().wait()
+    harness.channel.embeddedEventLoop.run()
+    #expect(harness.owner.events == ["received 1", "ended closed(code: nil)"])
+  }
+
+  @Test func `a refusal of the upgrade is reported with its status`() throws {
+    let harness = try Harness(upgraded: false)
+    try harness.receive(Array("HTTP/1.1 503 Busy\r\nContent-Length: 2\r\n\r\nno".utf8))
+    #expect(harness.owner.events == ["ended refused(status: 503)"])
+    #expect(!harness.channel.isActive)
+  }
+
+  @Test func `an answer cut short by the end of the connection is reported`() throws {
+    let harness = try Harness(upgraded: false)
+    try harness.receive(Array("HTTP/1.1 101 Swi".utf8))
+    try harness.channel.close().wait()
+    #expect(harness.owner.events == ["ended badUpgrade"])
+  }
+
+  @Test func `while the log is full nothing is read, and reading goes on when there is room`() throws {
+    let harness = try Harness()
+    let before = harness.counter.reads
+    try harness.receive(message(1))
+    #expect(harness.counter.reads == before + 1)
+    harness.owner.mayRead = false
+    try harness.receive(message(2))
+    #expect(harness.counter.reads == before + 1)
+    harness.owner.mayRead = true
+    harness.connection.resume()
+    harness.connection.resume()
+    #expect(harness.counter.reads == before + 2)
+  }
+
+  @Test func `answers and announcements of the exchange are no data`() throws {
+    let harness = try Harness()
+    try harness.receive(
+      serverFrame(.text, Array(#"{"result":null,"id":1}"#.utf8))
+        + serverFrame(.text, Array(#"{"e":"serverShutdown","E":1}"#.utf8)))
+    #expect(harness.owner.events == ["announced"])
+  }
+
+  @Test func `an event alone gets its stream from the URL`() throws {
+    let harness = try Harness(url: "ws://h/ws/btcusdt@depth5")
+    try harness.receive(serverFrame(.binary, Array(#"{"bids":[]}"#.utf8)))
+    let ticks = try #require(harness.owner.deliveries.first).ticks
+    #expect(ticks.entries.map { ticks.stream(of: $0) } == ["btcusdt@depth5"])
+  }
+
+  @Test func `closing sends a close frame and hands over what is there`() throws {
+    let harness = try Harness()
+    harness.channel.pipeline.fireChannelRead(ByteBuffer(bytes: try message(1)))
+    harness.connection.close()
+    #expect(harness.owner.events == ["received 1", "ended closed(code: nil)"])
+    #expect(try harness.sentFrames().map(\.opcode) == [.connectionClose])
+    try harness.receive(message(2))
+    #expect(harness.owner.events.count == 2)
+  }
+}

@@ -1,0 +1,175 @@
+import NIOCore
+import NIOEmbedded
+import Synchronization
+import Testing
+import WAL
+
+@testable import Ingest
+
+/// A log whose queue the test opens and closes by hand.
+private final class HandLog: FeedLog {
+  struct Refused: Error {}
+
+  struct State {
+    var taken: [String] = []
+    var hasRoom = true
+    var isClosed = false
+    var roomCallbacks: [@Sendable () -> Void] = []
+    var completions: [@Sendable (Result<OffsetRange?, any Error>) -> Void] = []
+    var asked = 0
+  }
+
+  let state = Mutex(State())
+
+  func beginFeed(streams: [String]) async throws -> [Gap] { [] }
+  func endFeed(lastDataAt: Int64?, streams: [String]) async throws {}
+  var isDiskFull: Bool { false }
+
+  func tryAppend(
+    _ ticks: TickBatch, rejected: [RejectedInput], gap: GapChange?,
+    completion: @escaping @Sendable (Result<OffsetRange?, any Error>) -> Void
+  ) throws(LogError) -> Bool {
+    let result: Bool? = state.withLock { state in
+      state.asked += 1
+      if state.isClosed { return nil }
+      guard state.hasRoom else { return false }
+      let gapText =
+        switch gap {
+        case .open(_, let cause, _, _): " open \(cause)"
+        case .close: " close"
+        case nil: ""
+        }
+      state.taken.append("\(ticks.count)" + gapText)
+      state.completions.append(completion)
+      return true
+    }
+    guard let result else { throw LogError(.closed, "closed") }
+    return result
+  }
+
+  func whenRoom(_ callback: @escaping @Sendable () -> Void) {
+    let isNow = state.withLock { state in
+      if !state.hasRoom { state.roomCallbacks.append(callback) }
+      return state.hasRoom
+    }
+    if isNow { callback() }
+  }
+
+  var taken: [String] { state.withLock { $0.taken } }
+
+  func makeRoom() {
+    let callbacks = state.withLock { state in
+      state.hasRoom = true
+      defer { state.roomCallbacks = [] }
+      return state.roomCallbacks
+    }
+    for callback in callbacks { callback() }
+  }
+
+  func confirm(_ result: Result<OffsetRange?, any Error> = .success(nil)) {
+    let completions = state.withLock { state in
+      defer { state.completions = [] }
+      return state.completions
+    }
+    for completion in completions { completion(result) }
+  }
+}
+
+@Suite struct HandoverTests {
+  private final class Seen {
+    var room = 0
+    var failures = 0
+    var drained = 0
+  }
+
+  private let log = HandLog()
+  private let loop = EmbeddedEventLoop()
+  private let seen = Seen()
+  private let handover: Handover
+
+  init() {
+    handover = Handover(
+      log: log, loop: loop.assumeIsolated(), roomAgain: { [seen] in seen.room += 1 },
+      failed: { [seen] _ in seen.failures += 1 })
+  }
+
+  private func delivery(_ count: Int) -> Delivery {
+    var delivery = Delivery()
+    for _ in 0..<count { delivery.ticks.append(receivedAt: 1, eventTime: nil, stream: "s", payload: "{}") }
+    delivery.messages = count
+    return delivery
+  }
+
+  @Test func `with room everything goes to the log at once`() {
+    handover.submit(delivery(1), gap: nil)
+    handover.submit(delivery(2), gap: .close(endedAt: 1, OpenGaps()))
+    #expect(log.taken == ["1", "2 close"])
+    #expect(!handover.isFull)
+  }
+
+  @Test func `what a full log does not take waits, and the order stays`() {
+    log.state.withLock { $0.hasRoom = false }
+    handover.submit(delivery(1), gap: nil)
+    #expect(handover.isFull)
+    handover.submit(delivery(2), gap: nil)
+    handover.submit(
+      Delivery(), gap: .open(startedAt: 1, cause: .queueFull, streams: [], OpenGaps()))
+    #expect(log.taken.isEmpty)
+    log.makeRoom()
+    loop.run()
+    #expect(log.taken == ["1", "2", "0 open queueFull"])
+    #expect(!handover.isFull)
+    #expect(seen.room == 1)
+  }
+
+  @Test func `a log that has room and yet refuses is asked again after a pause, not in a circle`() {
+    log.state.withLock { $0.hasRoom = false }
+    handover.submit(delivery(1), gap: nil)
+    let callbacks = log.state.withLock { $0.roomCallbacks }
+    for callback in callbacks { callback() }
+    loop.run()
+    let asked = log.state.withLock { $0.asked }
+    loop.run()
+    #expect(log.state.withLock { $0.asked } == asked)
+    log.state.withLock { $0.hasRoom = true }
+    loop.advanceTime(by: .milliseconds(20))
+    #expect(log.taken == ["1"])
+    #expect(seen.room == 1)
+  }
+
+  @Test func `drained means that everything is confirmed`() {
+    log.state.withLock { $0.hasRoom = false }
+    handover.submit(delivery(1), gap: nil)
+    handover.whenDrained { [seen] in seen.drained += 1 }
+    loop.run()
+    #expect(seen.drained == 0)
+    log.makeRoom()
+    loop.run()
+    #expect(seen.drained == 0)
+    log.confirm()
+    loop.run()
+    #expect(seen.drained == 1)
+  }
+
+  @Test func `drained comes at once when there is nothing to wait for`() {
+    handover.whenDrained { [seen] in seen.drained += 1 }
+    loop.run()
+    #expect(seen.drained == 1)
+  }
+
+  @Test func `a log that has ended is reported once`() {
+    log.state.withLock { $0.isClosed = true }
+    handover.submit(delivery(1), gap: nil)
+    handover.submit(delivery(1), gap: nil)
+    loop.run()
+    #expect(seen.failures == 1)
+  }
+
+  @Test func `a commit that failed is reported`() {
+    handover.submit(delivery(1), gap: nil)
+    handover.submit(delivery(1), gap: nil)
+    log.confirm(.failure(HandLog.Refused()))
+    loop.run()
+    #expect(seen.failures == 1)
+  }
+}

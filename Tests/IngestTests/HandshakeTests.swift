@@ -1,0 +1,102 @@
+import NIOCore
+import Testing
+
+@testable import Ingest
+
+@Suite struct HandshakeTests {
+  /// The key and its answer of RFC 6455, section 1.3.
+  static let key = "dGhlIHNhbXBsZSBub25jZQ=="
+  static let answer = """
+    HTTP/1.1 101 Switching Protocols\r
+    Upgrade: websocket\r
+    Connection: Upgrade\r
+    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r
+    \r
+
+    """
+
+  private func handshake(url: String = "ws://h:81") throws -> Handshake {
+    Handshake(address: try FeedAddress(url: url, testnet: true, streams: ["a@b"]), key: Self.key)
+  }
+
+  @Test func `the request asks for a WebSocket and offers no extension`() throws {
+    let lines = try handshake().request.split(separator: "\r\n", omittingEmptySubsequences: false)
+    #expect(lines.first == "GET /stream?streams=a@b HTTP/1.1")
+    #expect(lines.contains("Host: h:81"))
+    #expect(lines.contains("Sec-WebSocket-Key: \(Self.key)"))
+    #expect(lines.contains("Sec-WebSocket-Version: 13"))
+    #expect(!lines.contains { $0.lowercased().hasPrefix("sec-websocket-extensions") })
+    #expect(lines.suffix(2) == ["", ""])
+  }
+
+  @Test(arguments: [
+    ("ws://h", "h"), ("wss://h:443", "h"), ("wss://h:80", "h:80"), ("ws://[::1]:5", "[::1]:5"),
+  ])
+  func `the host header leaves out the usual port`(_ url: String, _ header: String) throws {
+    #expect(try handshake(url: url).request.contains("\r\nHost: \(header)\r\n"))
+  }
+
+  @Test func `what comes with the answer stays in the buffer, however it is cut`() throws {
+    let bytes = Array(Self.answer.utf8) + [0x81, 0x02, 0x7b, 0x7d]
+    for cut in 1..<bytes.count {
+      var handshake = try handshake()
+      var buffer = ByteBuffer(bytes: bytes[..<cut])
+      let first = try handshake.receive(&buffer)
+      #expect(first == (cut < Self.answer.utf8.count ? .incomplete : .upgraded))
+      buffer.writeBytes(bytes[cut...])
+      let last = first == .incomplete ? try handshake.receive(&buffer) : first
+      #expect(last == .upgraded)
+      #expect(Array(buffer.readableBytesView) == [0x81, 0x02, 0x7b, 0x7d])
+    }
+  }
+
+  @Test(arguments: [
+    ("Upgrade: websocket\r\n", ""),
+    ("Connection: Upgrade\r\n", ""),
+    ("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", "s3pPLMBiTxaQ9kYGzzhZRbK+xOp="),
+    ("Connection: Upgrade\r\n", "Connection: Upgrade\r\nSec-WebSocket-Extensions: permessage-deflate\r\n"),
+    ("Connection: Upgrade\r\n", "Connection: Upgrade\r\nSec-WebSocket-Protocol: chat\r\n"),
+    ("HTTP/1.1 101", "SPDY/3 101"),
+    ("Connection: Upgrade\r\n", "Connection: Upgrade\r\nnonsense\r\n"),
+  ])
+  func `an answer that is not quite right is refused`(_ part: String, _ other: String) throws {
+    var handshake = try handshake()
+    var buffer = ByteBuffer(string: Self.answer.replacing(part, with: other))
+    #expect { _ = try handshake.receive(&buffer) } throws: { ($0 as? FeedError)?.code == .badUpgrade }
+  }
+
+  @Test func `lists and other case in the answer's headers are fine`() throws {
+    var handshake = try handshake()
+    let text = Self.answer.replacing("Connection: Upgrade", with: "connection: keep-alive, UPGRADE")
+    var buffer = ByteBuffer(string: text.replacing("Upgrade: websocket", with: "UPGRADE:\tWebSocket "))
+    let progress = try handshake.receive(&buffer)
+    #expect(progress == .upgraded)
+  }
+
+  @Test func `another status is reported with the beginning of its body`() throws {
+    var handshake = try handshake()
+    let body = "try\nlater" + String(repeating: "x", count: 5_000)
+    var buffer = ByteBuffer(string: "HTTP/1.1 429 Slow\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
+    #expect { _ = try handshake.receive(&buffer) } throws: {
+      guard let error = $0 as? FeedError else { return false }
+      return error.code == .refused(status: 429) && error.description.contains("status 429: try laterxxx")
+        && error.description.count < 400
+    }
+  }
+
+  @Test func `a short body is reported when the server closes`() throws {
+    var handshake = try handshake()
+    var buffer = ByteBuffer(string: "HTTP/1.0 403 Forbidden\r\n\r\nno")
+    let progress = try handshake.receive(&buffer)
+    #expect(progress == .incomplete)
+    let error = handshake.end(&buffer)
+    #expect(error.code == .refused(status: 403))
+    #expect(error.description.hasSuffix("403: no"))
+  }
+
+  @Test func `a head without end is refused`() throws {
+    var handshake = try handshake()
+    var buffer = ByteBuffer(string: "HTTP/1.1 101 X\r\nA: " + String(repeating: "a", count: 70_000))
+    #expect { _ = try handshake.receive(&buffer) } throws: { ($0 as? FeedError)?.code == .badUpgrade }
+  }
+}

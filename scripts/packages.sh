@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that a task needs and that are not there yet.
+# Usage: scripts/packages.sh TASK...     TASK: build, run, test, lint
+set -euo pipefail
+
+wanted=()
+for task in "$@"; do
+  case $task in
+    build) wanted+=(libsqlite3-dev libcurl4-openssl-dev zlib1g-dev libssl-dev pkg-config) ;;
+    run) wanted+=(sqlite3) ;;
+    test) wanted+=(sqlite3 python3-venv) ;;
+    lint) wanted+=(shellcheck) ;;
+    *)
+      echo "packages.sh: unknown task '$task'" >&2
+      exit 64
+      ;;
+  esac
+done
+
+if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+  echo "This is not Debian or a relative of it. Please install what these packages hold: ${wanted[*]}" >&2
+  echo "Then run the program with 'swift build' and 'swift test'." >&2
+  exit 1
+fi
+
+missing=()
+for package in "${wanted[@]}"; do
+  status=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
+  [[ $status == installed ]] || missing+=("$package")
+done
+((${#missing[@]})) || exit 0
+
+if [[ $(id -u) == 0 ]]; then
+  as_root=(env)
+elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+  as_root=(sudo -n env)
+else
+  echo "Packages are missing, and installing them needs root. Please run:" >&2
+  echo "  sudo apt-get update && sudo apt-get install -y --no-install-recommends ${missing[*]}" >&2
+  exit 1
+fi
+
+echo "Installing ${missing[*]}"
+"${as_root[@]}" DEBIAN_FRONTEND=noninteractive apt-get -q update </dev/null
+"${as_root[@]}" DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends \
+  "${missing[@]}" </dev/null
