@@ -22,14 +22,15 @@ struct RunCommand: AsyncParsableCommand {
     let settings = try Configuration(flags: flags, environment: ProcessEnvironment.current)
     let logger = settings.startLogging()
     if let streams = settings.feed.streams { _ = try settings.feedConfiguration(streams: streams.names) }
-    try await ShippingRun(settings: settings, sinks: sinks, logger: logger).run(label: "run") { log, aws in
-      let source = StreamSource(settings: settings.feed, connection: aws, log: log, logger: logger)
-      return {
-        try Feed(
-          configuration: try settings.feedConfiguration(streams: try await source.streams()), log: log,
-          logger: logger)
+    try await ShippingRun(label: "run", interrupted: .done, settings: settings, sinks: sinks, logger: logger)
+      .run { log, aws in
+        let source = StreamSource(settings: settings.feed, connection: aws, log: log, logger: logger)
+        return {
+          try Feed(
+            configuration: try settings.feedConfiguration(streams: try await source.streams()), log: log,
+            logger: logger)
+        }
       }
-    }
   }
 }
 
@@ -44,8 +45,9 @@ struct ShipCommand: AsyncParsableCommand {
   func run() async throws {
     let settings = try Configuration(flags: flags, environment: ProcessEnvironment.current)
     let logger = settings.startLogging()
-    let wasInterrupted = try await ShippingRun(settings: settings, sinks: sinks, logger: logger)
-      .run(label: "ship", makeFeed: nil)
+    let wasInterrupted = try await ShippingRun(
+      label: "ship", interrupted: .interrupted, settings: settings, sinks: sinks, logger: logger
+    ).run(makeFeed: nil)
     if wasInterrupted {
       throw CommandFailure(.interrupted, "interrupted; the rest is shipped by the next start")
     }
@@ -63,6 +65,9 @@ struct SinkOptions: ParsableArguments, Sendable {
 
 /// What `run` and `ship` have in common.
 struct ShippingRun: Sendable {
+  let label: String
+  /// The exit status after a signal that leaves no time to end in order.
+  let interrupted: ExitCode
   let settings: Configuration
   let sinks: SinkOptions
   let logger: Logger
@@ -71,7 +76,24 @@ struct ShippingRun: Sendable {
 
   /// - Returns: whether a signal ended it.
   @discardableResult
-  func run(label: String, makeFeed: FeedMaker?) async throws -> Bool {
+  func run(makeFeed: FeedMaker?) async throws -> Bool {
+    let isOpen = Latch<Void>()
+    let endRequest = Latch<Void>()
+    return try await Signals.handled {
+      if isOpen.value == nil { ImmediateExit.beforeOpening(interrupted) }
+      if endRequest.value != nil { ImmediateExit.secondSignal(interrupted) }
+      logger.notice(
+        "stopping: the feed first, then what is on its way; a second signal ends at once",
+        metadata: ["signal": "\($0)", "at_most": "\(Figures.duration(settings.stop.timeout))"])
+      endRequest.set(())
+    } during: {
+      try await run(makeFeed, isOpen, endRequest)
+    }
+  }
+
+  private func run(
+    _ makeFeed: FeedMaker?, _ isOpen: Latch<Void>, _ endRequest: Latch<Void>
+  ) async throws -> Bool {
     let connection = AWSConnection(settings.aws, logger: logger)
     defer { connection.close() }
     let shipping = try await settings.shipping(to: sinks.local, aws: connection)
@@ -80,6 +102,7 @@ struct ShippingRun: Sendable {
     do {
       let consumers = try await log.enable(
         shipping.consumers, acceptDestinations: sinks.acceptDestination, logger: logger)
+      isOpen.set(())
       logger.notice(
         "the log is open",
         metadata: [
@@ -88,7 +111,11 @@ struct ShippingRun: Sendable {
       let watch = RunWatch(label: label, log: log, logger: logger, console: .standardError)
       wasInterrupted = try await Pipeline(
         log: log, shipping: shipping, consumers: consumers, stop: settings.stop, logger: logger,
-        makeFeed: makeFeed.map { $0(log, connection) }
+        makeFeed: makeFeed.map { $0(log, connection) }, endRequest: endRequest,
+        endOnFullVolume: {
+          try await reportBacklog(log)
+          ImmediateExit.fullVolume(interrupted)
+        }
       ).run(watch: watch.watch)
     } catch {
       Console.standardError.endProgress()
@@ -119,9 +146,7 @@ struct ShippingRun: Sendable {
     do {
       try await log.close()
     } catch let error as LogError where error.code == .diskFull {
-      logger.error(
-        "the volume is full: what was received last could not be appended; the next start records a gap",
-        metadata: ["error": "\(error)"])
+      ImmediateExit.fullVolume(interrupted)
     }
   }
 }
