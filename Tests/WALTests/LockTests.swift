@@ -66,10 +66,10 @@ import Testing
       let asking = DedicatedThread {
         while !isDone.current {
           _ = LogLock.holder(of: path)
-          usleep(100)
+          usleep(20)
         }
       }
-      let result = Result { for _ in 0..<500 { try LogLock(logPath: path).release() } }
+      let result = Result { for _ in 0..<10_000 { try LogLock(logPath: path).release() } }
       isDone.withLock { $0 = true }
       asking.join()
       try result.get()
