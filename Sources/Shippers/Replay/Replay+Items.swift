@@ -1,4 +1,5 @@
 import AWS
+import Ticks
 import WAL
 
 extension Replay {
@@ -49,7 +50,12 @@ extension Replay {
       try await table.clock(mustAsk: mustAsk)
     }
     if let now, ttl <= now { return .expired }
-    let request = try table.request(batch, tick, retentionDays: settings.retentionDays)
+    let request: ItemRequest
+    do throws(JSONError) {
+      request = try table.request(batch, tick, retentionDays: settings.retentionDays)
+    } catch {
+      return .refused("\(error)")
+    }
     let refusal = try await attempts.untilDone("write the item", key: "offset \(offset)") {
       try await table.write(request)
     }
