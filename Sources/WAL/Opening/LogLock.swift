@@ -21,7 +21,10 @@ final class LogLock: Sendable {
       throw LogError(.inUse(pid: pid), "the log \(logPath) is in use by \(holder)")
     }
     let text = Array("\(getpid())\n".utf8)
-    guard ftruncate(descriptor, 0) == 0, pwrite(descriptor, text, text.count, 0) == text.count else {
+    // On a full volume the lock holds, but whoever is turned away does not learn by whom.
+    guard ftruncate(descriptor, 0) == 0,
+      pwrite(descriptor, text, text.count, 0) == text.count || errno == ENOSPC
+    else {
       let code = errno
       Glibc.close(descriptor)
       throw LogError.unusable(logPath, code)
