@@ -87,6 +87,21 @@ def test_a_second_signal_ends_at_once_and_nothing_is_lost(tickwal, make_exchange
     assert_objects(tickwal.log, place.objects(), tickwal.log.ticks(), most_rows=100)
 
 
+def test_an_interrupted_ship_says_so(tickwal, make_place, relay):
+    place = make_place()
+    file = tickwal.folder / "ticks.jsonl"
+    file.write_text("".join(combined(*tick) + "\n" for tick in mini_tickers(300)))
+    tickwal.succeed("import", file)
+    relay.shut()
+    ship = tickwal.start("ship", **place.environment(relay.url))
+    ship.wait_until(lambda: relay.refused > 2, "deliveries have been tried")
+    ended = ship.terminate()
+    assert ended.code == 130, ended.err
+    relay.open()
+    tickwal.drain(**place.environment(relay.url))
+    assert_objects(tickwal.log, place.objects(), tickwal.log.ticks(), most_rows=100)
+
+
 def test_a_second_user_of_the_log_is_turned_away_with_the_pid_of_the_first(tickwal, make_exchange):
     exchange = make_exchange()
     sinks = {"S3_WRITE": "0", "DYNAMO_WRITE": "0"}

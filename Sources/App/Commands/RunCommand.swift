@@ -97,7 +97,7 @@ struct ShippingRun: Sendable {
     let connection = AWSConnection(settings.aws, logger: logger)
     defer { connection.close() }
     let shipping = try await settings.shipping(to: sinks.local, aws: connection)
-    let log = try await settings.openLog(logger: logger)
+    let log = try await open()
     let wasInterrupted: Bool
     do {
       let consumers = try await log.enable(
@@ -111,7 +111,7 @@ struct ShippingRun: Sendable {
       let watch = RunWatch(label: label, log: log, logger: logger, console: .standardError)
       wasInterrupted = try await Pipeline(
         log: log, shipping: shipping, consumers: consumers, stop: settings.stop, logger: logger,
-        makeFeed: makeFeed.map { $0(log, connection) }, endRequest: endRequest,
+        makeFeed: makeFeed.map { $0(log, connection) }, interrupted: interrupted, endRequest: endRequest,
         endOnFullVolume: {
           try await reportBacklog(log)
           ImmediateExit.fullVolume(interrupted)
@@ -126,6 +126,24 @@ struct ShippingRun: Sendable {
     try await reportBacklog(log)
     try await close(log)
     return wasInterrupted
+  }
+
+  /// Opens the log; waits while its volume is full.
+  private func open() async throws -> TickLog {
+    var hasSaid = false
+    while true {
+      do {
+        return try await settings.openLog(logger: logger)
+      } catch let error as LogError where error.code == .diskFull {
+        if !hasSaid {
+          logger.error(
+            "the volume of the log is full: opening the log is tried again every second; make room",
+            metadata: ["error": "\(error)"])
+        }
+        hasSaid = true
+        try await ContinuousClock().sleep(for: .seconds(1))
+      }
+    }
   }
 
   private func reportBacklog(_ log: TickLog) async throws {
