@@ -4,7 +4,7 @@ import Testing
 import WAL
 
 /// The whole feed against a simulated exchange over real sockets.
-@Suite struct FeedLoopbackTests {
+@Suite(.timeLimit(.minutes(1))) struct FeedLoopbackTests {
   static let streams = ["btcusdt@miniTicker", "ethusdt@trade", "bnbusdt@bookTicker", "solusdt@kline_1m"]
 
   @Test func `every message of combined streams is in the log, byte for byte and in order`() async throws {

@@ -21,9 +21,10 @@ final class LogLock: Sendable {
       throw LogError(.inUse(pid: pid), "the log \(logPath) is in use by \(holder)")
     }
     let text = Array("\(getpid())\n".utf8)
-    // On a full volume the lock holds, but whoever is turned away does not learn by whom.
-    guard ftruncate(descriptor, 0) == 0,
-      pwrite(descriptor, text, text.count, 0) == text.count || errno == ENOSPC
+    // In this order, so that it needs no new block on a full volume. Where it needs one after all, the lock
+    // holds, and whoever is turned away does not learn by whom.
+    guard pwrite(descriptor, text, text.count, 0) == text.count || errno == ENOSPC,
+      ftruncate(descriptor, off_t(text.count)) == 0
     else {
       let code = errno
       Glibc.close(descriptor)
@@ -50,8 +51,7 @@ final class LogLock: Sendable {
   func release() {
     descriptor.withLock { descriptor in
       guard let open = descriptor else { return }
-      // The pid of a process that is gone would only mislead. Closing gives up the lock.
-      ftruncate(open, 0)
+      // Gives up the lock. The pid stays, and counts for nothing while nobody holds the lock.
       Glibc.close(open)
       descriptor = nil
     }
@@ -76,7 +76,13 @@ final class LogLock: Sendable {
 }
 
 extension LogError {
+  static func notRegular(_ path: String) -> LogError {
+    LogError(.unusablePath, "the log \(path) cannot be used: not a regular file")
+  }
+
   static func unusable(_ path: String, _ code: Int32) -> LogError {
-    LogError(.unusablePath, "the log \(path) cannot be used: \(String(cString: strerror(code)))")
+    LogError(
+      code == ENOSPC ? .diskFull : .unusablePath,
+      "the log \(path) cannot be used: \(String(cString: strerror(code)))")
   }
 }
