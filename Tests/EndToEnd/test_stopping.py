@@ -1,7 +1,6 @@
 """How the program stops, and who may use a log."""
 
 import signal
-import time
 
 from support.delivery import assert_objects
 from support.program import PATIENCE
@@ -59,10 +58,9 @@ def test_the_shutdown_timeout_is_kept_when_aws_does_not_answer(tickwal, make_exc
     for tick in mini_tickers(500):
         exchange.client().send(combined(*tick).encode())
     run.wait_until(lambda: tickwal.log.head == 510, "more ticks in the log")
-    began = time.monotonic()
     ended = run.terminate()
     assert ended.code == 0, ended.err
-    assert time.monotonic() - began < 30, "far beyond SHUTDOWN_TIMEOUT"
+    assert "SHUTDOWN_TIMEOUT is over" in ended.err
     assert tickwal.log.backlog()["dynamodb"] > 0
 
 
