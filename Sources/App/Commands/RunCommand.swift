@@ -106,7 +106,8 @@ struct ShippingRun: Sendable {
       logger.notice(
         "the log is open",
         metadata: [
-          "path": "\(log.path)", "head": "\(log.head)", "consumers": "\(consumers.map(\.name.rawValue))",
+          "path": "\(log.path)", "head": "\(log.head)",
+          "consumers": "\(consumers.map(\.name.rawValue).joined(separator: ","))",
         ])
       let watch = RunWatch(label: label, log: log, logger: logger, console: .standardError)
       wasInterrupted = try await Pipeline(
