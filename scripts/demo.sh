@@ -81,8 +81,7 @@ while [[ -z $stopping ]] && ((SECONDS - began < seconds)); do
     echo "$shown"
   fi
 done
-[[ -t 1 ]] && printf '\r\033[K'
-echo "$shown"
+[[ -t 1 ]] && printf '\n'
 echo "Stopping."
 end_children
 tail -n 3 "$folder/run.log"
