@@ -100,9 +100,14 @@ def test_a_bucket_and_a_table_that_are_missing_are_waited_for(tickwal, make_plac
 
 def test_the_very_first_start_waits_for_the_secret(tickwal, make_place, relay, simulate):
     place = make_place(*STREAMS)
+    environment = settings(place, relay, simulate("--rate", "200"))
     relay.shut()
-    run = tickwal.start("run", **settings(place, relay, simulate("--rate", "200")))
+    run = tickwal.start("run", **environment)
     run.wait_until(lambda: relay.refused > 2, "the secret has been asked for")
+    assert run.terminate().code == 0
+    tried = relay.refused
+    run = tickwal.start("run", **environment)
+    run.wait_until(lambda: relay.refused > tried + 2, "the secret has been asked for again")
     relay.open()
     more_ticks(tickwal, run, 200)
     assert_all_shipped(tickwal, run, place)
