@@ -36,7 +36,6 @@ import Testing
       let log = try await TickLog.open(path: path, options: .make(vfs: vfs.name), logger: silent)
       try await log.append(ticks(5))
       let databaseWrites = vfs.count(CTESTVFS_DATABASE, CTESTVFS_WRITE)
-      let reader = try await log.makeReader()
       vfs.fail(CTESTVFS_SYNC, of: CTESTVFS_WAL, times: 1, error: error)
       let failure = try await logError { try await log.append(ticks(5, from: 6)) }
       #expect(failure.code == .failed)
@@ -50,7 +49,6 @@ import Testing
       #expect(hasRoom.value != nil)
       let closing = try await logError { try await log.close() }
       #expect(closing.code == .failed)
-      try await reader.close()
       // One sync failed, and nothing was written or synced on these handles any more, not even at the end.
       #expect(vfs.failures(CTESTVFS_WAL, CTESTVFS_SYNC) == 1)
       #expect(!vfs.isSynced(CTESTVFS_WAL))

@@ -7,12 +7,15 @@ import Synchronization
 final class LogLock: Sendable {
   private let descriptor: Mutex<Int32?>
 
+  /// - Parameter pause: runs between the tries.
   /// - Throws: `inUse` with the holder's pid, or `unusablePath`.
-  init(logPath: String) throws(LogError) {
+  init(
+    logPath: String, pause: () -> Void = { usleep(LogLock.pauseMicroseconds) }
+  ) throws(LogError) {
     let path = logPath + ".lock"
     let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw LogError.unusable(logPath, errno) }
-    guard LogLock.lock(descriptor) else {
+    guard LogLock.lock(descriptor, pause) else {
       let code = errno
       let pid = LogLock.pid(in: descriptor)
       Glibc.close(descriptor)
@@ -36,11 +39,11 @@ final class LogLock: Sendable {
   deinit { release() }
 
   /// Tries for a moment, because `holder` holds the lock while it looks.
-  private static func lock(_ descriptor: Int32) -> Bool {
+  private static func lock(_ descriptor: Int32, _ pause: () -> Void) -> Bool {
     for _ in 1..<tries {
       if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return true }
       guard errno == EWOULDBLOCK || errno == EINTR else { return false }
-      usleep(pauseMicroseconds)
+      pause()
     }
     return flock(descriptor, LOCK_EX | LOCK_NB) == 0
   }
