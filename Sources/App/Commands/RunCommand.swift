@@ -1,9 +1,6 @@
-import AWS
 import ArgumentParser
 import Ingest
 import Logging
-import Shippers
-import WAL
 
 /// `tickwal run`: the feed into the log, the log to the sinks.
 struct RunCommand: AsyncParsableCommand {
@@ -61,94 +58,6 @@ struct SinkOptions: ParsableArguments, Sendable {
 
   @Flag(help: "Go on although a consumer's destination is another than before.")
   var acceptDestination = false
-}
-
-/// What `run` and `ship` have in common.
-struct ShippingRun: Sendable {
-  let label: String
-  /// The exit status after a signal that leaves no time to end in order.
-  let interrupted: ExitCode
-  let settings: Configuration
-  let sinks: SinkOptions
-  let logger: Logger
-
-  typealias FeedMaker = @Sendable (TickLog, AWSConnection) -> @Sendable () async throws -> Feed
-
-  /// - Returns: whether a signal ended it.
-  @discardableResult
-  func run(makeFeed: FeedMaker?) async throws -> Bool {
-    let isOpen = Latch<Void>()
-    let endRequest = Latch<Void>()
-    return try await Signals.handled {
-      if isOpen.value == nil { ImmediateExit.beforeOpening(interrupted) }
-      if endRequest.value != nil { ImmediateExit.secondSignal(interrupted) }
-      logger.notice(
-        "stopping: the feed first, then what is on its way; a second signal ends at once",
-        metadata: ["signal": "\($0)", "at_most": "\(Figures.duration(settings.stop.timeout))"])
-      endRequest.set(())
-    } during: {
-      try await run(makeFeed, isOpen, endRequest)
-    }
-  }
-
-  private func run(
-    _ makeFeed: FeedMaker?, _ isOpen: Latch<Void>, _ endRequest: Latch<Void>
-  ) async throws -> Bool {
-    let connection = AWSConnection(settings.aws, logger: logger)
-    defer { connection.close() }
-    let shipping = try await settings.shipping(to: sinks.local, aws: connection)
-    let log = try await settings.openLog(logger: logger)
-    let wasInterrupted: Bool
-    do {
-      let consumers = try await log.enable(
-        shipping.consumers, acceptDestinations: sinks.acceptDestination, logger: logger)
-      isOpen.set(())
-      logger.notice(
-        "the log is open",
-        metadata: [
-          "path": "\(log.path)", "head": "\(log.head)", "consumers": "\(consumers.map(\.name.rawValue))",
-        ])
-      let watch = RunWatch(label: label, log: log, logger: logger, console: .standardError)
-      wasInterrupted = try await Pipeline(
-        log: log, shipping: shipping, consumers: consumers, stop: settings.stop, logger: logger,
-        makeFeed: makeFeed.map { $0(log, connection) }, endRequest: endRequest,
-        endOnFullVolume: {
-          try await reportBacklog(log)
-          ImmediateExit.fullVolume(interrupted)
-        }
-      ).run(watch: watch.watch)
-    } catch {
-      Console.standardError.endProgress()
-      try await log.close()
-      throw error
-    }
-    Console.standardError.endProgress()
-    try await reportBacklog(log)
-    try await close(log)
-    return wasInterrupted
-  }
-
-  private func reportBacklog(_ log: TickLog) async throws {
-    let reader = try await log.makeReader()
-    let status = try await reader.status()
-    try await reader.close()
-    var metadata: Logger.Metadata = ["head": "\(status.head)"]
-    for consumer in status.consumers where consumer.isEnabled {
-      metadata["\(consumer.name)"] = "\(consumer.lag) ticks"
-    }
-    let isEmpty = status.consumers.allSatisfy { !$0.isEnabled || $0.lag == 0 }
-    logger.notice(
-      isEmpty ? "stopped; everything is shipped" : "stopped; the backlog is shipped after the next start",
-      metadata: metadata)
-  }
-
-  private func close(_ log: TickLog) async throws {
-    do {
-      try await log.close()
-    } catch let error as LogError where error.code == .diskFull {
-      ImmediateExit.fullVolume(interrupted)
-    }
-  }
 }
 
 extension Configuration {

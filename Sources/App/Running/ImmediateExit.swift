@@ -34,13 +34,13 @@ enum ImmediateExit {
   }
 
   /// For an end that hangs.
-  static func unlessEnded(within seconds: UInt32) {
+  static func unlessEnded(within seconds: UInt32, _ code: ExitCode) {
     _ = DedicatedThread {
       sleep(seconds)
       Console.standardError.endProgress()
       Console.standardError.writeLine(
         "tickwal: ended without waiting any longer; everything that was appended is safe")
-      exit(ExitCode.done.rawValue)
+      exit(code.rawValue)
     }
   }
 }

@@ -15,6 +15,8 @@ struct Pipeline: Sendable {
   let logger: Logger
   /// Makes the feed once its streams are known; `nil` for `ship`, which has none.
   let makeFeed: (@Sendable () async throws -> Feed)?
+  /// The exit status of an end that hangs.
+  let interrupted: ExitCode
   /// Set when a signal asks for the end.
   let endRequest: Latch<Void>
   /// Ends the process although commits still wait for room on the volume.
@@ -89,7 +91,7 @@ struct Pipeline: Sendable {
             "SHUTDOWN_TIMEOUT is over: what is still on its way is sent again at the next start")
           // Commits wait for room then, and cannot be called off: nothing could end in order.
           if log.isDiskFull { try await endOnFullVolume() }
-          ImmediateExit.unlessEnded(within: 3)
+          ImmediateExit.unlessEnded(within: 3, interrupted)
           group.cancelAll()
         case nil: break
         }

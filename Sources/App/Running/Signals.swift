@@ -45,6 +45,8 @@ enum Signals {
       defer { group.cancelAll() }
       guard let result = try await group.next() ?? nil else {
         group.cancelAll()
+        // A commit that waits for room on the volume cannot be called off.
+        ImmediateExit.unlessEnded(within: 5, .interrupted)
         // What the body made durable stays; how it ended does not matter any more.
         while let ended = await group.nextResult() { _ = ended }
         throw CommandFailure(.interrupted, "interrupted")

@@ -24,8 +24,10 @@ final class LogLock: Sendable {
       throw LogError(.inUse(pid: pid), "the log \(logPath) is in use by \(holder)")
     }
     let text = Array("\(getpid())\n".utf8)
-    // In this order, so that it needs no new block on a full volume.
-    guard pwrite(descriptor, text, text.count, 0) == text.count, ftruncate(descriptor, off_t(text.count)) == 0
+    // In this order, so that it needs no new block on a full volume. Where it needs one after all, the lock
+    // holds, and whoever is turned away does not learn by whom.
+    guard pwrite(descriptor, text, text.count, 0) == text.count || errno == ENOSPC,
+      ftruncate(descriptor, off_t(text.count)) == 0
     else {
       let code = errno
       Glibc.close(descriptor)
