@@ -64,3 +64,4 @@ def test_kills_with_local_sinks(tickwal, simulate):
     assert contents.items() <= {stored.key: stored.body for stored in objects}.items()
     assert_objects(tickwal.log, objects, ticks, most_rows=ROWS)
     assert_items(local_items(tickwal.folder), ticks)
+    assert list((tickwal.folder / "objects" / ".tmp").iterdir()) == [], "killed processes left files behind"
