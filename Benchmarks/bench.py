@@ -83,7 +83,10 @@ def nginx(folder):
           server {{
             listen 127.0.0.1:{port};
             location / {{ return 200 '{{}}'; }}
-            location ~ /_logs/ {{ if ($request_method = GET) {{ return 404; }} return 200; }}
+            location ~ /_logs/ {{
+              if ($request_method = GET) {{ return 404 '<Error><Code>NoSuchKey</Code></Error>'; }}
+              return 200;
+            }}
           }}
         }}""")
     process = subprocess.Popen([shutil.which("nginx") or "/usr/sbin/nginx", "-c", config])

@@ -6,7 +6,7 @@ struct LocalFolder: Sendable {
 
   func path(_ key: String) -> String { root + "/" + key }
 
-  /// Makes the folder of a key, each new level synced in the one above it.
+  /// Makes the folder of a key, each level synced in the one above it.
   func makeParents(of key: String) throws {
     var made = root
     try LocalFolder.makeFolder(made)
@@ -17,11 +17,11 @@ struct LocalFolder: Sendable {
   }
 
   static func makeFolder(_ path: String) throws {
-    if mkdir(path, 0o755) == 0 {
-      try sync(folder: parent(path))
-    } else if errno != EEXIST {
+    guard mkdir(path, 0o755) == 0 || errno == EEXIST else {
       throw FileError.last("making the folder", path)
     }
+    // Also where it was there: an earlier process may have ended before this.
+    try sync(folder: parent(path))
   }
 
   /// Writes and syncs a file under a temporary name.

@@ -6,6 +6,8 @@ import WAL
 actor LocalObjectStore: ObjectStore {
   nonisolated let bucket: String
   private let folder: LocalFolder
+  /// The folder of the last key: known to be there, and durable.
+  private var madeFolder: String?
   private let executor = ThreadExecutor()
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
@@ -16,8 +18,21 @@ actor LocalObjectStore: ObjectStore {
   }
 
   func put(_ object: NewObject) throws -> Bool {
-    try folder.makeParents(of: object.key)
-    return try folder.publish(try folder.writeTemporary(object.key, object.body), as: object.key)
+    try makeParents(of: object.key)
+    do {
+      return try folder.publish(try folder.writeTemporary(object.key, object.body), as: object.key)
+    } catch {
+      // Someone may have removed the folder.
+      madeFolder = nil
+      throw error
+    }
+  }
+
+  private func makeParents(of key: String) throws {
+    let parent = key.lastIndex(of: "/").map { String(key[..<$0]) } ?? ""
+    guard parent != madeFolder else { return }
+    try folder.makeParents(of: key)
+    madeFolder = parent
   }
 
   func stored(_ key: String) throws -> StoredObject? {

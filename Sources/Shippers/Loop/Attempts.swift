@@ -43,12 +43,22 @@ struct Attempts: Sendable {
       ["doing": "\(doing)", "key": "\(key)", "error": "\(error)"])
   }
 
-  /// Says that the consumer waits for the operator.
-  func hold(_ message: Logger.Message, _ details: Logger.Metadata) {
-    reporter.failed(message, cause: "\(message)", details)
+  /// How often a held consumer looks again.
+  static let holdInterval = Duration.seconds(60)
+
+  /// Says that the consumer waits for the operator, and waits until it is time to look again.
+  /// - Throws: `CancellationError`.
+  func hold(_ message: Logger.Message, _ details: Logger.Metadata) async throws {
+    reporter.held(message, details)
+    defer { reporter.released() }
+    try await sleep(Self.holdInterval)
   }
 
-  func pause(_ duration: Duration) async throws {
-    try await sleep(duration)
+  /// The wait after a try that did not fail and led nowhere.
+  /// - Parameter attempt: counted from 1.
+  /// - Throws: `CancellationError`.
+  func pause(afterAttempt attempt: Int) async throws {
+    var generator = SystemRandomNumberGenerator()
+    try await sleep(backoff.delay(afterAttempt: attempt, using: &generator))
   }
 }
