@@ -83,9 +83,9 @@ final class LogMarker: Sendable {
       let note = try JSONDecoder().decode(Note.self, from: Data(note))
       return note.logID == logID.rawValue ? Offset(rawValue: note.highestPlannedOffset) : nil
     } catch {
-      attempts.hold(
+      attempts.reporter.failed(
         "the note on how far this log has planned cannot be understood; it is written anew",
-        ["key": "\(key)", "error": "\(error)"])
+        cause: "note", ["key": "\(key)", "error": "\(error)"])
       return nil
     }
   }
