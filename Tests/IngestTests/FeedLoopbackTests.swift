@@ -119,7 +119,7 @@ import WAL
   @Test func `an exchange that is down at the start is waited for, from the program's start on`() async throws
   {
     let fixture = try await FeedFixture()
-    var exchange = try await fixture.startExchange()
+    var exchange = try await Self.startOnQuietPort(fixture)
     let port = exchange.port
     try await exchange.stop()
     let before = WallClock.now()
@@ -142,6 +142,15 @@ import WAL
     #expect(first.startedAt >= before)
     #expect(first.endedAt == (try fixture.ticks().first?.receivedAt))
     try await fixture.log.close()
+  }
+
+  /// On a port that the kernel gives to no other connection while nobody listens there.
+  private static func startOnQuietPort(_ fixture: FeedFixture) async throws -> SimulatedExchange {
+    for _ in 0..<20 {
+      let port = Int.random(in: 20_000..<32_000)
+      do { return try await fixture.startExchange { $0.port = port } } catch is ExchangeError {}
+    }
+    return try await fixture.startExchange()
   }
 
   @Test func `the next feed ends the gap that a shutdown left`() async throws {
