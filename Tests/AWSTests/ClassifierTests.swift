@@ -139,12 +139,12 @@ import Testing
 
   @Test func `message, request and time come from the answer`() {
     let headers = ["x-amz-request-id": "4442587FB7D0A2F9", "Date": Self.date]
-    let body = Self.xml("NoSuchBucket", "a &lt;b&gt; &amp;amp; c")
+    let body = Self.xml("NoSuchBucket", "a &lt;b&gt; &amp;amp; &#39;c&#39;")
     let error = classifier.error(HTTPResponse.answer(404, headers, body))
-    #expect(error.message == "a <b> &amp; c")
+    #expect(error.message == "a <b> &amp; 'c'")
     #expect(error.requestID == "4442587FB7D0A2F9")
     #expect(error.date == Self.now)
-    #expect(error.description == "Test: NoSuchBucket (HTTP 404): a <b> &amp; c [request 4442587FB7D0A2F9]")
+    #expect(error.description == "Test: NoSuchBucket (HTTP 404): a <b> &amp; 'c' [request 4442587FB7D0A2F9]")
   }
 
   @Test func `what DynamoDB quotes of the request stays out of the message`() {

@@ -63,7 +63,8 @@ struct ServiceFault: Equatable {
   private static func unescaped(_ text: Substring) -> String {
     var result = String(text)
     for (entity, character) in [
-      ("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&amp;", "&"),
+      ("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&#39;", "'"), ("&#34;", "\""),
+      ("&amp;", "&"),
     ] {
       result = result.replacing(entity, with: character)
     }

@@ -15,16 +15,23 @@ final class DynamoTable: ItemTable {
     encoder = UpdateItemEncoder(table: name)
   }
 
-  func clock(mustAsk: Bool) async throws -> Int64? {
+  var clock: Int64? {
     let known = heard.load(ordering: .relaxed)
-    if known > 0 || !mustAsk { return known > 0 ? Int64(known) : nil }
+    return known > 0 ? Int64(known) : nil
+  }
+
+  func askClock() async throws -> Int64 {
     do {
       note(try await client.describeTable(name).answer.date)
-    } catch let error as AWSError where error.date != nil && error.kind != .transient {
+    } catch let error as AWSError where error.date != nil {
       // A refusal tells the time as well, and the right to describe tables may be missing.
       note(error.date)
     }
-    return Int64(heard.load(ordering: .relaxed))
+    guard let clock else {
+      throw AWSError(
+        .unexpectedAnswer, .transient, operation: "DescribeTable", message: "the answer has no Date")
+    }
+    return clock
   }
 
   func request(_ attributes: ItemAttributes) -> ItemRequest { .json(encoder.encode(attributes)) }
@@ -57,8 +64,11 @@ final class DynamoTable: ItemTable {
     if let date { heard.store(date, ordering: .relaxed) }
   }
 
-  /// Reference: Amazon DynamoDB Developer Guide, "Error handling"; 413 is what a request above 16 MB gets.
+  /// A 413 must be the service's own: a request above 16 MB gets it; a proxy's page says nothing of the item.
+  ///
+  /// Reference: Amazon DynamoDB Developer Guide, "Error handling".
   private static func blamesTheItem(_ error: AWSError) -> Bool {
-    error.code == .validation || error.code == "SerializationException" || error.status == 413
+    error.code == .validation || error.code == "SerializationException"
+      || (error.status == 413 && error.code != .unexpectedAnswer)
   }
 }

@@ -47,7 +47,9 @@ struct ItemSink: Sink {
     _ delivery: ItemDelivery, _ batch: TickBatch, _ tick: TickBatch.Entry
   ) async throws -> Confirmation {
     let ttl = ItemAttributes.ttl(receivedAt: tick.receivedAt, retentionDays: retentionDays)
-    if try await hasPassed(ttl) { return Confirmation(expired: 1) }
+    if try await table.hasPassed(ttl, wall: tail.clock.wall(), attempts: attempts) {
+      return Confirmation(expired: 1)
+    }
     var tries = 0
     while true {
       tries += 1
@@ -94,14 +96,6 @@ struct ItemSink: Sink {
       pacing.throttled()
       throw error
     }
-  }
-
-  /// By the table's clock; where it was not heard yet, a tick that is old by ours makes us ask.
-  private func hasPassed(_ ttl: Int64) async throws -> Bool {
-    let now = try await attempts.untilDone("ask for the table's clock", key: "\(consumer)") {
-      try await table.clock(mustAsk: ttl <= tail.clock.wall() / 1_000_000)
-    }
-    return now.map { ttl <= $0 } ?? false
   }
 
   private func keysAreRight() async throws -> Bool {

@@ -5,8 +5,11 @@ import WAL
 ///
 /// Everything but cancellation that these calls throw is worth another try, later.
 protocol ItemTable: Sendable {
-  /// Epoch seconds by the table's own clock, as far as it was heard; asks for it if it was not and `mustAsk`.
-  func clock(mustAsk: Bool) async throws -> Int64?
+  /// Epoch seconds by the table's own clock, as far as it was heard.
+  var clock: Int64? { get }
+
+  /// Asks the table for its clock.
+  func askClock() async throws -> Int64
 
   /// What is to be written for an item, in the table's own form.
   func request(_ attributes: ItemAttributes) -> ItemRequest
@@ -42,6 +45,19 @@ struct ItemRefusal: Sendable {
 }
 
 extension ItemTable {
+  /// Whether a TTL is over by the table's clock. Where that was not heard yet, a TTL that is over by ours makes
+  /// us ask.
+  ///
+  /// - Parameters:
+  ///   - ttl: epoch seconds.
+  ///   - wall: our clock, microseconds since 1970, UTC.
+  func hasPassed(_ ttl: Int64, wall: Int64, attempts: Attempts) async throws -> Bool {
+    if let clock { return ttl <= clock }
+    guard ttl <= wall / 1_000_000 else { return false }
+    return ttl
+      <= (try await attempts.untilDone("ask for the table's clock", key: "the table") { try await askClock() })
+  }
+
   /// - Throws: if the payload is not one JSON object.
   func request(
     _ batch: TickBatch, _ tick: TickBatch.Entry, retentionDays: Int

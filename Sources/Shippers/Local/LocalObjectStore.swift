@@ -6,6 +6,7 @@ import WAL
 actor LocalObjectStore: ObjectStore {
   nonisolated let bucket: String
   private let folder: LocalFolder
+  private var isPrepared = false
   /// The folder of the last key: known to be there, and durable.
   private var madeFolder: String?
   private let executor = ThreadExecutor()
@@ -18,12 +19,14 @@ actor LocalObjectStore: ObjectStore {
   }
 
   func put(_ object: NewObject) throws -> Bool {
+    try prepareOnce()
     try makeParents(of: object.key)
     do {
       return try folder.publish(try folder.writeTemporary(object.key, object.body), as: object.key)
     } catch {
       // Someone may have removed the folder.
       madeFolder = nil
+      isPrepared = false
       throw error
     }
   }
@@ -35,6 +38,12 @@ actor LocalObjectStore: ObjectStore {
     madeFolder = parent
   }
 
+  private func prepareOnce() throws {
+    guard !isPrepared else { return }
+    try folder.prepare()
+    isPrepared = true
+  }
+
   func stored(_ key: String) throws -> StoredObject? {
     guard let body = try folder.read(key) else { return nil }
     guard key.hasSuffix(".gz") else { return StoredObject(sha256: SHA256.hash(body).hex) }
@@ -44,6 +53,7 @@ actor LocalObjectStore: ObjectStore {
   func readNote(_ key: String) throws -> [UInt8]? { try folder.read(key) }
 
   func writeNote(_ key: String, _ body: [UInt8]) throws {
+    try prepareOnce()
     try folder.makeParents(of: key)
     try folder.replace(try folder.writeTemporary(key, body), as: key)
   }

@@ -29,7 +29,8 @@ actor LocalTable: ItemTable {
     self.wall = wall
   }
 
-  func clock(mustAsk: Bool) -> Int64? { wall() / 1_000_000 }
+  nonisolated var clock: Int64? { wall() / 1_000_000 }
+  func askClock() -> Int64 { wall() / 1_000_000 }
   func hasRightKeys() -> Bool { true }
 
   nonisolated func request(_ attributes: ItemAttributes) -> ItemRequest {

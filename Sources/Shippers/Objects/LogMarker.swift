@@ -62,7 +62,8 @@ final class LogMarker: Sendable {
   /// held log must not plan either: its plans would pass the note at the next start.
   func awaitPermission() async throws {
     while !state.withLock({ $0.isPermitted }) {
-      let noted = try await attempts.untilDone("read", key: key) { try await self.read() }
+      let body = try await attempts.untilDone("read", key: key) { try await self.store.readNote(self.key) }
+      let noted = body.flatMap(highestPlanned)
       guard let noted, noted > ownHighest else {
         state.withLock { $0.isPermitted = true }
         return
@@ -76,9 +77,17 @@ final class LogMarker: Sendable {
     }
   }
 
-  private func read() async throws -> Offset? {
-    guard let body = try await store.readNote(key) else { return nil }
-    return Offset(rawValue: try JSONDecoder().decode(Note.self, from: Data(body)).highestPlannedOffset)
+  /// What a note says of this log; one that says nothing of it cannot speak against it.
+  private func highestPlanned(_ note: [UInt8]) -> Offset? {
+    do {
+      let note = try JSONDecoder().decode(Note.self, from: Data(note))
+      return note.logID == logID.rawValue ? Offset(rawValue: note.highestPlannedOffset) : nil
+    } catch {
+      attempts.reporter.failed(
+        "the note on how far this log has planned cannot be understood; it is written anew",
+        cause: "note", ["key": "\(key)", "error": "\(error)"])
+      return nil
+    }
   }
 
   /// Writes the note every five minutes until it is cancelled.

@@ -45,11 +45,7 @@ extension Replay {
     _ settings: ItemSettings
   ) async throws -> ItemResult {
     let ttl = ItemAttributes.ttl(receivedAt: tick.receivedAt, retentionDays: settings.retentionDays)
-    let mustAsk = ttl <= clock.wall() / 1_000_000
-    let now = try await attempts.untilDone("ask for the table's clock", key: "offset \(offset)") {
-      try await table.clock(mustAsk: mustAsk)
-    }
-    if let now, ttl <= now { return .expired }
+    if try await table.hasPassed(ttl, wall: clock.wall(), attempts: attempts) { return .expired }
     let request: ItemRequest
     do throws(JSONError) {
       request = try table.request(batch, tick, retentionDays: settings.retentionDays)
