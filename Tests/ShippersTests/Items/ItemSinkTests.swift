@@ -183,7 +183,7 @@ import Testing
       let end = try await rig.drain(rig.shipping(to: table))
       #expect(end.expired == 0)
       #expect(numbers(in: table) == Set(1...5))
-      #expect(table.asked == 5)
+      #expect((1...4).contains(table.asked))
     }
   }
 

@@ -12,7 +12,8 @@ final class ScriptedTable: ItemTable {
   typealias Hook = @Sendable (_ sortKey: String) async throws -> ItemRefusal?
 
   private struct State {
-    var clock: Int64?
+    let clock: Int64?
+    var heard: Int64?
     var items: [String: Item] = [:]
     var writes = 0
     var descriptions = 0
@@ -35,11 +36,15 @@ final class ScriptedTable: ItemTable {
   func hook(_ hook: @escaping Hook) { state.withLock { $0.hook = hook } }
   func setRightKeys(_ areRight: Bool) { state.withLock { $0.hasRightKeys = areRight } }
 
-  func clock(mustAsk: Bool) -> Int64? {
-    state.withLock { state in
-      if mustAsk { state.asked += 1 }
+  var clock: Int64? { state.withLock { $0.heard } }
+
+  func askClock() throws -> Int64 {
+    let clock = state.withLock { state in
+      state.asked += 1
+      state.heard = state.clock
       return state.clock
     }
+    return try #require(clock)
   }
 
   func request(_ attributes: ItemAttributes) -> ItemRequest { .json(encoder.encode(attributes)) }

@@ -32,9 +32,9 @@ import Testing
 
   @Test func anAcceptedItemTellsTheTablesTime() async throws {
     let (table, transport) = try table { _, _ in .answer(200, [:], "{}") }
-    #expect(try await table.clock(mustAsk: false) == nil)
+    #expect(table.clock == nil)
     #expect(try await table.write(.json(Array("{\"x\":1}".utf8))) == nil)
-    #expect(try await table.clock(mustAsk: true) == answerTime)
+    #expect(table.clock == answerTime)
     #expect(transport.requests.count == 1)
     #expect(transport.requests[0].headers["X-Amz-Target"] == "DynamoDB_20120810.UpdateItem")
     #expect(transport.requests[0].body == Array("{\"x\":1}".utf8))
@@ -42,17 +42,17 @@ import Testing
 
   @Test func aTableThatWasNotHeardYetIsAskedForItsTime() async throws {
     let (table, transport) = try table { _, _ in .answer(200, [:], Self.description()) }
-    #expect(try await table.clock(mustAsk: false) == nil)
+    #expect(table.clock == nil)
     #expect(transport.requests.isEmpty)
-    #expect(try await table.clock(mustAsk: true) == answerTime)
+    #expect(try await table.askClock() == answerTime)
     #expect(transport.requests[0].headers["X-Amz-Target"] == "DynamoDB_20120810.DescribeTable")
-    _ = try await table.clock(mustAsk: true)
+    #expect(table.clock == answerTime)
     #expect(transport.requests.count == 1)
   }
 
   @Test func aRefusalToDescribeTellsTheTimeToo() async throws {
     let (table, _) = try table { _, _ in .dynamoError(400, "AccessDeniedException") }
-    #expect(try await table.clock(mustAsk: true) == answerTime)
+    #expect(try await table.askClock() == answerTime)
   }
 
   @Test(arguments: [
