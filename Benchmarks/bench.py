@@ -69,10 +69,15 @@ def run_to_end(arguments, **variables):
 
 @contextlib.contextmanager
 def nginx(folder):
-    """Answers every request at once. Notes beside the objects are not there."""
+    """Answers every request at once. Notes beside the objects are not there.
+
+    Without If-None-Match, to which nginx answers 304 by itself, also for a PUT.
+    """
     port = free_port()
     config = folder / "nginx.conf"
     config.write_text(f"""
+        load_module /usr/lib/nginx/modules/ngx_http_headers_more_filter_module.so;
+        load_module /usr/lib/nginx/modules/ngx_http_echo_module.so;
         daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/nginx.log crit;
         worker_rlimit_nofile 8192;
         events {{ worker_connections 4096; }}
@@ -83,6 +88,7 @@ def nginx(folder):
           server {{
             listen 127.0.0.1:{port};
             location / {{ return 200 '{{}}'; }}
+            location /crypto-live-bucket/ {{ more_clear_input_headers If-None-Match; echo_read_request_body; echo ok; }}
             location ~ /_logs/ {{
               if ($request_method = GET) {{ return 404 '<Error><Code>NoSuchKey</Code></Error>'; }}
               return 200;
