@@ -217,3 +217,8 @@ func expectEventually(
   let holds = try await eventually(within: .seconds(20), condition)
   #expect(holds, sourceLocation: sourceLocation)
 }
+
+extension LogReader {
+  /// The first column of a query's first row.
+  func text(_ sql: String) throws -> String? { try read { try $0.text(sql) } }
+}

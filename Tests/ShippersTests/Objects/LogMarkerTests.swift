@@ -12,6 +12,10 @@ import Testing
     "p/_logs/\(try await rig.reading { try await $0.logID() }).json"
   }
 
+  private func note(_ logID: String, _ highest: Int) -> String {
+    "{\"highest_planned_offset\":\(highest),\"log_id\":\"\(logID)\",\"written_at\":\"t\"}"
+  }
+
   private func highest(_ note: [UInt8]?) throws -> Int {
     let object = try JSONSerialization.jsonObject(with: Data(note ?? [])) as? [String: Any]
     return try #require(object?["highest_planned_offset"] as? Int)
@@ -53,8 +57,8 @@ import Testing
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(25))
       let store = ScriptedStore()
-      store.setNote(
-        try await key(rig), "{\"highest_planned_offset\":12,\"log_id\":\"x\",\"written_at\":\"t\"}")
+      let logID = try await rig.reading { try await $0.logID() }
+      store.setNote(try await key(rig), note(logID.rawValue, 12))
       for _ in 1...2 {
         // Held again after a restart: a held log plans nothing that would pass the note.
         try await rig.beside(rig.shipping(to: store)) {
@@ -72,6 +76,18 @@ import Testing
       #expect(held.metadata["planned_here"] == "0")
       _ = try await rig.log.adopt()
       #expect(try await rig.drain(rig.shipping(to: store)).next == offset(26))
+    }
+  }
+
+  @Test(arguments: ["", "no JSON", "{\"highest_planned_offset\":99,\"log_id\":\"x\",\"written_at\":\"t\"}"])
+  func aNoteThatSaysNothingOfThisLogHoldsNobodyAndIsWrittenAnew(text: String) async throws {
+    try await ShippingRig.with { rig in
+      try await rig.log.append(ticks(5))
+      let store = ScriptedStore()
+      let key = try await key(rig)
+      store.setNote(key, text)
+      #expect(try await rig.drain(rig.shipping(to: store)).next == offset(6))
+      #expect(try highest(store.notes[key]) == 5)
     }
   }
 

@@ -260,6 +260,8 @@ import Testing
         guard call.isPut else { return }
         _ = entered.next()
         do { try await untilCancelled() } catch is CancellationError {}
+        // Lets the source, which waits at the head, end first.
+        for _ in 0..<500 { await Task.yield() }
       })
       try await rig.beside(rig.shipping(to: store)) {
         try await expectEventually { entered.count == 4 }

@@ -160,7 +160,7 @@ import Testing
       #expect(try await store.put(object))
       #expect(try await store.put(object) == false)
       let names = try FileManager.default.subpathsOfDirectory(atPath: folder + "/objects").sorted()
-      #expect(names == ["a", "a/b", "a/b/x.jsonl"])
+      #expect(names == [".tmp", "a", "a/b", "a/b/x.jsonl"])
       let file = try Data(contentsOf: URL(fileURLWithPath: folder + "/objects/a/b/x.jsonl"))
       #expect(Array(file) == object.body)
     }
