@@ -95,10 +95,16 @@ struct ShippingRun: Sendable {
     for consumer in status.consumers where consumer.isEnabled {
       metadata["\(consumer.name)"] = "\(consumer.lag) ticks"
     }
-    let isEmpty = status.consumers.allSatisfy { !$0.isEnabled || $0.lag == 0 }
-    logger.notice(
-      isEmpty ? "stopped; everything is shipped" : "stopped; the backlog is shipped after the next start",
-      metadata: metadata)
+    let enabled = status.consumers.filter(\.isEnabled)
+    let message: Logger.Message =
+      if enabled.isEmpty {
+        "stopped; no consumer is enabled, so the log is all there is"
+      } else if enabled.allSatisfy({ $0.lag == 0 }) {
+        "stopped; everything is shipped"
+      } else {
+        "stopped; the backlog is shipped after the next start"
+      }
+    logger.notice(message, metadata: metadata)
   }
 
   private func close(_ log: TickLog) async throws {
