@@ -33,20 +33,36 @@ import Testing
     #expect(try await latch.wait() == 3)
   }
 
-  @Test func theHeadWakesThoseItHasPassedAndNoOthers() async throws {
-    let watch = HeadWatch(Offset(rawValue: 5))
-    #expect(try await watch.wait(beyond: Offset(rawValue: 4)) == Offset(rawValue: 5))
-    let six = Task { try await watch.wait(beyond: Offset(rawValue: 5)) }
-    let ten = Task { try await watch.wait(beyond: Offset(rawValue: 9)) }
-    watch.advance(to: Offset(rawValue: 6))
+  @Test func aWatchWakesThoseWhoseValueHasComeAndNoOthers() async throws {
+    let watch = Watch(Offset(rawValue: 5))
+    #expect(try await watch.wait { $0 > Offset(rawValue: 4) } == Offset(rawValue: 5))
+    let six = Task { try await watch.wait { $0 > Offset(rawValue: 5) } }
+    let ten = Task { try await watch.wait { $0 > Offset(rawValue: 9) } }
+    watch.update { $0 = Offset(rawValue: 6) }
     #expect(try await six.value == Offset(rawValue: 6))
-    #expect(watch.head == Offset(rawValue: 6))
-    watch.advance(to: Offset(rawValue: 9))
-    watch.advance(to: Offset(rawValue: 12))
+    #expect(watch.value == Offset(rawValue: 6))
+    watch.update { $0 = Offset(rawValue: 9) }
+    watch.update { $0 = Offset(rawValue: 12) }
     #expect(try await ten.value == Offset(rawValue: 12))
-    let never = Task { try await watch.wait(beyond: Offset(rawValue: 12)) }
+    let never = Task { try await watch.wait { $0 > Offset(rawValue: 12) } }
     never.cancel()
     await #expect(throws: CancellationError.self) { try await never.value }
+  }
+
+  /// The last job may let go of the last reference to the actor, and to its executor with it, while that job is
+  /// still being handed over.
+  @Test func anActorMayGoAwayWithItsLastJob() async throws {
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for _ in 0..<8 {
+        group.addTask {
+          for round in 0..<4_000 {
+            let fleeting = Fleeting()
+            #expect(await fleeting.echo(round) == round)
+          }
+        }
+      }
+      try await group.waitForAll()
+    }
   }
 
   @Test func aMonitorWakesItsThreadForEverySignal() {
@@ -135,4 +151,11 @@ private final class Collected: Sendable {
   var count: Int { received.withLock { $0.count } }
   var all: [Int] { received.withLock { $0 } }
   func append(_ values: [Int]) { received.withLock { $0 += values } }
+}
+
+private actor Fleeting {
+  private let executor = ThreadExecutor()
+  nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+  func echo(_ number: Int) -> Int { number }
 }

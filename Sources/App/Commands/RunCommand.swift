@@ -42,6 +42,8 @@ struct ShipCommand: AsyncParsableCommand {
   func run() async throws {
     let settings = try Configuration(flags: flags, environment: ProcessEnvironment.current)
     let logger = settings.startLogging()
+    // A path with a typing mistake would otherwise give a new, empty log, with nothing to ship.
+    try settings.log.path.checkReadable()
     let wasInterrupted = try await ShippingRun(
       label: "ship", interrupted: .interrupted, settings: settings, sinks: sinks, logger: logger
     ).run(makeFeed: nil)

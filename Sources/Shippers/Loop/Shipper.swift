@@ -13,6 +13,8 @@ struct Shipper<S: Sink>: Sendable {
     case fetched([Prepared<S.Delivery>])
     case confirmed(OffsetRange, Confirmation)
     case committed
+    /// A delivery between two tries was given up, or nothing was fetched, because of a stop.
+    case stopped
   }
 
   /// Runs until the control says so. When it returns, everything confirmed is committed.
@@ -52,7 +54,7 @@ struct Shipper<S: Sink>: Sendable {
       {
         window.start(prepared.range)
         group.addTask {
-          .confirmed(prepared.range, try await sink.deliver(prepared.delivery))
+          try await unlessStopped { .confirmed(prepared.range, try await sink.deliver(prepared.delivery)) }
         }
       }
       if state.shouldFetch(readAhead: sink.readAhead), !control.isStopping {
@@ -71,7 +73,16 @@ struct Shipper<S: Sink>: Sendable {
       case .fetched(let prepared): state.fetched(prepared)
       case .confirmed(let range, let confirmation): window.confirm(range, confirmation)
       case .committed: state.committing = 0
+      case .stopped: break
       }
+    }
+  }
+
+  private func unlessStopped(_ work: () async throws -> Event) async throws -> Event {
+    do {
+      return try await work()
+    } catch is ShippingStopped {
+      return .stopped
     }
   }
 

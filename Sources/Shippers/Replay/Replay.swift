@@ -56,7 +56,8 @@ public struct Replay: Sendable {
     range = first...end
     self.clock = clock
     self.report = report
-    attempts = Attempts(reporter: TroubleReporter(logger: logger, now: clock.now), clock: clock)
+    attempts = Attempts(
+      reporter: TroubleReporter(logger: logger, now: clock.now), control: ShippingControl(), clock: clock)
   }
 
   // MARK: Rows
