@@ -1,7 +1,7 @@
 # What people need is `make run` and `make test`; both install what a fresh Debian 12 with Swift lacks.
 SWIFT ?= swift
 
-.PHONY: help run build test lint format clean
+.PHONY: help run build test bench lint format clean
 
 help: ## Show this
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | while IFS='|' read -r name text; do \
@@ -20,6 +20,11 @@ test: ## Run all tests, the end-to-end ones against real servers
 	@scripts/venv.sh
 	$(SWIFT) test
 	.build-venv/bin/python -m pytest Tests/EndToEnd $(PYTEST_FLAGS)
+
+bench: build ## Measure each stage of the release build against a baseline (BENCH_FLAGS="--ticks 200000")
+	@scripts/packages.sh bench
+	@scripts/venv.sh
+	.build-venv/bin/python Benchmarks/bench.py $(BENCH_FLAGS)
 
 lint: ## Check format and scripts
 	@scripts/packages.sh lint

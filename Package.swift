@@ -57,7 +57,7 @@ let package = Package(
       ], swiftSettings: strict),
     .testTarget(name: "AWSTests", dependencies: ["AWS", "TestSupport", log], swiftSettings: strict),
     .testTarget(
-      name: "ShippersTests", dependencies: ["Shippers", "TestSupport", "CSQLite", "CZlib"],
+      name: "ShippersTests", dependencies: ["Shippers", "TestSupport", "CSQLite", "CZlib", log],
       swiftSettings: strict),
     .testTarget(name: "AppTests", dependencies: ["tickwal", "TestSupport"], swiftSettings: strict),
   ],

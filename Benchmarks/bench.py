@@ -21,6 +21,7 @@ import gzip
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -69,10 +70,15 @@ def run_to_end(arguments, **variables):
 
 @contextlib.contextmanager
 def nginx(folder):
-    """Answers every request at once. Notes beside the objects are not there."""
+    """Answers every request at once. Notes beside the objects are not there.
+
+    Without If-None-Match, to which nginx answers 304 by itself, also for a PUT.
+    """
     port = free_port()
     config = folder / "nginx.conf"
     config.write_text(f"""
+        load_module /usr/lib/nginx/modules/ngx_http_headers_more_filter_module.so;
+        load_module /usr/lib/nginx/modules/ngx_http_echo_module.so;
         daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/nginx.log crit;
         worker_rlimit_nofile 8192;
         events {{ worker_connections 4096; }}
@@ -83,7 +89,11 @@ def nginx(folder):
           server {{
             listen 127.0.0.1:{port};
             location / {{ return 200 '{{}}'; }}
-            location ~ /_logs/ {{ if ($request_method = GET) {{ return 404; }} return 200; }}
+            location /crypto-live-bucket/ {{ more_clear_input_headers If-None-Match; echo_read_request_body; echo ok; }}
+            location ~ /_logs/ {{
+              if ($request_method = GET) {{ return 404 '<Error><Code>NoSuchKey</Code></Error>'; }}
+              return 200;
+            }}
           }}
         }}""")
     process = subprocess.Popen([shutil.which("nginx") or "/usr/sbin/nginx", "-c", config])
@@ -139,16 +149,21 @@ def bench_feed(tickwal, folder, count):
 
 
 def make_file(path, count):
-    """Combined messages as Binance sends them."""
+    """Combined messages as Binance sends them, with prices and volumes that walk at random."""
+    walk = random.Random(1)
     now = 1_700_000_000_000
+    prices = [walk.uniform(0.01, 60_000) for _ in STREAMS]
+    volumes = [walk.uniform(1e3, 1e7) for _ in STREAMS]
     with open(path, "w") as file:
         for number in range(count):
-            stream = STREAMS[number % len(STREAMS)]
-            price = f"{20_000 + number % 977}.{number % 89:02d}000000"
-            event = {"e": "24hrMiniTicker", "E": now + number, "s": stream.split("@")[0].upper(), "c": price,
-                     "o": "19478.02000000", "h": "19951.87000000", "l": "19100.01000000",
-                     "v": f"{number}.29609000", "q": "7119945056.15496440"}
-            file.write(json.dumps({"stream": stream, "data": event}, separators=(",", ":")) + "\n")
+            index = number % len(STREAMS)
+            price = prices[index] = prices[index] * walk.uniform(0.999, 1.001)
+            volumes[index] += walk.uniform(0, 10)
+            event = {"e": "24hrMiniTicker", "E": now + number, "s": STREAMS[index].split("@")[0].upper(),
+                     "c": f"{price:.8f}", "o": f"{price * walk.uniform(0.97, 1.03):.8f}",
+                     "h": f"{price * walk.uniform(1, 1.05):.8f}", "l": f"{price * walk.uniform(0.95, 1):.8f}",
+                     "v": f"{volumes[index]:.8f}", "q": f"{volumes[index] * price:.8f}"}
+            file.write(json.dumps({"stream": STREAMS[index], "data": event}, separators=(",", ":")) + "\n")
 
 
 def baseline_rows(lines):

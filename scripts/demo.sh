@@ -59,7 +59,7 @@ done
 [[ -n $url ]] || fail "The stand-in exchange did not say its address within 10 s." "$folder/simulate.log"
 
 "${apart[@]}" WAL_PATH="$folder/ticks.db" BINANCE_WS_URL="$url" STREAMS="${streams#,}" MAX_BATCH_TIMEOUT=5 \
-  "$tickwal" run --local "$folder" 2>"$folder/run.log" &
+  DRAIN_ON_STOP=1 "$tickwal" run --local "$folder" 2>"$folder/run.log" &
 run=$!
 
 echo "A stand-in exchange at $url sends $rate ticks a second; tickwal appends them to a log"
@@ -72,7 +72,7 @@ while [[ -z $stopping ]] && ((SECONDS - began < seconds)); do
   line=$(ask "$folder/ticks.db" \
     "select printf('%,d ticks in the log', max(head)) || group_concat(printf(', %,d not yet in %s', lag, consumer), '')
      from backlog")
-  objects=$(find "$folder/objects" -name '*.jsonl.gz' 2>/dev/null | wc -l)
+  objects=$( (find "$folder/objects" -name '*.jsonl.gz' 2>/dev/null || true) | wc -l)
   items=$(ask "$folder/table.db" 'select count(*) from items')
   shown=$(printf '%3d s  %s; %d objects, %s items' $((SECONDS - began)) "${line:-starting}" "$objects" "${items:-0}")
   if [[ -t 1 ]]; then
@@ -81,13 +81,12 @@ while [[ -z $stopping ]] && ((SECONDS - began < seconds)); do
     echo "$shown"
   fi
 done
-[[ -t 1 ]] && printf '\r\033[K'
-echo "$shown"
+[[ -t 1 ]] && printf '\n'
 echo "Stopping."
 end_children
 tail -n 3 "$folder/run.log"
 
-first=$(find "$folder/objects" -name '*.jsonl.gz' | sort | head -n 1)
+first=$(find "$folder/objects" -name '*.jsonl.gz' 2>/dev/null | sort | head -n 1) || true
 cat <<END
 
 Everything is in $folder:

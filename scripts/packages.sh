@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that a task needs and that are not there yet.
-# Usage: scripts/packages.sh TASK...     TASK: build, run, test, lint
+# Usage: scripts/packages.sh TASK...     TASK: build, run, test, bench, lint
 set -euo pipefail
 
 wanted=()
@@ -9,6 +9,7 @@ for task in "$@"; do
     build) wanted+=(libsqlite3-dev libcurl4-openssl-dev zlib1g-dev libssl-dev pkg-config) ;;
     run) wanted+=(sqlite3) ;;
     test) wanted+=(sqlite3 python3-venv) ;;
+    bench) wanted+=(nginx-light libnginx-mod-http-echo libnginx-mod-http-headers-more-filter python3-venv) ;;
     lint) wanted+=(shellcheck) ;;
     *)
       echo "packages.sh: unknown task '$task'" >&2

@@ -5,7 +5,7 @@ import Glibc
 struct Tickwal: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "tickwal",
-    abstract: "A durable ingester of exchange ticks.",
+    abstract: "A durable ingester of exchange ticks.", version: "0.1.0",
     subcommands: [
       RunCommand.self, ShipCommand.self, ReplayCommand.self, StatusCommand.self, ImportCommand.self,
       AdoptCommand.self, SimulateCommand.self, DoctorCommand.self, ConfigCommand.self,

@@ -75,7 +75,7 @@ extension Shipping {
     return Shipping(members)
   }
 
-  private static func objectMember(
+  static func objectMember(
     _ name: ConsumerName, _ settings: ObjectSettings, _ destination: Destination, store: any ObjectStore,
     openStore: @escaping @Sendable (Destination) -> (any ObjectStore)?
   ) -> Member {
@@ -84,8 +84,9 @@ extension Shipping {
         let logID = try await reader.logID()
         let marker = LogMarker(
           key: ObjectKey.marker(logID: logID, settings: settings), logID: logID,
-          highestPlanned: try await reader.highestPlanned(of: name), store: store, attempts: context.attempts,
-          clock: context.clock)
+          // Shipped plans may have been trimmed.
+          highestPlanned: max(try await reader.highestPlanned(of: name), consumer.next.previous),
+          store: store, attempts: context.attempts, clock: context.clock)
         let sink = ObjectSink(
           consumer: name, settings: settings, destination: destination, store: store, openStore: openStore,
           log: context.log, logID: logID, tail: context.tail, attempts: context.attempts, marker: marker)
@@ -99,7 +100,7 @@ extension Shipping {
     }
   }
 
-  private static func itemMember(
+  static func itemMember(
     _ name: ConsumerName, _ settings: ItemSettings, _ destination: Destination, table: any ItemTable
   ) -> Member {
     Member(request: ConsumerRequest(name: name, destination: destination.json)) { consumer, context in

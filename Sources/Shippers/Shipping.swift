@@ -45,7 +45,8 @@ public struct Shipping: Sendable {
     }
     var logger = logger
     logger[metadataKey: "consumer"] = "\(consumer.name)"
-    let attempts = Attempts(reporter: TroubleReporter(logger: logger, now: clock.now), clock: clock)
+    let attempts = Attempts(
+      reporter: TroubleReporter(logger: logger, now: clock.now), control: control, clock: clock)
     try await member.run(
       consumer,
       Context(

@@ -46,8 +46,10 @@ final class ClientConnection: ChannelInboundHandler {
 
   func flush() {
     guard outgoing.buffer.readableBytes > 0, channel.isActive else { return }
-    channel.writeAndFlush(outgoing.buffer, promise: nil)
+    // Taken out first: the write may call back at once to say that the channel is writable again.
+    let bytes = outgoing.buffer
     outgoing = OutgoingFrames(allocator: channel.allocator, fragmentSize: floor.faults.fragmentSize)
+    channel.writeAndFlush(bytes, promise: nil)
   }
 
   /// Sends what is queued and a close frame. The connection ends when the client has answered it, so that
@@ -120,7 +122,7 @@ final class ClientConnection: ChannelInboundHandler {
   }
 
   func channelWritabilityChanged(context: ChannelHandlerContext) {
-    if channel.isWritable { floor.step() }
+    if channel.isWritable { floor.wake() }
     context.fireChannelWritabilityChanged()
   }
 

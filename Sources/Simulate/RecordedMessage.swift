@@ -33,13 +33,14 @@ struct RecordedMessage: Equatable, Sendable {
       let key = line[min(keyStart + 1, keyEnd)..<max(keyStart + 1, keyEnd - 1)]
       guard let colon = line[min(keyEnd, line.count)...].firstIndex(of: UInt8(ascii: ":")) else { break }
       let start = line[(colon + 1)...].firstIndex { $0 != UInt8(ascii: " ") } ?? line.count
-      let end = endOfValue(line, from: start)
+      let next = endOfValue(line, from: start)
+      let end = line[start..<next].lastIndex { $0 != UInt8(ascii: " ") }.map { $0 + 1 } ?? next
       if key.elementsEqual("stream".utf8), end - start >= 2, line[start] == UInt8(ascii: "\"") {
         stream = String(decoding: line[(start + 1)..<(end - 1)], as: UTF8.self)
       } else if key.elementsEqual("data".utf8) {
         event = start..<end
       }
-      place = end
+      place = next
     }
     guard let stream, let event else { return nil }
     return (stream, event)

@@ -5,24 +5,27 @@ struct Recording: ~Copyable {
   private let path: String
   private let repeats: Bool
   private let descriptor: Int32
+  private let piece: UnsafeMutableRawBufferPointer
   private var chunk: [UInt8] = []
   private var place = 0
   private var atEnd = false
   private var foundInThisPass = false
-
-  private static let readSize = 256 * 1024
 
   /// Throws ``ExchangeError`` if the file cannot be opened.
   init(path: String, repeats: Bool) throws(ExchangeError) {
     self.path = path
     self.repeats = repeats
     descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    piece = .allocate(byteCount: 256 * 1024, alignment: 1)
     guard descriptor >= 0 else {
       throw ExchangeError(code: .recordingUnreadable, subject: path, reason: String(cString: strerror(errno)))
     }
   }
 
-  deinit { close(descriptor) }
+  deinit {
+    piece.deallocate()
+    if descriptor >= 0 { close(descriptor) }
+  }
 
   /// The next message of a stream that is wanted, or of none at all. Nil at the end of the file, or after a
   /// whole pass in which nothing was wanted.
@@ -74,11 +77,9 @@ struct Recording: ~Copyable {
   }
 
   private mutating func readMore() throws(ExchangeError) {
-    let old = chunk.count
-    chunk.append(contentsOf: repeatElement(0, count: Self.readSize))
-    let count = chunk.withUnsafeMutableBytes { read(descriptor, $0.baseAddress! + old, Self.readSize) }
+    let count = read(descriptor, piece.baseAddress, piece.count)
     guard count >= 0 else { throw unreadable() }
-    chunk.removeLast(Self.readSize - count)
+    chunk.append(contentsOf: piece[..<count])
     atEnd = count == 0
   }
 

@@ -120,11 +120,9 @@ final class TradingFloor {
 
   // MARK: Sending
 
-  /// Sends what is due now and arranges for the next time. Called again when a slow client can take more.
-  func step() {
-    guard !isStepping, !hasEnded else { return }
-    nextStep?.cancel()
-    nextStep = nil
+  /// Sends what is due now and arranges for the next time.
+  private func step() {
+    guard !hasEnded else { return }
     guard connections.allSatisfy(\.isWritable) else { return }
     let due = pacer.take(atMost: Self.messagesAStep, at: .now())
     let sent = send(atMost: due, firstTo: nil)
@@ -135,7 +133,8 @@ final class TradingFloor {
     wake()
   }
 
-  private func wake() {
+  /// Goes on sending: somebody has subscribed or left, or can take more.
+  func wake() {
     guard !hasEnded, !connections.isEmpty, nextStep == nil, !isStepping else { return }
     nextStep = loop.scheduleTask(in: pacer.pause) {
       self.nextStep = nil

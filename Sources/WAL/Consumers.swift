@@ -45,9 +45,11 @@ extension WriteTransaction {
     let head = try connection.head()
     let oldest = try connection.oldestOffset() ?? head.next
     var skipped: [(ConsumerName, OffsetRange)] = []
+    let stored = try connection.consumers()
+    if !acceptDestinations { try refuseOtherDestinations(of: requests, stored: stored) }
     try connection.run("UPDATE consumers SET enabled = 0")
     for request in requests {
-      guard let known = try connection.consumers().first(where: { $0.name == request.name }) else {
+      guard let known = stored.first(where: { $0.name == request.name }) else {
         try connection.run(
           """
           INSERT INTO consumers(name, next_offset, destination, updated_at, enabled)
@@ -55,12 +57,6 @@ extension WriteTransaction {
           """,
           .text(request.name.rawValue), .int(oldest.rawValue), .text(request.destination), .int(now))
         continue
-      }
-      guard known.destination == request.destination || acceptDestinations else {
-        throw LogError(
-          .destinationChanged,
-          "consumer \(request.name) delivered to \(known.destination) and is now to deliver to "
-            + "\(request.destination); start with --accept-destination if that is meant")
       }
       let next = max(known.next, oldest)
       if known.next < next {
@@ -73,6 +69,22 @@ extension WriteTransaction {
         .text(request.destination), .int(next.rawValue), .int(now), .text(request.name.rawValue))
     }
     return (try connection.consumers().filter(\.isEnabled), skipped)
+  }
+
+  /// Names every consumer that would deliver elsewhere, so that one start shows them all.
+  private func refuseOtherDestinations(
+    of requests: [ConsumerRequest], stored: [Consumer]
+  ) throws(LogError) {
+    let changes = requests.compactMap { request in
+      stored.first { $0.name == request.name && $0.destination != request.destination }
+        .map {
+          "consumer \(request.name) delivered to \($0.destination) and is now to deliver to \(request.destination)"
+        }
+    }
+    guard !changes.isEmpty else { return }
+    throw LogError(
+      .destinationChanged,
+      changes.joined(separator: "; ") + "; start with --accept-destination if that is meant")
   }
 }
 

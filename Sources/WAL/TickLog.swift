@@ -106,12 +106,12 @@ public final class TickLog: Sendable {
   // MARK: Looking
 
   /// The last durable offset.
-  public var head: Offset { writer.headWatch.head }
+  public var head: Offset { writer.head.value }
 
   /// Waits until the head is beyond `offset`, and returns it.
   /// - Throws: `CancellationError`.
   public func head(beyond offset: Offset) async throws -> Offset {
-    try await writer.headWatch.wait(beyond: offset)
+    try await writer.head.wait { $0 > offset }
   }
 
   /// Whether the last commit found the volume full and is being retried.

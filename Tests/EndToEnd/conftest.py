@@ -7,6 +7,7 @@ import pytest
 
 from support.aws import MiniStack, Place
 from support.exchange import Exchange
+from support.faults import build_faults
 from support.program import PATIENCE, Tickwal, find_binary
 from support.relay import Relay
 
@@ -48,8 +49,9 @@ def tickwal(binary, tmp_path, secrets):
 def make_place(ministack, secrets):
     """Makes a bucket, a table and a secret that lists these streams."""
 
-    def make(*streams: str, **secret: str) -> Place:
-        place = Place(ministack, f"{next(_numbers):03}", list(streams) or ["btcusdt@miniTicker"], **secret)
+    def make(*streams: str, has_sinks: bool = True, **secret: str) -> Place:
+        name = f"{next(_numbers):03}"
+        place = Place(ministack, name, list(streams) or ["btcusdt@miniTicker"], has_sinks, **secret)
         secrets.append(place.keys.secret)
         secrets.extend(secret.values())
         return place
@@ -98,4 +100,10 @@ def simulate(binary, tmp_path_factory):
 @pytest.fixture(scope="session")
 def recorded() -> list[Path]:
     """Messages that an exchange really sent, where somebody has put some beside the package."""
-    return sorted((ROOT.parent / "shared" / "data").glob("binance-*.jsonl"))
+    return sorted((ROOT.parent / "shared" / "data").glob("binance-*.json*"))
+
+
+@pytest.fixture(scope="session")
+def faults(tmp_path_factory) -> Path:
+    """The library that makes system calls fail."""
+    return build_faults(tmp_path_factory.mktemp("faults"))

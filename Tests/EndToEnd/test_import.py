@@ -1,12 +1,12 @@
 """`import` reads files byte for byte, and knows where it stopped."""
 
 import gzip
-import json
+import signal
 
 import pytest
 
 from support.delivery import assert_dense, assert_items, assert_objects, local_items, local_objects
-from support.ticks import combined, mini_ticker, mini_tickers, odd_events
+from support.ticks import combined, events_of, mini_ticker, mini_tickers, odd_events
 
 
 def assert_payloads(tickwal, expected):
@@ -43,10 +43,7 @@ def test_recorded_messages_arrive_in_the_log_and_in_all_sinks(tickwal, make_plac
     expected = []
     for file in recorded:
         tickwal.succeed("import", file)
-        for line in file.read_text().splitlines():
-            # The event's own bytes: what is between "data": and the closing brace.
-            start = line.index('"data":') + len('"data":')
-            expected.append((json.loads(line)["stream"], line[start:-1].strip()))
+        expected += events_of(file.read_text())
     assert_payloads(tickwal, expected)
     ship_and_check(tickwal, make_place(), ministack.url)
 
@@ -79,6 +76,20 @@ def test_a_killed_import_goes_on_where_it_stopped(tickwal):
         process.wait_until(lambda: tickwal.log.head >= part, f"{part} ticks in the log")
         process.kill()
         assert tickwal.log.head < len(expected), "the import was over before it could be interrupted"
+    tickwal.succeed("import", file, seconds=180)
+    assert_payloads(tickwal, expected)
+
+
+def test_an_interrupted_import_says_so_and_goes_on(tickwal):
+    expected = mini_tickers(60_000)
+    file = tickwal.folder / "large.jsonl"
+    file.write_text("".join(combined(*tick) + "\n" for tick in expected))
+    process = tickwal.start("import", file)
+    process.wait_until(lambda: tickwal.log.head >= 5_000, "5,000 ticks in the log")
+    process.send(signal.SIGINT)
+    ended = process.end()
+    assert ended.code == 130, ended.err
+    assert tickwal.log.head < len(expected), "the import was over before it could be interrupted"
     tickwal.succeed("import", file, seconds=180)
     assert_payloads(tickwal, expected)
 

@@ -76,7 +76,10 @@ def test_wrong_credentials_then_right_ones(tickwal, make_place, relay, simulate,
         "run", PIPELINE_IAM_USER="old", AWS_SHARED_CREDENTIALS_FILE=str(file), STREAMS=",".join(STREAMS), **environment
     )
     more_ticks(tickwal, run, 300)
-    run.wait_until(lambda: relay.count("UpdateItem") > 2 and relay.count("PUT") + relay.count("GET") > 2, "tries")
+    # The first request to S3 is for the marker.
+    run.wait_until(
+        lambda: relay.count("UpdateItem") > 2 and sum(not request.target for request in relay.requests) > 2, "tries"
+    )
     run.wait_until_said("SignatureDoesNotMatch")
     assert place.items() == {} and place.objects() == []
     write(place.keys.secret)
@@ -84,10 +87,27 @@ def test_wrong_credentials_then_right_ones(tickwal, make_place, relay, simulate,
 
 
 def test_a_bucket_and_a_table_that_are_missing_are_waited_for(tickwal, make_place, relay, simulate):
-    place = make_place(*STREAMS)
-    environment = settings(place, relay, simulate("--rate", "100")) | {"S3_BUCKET": "nobody-has-made-this"}
-    run = tickwal.start("run", **environment)
+    place = make_place(*STREAMS, has_sinks=False)
+    run = tickwal.start("run", **settings(place, relay, simulate("--rate", "100")))
     run.wait_until_said("NoSuchBucket")
+    run.wait_until_said("ResourceNotFoundException")
     more_ticks(tickwal, run, 100)
     assert tickwal.log.value("select count(*) from dead_letters") == 0
-    assert tickwal.log.next_offsets()["s3"] == 1
+    assert tickwal.log.next_offsets() == {"s3": 1, "dynamodb": 1}
+    place.make_sinks()
+    assert_all_shipped(tickwal, run, place)
+
+
+def test_the_very_first_start_waits_for_the_secret(tickwal, make_place, relay, simulate):
+    place = make_place(*STREAMS)
+    environment = settings(place, relay, simulate("--rate", "200"))
+    relay.shut()
+    run = tickwal.start("run", **environment)
+    run.wait_until(lambda: relay.refused > 2, "the secret has been asked for")
+    assert run.terminate().code == 0
+    tried = relay.refused
+    run = tickwal.start("run", **environment)
+    run.wait_until(lambda: relay.refused > tried + 2, "the secret has been asked for again")
+    relay.open()
+    more_ticks(tickwal, run, 200)
+    assert_all_shipped(tickwal, run, place)

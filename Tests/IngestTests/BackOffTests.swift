@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Ingest
@@ -25,7 +26,7 @@ import Testing
 @Suite struct AttemptLimiterTests {
   @Test func `no window of five minutes holds more attempts than allowed`() {
     var limiter = AttemptLimiter(limit: 300, window: .seconds(300))
-    var random = SplitMix64(state: 42)
+    var random = SplitMix64(seed: 42)
     var now = Duration.zero
     var attempts: [Duration] = []
     for _ in 0..<2_000 {
@@ -59,18 +60,5 @@ import Testing
     var throttle = LogThrottle(period: .seconds(60))
     let passed = [0, 1, 59, 60, 61, 200].map { throttle.pass(at: .seconds($0)) }
     #expect(passed == [0, nil, nil, 2, nil, 1])
-  }
-}
-
-/// A seeded generator for random walks.
-struct SplitMix64: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-    return mixed ^ (mixed >> 31)
   }
 }

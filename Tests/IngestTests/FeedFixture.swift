@@ -1,7 +1,8 @@
-import Glibc
+import Foundation
 import Ingest
 import Logging
 import Simulate
+import TestSupport
 import Testing
 import WAL
 
@@ -18,37 +19,22 @@ final class TemporaryFolder: Sendable {
   }
 
   deinit {
-    // Flat: nothing here makes folders inside.
-    guard let folder = opendir(path) else { return }
-    while let entry = readdir(folder) {
-      let name = withUnsafePointer(to: entry.pointee.d_name) {
-        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-      }
-      unlink(path + "/" + name)
+    do {
+      try FileManager.default.removeItem(atPath: path)
+    } catch {
+      Issue.record("cannot remove \(path): \(error)")
     }
-    closedir(folder)
-    rmdir(path)
   }
 
   func file(_ name: String) -> String { path + "/" + name }
 
   func write(_ lines: [String], to name: String) throws -> String {
-    let path = file(name)
-    let stream = try #require(fopen(path, "w"))
-    for line in lines { fputs(line + "\n", stream) }
-    try #require(fclose(stream) == 0)
-    return path
+    try (lines.joined(separator: "\n") + "\n").write(toFile: file(name), atomically: true, encoding: .utf8)
+    return file(name)
   }
 
   func lines(of name: String) throws -> [String] {
-    let stream = try #require(fopen(file(name), "r"))
-    defer { fclose(stream) }
-    var bytes: [UInt8] = []
-    var chunk = [UInt8](repeating: 0, count: 1 << 16)
-    while case let count = fread(&chunk, 1, chunk.count, stream), count > 0 {
-      bytes.append(contentsOf: chunk[..<count])
-    }
-    return bytes.split(separator: UInt8(ascii: "\n")).map { String(decoding: $0, as: UTF8.self) }
+    try String(contentsOfFile: file(name), encoding: .utf8).split(separator: "\n").map(String.init)
   }
 }
 
@@ -119,7 +105,7 @@ struct FeedFixture {
   }
 
   func waitForHead(_ count: Int) async throws {
-    try await eventually("\(count) ticks") { log.head.rawValue >= count }
+    try await require("\(count) ticks") { log.head.rawValue >= count }
   }
 
   func ticks() throws -> [TickRow] {
@@ -153,18 +139,7 @@ struct FeedFixture {
   }
 }
 
-struct TimedOut: Error, CustomStringConvertible {
-  let description: String
-}
-
-/// Polls until something holds; a test that waits for what another thread does has no event for everything.
-func eventually(
-  _ what: String, within limit: Duration = .seconds(30), _ condition: () async throws -> Bool
-) async throws {
-  let clock = ContinuousClock()
-  let deadline = clock.now + limit
-  while try await !condition() {
-    guard clock.now < deadline else { throw TimedOut(description: "still waiting for \(what)") }
-    try await clock.sleep(for: .milliseconds(2))
-  }
+/// Fails the test, rather than letting it go on, if something does not come to hold.
+func require(_ what: String, _ condition: () async throws -> Bool) async throws {
+  try #require(try await eventually(condition), "still waiting for \(what)")
 }

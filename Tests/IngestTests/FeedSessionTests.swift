@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import WAL
 
@@ -104,7 +105,7 @@ import WAL
   func `whatever happens, gaps alternate, attempts stay few, and one timer or connection is alive`(
     seed: UInt64
   ) {
-    var random = SplitMix64(state: seed)
+    var random = SplitMix64(seed: seed)
     let session = Driven(
       FeedSession(startedAt: 0, isGapOpen: false, limiter: AttemptLimiter(limit: 20, window: .seconds(60))))
     var now = Duration.zero

@@ -1,79 +1,9 @@
 import NIOCore
 import NIOEmbedded
-import Synchronization
 import Testing
 import WAL
 
 @testable import Ingest
-
-/// A log whose queue the test opens and closes by hand.
-private final class HandLog: FeedLog {
-  struct Refused: Error {}
-
-  struct State {
-    var taken: [String] = []
-    var hasRoom = true
-    var isClosed = false
-    var roomCallbacks: [@Sendable () -> Void] = []
-    var completions: [@Sendable (Result<OffsetRange?, any Error>) -> Void] = []
-    var asked = 0
-  }
-
-  let state = Mutex(State())
-
-  func beginFeed(streams: [String]) async throws -> [Gap] { [] }
-  func endFeed(lastDataAt: Int64?, streams: [String]) async throws {}
-  var isDiskFull: Bool { false }
-
-  func tryAppend(
-    _ ticks: TickBatch, rejected: [RejectedInput], gap: GapChange?,
-    completion: @escaping @Sendable (Result<OffsetRange?, any Error>) -> Void
-  ) throws(LogError) -> Bool {
-    let result: Bool? = state.withLock { state in
-      state.asked += 1
-      if state.isClosed { return nil }
-      guard state.hasRoom else { return false }
-      let gapText =
-        switch gap {
-        case .open(_, let cause, _, _): " open \(cause)"
-        case .close: " close"
-        case nil: ""
-        }
-      state.taken.append("\(ticks.count)" + gapText)
-      state.completions.append(completion)
-      return true
-    }
-    guard let result else { throw LogError(.closed, "closed") }
-    return result
-  }
-
-  func whenRoom(_ callback: @escaping @Sendable () -> Void) {
-    let isNow = state.withLock { state in
-      if !state.hasRoom { state.roomCallbacks.append(callback) }
-      return state.hasRoom
-    }
-    if isNow { callback() }
-  }
-
-  var taken: [String] { state.withLock { $0.taken } }
-
-  func makeRoom() {
-    let callbacks = state.withLock { state in
-      state.hasRoom = true
-      defer { state.roomCallbacks = [] }
-      return state.roomCallbacks
-    }
-    for callback in callbacks { callback() }
-  }
-
-  func confirm(_ result: Result<OffsetRange?, any Error> = .success(nil)) {
-    let completions = state.withLock { state in
-      defer { state.completions = [] }
-      return state.completions
-    }
-    for completion in completions { completion(result) }
-  }
-}
 
 @Suite struct HandoverTests {
   private final class Seen {

@@ -202,7 +202,7 @@ private func decode(_ text: String, urlStream: String? = nil) -> Decoded {
 }
 
 /// Data that lies beside the repository on some machines; the tests above do not depend on it.
-private enum SharedData {
+enum SharedData {
   static let folder = URL(filePath: #filePath).deletingLastPathComponent()
     .appending(path: "../../../shared/data").standardized
 

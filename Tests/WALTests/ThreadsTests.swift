@@ -1,4 +1,4 @@
-import Glibc
+import Foundation
 import Synchronization
 import TestSupport
 import Testing
@@ -33,20 +33,36 @@ import Testing
     #expect(try await latch.wait() == 3)
   }
 
-  @Test func theHeadWakesThoseItHasPassedAndNoOthers() async throws {
-    let watch = HeadWatch(Offset(rawValue: 5))
-    #expect(try await watch.wait(beyond: Offset(rawValue: 4)) == Offset(rawValue: 5))
-    let six = Task { try await watch.wait(beyond: Offset(rawValue: 5)) }
-    let ten = Task { try await watch.wait(beyond: Offset(rawValue: 9)) }
-    watch.advance(to: Offset(rawValue: 6))
+  @Test func aWatchWakesThoseWhoseValueHasComeAndNoOthers() async throws {
+    let watch = Watch(Offset(rawValue: 5))
+    #expect(try await watch.wait { $0 > Offset(rawValue: 4) } == Offset(rawValue: 5))
+    let six = Task { try await watch.wait { $0 > Offset(rawValue: 5) } }
+    let ten = Task { try await watch.wait { $0 > Offset(rawValue: 9) } }
+    watch.update { $0 = Offset(rawValue: 6) }
     #expect(try await six.value == Offset(rawValue: 6))
-    #expect(watch.head == Offset(rawValue: 6))
-    watch.advance(to: Offset(rawValue: 9))
-    watch.advance(to: Offset(rawValue: 12))
+    #expect(watch.value == Offset(rawValue: 6))
+    watch.update { $0 = Offset(rawValue: 9) }
+    watch.update { $0 = Offset(rawValue: 12) }
     #expect(try await ten.value == Offset(rawValue: 12))
-    let never = Task { try await watch.wait(beyond: Offset(rawValue: 12)) }
+    let never = Task { try await watch.wait { $0 > Offset(rawValue: 12) } }
     never.cancel()
     await #expect(throws: CancellationError.self) { try await never.value }
+  }
+
+  /// The last job may let go of the last reference to the actor, and to its executor with it, while that job is
+  /// still being handed over.
+  @Test func anActorMayGoAwayWithItsLastJob() async throws {
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for _ in 0..<8 {
+        group.addTask {
+          for round in 0..<4_000 {
+            let fleeting = Fleeting()
+            #expect(await fleeting.echo(round) == round)
+          }
+        }
+      }
+      try await group.waitForAll()
+    }
   }
 
   @Test func aMonitorWakesItsThreadForEverySignal() {
@@ -70,7 +86,7 @@ import Testing
     #expect(received.all == Array(0..<1_000))
   }
 
-  @Test func aMonitorSleepsNoLongerThanItSays() {
+  @Test func aMonitorWakesByItselfWhenItsTimeIsOver() {
     let monitor = Monitor(0)
     let start = MonotonicClock.now()
     let rounds: Int = monitor.wait { state in
@@ -105,11 +121,13 @@ import Testing
     #expect(await Worker().thread() != thread)
   }
 
-  @Test func threadsEndWithTheirActorsAndLeaveNothingBehind() async throws {
-    let before = try threadCount()
-    for _ in 0..<300 { _ = await Worker().add() }
+  @Test func threadsEndWithTheirActorsAndTheirStacksAreFreed() async throws {
+    let threads = try threadCount()
+    let bytes = try addressSpace()
+    for _ in 0..<1_000 { _ = await Worker().add() }
     // Other tests start threads of their own meanwhile, but not hundreds.
-    #expect(try await eventually { try threadCount() < before + 150 })
+    #expect(try await eventually { try threadCount() < threads + 500 })
+    #expect(try addressSpace() - bytes < 4 << 30)
   }
 
   private func threadCount() throws -> Int {
@@ -119,6 +137,12 @@ import Testing
     while readdir(stream) != nil { count += 1 }
     return count
   }
+
+  /// Bytes, most of them never touched: a stack takes 8 MiB of it.
+  private func addressSpace() throws -> Int {
+    let text = try String(contentsOfFile: "/proc/self/statm", encoding: .utf8)
+    return try #require(Int(text.prefix { $0 != " " })) * Int(getpagesize())
+  }
 }
 
 /// Values one thread collects.
@@ -127,4 +151,11 @@ private final class Collected: Sendable {
   var count: Int { received.withLock { $0.count } }
   var all: [Int] { received.withLock { $0 } }
   func append(_ values: [Int]) { received.withLock { $0 += values } }
+}
+
+private actor Fleeting {
+  private let executor = ThreadExecutor()
+  nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+  func echo(_ number: Int) -> Int { number }
 }

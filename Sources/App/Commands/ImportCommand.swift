@@ -45,6 +45,9 @@ struct ImportCommand: AsyncParsableCommand {
     }
     Console.standardError.endProgress()
     print(summary(progress))
+    if progress.ticks == 0, progress.rejected > 0 {
+      throw CommandFailure(.problems, "nothing in \(Text.oneLine(file)) is a tick")
+    }
   }
 
   private func importFile(

@@ -61,6 +61,13 @@ struct ReplayCommand: AsyncParsableCommand {
   ) async throws -> Replay.Outcome {
     if target == .stdout { return try await replay.rows(to: StandardOutput.write) }
     let objects = prefix.map { settings.objectSettings(folder: $0) } ?? settings.objectSettings
+    if let prefix, objects.folder == settings.objectSettings.folder {
+      throw BadSettings(problems: [
+        .init(
+          name: "--prefix", value: Text.oneLine(prefix),
+          allowed: "another folder than S3_JSONL_DIR_PATH, where each offset is in one object alone")
+      ])
+    }
     if let local {
       let folder = try LocalPlace.absolute(local)
       return switch target {

@@ -1,9 +1,6 @@
-import AWS
 import ArgumentParser
 import Ingest
 import Logging
-import Shippers
-import WAL
 
 /// `tickwal run`: the feed into the log, the log to the sinks.
 struct RunCommand: AsyncParsableCommand {
@@ -22,14 +19,15 @@ struct RunCommand: AsyncParsableCommand {
     let settings = try Configuration(flags: flags, environment: ProcessEnvironment.current)
     let logger = settings.startLogging()
     if let streams = settings.feed.streams { _ = try settings.feedConfiguration(streams: streams.names) }
-    try await ShippingRun(settings: settings, sinks: sinks, logger: logger).run(label: "run") { log, aws in
-      let source = StreamSource(settings: settings.feed, connection: aws, log: log, logger: logger)
-      return {
-        try Feed(
-          configuration: try settings.feedConfiguration(streams: try await source.streams()), log: log,
-          logger: logger)
+    try await ShippingRun(label: "run", interrupted: .done, settings: settings, sinks: sinks, logger: logger)
+      .run { log, aws in
+        let source = StreamSource(settings: settings.feed, connection: aws, log: log, logger: logger)
+        return {
+          try Feed(
+            configuration: try settings.feedConfiguration(streams: try await source.streams()), log: log,
+            logger: logger)
+        }
       }
-    }
   }
 }
 
@@ -44,8 +42,11 @@ struct ShipCommand: AsyncParsableCommand {
   func run() async throws {
     let settings = try Configuration(flags: flags, environment: ProcessEnvironment.current)
     let logger = settings.startLogging()
-    let wasInterrupted = try await ShippingRun(settings: settings, sinks: sinks, logger: logger)
-      .run(label: "ship", makeFeed: nil)
+    // A path with a typing mistake would otherwise give a new, empty log, with nothing to ship.
+    try settings.log.path.checkReadable()
+    let wasInterrupted = try await ShippingRun(
+      label: "ship", interrupted: .interrupted, settings: settings, sinks: sinks, logger: logger
+    ).run(makeFeed: nil)
     if wasInterrupted {
       throw CommandFailure(.interrupted, "interrupted; the rest is shipped by the next start")
     }
@@ -59,71 +60,6 @@ struct SinkOptions: ParsableArguments, Sendable {
 
   @Flag(help: "Go on although a consumer's destination is another than before.")
   var acceptDestination = false
-}
-
-/// What `run` and `ship` have in common.
-struct ShippingRun: Sendable {
-  let settings: Configuration
-  let sinks: SinkOptions
-  let logger: Logger
-
-  typealias FeedMaker = @Sendable (TickLog, AWSConnection) -> @Sendable () async throws -> Feed
-
-  /// - Returns: whether a signal ended it.
-  @discardableResult
-  func run(label: String, makeFeed: FeedMaker?) async throws -> Bool {
-    let connection = AWSConnection(settings.aws, logger: logger)
-    defer { connection.close() }
-    let shipping = try await settings.shipping(to: sinks.local, aws: connection)
-    let log = try await settings.openLog(logger: logger)
-    let wasInterrupted: Bool
-    do {
-      let consumers = try await log.enable(
-        shipping.consumers, acceptDestinations: sinks.acceptDestination, logger: logger)
-      logger.notice(
-        "the log is open",
-        metadata: [
-          "path": "\(log.path)", "head": "\(log.head)", "consumers": "\(consumers.map(\.name.rawValue))",
-        ])
-      let watch = RunWatch(label: label, log: log, logger: logger, console: .standardError)
-      wasInterrupted = try await Pipeline(
-        log: log, shipping: shipping, consumers: consumers, stop: settings.stop, logger: logger,
-        makeFeed: makeFeed.map { $0(log, connection) }
-      ).run(watch: watch.watch)
-    } catch {
-      Console.standardError.endProgress()
-      try await log.close()
-      throw error
-    }
-    Console.standardError.endProgress()
-    try await reportBacklog(log)
-    try await close(log)
-    return wasInterrupted
-  }
-
-  private func reportBacklog(_ log: TickLog) async throws {
-    let reader = try await log.makeReader()
-    let status = try await reader.status()
-    try await reader.close()
-    var metadata: Logger.Metadata = ["head": "\(status.head)"]
-    for consumer in status.consumers where consumer.isEnabled {
-      metadata["\(consumer.name)"] = "\(consumer.lag) ticks"
-    }
-    let isEmpty = status.consumers.allSatisfy { !$0.isEnabled || $0.lag == 0 }
-    logger.notice(
-      isEmpty ? "stopped; everything is shipped" : "stopped; the backlog is shipped after the next start",
-      metadata: metadata)
-  }
-
-  private func close(_ log: TickLog) async throws {
-    do {
-      try await log.close()
-    } catch let error as LogError where error.code == .diskFull {
-      logger.error(
-        "the volume is full: what was received last could not be appended; the next start records a gap",
-        metadata: ["error": "\(error)"])
-    }
-  }
 }
 
 extension Configuration {

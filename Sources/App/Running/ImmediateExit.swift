@@ -10,6 +10,13 @@ enum ImmediateExit {
     exit(ExitCode.logFailed.rawValue)
   }
 
+  /// Nothing has been received yet, and what is waited for (room on the volume, say) may not come.
+  static func beforeOpening(_ code: ExitCode) -> Never {
+    Console.standardError.endProgress()
+    Console.standardError.writeLine("tickwal: ended before the log was open")
+    exit(code.rawValue)
+  }
+
   static func secondSignal(_ code: ExitCode) -> Never {
     Console.standardError.endProgress()
     Console.standardError.writeLine(
@@ -17,15 +24,23 @@ enum ImmediateExit {
     exit(code.rawValue)
   }
 
-  /// For an end that hangs, on a full volume perhaps.
-  static func unlessEnded(within seconds: UInt32) {
+  /// Room did not come back before the end that was asked for.
+  static func fullVolume(_ code: ExitCode) -> Never {
+    Console.standardError.endProgress()
+    Console.standardError.writeLine(
+      "tickwal: the volume of the log is full: what was received last could not be appended, and the next "
+        + "start records a gap; everything that was appended is safe")
+    exit(code.rawValue)
+  }
+
+  /// For an end that hangs.
+  static func unlessEnded(within seconds: UInt32, _ code: ExitCode) {
     _ = DedicatedThread {
       sleep(seconds)
       Console.standardError.endProgress()
       Console.standardError.writeLine(
-        "tickwal: ended without waiting any longer; what the log had not confirmed is lost to the next start's gap"
-      )
-      exit(ExitCode.done.rawValue)
+        "tickwal: ended without waiting any longer; everything that was appended is safe")
+      exit(code.rawValue)
     }
   }
 }

@@ -14,11 +14,15 @@ extension LogError: CommandError {
     switch code {
     case .failed:
       [
-        Text.oneLine(description),
+        line,
         "the log failed: the process ends, so that nothing is written after what may be lost. "
           + "Everything that was confirmed is safe. Look at the volume (dmesg), then start again.",
       ]
-    default: [Text.oneLine(description)]
+    case .unusablePath: ["\(line); WAL_PATH must name a file that can be made, read and written"]
+    default: [line]
     }
   }
+
+  /// Whole: it names paths and destinations, and says at its end what to do.
+  private var line: String { Text.oneLine(description, limit: 4_000) }
 }

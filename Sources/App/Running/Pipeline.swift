@@ -1,7 +1,6 @@
 import Ingest
 import Logging
 import Shippers
-import UnixSignals
 import WAL
 
 /// The main job: the feed into the log, and the shippers out of it, until a signal.
@@ -16,6 +15,12 @@ struct Pipeline: Sendable {
   let logger: Logger
   /// Makes the feed once its streams are known; `nil` for `ship`, which has none.
   let makeFeed: (@Sendable () async throws -> Feed)?
+  /// The exit status of an end that hangs.
+  let interrupted: ExitCode
+  /// Set when a signal asks for the end.
+  let endRequest: Latch<Void>
+  /// Ends the process although commits still wait for room on the volume.
+  let endOnFullVolume: @Sendable () async throws -> Never
 
   private enum Event: Sendable {
     case signal
@@ -36,36 +41,42 @@ struct Pipeline: Sendable {
   func run(watch: @escaping @Sendable (Running) async throws -> Void) async throws -> Bool {
     let control = ShippingControl()
     let feed = Latch<Feed>()
-    let endFeed = Latch<Void>()
     let progress = consumers.map { ShippingProgress(consumer: $0.name, next: $0.next) }
-    let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
     var stopping = StoppingState(hasFeed: makeFeed != nil, shippers: consumers.count)
     if makeFeed == nil { control.startDraining() }
 
     return try await withThrowingTaskGroup(of: Event?.self) { group in
       group.addTask {
-        await handle(signals, endFeed)
-        return nil
-      }
-      group.addTask {
-        try await endFeed.wait()
+        try await endRequest.wait()
         return .signal
       }
-      group.addTask { ImmediateExit.logFailed(try await log.failure()) }
-      group.addTask { [stop] in
-        try await endFeed.wait()
+      group.addTask {
+        try await untilCancelled { ImmediateExit.logFailed(try await log.failure()) }
+        return nil
+      }
+      group.addTask { [endRequest, stop] in
+        try await endRequest.wait()
         try await ContinuousClock().sleep(for: stop.timeout)
         return .timeIsUp
       }
       group.addTask {
-        try await watch(Running(feed: feed, progress: progress))
+        try await untilCancelled { try await watch(Running(feed: feed, progress: progress)) }
         return nil
       }
       if let makeFeed {
-        group.addTask { try await runFeed(makeFeed, feed, endFeed) }
+        group.addTask {
+          try await untilCancelled { try await runFeed(makeFeed, feed) }
+          return .feedEnded
+        }
       }
       for (consumer, progress) in zip(consumers, progress) {
-        group.addTask { try await runShipper(consumer, control, progress) }
+        group.addTask {
+          // Cancelled when time is up: everything that was confirmed is committed.
+          try await untilCancelled {
+            try await shipping.run(consumer, log: log, control: control, progress: progress, logger: logger)
+          }
+          return .shipperEnded
+        }
       }
       while !stopping.isDone, let event = try await group.next() {
         switch event {
@@ -78,39 +89,31 @@ struct Pipeline: Sendable {
         case .timeIsUp:
           logger.notice(
             "SHUTDOWN_TIMEOUT is over: what is still on its way is sent again at the next start")
-          ImmediateExit.unlessEnded(within: 3)
+          // Commits wait for room then, and cannot be called off: nothing could end in order.
+          if log.isDiskFull { try await endOnFullVolume() }
+          ImmediateExit.unlessEnded(within: 3, interrupted)
           group.cancelAll()
         case nil: break
         }
       }
       group.cancelAll()
-      return endFeed.value != nil
-    }
-  }
-
-  private func handle(_ signals: UnixSignalsSequence, _ endFeed: Latch<Void>) async {
-    for await signal in signals {
-      if endFeed.value != nil { ImmediateExit.secondSignal(.done) }
-      logger.notice(
-        "stopping: the feed first, then what is on its way; a second signal ends at once",
-        metadata: ["signal": "\(signal)", "at_most": "\(Figures.duration(stop.timeout))"])
-      endFeed.set(())
+      return endRequest.value != nil
     }
   }
 
   private func runFeed(
-    _ makeFeed: @escaping @Sendable () async throws -> Feed, _ made: Latch<Feed>, _ end: Latch<Void>
-  ) async throws -> Event {
+    _ makeFeed: @escaping @Sendable () async throws -> Feed, _ made: Latch<Feed>
+  ) async throws {
     let feed: Feed? = try await withThrowingTaskGroup(of: Feed?.self) { group in
       group.addTask { try await makeFeed() }
       group.addTask {
-        try await end.wait()
+        try await endRequest.wait()
         return nil
       }
       defer { group.cancelAll() }
       return try await group.next() ?? nil
     }
-    guard let feed else { return .feedEnded }
+    guard let feed else { return }
     made.set(feed)
     try await withThrowingTaskGroup(of: Bool.self) { group in
       group.addTask {
@@ -118,25 +121,18 @@ struct Pipeline: Sendable {
         return true
       }
       group.addTask {
-        try await end.wait()
+        try await endRequest.wait()
         feed.stop()
         return false
       }
       while let hasEnded = try await group.next(), !hasEnded {}
       group.cancelAll()
     }
-    return .feedEnded
   }
 
-  private func runShipper(
-    _ consumer: Consumer, _ control: ShippingControl, _ progress: ShippingProgress
-  ) async throws -> Event {
-    do {
-      try await shipping.run(consumer, log: log, control: control, progress: progress, logger: logger)
-    } catch is CancellationError {
-      // Time was up. Everything confirmed is committed.
-    }
-    return .shipperEnded
+  /// Being cancelled is an end like any other here: the group goes on and sees the others end.
+  private func untilCancelled(_ body: () async throws -> Void) async throws {
+    do { try await body() } catch is CancellationError {}
   }
 }
 

@@ -28,7 +28,7 @@ struct EventOutline: Equatable {
   /// Takes in one member of the event, the scanner standing before its value. Of a key that occurs twice the
   /// last counts, as in most parsers.
   mutating func take(
-    key: UInt8, from scanner: inout JSONScanner, _ bytes: UnsafeBufferPointer<UInt8>
+    key: UInt8?, from scanner: inout JSONScanner, _ bytes: UnsafeBufferPointer<UInt8>
   ) throws(JSONError) {
     if key == UInt8(ascii: "k"), try scanner.peekKind() == .object {
       interval = nil
@@ -39,7 +39,7 @@ struct EventOutline: Equatable {
     switch key {
     case UInt8(ascii: "e"): type = value.kind == .string ? value : nil
     case UInt8(ascii: "s"): symbol = value.kind == .string ? value : nil
-    case UInt8(ascii: "E"): time = value.kind == .number ? Self.integer(bytes[value.range]) : nil
+    case UInt8(ascii: "E"): time = bytes.integer(value)
     case UInt8(ascii: "b"): quote.insert(.bid)
     case UInt8(ascii: "a"): quote.insert(.ask)
     case UInt8(ascii: "u"): quote.insert(.update)
@@ -53,47 +53,18 @@ struct EventOutline: Equatable {
     var object = try scanner.enterObject()
     while let key = try scanner.nextKey(&object) {
       let value = try scanner.skipValue()
-      if bytes.key(key) == UInt8(ascii: "i"), value.kind == .string { interval = value }
+      if scanner.singleByteName(key) == UInt8(ascii: "i"), value.kind == .string { interval = value }
     }
-  }
-
-  /// A JSON number that is written without fraction and exponent and fits; nil for any other.
-  static func integer(_ digits: Slice<UnsafeBufferPointer<UInt8>>) -> Int64? {
-    var result: Int64 = 0
-    var isNegative = false
-    for byte in digits {
-      if byte == UInt8(ascii: "-") {
-        isNegative = true
-        continue
-      }
-      let digit = byte &- UInt8(ascii: "0")
-      guard digit < 10 else { return nil }
-      let (product, overflow) = result.multipliedReportingOverflow(by: 10)
-      let (sum, carry) = product.subtractingReportingOverflow(Int64(digit))
-      if overflow || carry { return nil }
-      result = sum
-    }
-    // Summed up as a negative number, which reaches one further.
-    if isNegative { return result }
-    return result == .min ? nil : -result
   }
 }
 
 extension UnsafeBufferPointer<UInt8> {
-  /// The one byte of a key of one byte; 0 for any other key. Escapes are looked through.
-  func key(_ key: JSONValue) -> UInt8 {
-    if !key.hasEscapes {
-      return key.contents.count == 1 ? self[key.contents.lowerBound] : 0
-    }
-    guard let text = JSONString.unescaped(self[key.contents]), text.count == 1 else { return 0 }
-    return text[0]
-  }
-
   /// Whether a string's text is this one. Escapes are looked through.
   func isEqual(_ string: JSONValue, to text: StaticString) -> Bool {
     let wanted = UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
     if string.hasEscapes {
-      return JSONString.unescaped(self[string.contents])?.elementsEqual(wanted) ?? false
+      return JSONString.text(UnsafeBufferPointer(rebasing: self[string.contents]))?.elementsEqual(wanted)
+        ?? false
     }
     return string.contents.count == wanted.count && self[string.contents].elementsEqual(wanted)
   }

@@ -85,8 +85,7 @@ public struct MessageDecoder: Sendable {
     var envelope = Envelope(own: EventOutline(start: scanner.position))
     var object = try scanner.enterObject()
     while let key = try scanner.nextKey(&object) {
-      let short = bytes.key(key)
-      if short != 0 {
+      if let short = scanner.singleByteName(key) {
         try envelope.own.take(key: short, from: &scanner, bytes)
       } else if bytes.isEqual(key, to: "stream") || bytes.isEqual(key, to: "stream_type") {
         let value = try scanner.skipValue()
@@ -124,7 +123,7 @@ public struct MessageDecoder: Sendable {
     var event = EventOutline(start: scanner.position)
     var object = try scanner.enterObject()
     while let key = try scanner.nextKey(&object) {
-      try event.take(key: bytes.key(key), from: &scanner, bytes)
+      try event.take(key: scanner.singleByteName(key), from: &scanner, bytes)
     }
     event.range = event.range.lowerBound..<scanner.position
     return event
@@ -165,7 +164,7 @@ public struct MessageDecoder: Sendable {
         return reject("the stream's name is not a string", bytes[...], &rejected)
       }
       if stream.hasEscapes {
-        guard let text = JSONString.unescaped(bytes[stream.contents]) else {
+        guard let text = JSONString.text(UnsafeBufferPointer(rebasing: bytes[stream.contents])) else {
           return reject("the stream's name is not text", bytes[...], &rejected)
         }
         name.append(contentsOf: text)

@@ -52,7 +52,9 @@ enum StreamNaming {
   ) -> Bool {
     let start = name.count
     if string.hasEscapes {
-      guard let text = JSONString.unescaped(bytes[string.contents]) else { return false }
+      guard let text = JSONString.text(UnsafeBufferPointer(rebasing: bytes[string.contents])) else {
+        return false
+      }
       name.append(contentsOf: text)
     } else {
       name.append(contentsOf: bytes[string.contents])

@@ -4,8 +4,8 @@ struct AdaptiveLimit {
   let maximum: Int
   private(set) var value: Int
   private var successes = 0
-  /// Requests that were in flight when the limit was halved tell nothing new.
-  private var ignoredThrottles = 0
+  /// Answers to requests that were in flight when the limit was halved tell nothing new.
+  private var oldAnswers = 0
 
   init(maximum: Int) {
     self.maximum = maximum
@@ -13,6 +13,10 @@ struct AdaptiveLimit {
   }
 
   mutating func succeeded() {
+    guard oldAnswers == 0 else {
+      oldAnswers -= 1
+      return
+    }
     guard value < maximum else { return }
     successes += 1
     guard successes >= value else { return }
@@ -21,11 +25,11 @@ struct AdaptiveLimit {
   }
 
   mutating func throttled() {
-    guard ignoredThrottles == 0 else {
-      ignoredThrottles -= 1
+    guard oldAnswers == 0 else {
+      oldAnswers -= 1
       return
     }
-    ignoredThrottles = value - 1
+    oldAnswers = value - 1
     successes = 0
     value = max(1, value / 2)
   }

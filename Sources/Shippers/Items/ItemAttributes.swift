@@ -68,12 +68,15 @@ struct ItemAttributes {
     visit(.eventTime, .integer(event.time))
     if let symbol = event.symbol { visit(.symbol, json(symbol)) }
     if event.isMiniTicker {
-      for (name, value) in [
-        (Name.closePrice, fields.close), (.openPrice, fields.open), (.highPrice, fields.high),
-        (.lowPrice, fields.low), (.volume, fields.volume), (.quoteVolume, fields.quoteVolume),
-      ] {
-        if let value { visit(name, json(value)) }
+      func number(_ name: Name, _ token: JSONValue?) {
+        if let token { visit(name, json(token)) }
       }
+      number(.closePrice, fields.close)
+      number(.openPrice, fields.open)
+      number(.highPrice, fields.high)
+      number(.lowPrice, fields.low)
+      number(.volume, fields.volume)
+      number(.quoteVolume, fields.quoteVolume)
     } else {
       visit(.data, .text(event.payload))
     }

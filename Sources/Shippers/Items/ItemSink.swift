@@ -28,7 +28,9 @@ struct ItemSink: Sink {
   let pacing: ItemPacing
 
   var limit: Int { pacing.limit }
-  var holdsPlaceUntilCommitted: Bool { false }
+  // Many commits' worth of requests: neither a commit nor one slow request may hold the others up.
+  var uncommittedLimit: Int { max(ItemSource.pageTicks, limit) }
+  var readAhead: Int { limit }
 
   func makeSource(reader: LogReader, next: Offset) -> ItemSource {
     ItemSource(reader: reader, tail: tail, next: next)
@@ -66,10 +68,9 @@ struct ItemSink: Sink {
           return dead(
             delivery, cause: refusal.cause, attempts: tries, payload: Array(batch.bytes[tick.payload]))
         case .hold(let why):
-          attempts.hold(
+          try await attempts.hold(
             "the table refuses items: shipping to it is held, no tick is given up; mend the table",
             ["why": "\(why)", "offset": "\(delivery.offset)", "error": "\(refusal.cause)"])
-          try await attempts.pause(.seconds(60))
         }
       }
     }

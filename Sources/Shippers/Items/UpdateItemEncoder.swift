@@ -7,6 +7,11 @@ import Ticks
 /// Reference: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html
 struct UpdateItemEncoder: Sendable {
   private let head: [UInt8]
+  /// What lies between key and values, for the two sets of names that nearly all items have: those of a
+  /// miniTicker and those of other events.
+  private let usual: [(names: UInt16, expression: [UInt8])]
+  /// `"stream_type":{"S":`, `":close_price":{"N":`, by the name's raw value.
+  private let openings: [[UInt8]]
 
   init(table: String) {
     var head = Array("{\"TableName\":".utf8)
@@ -14,66 +19,56 @@ struct UpdateItemEncoder: Sendable {
     table.withUTF8 { PythonJSON.appendString($0, to: &head) }
     head.append(contentsOf: ",\"Key\":{".utf8)
     self.head = head
+    openings = ItemAttributes.Name.allCases.map { name in
+      let type = name.isNumber ? "N" : "S"
+      return Array("\"\(name.isKey ? "" : ":")\(name.text)\":{\"\(type)\":".utf8)
+    }
+    let miniTicker = ItemAttributes.Name.allCases.filter { !$0.isKey && $0 != .data }
+    let other = [ItemAttributes.Name.eventType, .eventTime, .symbol, .data, .ttlDays]
+    usual = [miniTicker, other].map { names in
+      let bits = names.reduce(0) { $0 | $1.bit }
+      return (bits, Self.expression(bits))
+    }
   }
 
   func encode(_ attributes: ItemAttributes) -> [UInt8] {
     var body: [UInt8] = []
-    body.reserveCapacity(1_024 + attributes.event.payload.count)
+    body.reserveCapacity(1_280 + attributes.event.payload.count)
     body.append(contentsOf: head)
-    var separator = false
-    attributes.visitKey { name, value in
-      if separator { body.append(UInt8(ascii: ",")) }
-      separator = true
-      Self.append(name.text, prefix: "", to: &body)
-      Self.append(name, value, to: &body)
-    }
-    var names: [ItemAttributes.Name] = []
-    names.reserveCapacity(ItemAttributes.Name.allCases.count)
-    attributes.visitRest { name, _ in names.append(name) }
-
-    Self.append("},\"UpdateExpression\":\"SET ", to: &body)
-    for (index, name) in names.enumerated() {
-      if index > 0 { body.append(UInt8(ascii: ",")) }
-      Self.append("#", to: &body)
-      body.append(contentsOf: name.text.utf8)
-      Self.append("=:", to: &body)
-      body.append(contentsOf: name.text.utf8)
-    }
-    Self.append("\",\"ExpressionAttributeNames\":{", to: &body)
-    for (index, name) in names.enumerated() {
-      if index > 0 { body.append(UInt8(ascii: ",")) }
-      Self.append(name.text, prefix: "#", to: &body)
-      body.append(UInt8(ascii: "\""))
-      body.append(contentsOf: name.text.utf8)
-      body.append(UInt8(ascii: "\""))
-    }
-    Self.append("},\"ExpressionAttributeValues\":{", to: &body)
-    separator = false
-    attributes.visitRest { name, value in
-      if separator { body.append(UInt8(ascii: ",")) }
-      separator = true
-      Self.append(name.text, prefix: ":", to: &body)
-      Self.append(name, value, to: &body)
-    }
-    Self.append("}}", to: &body)
+    attributes.visitKey { name, value in append(name, value, to: &body) }
+    // In place of the last one's comma.
+    body[body.count - 1] = UInt8(ascii: "}")
+    var names: UInt16 = 0
+    attributes.visitRest { name, _ in names |= name.bit }
+    appendExpression(names, to: &body)
+    attributes.visitRest { name, value in append(name, value, to: &body) }
+    body[body.count - 1] = UInt8(ascii: "}")
+    body.append(UInt8(ascii: "}"))
     return body
   }
 
-  private static func append(_ text: StaticString, to body: inout [UInt8]) {
-    text.withUTF8Buffer { body.append(contentsOf: $0) }
+  private func appendExpression(_ names: UInt16, to body: inout [UInt8]) {
+    for known in usual where known.names == names { return body.append(contentsOf: known.expression) }
+    body.append(contentsOf: Self.expression(names))
   }
 
-  private static func append(_ name: String, prefix: StaticString, to body: inout [UInt8]) {
-    body.append(UInt8(ascii: "\""))
-    append(prefix, to: &body)
-    body.append(contentsOf: name.utf8)
-    append("\":", to: &body)
+  /// `,"UpdateExpression":"SET #a=:a,…","ExpressionAttributeNames":{"#a":"a",…},"ExpressionAttributeValues":{`
+  private static func expression(_ names: UInt16) -> [UInt8] {
+    let names = ItemAttributes.Name.allCases.filter { names & $0.bit != 0 }.map(\.text)
+    let assignments = names.map { "#\($0)=:\($0)" }.joined(separator: ",")
+    let placeholders = names.map { "\"#\($0)\":\"\($0)\"" }.joined(separator: ",")
+    return Array(
+      """
+      ,"UpdateExpression":"SET \(assignments)","ExpressionAttributeNames":{\(placeholders)},\
+      "ExpressionAttributeValues":{
+      """.utf8)
   }
 
-  private static func append(
+  /// With a comma behind it.
+  private func append(
     _ name: ItemAttributes.Name, _ value: ItemAttributes.Value, to body: inout [UInt8]
   ) {
-    append(name.isNumber ? "{\"N\":" : "{\"S\":", to: &body)
+    body.append(contentsOf: openings[name.rawValue])
     switch value {
     case .text(let text): PythonJSON.appendString(text, to: &body)
     case .json(let contents):
@@ -86,5 +81,12 @@ struct UpdateItemEncoder: Sendable {
       body.append(UInt8(ascii: "\""))
     }
     body.append(UInt8(ascii: "}"))
+    body.append(UInt8(ascii: ","))
   }
+}
+
+extension ItemAttributes.Name {
+  /// Of the item's key.
+  fileprivate var isKey: Bool { self == .streamType || self == .isoTimestamp }
+  fileprivate var bit: UInt16 { 1 << UInt16(rawValue) }
 }

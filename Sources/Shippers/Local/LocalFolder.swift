@@ -6,7 +6,7 @@ struct LocalFolder: Sendable {
 
   func path(_ key: String) -> String { root + "/" + key }
 
-  /// Makes the folder of a key, each new level synced in the one above it.
+  /// Makes the folder of a key, each level synced in the one above it.
   func makeParents(of key: String) throws {
     var made = root
     try LocalFolder.makeFolder(made)
@@ -17,17 +17,38 @@ struct LocalFolder: Sendable {
   }
 
   static func makeFolder(_ path: String) throws {
-    if mkdir(path, 0o755) == 0 {
-      try sync(folder: parent(path))
-    } else if errno != EEXIST {
+    guard mkdir(path, 0o755) == 0 || errno == EEXIST else {
       throw FileError.last("making the folder", path)
+    }
+    // Also where it was there: an earlier process may have ended before this.
+    try sync(folder: parent(path))
+  }
+
+  /// Where files are until they have their name: below the root, so that naming is a link.
+  private var unnamed: String { root + "/.tmp" }
+
+  /// Makes the folder if it is new, and removes what processes that are gone had not named yet.
+  func prepare() throws {
+    try LocalFolder.makeFolder(root)
+    try LocalFolder.makeFolder(unnamed)
+    guard let folder = opendir(unnamed) else { throw FileError.last("opening the folder", unnamed) }
+    defer { closedir(folder) }
+    while let entry = readdir(folder) {
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: Int(entry.pointee.d_reclen)) { String(cString: $0) }
+      }
+      guard let pid = name.split(separator: "-").first.flatMap({ pid_t($0) }) else { continue }
+      // In a container a process may have the pid of the one before it.
+      if pid == getpid() || (kill(pid, 0) != 0 && errno == ESRCH) { try remove(unnamed + "/" + name) }
     }
   }
 
-  /// Writes and syncs a file under a temporary name.
+  /// Writes and syncs a file under a temporary name; the folder has been prepared.
   func writeTemporary(_ key: String, _ body: [UInt8]) throws -> String {
-    let path = path(key) + ".\(getpid()).tmp"
-    let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    let path = unnamed + "/\(getpid())-\(key.split(separator: "/").last ?? "").part"
+    // Never written into: what a failed try left may have its name by now.
+    guard unlink(path) == 0 || errno == ENOENT else { throw FileError.last("removing", path) }
+    let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { throw FileError.last("creating", path) }
     var isClosed = false
     defer { if !isClosed { close(descriptor) } }

@@ -6,6 +6,9 @@ import WAL
 actor LocalObjectStore: ObjectStore {
   nonisolated let bucket: String
   private let folder: LocalFolder
+  private var isPrepared = false
+  /// The folder of the last key: known to be there, and durable.
+  private var madeFolder: String?
   private let executor = ThreadExecutor()
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
@@ -16,8 +19,29 @@ actor LocalObjectStore: ObjectStore {
   }
 
   func put(_ object: NewObject) throws -> Bool {
-    try folder.makeParents(of: object.key)
-    return try folder.publish(try folder.writeTemporary(object.key, object.body), as: object.key)
+    try prepareOnce()
+    try makeParents(of: object.key)
+    do {
+      return try folder.publish(try folder.writeTemporary(object.key, object.body), as: object.key)
+    } catch {
+      // Someone may have removed the folder.
+      madeFolder = nil
+      isPrepared = false
+      throw error
+    }
+  }
+
+  private func makeParents(of key: String) throws {
+    let parent = key.lastIndex(of: "/").map { String(key[..<$0]) } ?? ""
+    guard parent != madeFolder else { return }
+    try folder.makeParents(of: key)
+    madeFolder = parent
+  }
+
+  private func prepareOnce() throws {
+    guard !isPrepared else { return }
+    try folder.prepare()
+    isPrepared = true
   }
 
   func stored(_ key: String) throws -> StoredObject? {
@@ -29,6 +53,7 @@ actor LocalObjectStore: ObjectStore {
   func readNote(_ key: String) throws -> [UInt8]? { try folder.read(key) }
 
   func writeNote(_ key: String, _ body: [UInt8]) throws {
+    try prepareOnce()
     try folder.makeParents(of: key)
     try folder.replace(try folder.writeTemporary(key, body), as: key)
   }

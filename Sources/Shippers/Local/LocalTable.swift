@@ -46,7 +46,7 @@ actor LocalTable: ItemTable {
   private static func text(_ value: ItemAttributes.Value) -> String {
     switch value {
     case .text(let text): String(decoding: text, as: UTF8.self)
-    case .json(let contents): String(decoding: JSONString.decode(contents), as: UTF8.self)
+    case .json(let contents): String(decoding: JSONString.replacingLoneSurrogates(contents), as: UTF8.self)
     case .integer(let integer): String(integer)
     }
   }

@@ -4,18 +4,21 @@ import Logging
 /// Tries a call again for as long as it fails, with capped, jittered back-off, and reports it.
 struct Attempts: Sendable {
   let reporter: TroubleReporter
-  let sleep: @Sendable (Duration) async throws -> Void
+  let control: ShippingControl
+  let clock: ShippingClock
   var backoff = Backoff(base: .milliseconds(100), cap: .seconds(20))
 
-  init(reporter: TroubleReporter, clock: ShippingClock) {
+  /// - Parameter control: ends the waits between tries when the shippers are to stop.
+  init(reporter: TroubleReporter, control: ShippingControl, clock: ShippingClock) {
     self.reporter = reporter
-    sleep = clock.sleep
+    self.control = control
+    self.clock = clock
   }
 
   /// - Parameters:
   ///   - doing: completes "could not".
   ///   - key: what it is done to.
-  /// - Throws: `CancellationError` alone.
+  /// - Throws: `CancellationError` or `ShippingStopped` alone.
   func untilDone<T: Sendable>(
     _ doing: String, key: String, _ operation: () async throws -> T
   ) async throws -> T {
@@ -31,7 +34,7 @@ struct Attempts: Sendable {
         attempt += 1
         failed(error, doing, key: key)
         let retryAfter = (error as? AWSError)?.retryAfter
-        try await sleep(backoff.delay(afterAttempt: attempt, retryAfter: retryAfter, using: &generator))
+        try await pause(backoff.delay(afterAttempt: attempt, retryAfter: retryAfter, using: &generator))
       }
     }
   }
@@ -43,12 +46,26 @@ struct Attempts: Sendable {
       ["doing": "\(doing)", "key": "\(key)", "error": "\(error)"])
   }
 
-  /// Says that the consumer waits for the operator.
-  func hold(_ message: Logger.Message, _ details: Logger.Metadata) {
-    reporter.failed(message, cause: "\(message)", details)
+  /// How often a held consumer looks again.
+  static let holdInterval = Duration.seconds(60)
+
+  /// Says that the consumer waits for the operator, and waits until it is time to look again.
+  /// - Throws: `CancellationError`, `ShippingStopped`.
+  func hold(_ message: Logger.Message, _ details: Logger.Metadata) async throws {
+    reporter.held(message, details)
+    defer { reporter.released() }
+    try await pause(Self.holdInterval)
   }
 
-  func pause(_ duration: Duration) async throws {
-    try await sleep(duration)
+  /// The wait after a try that did not fail and led nowhere.
+  /// - Parameter attempt: counted from 1.
+  /// - Throws: `CancellationError`, `ShippingStopped`.
+  func pause(afterAttempt attempt: Int) async throws {
+    var generator = SystemRandomNumberGenerator()
+    try await pause(backoff.delay(afterAttempt: attempt, using: &generator))
+  }
+
+  private func pause(_ duration: Duration) async throws {
+    try await control.pause(duration, clock: clock)
   }
 }

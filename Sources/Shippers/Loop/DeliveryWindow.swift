@@ -23,6 +23,9 @@ struct DeliveryWindow<Confirmation> {
   /// Deliveries that have started and were not taken yet, confirmed ones waiting for others included.
   var count: Int { entries.count - firstEntry }
 
+  /// Deliveries that have started and are not confirmed.
+  private(set) var unconfirmed = 0
+
   /// The offset that the next delivery must start at.
   var end: Offset { count == 0 ? next : entries[entries.count - 1].range.upperBound.next }
 
@@ -30,6 +33,7 @@ struct DeliveryWindow<Confirmation> {
   mutating func start(_ range: OffsetRange) {
     precondition(range.lowerBound == end, "a delivery of \(range) cannot follow offset \(end.previous)")
     entries.append(Entry(range: range))
+    unconfirmed += 1
   }
 
   /// Notes that the sink has confirmed a delivery.
@@ -39,6 +43,7 @@ struct DeliveryWindow<Confirmation> {
       entries[index].range == range && entries[index].confirmation == nil,
       "a delivery of \(range) was confirmed that is not on its way")
     entries[index].confirmation = confirmation
+    unconfirmed -= 1
   }
 
   /// Removes the longest confirmed prefix and moves `next` past it; `nil` if the oldest is unconfirmed.

@@ -13,6 +13,8 @@ struct Shipper<S: Sink>: Sendable {
     case fetched([Prepared<S.Delivery>])
     case confirmed(OffsetRange, Confirmation)
     case committed
+    /// A delivery between two tries was given up, or nothing was fetched, because of a stop.
+    case stopped
   }
 
   /// Runs until the control says so. When it returns, everything confirmed is committed.
@@ -30,36 +32,76 @@ struct Shipper<S: Sink>: Sendable {
   }
 
   private func ship(from source: S.Source, _ window: inout DeliveryWindow<Confirmation>) async throws {
-    var state = LoopState<S.Delivery>()
     try await withThrowingTaskGroup(of: Event.self) { group in
-      while true {
-        while window.count + (sink.holdsPlaceUntilCommitted ? state.committing : 0) < sink.limit,
-          !control.isStopping, let prepared = state.takeReady()
-        {
-          window.start(prepared.range)
-          group.addTask {
-            .confirmed(prepared.range, try await sink.deliver(prepared.delivery))
-          }
-        }
-        if state.shouldFetch(limit: sink.limit), !control.isStopping {
-          state.isFetching = true
-          group.addTask { .fetched(try await source.next()) }
-        }
-        if state.committing == 0, let (next, confirmations) = window.takeConfirmed() {
-          state.committing = confirmations.count
-          group.addTask {
-            try await commit(next, confirmations)
-            return .committed
-          }
-        }
-        guard let event = try await group.next() else { return }
-        switch event {
-        case .fetched(let prepared): state.fetched(prepared)
-        case .confirmed(let range, let confirmation): window.confirm(range, confirmation)
-        case .committed: state.committing = 0
-        }
+      do {
+        try await ship(from: source, &window, &group)
+      } catch {
+        group.cancelAll()
+        try await collect(from: &group, into: &window)
+        throw error
       }
     }
+  }
+
+  private func ship(
+    from source: S.Source, _ window: inout DeliveryWindow<Confirmation>,
+    _ group: inout ThrowingTaskGroup<Event, any Error>
+  ) async throws {
+    var state = LoopState<S.Delivery>()
+    while true {
+      while window.unconfirmed < sink.limit, window.count + state.committing < sink.uncommittedLimit,
+        !control.isStopping, let prepared = state.takeReady()
+      {
+        window.start(prepared.range)
+        group.addTask {
+          try await unlessStopped { .confirmed(prepared.range, try await sink.deliver(prepared.delivery)) }
+        }
+      }
+      if state.shouldFetch(readAhead: sink.readAhead), !control.isStopping {
+        state.isFetching = true
+        group.addTask { .fetched(try await source.next()) }
+      }
+      if state.committing == 0, let (next, confirmations) = window.takeConfirmed() {
+        state.committing = confirmations.count
+        group.addTask {
+          try await commit(next, confirmations)
+          return .committed
+        }
+      }
+      guard let event = try await group.next() else { return }
+      switch event {
+      case .fetched(let prepared): state.fetched(prepared)
+      case .confirmed(let range, let confirmation): window.confirm(range, confirmation)
+      case .committed: state.committing = 0
+      case .stopped: break
+      }
+    }
+  }
+
+  private func unlessStopped(_ work: () async throws -> Event) async throws -> Event {
+    do {
+      return try await work()
+    } catch is ShippingStopped {
+      return .stopped
+    }
+  }
+
+  /// Waits for what still runs after a cancellation: what the sink has confirmed meanwhile counts.
+  ///
+  /// - Throws: what failed for another reason, a commit above all, after which nothing may be committed.
+  private func collect(
+    from group: inout ThrowingTaskGroup<Event, any Error>, into window: inout DeliveryWindow<Confirmation>
+  ) async throws {
+    var failure: (any Error)?
+    while let result = await group.nextResult() {
+      switch result {
+      case .success(.confirmed(let range, let confirmation)): window.confirm(range, confirmation)
+      case .success: break
+      case .failure(let error) where error is CancellationError: break
+      case .failure(let error): failure = failure ?? error
+      }
+    }
+    if let failure { throw failure }
   }
 
   private func commit(_ next: Offset, _ confirmations: [Confirmation]) async throws {
@@ -95,9 +137,9 @@ struct LoopState<Delivery: Sendable> {
     return ready[firstReady]
   }
 
-  /// Reads ahead by what the window holds, but no further than a page, and never two pages at a time.
-  func shouldFetch(limit: Int) -> Bool {
-    !isFetching && !isAtEnd && readyCount < limit
+  /// One fetch at a time, so that memory holds what waits and one page more.
+  func shouldFetch(readAhead: Int) -> Bool {
+    !isFetching && !isAtEnd && readyCount < readAhead
   }
 
   mutating func fetched(_ prepared: [Prepared<Delivery>]) {

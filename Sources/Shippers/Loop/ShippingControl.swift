@@ -22,4 +22,17 @@ public final class ShippingControl: Sendable {
   /// Waits until the shippers are to drain or to stop.
   /// - Throws: `CancellationError`.
   func untilEnding() async throws { try await drain.wait() }
+
+  /// Sleeps, unless the shippers are to stop.
+  /// - Throws: `ShippingStopped` if they are, `CancellationError`.
+  func pause(_ duration: Duration, clock: ShippingClock) async throws {
+    if !isStopping {
+      try await untilFirstEnds([{ try await clock.sleep(duration) }, { try await self.stop.wait() }])
+    }
+    if isStopping { throw ShippingStopped() }
+  }
+}
+
+/// A delivery was given up between two tries, because the shippers are to stop: the next start delivers it.
+struct ShippingStopped: Error {
 }

@@ -8,9 +8,11 @@ protocol Sink: Sendable {
   var consumer: ConsumerName { get }
   /// How many deliveries may be on their way now.
   var limit: Int { get }
-  /// Whether a delivery counts as on its way until the consumer's offset is committed past it, and not only
-  /// until it is confirmed.
-  var holdsPlaceUntilCommitted: Bool { get }
+  /// How many may have started without the consumer's offset being committed past them: what a crash makes
+  /// the next start deliver again.
+  var uncommittedLimit: Int { get }
+  /// With fewer deliveries than these waiting for their start, the source is asked for more.
+  var readAhead: Int { get }
 
   /// Cuts the log into deliveries, from the consumer's next offset on.
   func makeSource(reader: LogReader, next: Offset) -> Source

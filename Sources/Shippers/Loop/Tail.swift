@@ -10,14 +10,10 @@ struct Tail: Sendable {
   /// - Throws: `CancellationError`.
   func wait(beyond offset: Offset, atMost limit: Duration? = nil) async throws {
     if log.head > offset || control.isDraining { return }
-    try await withThrowingTaskGroup(of: Void.self) { group in
-      group.addTask { _ = try await log.head(beyond: offset) }
-      group.addTask { try await control.untilEnding() }
-      if let limit { group.addTask { try await clock.sleep(limit) } }
-      try await group.next()
-      group.cancelAll()
-      // The others end with a cancellation that nobody asked for.
-      while let result = await group.nextResult() { _ = result }
-    }
+    var waits: [@Sendable () async throws -> Void] = [
+      { _ = try await log.head(beyond: offset) }, { try await control.untilEnding() },
+    ]
+    if let limit { waits.append { try await clock.sleep(limit) } }
+    try await untilFirstEnds(waits)
   }
 }

@@ -21,10 +21,26 @@ final class TroubleReporter: Sendable {
   func failed(_ message: Logger.Message, cause: String, _ details: @autoclosure () -> Logger.Metadata) {
     let now = now()
     guard let said = state.withLock({ $0.failed(cause, now: now) }) else { return }
-    var metadata = details()
+    logger.warning(message, metadata: metadata(details(), said))
+  }
+
+  /// The operator is needed. Until ``released()`` no success elsewhere counts as the end of it.
+  func held(_ message: Logger.Message, _ details: @autoclosure () -> Logger.Metadata) {
+    let now = now()
+    guard let said = state.withLock({ $0.held("\(message)", now: now) }) else { return }
+    logger.error(message, metadata: metadata(details(), said))
+  }
+
+  func released() {
+    let now = now()
+    state.withLock { $0.released(now: now) }
+  }
+
+  private func metadata(_ details: Logger.Metadata, _ said: TroubleSummary.Said) -> Logger.Metadata {
+    var metadata = details
     metadata["failures"] = "\(said.failures)"
     metadata["for_seconds"] = "\(said.lasted.components.seconds)"
-    logger.warning(message, metadata: metadata)
+    return metadata
   }
 
   func succeeded() {
@@ -51,6 +67,8 @@ struct TroubleSummary {
   private var since: Duration = .zero
   private var lastFailure: Duration = .zero
   private var hasSaid = false
+  /// Deliveries that wait for the operator.
+  private var holds = 0
   private var lastSaid: [String: Duration] = [:]
 
   var isQuiet: Bool { failures == 0 }
@@ -67,9 +85,21 @@ struct TroubleSummary {
     return Said(failures: failures, lasted: now - since)
   }
 
+  /// - Returns: what to say; `nil` if it was said a short while ago.
+  mutating func held(_ cause: String, now: Duration) -> Said? {
+    holds += 1
+    return failed(cause, now: now)
+  }
+
+  /// One that was held looks again: what it finds tells whether the trouble is over.
+  mutating func released(now: Duration) {
+    holds -= 1
+    lastFailure = now
+  }
+
   /// - Returns: the trouble that is over now, if it was said.
   mutating func succeeded(now: Duration) -> Said? {
-    guard failures > 0, now - lastFailure >= Self.calm else { return nil }
+    guard failures > 0, holds == 0, now - lastFailure >= Self.calm else { return nil }
     defer {
       failures = 0
       hasSaid = false

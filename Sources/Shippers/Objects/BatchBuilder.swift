@@ -26,7 +26,9 @@ struct BatchBuilder: ~Copyable {
   private var sha256 = SHA256()
   private var deflate: Deflate?
   private var plain: [UInt8] = []
-  private var row: [UInt8] = []
+  /// Rows that were taken and neither hashed nor compressed yet: zlib is quicker with more at a time.
+  private var pending: [UInt8] = []
+  private static let pendingBytes = 32 << 10
 
   /// - Parameter first: the offset of the batch's first tick.
   init(first: Offset, settings: ObjectSettings) {
@@ -49,21 +51,25 @@ struct BatchBuilder: ~Copyable {
     receivedAt: Int64, stream: UnsafeBufferPointer<UInt8>, payload: UnsafeBufferPointer<UInt8>,
     respectsLimits: Bool = true
   ) -> Outcome {
-    row.removeAll(keepingCapacity: true)
+    let start = pending.count
     do throws(JSONError) {
       RowEncoder.append(
-        try TickEvent(stream: stream, payload: payload, receivedAt: receivedAt), to: &row)
+        try TickEvent(stream: stream, payload: payload, receivedAt: receivedAt), to: &pending)
     } catch {
       // Only a log that something else wrote to holds such a row.
       return addBad(TickPage.BadRow(offset: end, cause: error.description, payload: Array(payload)))
     }
+    let rowBytes = pending.count - start
     let rowHour = Timestamp.hour(microseconds: receivedAt)
-    if respectsLimits, rows > 0, rowHour != hour || textBytes + row.count > settings.maximumBytes {
+    if respectsLimits, rows > 0, rowHour != hour || textBytes + rowBytes > settings.maximumBytes {
+      pending.removeLast(rowBytes)
       return .cutBefore
     }
     hour = rowHour
     firstReceivedAt = firstReceivedAt ?? receivedAt
-    take()
+    rows += 1
+    textBytes += rowBytes
+    if pending.count >= Self.pendingBytes { flush() }
     return advance()
   }
 
@@ -73,13 +79,12 @@ struct BatchBuilder: ~Copyable {
     return advance()
   }
 
-  private mutating func take() {
-    rows += 1
-    textBytes += row.count
-    row.withUnsafeBufferPointer { row in
-      sha256.update(UnsafeRawBufferPointer(row))
-      if deflate == nil { plain.append(contentsOf: row) } else { deflate?.add(row) }
+  private mutating func flush() {
+    pending.withUnsafeBufferPointer { pending in
+      sha256.update(UnsafeRawBufferPointer(pending))
+      if deflate == nil { plain.append(contentsOf: pending) } else { deflate?.add(pending) }
     }
+    pending.removeAll(keepingCapacity: true)
   }
 
   private mutating func advance() -> Outcome {
@@ -89,10 +94,13 @@ struct BatchBuilder: ~Copyable {
 
   /// Ends the batch, which must not be empty.
   consuming func finish() -> BuiltBatch {
+    flush()
     deflate?.finish()
+    let isCompressed = deflate != nil
     return BuiltBatch(
       range: first...end.previous, rows: rows, bad: bad, firstReceivedAt: firstReceivedAt,
-      sha256: sha256.finish().hex, body: deflate == nil ? plain : deflate?.output ?? [])
+      sha256: sha256.finish().hex, body: isCompressed ? deflate?.output ?? [] : plain,
+      isCompressed: isCompressed)
   }
 }
 
@@ -107,4 +115,5 @@ struct BuiltBatch: Sendable {
   let sha256: String
   /// As it is uploaded.
   let body: [UInt8]
+  let isCompressed: Bool
 }

@@ -38,7 +38,8 @@ actor BatchSource: DeliverySource {
       return try await cut(through: plan.range.lowerBound.previous)
     }
     if plan.state == .shipped { return Prepared(range: plan.range, delivery: .shipped) }
-    return Prepared(range: plan.range, delivery: .planned(plan, try await rebuild(plan.range)))
+    let batch = try await BuiltBatch.rebuild(plan, from: reader, settings: settings)
+    return Prepared(range: plan.range, delivery: .planned(plan, batch))
   }
 
   // MARK: New batches
@@ -51,7 +52,7 @@ actor BatchSource: DeliverySource {
     var deadline: Duration?
     while !tail.control.isStopping {
       let page = try await reader.page(from: builder.next, through: last, maximumTicks: builder.room)
-      if builder.isEmpty, let receivedAt = page.ticks.entries.first?.receivedAt {
+      if deadline == nil, let receivedAt = page.ticks.entries.first?.receivedAt {
         deadline = clock.now() + remainingWait(receivedAt: receivedAt)
       }
       let isCut = try builder.add(page, respectsLimits: true)
@@ -77,19 +78,15 @@ actor BatchSource: DeliverySource {
     let age = Duration.microseconds(clock.wall() - receivedAt)
     return max(.zero, min(settings.maximumWait, settings.maximumWait - age))
   }
-
-  // MARK: Planned batches
-
-  private func rebuild(_ range: OffsetRange) async throws -> BuiltBatch {
-    try await BuiltBatch.rebuild(range, from: reader, settings: settings)
-  }
 }
 
 extension BuiltBatch {
-  /// Builds the batch of a fixed range again.
+  /// Builds the batch of a plan again, as its key says.
   static func rebuild(
-    _ range: OffsetRange, from reader: LogReader, settings: ObjectSettings
+    _ plan: BatchPlan, from reader: LogReader, settings: ObjectSettings
   ) async throws -> BuiltBatch {
+    let range = plan.range
+    let settings = plan.key.isEmpty ? settings : settings.fitting(key: plan.key)
     var builder = BatchBuilder(first: range.lowerBound, settings: settings)
     while builder.next <= range.upperBound {
       let page = try await reader.page(

@@ -5,6 +5,7 @@ import CZlib
 /// Reference: RFC 1952; zlib's manual, deflateInit2 (15 + 16: a gzip header, whose time is 0).
 struct Deflate: ~Copyable {
   private let stream: UnsafeMutablePointer<z_stream>
+  private let buffer = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 16 << 10)
   private(set) var output: [UInt8] = []
 
   /// - Parameter level: 0 to 9.
@@ -20,6 +21,7 @@ struct Deflate: ~Copyable {
   deinit {
     deflateEnd(stream)
     stream.deallocate()
+    buffer.deallocate()
   }
 
   mutating func add(_ bytes: UnsafeBufferPointer<UInt8>) {
@@ -36,15 +38,11 @@ struct Deflate: ~Copyable {
   }
 
   private mutating func run(_ flush: Int32) {
-    let step = 32 << 10
     while true {
-      let code = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: step) { buffer in
-        stream.pointee.next_out = buffer.baseAddress
-        stream.pointee.avail_out = uInt(step)
-        let code = deflate(stream, flush)
-        output.append(contentsOf: buffer[..<(step - Int(stream.pointee.avail_out))])
-        return code
-      }
+      stream.pointee.next_out = buffer.baseAddress
+      stream.pointee.avail_out = uInt(buffer.count)
+      let code = deflate(stream, flush)
+      output.append(contentsOf: buffer[..<(buffer.count - Int(stream.pointee.avail_out))])
       precondition(code == Z_OK || code == Z_STREAM_END || code == Z_BUF_ERROR, "zlib failed (\(code))")
       if stream.pointee.avail_out > 0 { return }
     }

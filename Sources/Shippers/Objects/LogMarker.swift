@@ -58,7 +58,8 @@ final class LogMarker: Sendable {
     state.withLock { $0.highestPlanned = max($0.highestPlanned, offset) }
   }
 
-  /// Waits until the note, read before the process's first upload, does not speak against uploading.
+  /// Waits until the note, read before the process's first plan and upload, does not speak against them. A
+  /// held log must not plan either: its plans would pass the note at the next start.
   func awaitPermission() async throws {
     while !state.withLock({ $0.isPermitted }) {
       let body = try await attempts.untilDone("read", key: key) { try await self.store.readNote(self.key) }
@@ -67,13 +68,12 @@ final class LogMarker: Sendable {
         state.withLock { $0.isPermitted = true }
         return
       }
-      attempts.hold(
+      try await attempts.hold(
         """
         this log was restored or copied: another one of the same log_id has planned further. Shipping is \
         held; stop this process and run `tickwal adopt` to give the log a log_id of its own
         """,
         ["log_id": "\(logID)", "planned_there": "\(noted)", "planned_here": "\(ownHighest)", "key": "\(key)"])
-      try await attempts.pause(.seconds(60))
     }
   }
 
@@ -83,9 +83,9 @@ final class LogMarker: Sendable {
       let note = try JSONDecoder().decode(Note.self, from: Data(note))
       return note.logID == logID.rawValue ? Offset(rawValue: note.highestPlannedOffset) : nil
     } catch {
-      attempts.hold(
+      attempts.reporter.failed(
         "the note on how far this log has planned cannot be understood; it is written anew",
-        ["key": "\(key)", "error": "\(error)"])
+        cause: "note", ["key": "\(key)", "error": "\(error)"])
       return nil
     }
   }

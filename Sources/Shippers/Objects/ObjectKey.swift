@@ -7,7 +7,7 @@ enum ObjectKey {
   ///
   /// - Parameter firstReceivedAt: microseconds since 1970, UTC, of the first row.
   static func batch(
-    _ range: OffsetRange, firstReceivedAt: Int64, logID: LogID, settings: ObjectSettings
+    _ range: OffsetRange, firstReceivedAt: Int64, logID: LogID, isCompressed: Bool, settings: ObjectSettings
   ) -> String {
     let time = Timestamp.dashed(
       microseconds: min(
@@ -18,8 +18,10 @@ enum ObjectKey {
       key += "dt=\(time.prefix(10))/hour=\(time.dropFirst(11).prefix(2))/"
     }
     key += "\(settings.fileName)-\(time)-\(logID)-\(range.lowerBound)-\(range.upperBound).jsonl"
-    return settings.compression == .none ? key : key + ".gz"
+    return isCompressed ? key + gzipSuffix : key
   }
+
+  static let gzipSuffix = ".gz"
 
   /// Where the shipper notes how far it has planned.
   static func marker(logID: LogID, settings: ObjectSettings) -> String {

@@ -17,7 +17,7 @@ public struct ObjectSettings: Sendable, Equatable {
   /// `S3_FILENAME`
   public let fileName: String
   public let layout: Layout
-  public let compression: Compression
+  public private(set) var compression: Compression
   /// `MAX_BATCH_SIZE`, rows
   public let maximumRows: Int
   /// `MAX_BATCH_TIMEOUT`
@@ -40,6 +40,17 @@ public struct ObjectSettings: Sendable, Equatable {
     self.maximumWait = maximumWait
     self.concurrency = concurrency
     self.maximumBytes = maximumBytes
+  }
+
+  /// The same, for an object that was planned under a key: how it is compressed is part of its name.
+  func fitting(key: String) -> ObjectSettings {
+    var settings = self
+    if !key.hasSuffix(ObjectKey.gzipSuffix) {
+      settings.compression = .none
+    } else if compression == .none {
+      settings.compression = .gzip(level: 6)
+    }
+    return settings
   }
 
   private static func trimmed(_ path: String) -> String {

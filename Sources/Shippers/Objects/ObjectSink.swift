@@ -29,7 +29,10 @@ struct ObjectSink: Sink {
   let marker: LogMarker
 
   var limit: Int { settings.concurrency }
-  var holdsPlaceUntilCommitted: Bool { true }
+  // A plan is open until the transaction that marks it shipped.
+  var uncommittedLimit: Int { settings.concurrency }
+  // A batch that waits holds its whole text.
+  var readAhead: Int { 1 }
 
   func makeSource(reader: LogReader, next: Offset) -> BatchSource {
     BatchSource(reader: reader, consumer: consumer, settings: settings, tail: tail, next: next)
@@ -38,17 +41,25 @@ struct ObjectSink: Sink {
   func deliver(_ delivery: ObjectDelivery) async throws -> Confirmation {
     switch delivery {
     case .shipped: return Confirmation()
-    case .new(let batch): return try await upload(batch, as: try await plan(batch))
-    case .planned(var plan, let batch):
-      if isForeign(plan) {
-        if try await isStoredInOldPlace(plan) { return confirm(batch, plan) }
-        plan = try await planAnew(batch, insteadOf: plan)
-      } else if plan.sha256 != batch.sha256 {
-        if try await isStored(plan) { return confirm(batch, plan) }
-        plan = try await replan(plan, as: batch)
-      }
-      return try await upload(batch, as: plan)
+    case .new(let batch):
+      try await marker.awaitPermission()
+      return try await upload(batch, as: try await plan(batch))
+    case .planned(let plan, let batch):
+      try await marker.awaitPermission()
+      return try await resume(plan, batch)
     }
+  }
+
+  private func resume(_ plan: BatchPlan, _ batch: BuiltBatch) async throws -> Confirmation {
+    if isForeign(plan) {
+      if let sha256 = try await storedInOldPlace(plan) { return confirm(batch, plan, stored: sha256) }
+      return try await upload(batch, as: try await planAnew(batch, insteadOf: plan))
+    }
+    guard plan.sha256 != batch.sha256 else { return try await upload(batch, as: plan) }
+    // Planned without rows and so without a key, and now it has some.
+    if plan.key.isEmpty { return try await upload(batch, as: try await planAnew(batch, insteadOf: plan)) }
+    if let sha256 = try await stored(plan) { return confirm(batch, plan, stored: sha256) }
+    return try await upload(batch, as: try await replan(plan, as: batch))
   }
 
   // MARK: Plans
@@ -57,7 +68,9 @@ struct ObjectSink: Sink {
     BatchPlan(
       consumer: consumer, range: batch.range, destination: destination.json, bucket: store.bucket,
       key: batch.firstReceivedAt.map {
-        ObjectKey.batch(batch.range, firstReceivedAt: $0, logID: logID, settings: settings)
+        ObjectKey.batch(
+          batch.range, firstReceivedAt: $0, logID: logID, isCompressed: batch.isCompressed, settings: settings
+        )
       } ?? "",
       rows: batch.rows, sha256: batch.sha256)
   }
@@ -83,11 +96,14 @@ struct ObjectSink: Sink {
     plan.destination != destination.json || !(plan.key.isEmpty || plan.key.contains("-\(logID)-"))
   }
 
-  private func isStoredInOldPlace(_ plan: BatchPlan) async throws -> Bool {
-    guard let old = Destination(json: plan.destination), let store = openStore(old) else { return false }
+  /// The hash of what an earlier try has stored where the plan was made for.
+  private func storedInOldPlace(_ plan: BatchPlan) async throws -> String? {
+    guard !plan.key.isEmpty, let old = Destination(json: plan.destination), let store = openStore(old) else {
+      return nil
+    }
     let stored = try await attempts.untilDone("look up", key: plan.key) { try await store.stored(plan.key) }
-    guard let sha256 = stored?.sha256 else { return false }
-    return plan.wasEverPlanned(sha256: sha256)
+    guard let sha256 = stored?.sha256, plan.wasEverPlanned(sha256: sha256) else { return nil }
+    return sha256
   }
 
   private func planAnew(_ batch: BuiltBatch, insteadOf old: BatchPlan) async throws -> BatchPlan {
@@ -103,41 +119,44 @@ struct ObjectSink: Sink {
   // MARK: Uploads
 
   private func upload(_ batch: BuiltBatch, as plan: BatchPlan) async throws -> Confirmation {
-    guard batch.rows > 0 else { return confirm(batch, plan) }
-    try await marker.awaitPermission()
-    let object = NewObject(
-      key: plan.key, body: batch.body, isCompressed: settings.compression != .none, logID: logID,
-      range: plan.range, rows: batch.rows, sha256: batch.sha256)
+    guard batch.rows > 0 else { return confirm(batch, plan, stored: batch.sha256) }
+    let object = NewObject(batch, key: plan.key, logID: logID)
+    var attempt = 0
     while true {
       let isNew = try await attempts.untilDone("upload", key: plan.key) { try await store.put(object) }
-      if isNew { return confirm(batch, plan) }
-      if try await isStored(plan) { return confirm(batch, plan) }
+      if isNew { return confirm(batch, plan, stored: batch.sha256) }
+      if let sha256 = try await stored(plan) { return confirm(batch, plan, stored: sha256) }
+      attempt += 1
+      try await attempts.pause(afterAttempt: attempt)
     }
   }
 
-  /// Whether one of our own tries is stored under the key. Something else there holds the consumer: it is
-  /// looked at again every minute.
-  private func isStored(_ plan: BatchPlan) async throws -> Bool {
+  /// The hash of one of our own tries that is stored under the key, `nil` if nothing is. Something else there
+  /// holds the consumer: it is looked at again every minute.
+  private func stored(_ plan: BatchPlan) async throws -> String? {
     while true {
       let stored = try await attempts.untilDone("look up", key: plan.key) { try await store.stored(plan.key) }
-      guard let stored else { return false }
-      if let sha256 = stored.sha256, plan.wasEverPlanned(sha256: sha256) { return true }
-      attempts.hold(
+      guard let stored else { return nil }
+      if let sha256 = stored.sha256, plan.wasEverPlanned(sha256: sha256) { return sha256 }
+      try await attempts.hold(
         "the object's key is taken by something else: shipping to this place is held until it is moved away",
         [
           "key": "\(plan.key)", "bucket": "\(store.bucket)", "planned_sha256": "\(plan.sha256)",
           "stored_sha256": "\(stored.sha256 ?? "none")",
         ])
-      try await attempts.pause(.seconds(60))
     }
   }
 
-  private func confirm(_ batch: BuiltBatch, _ plan: BatchPlan) -> Confirmation {
-    Confirmation(
-      deadLetters: batch.bad.map { row in
-        DeadLetter(
-          offset: row.offset, consumer: consumer, cause: row.cause, attempts: 0, payload: row.payload)
-      },
+  private func confirm(_ batch: BuiltBatch, _ plan: BatchPlan, stored sha256: String) -> Confirmation {
+    // A row that went bad after its upload is in the object.
+    let hasEveryRow = sha256 == plan.sha256 && plan.rows == plan.range.length
+    return Confirmation(
+      deadLetters: hasEveryRow
+        ? []
+        : batch.bad.map { row in
+          DeadLetter(
+            offset: row.offset, consumer: consumer, cause: row.cause, attempts: 0, payload: row.payload)
+        },
       bytes: batch.body.count, record: { try $0.markShipped(plan) })
   }
 }

@@ -29,6 +29,16 @@ struct NewObject: Sendable {
   let rows: Int
   /// Of the uncompressed text, lower-case hex.
   let sha256: String
+
+  init(_ batch: BuiltBatch, key: String, logID: LogID) {
+    self.key = key
+    body = batch.body
+    isCompressed = batch.isCompressed
+    self.logID = logID
+    range = batch.range
+    rows = batch.rows
+    sha256 = batch.sha256
+  }
 }
 
 struct StoredObject: Sendable, Equatable {

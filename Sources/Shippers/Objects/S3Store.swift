@@ -7,8 +7,25 @@ struct S3Store: ObjectStore {
   let bucket: String
 
   func put(_ object: NewObject) async throws -> Bool {
+    var conditional = headers(of: object)
+    conditional.add("If-None-Match", "*")
+    do {
+      _ = try await client.putObject(bucket: bucket, key: object.key, headers: conditional, body: object.body)
+      return true
+    } catch let error as AWSError where error.status == 412 {
+      return false
+    } catch let error as AWSError where error.status == 501 {
+      // Some stores refuse conditional writes instead of ignoring the condition. The key is ours alone.
+      guard try await stored(object.key) == nil else { return false }
+      _ = try await client.putObject(
+        bucket: bucket, key: object.key, headers: headers(of: object), body: object.body)
+      return true
+    }
+  }
+
+  private func headers(of object: NewObject) -> HTTPHeaders {
     var headers: HTTPHeaders = [
-      "Content-Type": "application/json", "If-None-Match": "*",
+      "Content-Type": "application/json",
       "x-amz-checksum-sha256": SHA256.hash(object.body).base64,
       "x-amz-meta-log-id": object.logID.rawValue,
       "x-amz-meta-first-offset": object.range.lowerBound.description,
@@ -17,12 +34,7 @@ struct S3Store: ObjectStore {
       "x-amz-meta-sha256": object.sha256,
     ]
     if object.isCompressed { headers.add("Content-Encoding", "gzip") }
-    do {
-      _ = try await client.putObject(bucket: bucket, key: object.key, headers: headers, body: object.body)
-      return true
-    } catch let error as AWSError where error.status == 412 {
-      return false
-    }
+    return headers
   }
 
   func stored(_ key: String) async throws -> StoredObject? {

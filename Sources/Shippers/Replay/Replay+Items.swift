@@ -1,4 +1,5 @@
 import AWS
+import Ticks
 import WAL
 
 extension Replay {
@@ -45,7 +46,12 @@ extension Replay {
   ) async throws -> ItemResult {
     let ttl = ItemAttributes.ttl(receivedAt: tick.receivedAt, retentionDays: settings.retentionDays)
     if try await table.hasPassed(ttl, wall: clock.wall(), attempts: attempts) { return .expired }
-    let request = try table.request(batch, tick, retentionDays: settings.retentionDays)
+    let request: ItemRequest
+    do throws(JSONError) {
+      request = try table.request(batch, tick, retentionDays: settings.retentionDays)
+    } catch {
+      return .refused("\(error)")
+    }
     let refusal = try await attempts.untilDone("write the item", key: "offset \(offset)") {
       try await table.write(request)
     }

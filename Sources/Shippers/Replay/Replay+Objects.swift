@@ -65,12 +65,12 @@ extension Replay {
   private func replay(
     _ plan: BatchPlan, _ store: any ObjectStore, _ settings: ObjectSettings, _ outcome: inout Outcome
   ) async throws {
-    let batch = try await BuiltBatch.rebuild(plan.range, from: reader, settings: settings)
+    let batch = try await BuiltBatch.rebuild(plan, from: reader, settings: settings)
     guard plan.wasEverPlanned(sha256: batch.sha256) else {
       return outcome.add(
         problem: "\(plan.key): the log no longer gives the content that was planned; left as it is")
     }
-    try await upload(batch, key: plan.key, store, settings, &outcome) { plan.wasEverPlanned(sha256: $0) }
+    try await upload(batch, key: plan.key, store, &outcome) { plan.wasEverPlanned(sha256: $0) }
   }
 
   // MARK: Copies
@@ -85,8 +85,9 @@ extension Replay {
       for row in batch.bad { outcome.add(problem: "offset \(row.offset): \(row.cause)") }
       if let receivedAt = batch.firstReceivedAt {
         let key = ObjectKey.batch(
-          batch.range, firstReceivedAt: receivedAt, logID: logID, settings: settings)
-        try await upload(batch, key: key, store, settings, &outcome) { $0 == batch.sha256 }
+          batch.range, firstReceivedAt: receivedAt, logID: logID, isCompressed: batch.isCompressed,
+          settings: settings)
+        try await upload(batch, key: key, store, &outcome) { $0 == batch.sha256 }
       }
       next = batch.range.upperBound.next
       report(batch.range.upperBound)
@@ -107,22 +108,28 @@ extension Replay {
   }
 
   private func upload(
-    _ batch: BuiltBatch, key: String, _ store: any ObjectStore, _ settings: ObjectSettings,
-    _ outcome: inout Outcome, isOurs: (String) -> Bool
+    _ batch: BuiltBatch, key: String, _ store: any ObjectStore, _ outcome: inout Outcome,
+    isOurs: (String) -> Bool
   ) async throws {
-    let object = NewObject(
-      key: key, body: batch.body, isCompressed: settings.compression != .none,
-      logID: try await reader.logID(), range: batch.range, rows: batch.rows, sha256: batch.sha256)
-    let isNew = try await attempts.untilDone("upload", key: key) { try await store.put(object) }
-    if isNew {
-      outcome.delivered += 1
-      return
-    }
-    let stored = try await attempts.untilDone("look up", key: key) { try await store.stored(key) }
-    if let sha256 = stored?.sha256, isOurs(sha256) {
-      outcome.alreadyThere += 1
-    } else {
-      outcome.add(problem: "\(key): something else is stored under this key; left as it is")
+    let object = NewObject(batch, key: key, logID: try await reader.logID())
+    var attempt = 0
+    while true {
+      let isNew = try await attempts.untilDone("upload", key: key) { try await store.put(object) }
+      if isNew {
+        outcome.delivered += 1
+        return
+      }
+      let stored = try await attempts.untilDone("look up", key: key) { try await store.stored(key) }
+      if let stored {
+        if let sha256 = stored.sha256, isOurs(sha256) {
+          outcome.alreadyThere += 1
+        } else {
+          outcome.add(problem: "\(key): something else is stored under this key; left as it is")
+        }
+        return
+      }
+      attempt += 1
+      try await attempts.pause(afterAttempt: attempt)
     }
   }
 }

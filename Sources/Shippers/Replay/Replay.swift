@@ -56,7 +56,8 @@ public struct Replay: Sendable {
     range = first...end
     self.clock = clock
     self.report = report
-    attempts = Attempts(reporter: TroubleReporter(logger: logger, now: clock.now), clock: clock)
+    attempts = Attempts(
+      reporter: TroubleReporter(logger: logger, now: clock.now), control: ShippingControl(), clock: clock)
   }
 
   // MARK: Rows
@@ -67,16 +68,20 @@ public struct Replay: Sendable {
     var rows: [UInt8] = []
     try await eachPage { page in
       rows.removeAll(keepingCapacity: true)
-      try page.ticks.bytes.withUnsafeBufferPointer { bytes in
-        for entry in page.ticks.entries {
-          let event = try TickEvent(
-            stream: UnsafeBufferPointer(rebasing: bytes[entry.stream]),
-            payload: UnsafeBufferPointer(rebasing: bytes[entry.payload]), receivedAt: entry.receivedAt)
-          RowEncoder.append(event, to: &rows)
+      page.ticks.bytes.withUnsafeBufferPointer { bytes in
+        for (offset, entry) in zip(page.offsets, page.ticks.entries) {
+          do throws(JSONError) {
+            let event = try TickEvent(
+              stream: UnsafeBufferPointer(rebasing: bytes[entry.stream]),
+              payload: UnsafeBufferPointer(rebasing: bytes[entry.payload]), receivedAt: entry.receivedAt)
+            RowEncoder.append(event, to: &rows)
+            outcome.delivered += 1
+          } catch {
+            outcome.add(problem: "offset \(offset): \(error)")
+          }
         }
       }
       try write(rows)
-      outcome.delivered += page.ticks.count
       for row in page.bad { outcome.add(problem: "offset \(row.offset): \(row.cause)") }
     }
     return outcome

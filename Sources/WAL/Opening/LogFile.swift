@@ -25,7 +25,7 @@ enum LogFile {
       return .absent
     }
     guard info.st_mode & S_IFMT == S_IFREG else {
-      throw LogError(.unusablePath, "the log \(path) cannot be used: not a regular file")
+      throw LogError.notRegular(path)
     }
     let header = try readHeader(path)
     guard header.count == headerLength, header.starts(with: magic) else {
@@ -45,7 +45,10 @@ enum LogFile {
 
   /// The file that a symbolic link stands for; the path itself if it is none or leads nowhere.
   static func resolve(_ path: String) -> String {
-    guard let resolved = realpath(path, nil) else { return path }
+    var info = stat()
+    guard lstat(path, &info) == 0, info.st_mode & S_IFMT == S_IFLNK, let resolved = realpath(path, nil) else {
+      return path
+    }
     defer { free(resolved) }
     return String(cString: resolved)
   }

@@ -7,12 +7,15 @@ import Synchronization
 final class LogLock: Sendable {
   private let descriptor: Mutex<Int32?>
 
+  /// - Parameter pause: runs between the tries.
   /// - Throws: `inUse` with the holder's pid, or `unusablePath`.
-  init(logPath: String) throws(LogError) {
+  init(
+    logPath: String, pause: () -> Void = { usleep(LogLock.pauseMicroseconds) }
+  ) throws(LogError) {
     let path = logPath + ".lock"
     let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw LogError.unusable(logPath, errno) }
-    guard LogLock.lock(descriptor) else {
+    guard LogLock.lock(descriptor, pause) else {
       let code = errno
       let pid = LogLock.pid(in: descriptor)
       Glibc.close(descriptor)
@@ -21,7 +24,11 @@ final class LogLock: Sendable {
       throw LogError(.inUse(pid: pid), "the log \(logPath) is in use by \(holder)")
     }
     let text = Array("\(getpid())\n".utf8)
-    guard ftruncate(descriptor, 0) == 0, pwrite(descriptor, text, text.count, 0) == text.count else {
+    // In this order, so that it needs no new block on a full volume. Where it needs one after all, the lock
+    // holds, and whoever is turned away does not learn by whom.
+    guard pwrite(descriptor, text, text.count, 0) == text.count || errno == ENOSPC,
+      ftruncate(descriptor, off_t(text.count)) == 0
+    else {
       let code = errno
       Glibc.close(descriptor)
       throw LogError.unusable(logPath, code)
@@ -32,11 +39,11 @@ final class LogLock: Sendable {
   deinit { release() }
 
   /// Tries for a moment, because `holder` holds the lock while it looks.
-  private static func lock(_ descriptor: Int32) -> Bool {
+  private static func lock(_ descriptor: Int32, _ pause: () -> Void) -> Bool {
     for _ in 1..<tries {
       if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return true }
       guard errno == EWOULDBLOCK || errno == EINTR else { return false }
-      usleep(pauseMicroseconds)
+      pause()
     }
     return flock(descriptor, LOCK_EX | LOCK_NB) == 0
   }
@@ -47,8 +54,7 @@ final class LogLock: Sendable {
   func release() {
     descriptor.withLock { descriptor in
       guard let open = descriptor else { return }
-      // The pid of a process that is gone would only mislead. Closing gives up the lock.
-      ftruncate(open, 0)
+      // Gives up the lock. The pid stays, and counts for nothing while nobody holds the lock.
       Glibc.close(open)
       descriptor = nil
     }
@@ -73,7 +79,13 @@ final class LogLock: Sendable {
 }
 
 extension LogError {
+  static func notRegular(_ path: String) -> LogError {
+    LogError(.unusablePath, "the log \(path) cannot be used: not a regular file")
+  }
+
   static func unusable(_ path: String, _ code: Int32) -> LogError {
-    LogError(.unusablePath, "the log \(path) cannot be used: \(String(cString: strerror(code)))")
+    LogError(
+      code == ENOSPC ? .diskFull : .unusablePath,
+      "the log \(path) cannot be used: \(String(cString: strerror(code)))")
   }
 }

@@ -29,6 +29,9 @@ extension TickLog {
     }
     do {
       let connection = try SQLiteConnection(path: path, access: .readWrite, vfs: options.vfs)
+      // A file that is refused stays as it is, and after a failed fsync nothing may be written again by
+      // closing. A clean end checkpoints on its own.
+      try connection.setCheckpointOnClose(false)
       // The header that was looked at may be older than the one in SQLite's WAL.
       try LogFile.checkVersion(of: connection, path: path)
       let head = try configure(connection, path: path)
@@ -81,8 +84,6 @@ extension TickLog {
     _ connection: SQLiteConnection, path: String
   ) throws(SQLiteError) -> Offset {
     connection.setBusyTimeout(milliseconds: WriterLoop.busyTimeoutMilliseconds)
-    // After a failed fsync nothing may be written again by closing; a clean end checkpoints on its own.
-    try connection.setCheckpointOnClose(false)
     try connection.require(pragma: "journal_mode", set: "WAL", reads: "wal")
     try connection.require(pragma: "synchronous", set: "FULL", reads: "2")
     try connection.require(pragma: "auto_vacuum", set: nil, reads: "2")

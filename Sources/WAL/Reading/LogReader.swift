@@ -16,9 +16,12 @@ public actor LogReader {
   }
 
   private func open(vfs: String?) throws {
-    guard access(path, F_OK) == 0 else {
+    var info = stat()
+    guard stat(path, &info) == 0 else {
+      guard errno == ENOENT else { throw LogError.unusable(path, errno) }
       throw LogError(.unusablePath, "there is no log at \(path)")
     }
+    guard info.st_mode & S_IFMT == S_IFREG else { throw LogError.notRegular(path) }
     do {
       let connection = try SQLiteConnection(path: path, access: .readOnly, vfs: vfs)
       connection.setBusyTimeout(milliseconds: 5_000)

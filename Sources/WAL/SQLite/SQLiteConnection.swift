@@ -165,7 +165,8 @@ package final class SQLiteConnection {
   func makeError(code: Int32, sql: String) -> SQLiteError {
     SQLiteError(
       code: code == SQLITE_OK ? SQLITE_ERROR : code,
-      systemError: handle.map { sqlite3_system_errno($0) } ?? 0,
+      // SQLite does not note it when COMMIT fails: it would be an earlier one's.
+      systemError: sql == "COMMIT" ? 0 : handle.map { sqlite3_system_errno($0) } ?? 0,
       message: handle.map { String(cString: sqlite3_errmsg($0)) } ?? String(cString: sqlite3_errstr(code)),
       sql: sql)
   }

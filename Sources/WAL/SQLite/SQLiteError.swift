@@ -5,24 +5,19 @@ import Glibc
 package struct SQLiteError: Error, Sendable, CustomStringConvertible {
   /// The extended result code.
   package let code: Int32
-  /// `errno` of the system call that failed, 0 if none did.
+  /// `errno` of the system call that failed, 0 if none did or SQLite does not say.
   package let systemError: Int32
   package let message: String
   package let sql: String
 
   package var primaryCode: Int32 { code & 0xFF }
 
-  /// There is no room on the volume. A failed fsync is never taken for that, whatever `errno` says.
+  /// There is no room on the volume. A failed fsync is never taken for that, whatever `errno` says;
+  /// nor any other failed call: `errno` may be that of an earlier one.
   ///
   /// Reference: https://www.sqlite.org/rescode.html#full; SQLITE_IOERR_SHMSIZE is what opening on a
   /// full volume answers.
-  package var isDiskFull: Bool {
-    switch code {
-    case SQLiteError.fsync, SQLiteError.directoryFsync: false
-    case SQLiteError.shmSize: true
-    default: primaryCode == SQLITE_FULL || (primaryCode == SQLITE_IOERR && systemError == ENOSPC)
-    }
-  }
+  package var isDiskFull: Bool { primaryCode == SQLITE_FULL || code == SQLiteError.shmSize }
 
   /// Another process holds a lock; trying again may succeed.
   package var isBusy: Bool { primaryCode == SQLITE_BUSY || primaryCode == SQLITE_LOCKED }
@@ -39,8 +34,6 @@ package struct SQLiteError: Error, Sendable, CustomStringConvertible {
     return text + ") in: \(sql)"
   }
 
-  // Extended codes are macros with arithmetic in them, which Swift does not import.
-  private static let fsync = SQLITE_IOERR | (4 << 8)
-  private static let directoryFsync = SQLITE_IOERR | (5 << 8)
+  // A macro with arithmetic in it, which Swift does not import.
   private static let shmSize = SQLITE_IOERR | (19 << 8)
 }

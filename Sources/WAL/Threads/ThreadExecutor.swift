@@ -29,6 +29,8 @@ package final class ThreadExecutor: SerialExecutor {
 
   package func enqueue(_ job: consuming ExecutorJob) {
     let job = UnownedJob(job)
+    // Held here: the job may run, and the last reference to this executor go away, before the signal is given.
+    let state = state
     state.withLock { $0.jobs.append(job) }
     state.signal()
   }

@@ -21,7 +21,8 @@ final class LogWriter: Sendable {
   }
 
   private let state: Monitor<State>
-  let headWatch: HeadWatch
+  /// The last durable offset.
+  let head: Watch<Offset>
   /// Set once, when the writer can go on no more.
   let failure = Latch<LogError>()
   /// Set when the thread is done and the connection closed.
@@ -32,7 +33,7 @@ final class LogWriter: Sendable {
     connection: consuming sending SQLiteConnection, head: Offset, options: TickLog.Options, logger: Logger
   ) {
     state = Monitor(State(queue: CommitQueue(limits: options.limits)))
-    headWatch = HeadWatch(head)
+    self.head = Watch(head)
     let box = ConnectionBox(connection)
     _ = DedicatedThread { [self] in
       var loop = WriterLoop(connection: box.connection, head: head, options: options, logger: logger)
@@ -148,7 +149,7 @@ final class LogWriter: Sendable {
       do throws(SQLiteError) {
         let outcomes = try loop.commit(group)
         setDiskFull(false)
-        headWatch.advance(to: loop.head)
+        head.update { $0 = loop.head }
         for (request, outcome) in zip(group, outcomes) { request.completion(outcome) }
         try loop.checkpointIfDue()
         return

@@ -89,15 +89,17 @@ struct WriterLoop {
       return nil
     }
     failedTries += 1
-    if failedTries == 1 {
+    if failedTries == 1 || failedTries.isMultiple(of: Self.triesBetweenReminders) {
       logger.error(
         error.isDiskFull
           ? "the volume of the log is full: the feed is paused and the commit is retried; make room"
           : "another process holds a lock on the log: the commit is retried; close writing shells",
-        metadata: ["error": "\(error)"])
+        metadata: ["error": "\(error)", "failed_tries": "\(failedTries)"])
     }
     return pause
   }
+
+  private static let triesBetweenReminders = 60
 
   // MARK: Checkpoints
 

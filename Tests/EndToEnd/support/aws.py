@@ -96,23 +96,11 @@ class MiniStack:
 class Place:
     """A bucket, a table, a secret and a user that may use them, made for one test."""
 
-    def __init__(self, stack: MiniStack, name: str, streams: list[str], **secret):
+    def __init__(self, stack: MiniStack, name: str, streams: list[str], has_sinks: bool = True, **secret):
         self.bucket, self.table, self.secret = f"bucket-{name}", f"table-{name}", f"secret-{name}"
         self._s3, self._dynamo = stack.client("s3"), stack.client("dynamodb")
-        self._s3.create_bucket(
-            Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": REGION}
-        )
-        # With versions an overwritten object would show.
-        self._s3.put_bucket_versioning(Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"})
-        keys = [("stream_type", "HASH"), ("iso_timestamp", "RANGE")]
-        self._dynamo.create_table(
-            TableName=self.table, BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in keys],
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key, _ in keys],
-        )
-        self._dynamo.update_time_to_live(
-            TableName=self.table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "ttl_days"}
-        )
+        if has_sinks:
+            self.make_sinks()
         stack.client("secretsmanager").create_secret(
             Name=self.secret, SecretString=json.dumps({"streams": streams, **secret})
         )
@@ -126,6 +114,22 @@ class Place:
                 ("dynamodb:DescribeTable", f"arn:aws:dynamodb:*:*:table/{self.table}"),
                 ("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:*:*:secret:{self.secret}*"),
             ],
+        )
+
+    def make_sinks(self) -> None:
+        self._s3.create_bucket(
+            Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": REGION}
+        )
+        # With versions an overwritten object would show.
+        self._s3.put_bucket_versioning(Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"})
+        keys = [("stream_type", "HASH"), ("iso_timestamp", "RANGE")]
+        self._dynamo.create_table(
+            TableName=self.table, BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in keys],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key, _ in keys],
+        )
+        self._dynamo.update_time_to_live(
+            TableName=self.table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "ttl_days"}
         )
 
     def environment(self, url: str) -> dict[str, str]:

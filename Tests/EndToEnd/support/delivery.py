@@ -81,7 +81,7 @@ def local_objects(folder: Path) -> list[StoredObject]:
     root = folder / "objects"
     return [
         StoredObject(str(path.relative_to(root)), path.read_bytes())
-        for path in sorted(root.rglob("*.jsonl*"))
+        for path in sorted(root.rglob("*")) if path.name.endswith((".jsonl", ".jsonl.gz"))
     ]
 
 

@@ -42,3 +42,22 @@ def odd_events() -> list[tuple[str, str]]:
         ("xusdt@strange", '{"s":"XUSDT","text":"a \\"quoted\\" \\\\ back\\nslash","deep":[[[{"a":[]}]]],"empty":{}}'),
         ("xusdt@strange", "{}"),
     ]
+
+
+def events_of(text: str) -> list[tuple[str, str]]:
+    """Pairs of stream and event in recorded lines, combined or arrays; the event's own characters."""
+    events = []
+    decoder = json.JSONDecoder()
+    for line in text.splitlines():
+        line = line.strip()
+        if line.startswith("["):
+            place = 1
+            while line[place] != "]":
+                event, end = decoder.raw_decode(line, place)
+                assert event["e"] == "24hrMiniTicker"
+                events.append((f"{event['s'].lower()}@miniTicker", line[place:end]))
+                place = end + (line[end] == ",")
+        else:
+            start = line.index('"data":') + len('"data":')
+            events.append((json.loads(line)["stream"], line[start:-1].strip()))
+    return events

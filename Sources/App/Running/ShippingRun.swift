@@ -1,0 +1,117 @@
+import Ingest
+import Logging
+import Shippers
+import WAL
+
+/// What `run` and `ship` have in common.
+struct ShippingRun: Sendable {
+  let label: String
+  /// The exit status after a signal that leaves no time to end in order.
+  let interrupted: ExitCode
+  let settings: Configuration
+  let sinks: SinkOptions
+  let logger: Logger
+
+  typealias FeedMaker = @Sendable (TickLog, AWSConnection) -> @Sendable () async throws -> Feed
+
+  /// - Returns: whether a signal ended it.
+  @discardableResult
+  func run(makeFeed: FeedMaker?) async throws -> Bool {
+    let isOpen = Latch<Void>()
+    let endRequest = Latch<Void>()
+    return try await Signals.handled {
+      if isOpen.value == nil { ImmediateExit.beforeOpening(interrupted) }
+      if endRequest.value != nil { ImmediateExit.secondSignal(interrupted) }
+      logger.notice(
+        "stopping: the feed first, then what is on its way; a second signal ends at once",
+        metadata: ["signal": "\($0)", "at_most": "\(Figures.duration(settings.stop.timeout))"])
+      endRequest.set(())
+    } during: {
+      try await run(makeFeed, isOpen, endRequest)
+    }
+  }
+
+  private func run(
+    _ makeFeed: FeedMaker?, _ isOpen: Latch<Void>, _ endRequest: Latch<Void>
+  ) async throws -> Bool {
+    let connection = AWSConnection(settings.aws, logger: logger)
+    defer { connection.close() }
+    let shipping = try await settings.shipping(to: sinks.local, aws: connection)
+    let log = try await open()
+    let wasInterrupted: Bool
+    do {
+      let consumers = try await log.enable(
+        shipping.consumers, acceptDestinations: sinks.acceptDestination, logger: logger)
+      isOpen.set(())
+      logger.notice(
+        "the log is open",
+        metadata: [
+          "path": "\(log.path)", "head": "\(log.head)",
+          "consumers": "\(consumers.map(\.name.rawValue).joined(separator: ","))",
+        ])
+      let watch = RunWatch(label: label, log: log, logger: logger, console: .standardError)
+      wasInterrupted = try await Pipeline(
+        log: log, shipping: shipping, consumers: consumers, stop: settings.stop, logger: logger,
+        makeFeed: makeFeed.map { $0(log, connection) }, interrupted: interrupted, endRequest: endRequest,
+        endOnFullVolume: {
+          try await reportBacklog(log)
+          ImmediateExit.fullVolume(interrupted)
+        }
+      ).run(watch: watch.watch)
+    } catch {
+      Console.standardError.endProgress()
+      try await log.close()
+      throw error
+    }
+    Console.standardError.endProgress()
+    try await reportBacklog(log)
+    try await close(log)
+    return wasInterrupted
+  }
+
+  /// Opens the log; waits while its volume is full.
+  private func open() async throws -> TickLog {
+    var hasSaid = false
+    while true {
+      do {
+        return try await settings.openLog(logger: logger)
+      } catch let error as LogError where error.code == .diskFull {
+        if !hasSaid {
+          logger.error(
+            "the volume of the log is full: opening the log is tried again every second; make room",
+            metadata: ["error": "\(error)"])
+        }
+        hasSaid = true
+        try await ContinuousClock().sleep(for: .seconds(1))
+      }
+    }
+  }
+
+  private func reportBacklog(_ log: TickLog) async throws {
+    let reader = try await log.makeReader()
+    let status = try await reader.status()
+    try await reader.close()
+    var metadata: Logger.Metadata = ["head": "\(status.head)"]
+    for consumer in status.consumers where consumer.isEnabled {
+      metadata["\(consumer.name)"] = "\(consumer.lag) ticks"
+    }
+    let enabled = status.consumers.filter(\.isEnabled)
+    let message: Logger.Message =
+      if enabled.isEmpty {
+        "stopped; no consumer is enabled, so the log is all there is"
+      } else if enabled.allSatisfy({ $0.lag == 0 }) {
+        "stopped; everything is shipped"
+      } else {
+        "stopped; the backlog is shipped after the next start"
+      }
+    logger.notice(message, metadata: metadata)
+  }
+
+  private func close(_ log: TickLog) async throws {
+    do {
+      try await log.close()
+    } catch let error as LogError where error.code == .diskFull {
+      ImmediateExit.fullVolume(interrupted)
+    }
+  }
+}

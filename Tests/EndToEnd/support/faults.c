@@ -1,0 +1,60 @@
+/* Makes system calls fail on files under one name, while a file asks for it. Loaded with LD_PRELOAD.
+   TICKWAL_FAULTS_ON: the files' path begins so.  TICKWAL_FAULTS: a folder; a file in it asks for a fault:
+   full: what would make a file longer finds no room.  broken: what should reach the disk does not. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int asked(const char *fault, int descriptor) {
+  const char *folder = getenv("TICKWAL_FAULTS"), *on = getenv("TICKWAL_FAULTS_ON");
+  if (!folder || !on) return 0;
+  char name[PATH_MAX], link[64], path[PATH_MAX];
+  snprintf(name, sizeof name, "%s/%s", folder, fault);
+  if (access(name, F_OK) != 0) return 0;
+  snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
+  ssize_t length = readlink(link, path, sizeof path - 1);
+  return length >= (ssize_t)strlen(on) && strncmp(path, on, strlen(on)) == 0;
+}
+
+static int lacks_room(int descriptor, off_t end) {
+  int before = errno;
+  struct stat info;
+  int lacks = asked("full", descriptor) && fstat(descriptor, &info) == 0 && end > info.st_size;
+  errno = lacks ? ENOSPC : before;
+  return lacks;
+}
+
+static int is_broken(int descriptor) {
+  int before = errno;
+  int broken = asked("broken", descriptor);
+  errno = broken ? EIO : before;
+  return broken;
+}
+
+ssize_t pwrite(int descriptor, const void *bytes, size_t count, off_t at) {
+  static ssize_t (*real)(int, const void *, size_t, off_t);
+  if (!real) real = (ssize_t (*)(int, const void *, size_t, off_t))dlsym(RTLD_NEXT, "pwrite");
+  return lacks_room(descriptor, at + (off_t)count) ? -1 : real(descriptor, bytes, count, at);
+}
+
+ssize_t pwrite64(int descriptor, const void *bytes, size_t count, off_t at) {
+  return pwrite(descriptor, bytes, count, at);
+}
+
+int fsync(int descriptor) {
+  static int (*real)(int);
+  if (!real) real = (int (*)(int))dlsym(RTLD_NEXT, "fsync");
+  return is_broken(descriptor) ? -1 : real(descriptor);
+}
+
+int fdatasync(int descriptor) {
+  static int (*real)(int);
+  if (!real) real = (int (*)(int))dlsym(RTLD_NEXT, "fdatasync");
+  return is_broken(descriptor) ? -1 : real(descriptor);
+}

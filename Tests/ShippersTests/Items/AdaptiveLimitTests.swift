@@ -1,0 +1,109 @@
+import TestSupport
+import Testing
+
+@testable import Shippers
+
+@Suite struct AdaptiveLimitTests {
+  @Test func itStartsAtTheMaximumAndNeverLeavesItsBounds() {
+    var random = SplitMix64.forTest()
+    for maximum in [1, 2, 3, 20, 1_000] {
+      var limit = AdaptiveLimit(maximum: maximum)
+      #expect(limit.value == maximum)
+      for _ in 0..<10_000 {
+        let before = limit.value
+        if Int.random(in: 0..<10, using: &random) == 0 {
+          limit.throttled()
+          #expect(limit.value == before || limit.value == max(1, before / 2))
+        } else {
+          limit.succeeded()
+          #expect(limit.value == before || limit.value == before + 1)
+        }
+        #expect((1...maximum).contains(limit.value))
+      }
+    }
+  }
+
+  @Test func aWaveOfThrottlesHalvesOnce() {
+    var limit = AdaptiveLimit(maximum: 20)
+    for _ in 0..<20 { limit.throttled() }
+    #expect(limit.value == 10)
+    for _ in 0..<10 { limit.throttled() }
+    #expect(limit.value == 5)
+  }
+
+  /// Answers of either kind to requests from before the halving use up the same allowance.
+  @Test func throttlesAfterAMixedWaveCountAgain() {
+    var limit = AdaptiveLimit(maximum: 20)
+    limit.throttled()
+    for _ in 0..<10 { limit.succeeded() }
+    for _ in 0..<9 { limit.throttled() }
+    #expect(limit.value == 10)
+    limit.throttled()
+    #expect(limit.value == 5)
+  }
+
+  @Test func itRecoversByOneForEachFullRound() {
+    var limit = AdaptiveLimit(maximum: 4)
+    for _ in 0..<4 { limit.throttled() }
+    #expect(limit.value == 2)
+    limit.succeeded()
+    #expect(limit.value == 2)
+    limit.succeeded()
+    #expect(limit.value == 3)
+    for _ in 0..<3 { limit.succeeded() }
+    #expect(limit.value == 4)
+    for _ in 0..<100 { limit.succeeded() }
+    #expect(limit.value == 4)
+  }
+
+  @Test func aTableThatAlwaysThrottlesGetsOneAtATime() {
+    var limit = AdaptiveLimit(maximum: 20)
+    for _ in 0..<100 { limit.throttled() }
+    #expect(limit.value == 1)
+  }
+}
+
+@Suite struct RefusalPolicyTests {
+  private let item = ItemRefusal(cause: "bad number", concernsKeySchema: false)
+  private let keys = ItemRefusal(cause: "key element", concernsKeySchema: true)
+
+  private func isHold(_ verdict: RefusalPolicy.Verdict) -> Bool { verdict != .deadLetter }
+
+  @Test func oneBadItemUnderRightKeysIsADeadLetter() {
+    var policy = RefusalPolicy()
+    #expect(policy.refused(item, keysAreRight: true) == .deadLetter)
+  }
+
+  @Test func wrongKeysOrAComplaintAboutThemHold() {
+    var policy = RefusalPolicy()
+    #expect(isHold(policy.refused(item, keysAreRight: false)))
+    #expect(isHold(policy.refused(keys, keysAreRight: true)))
+  }
+
+  @Test func tenInARowHoldUntilOneIsAccepted() {
+    var policy = RefusalPolicy()
+    for _ in 1..<10 { #expect(policy.refused(item, keysAreRight: true) == .deadLetter) }
+    #expect(isHold(policy.refused(item, keysAreRight: true)))
+    #expect(isHold(policy.refused(item, keysAreRight: true)))
+    policy.accepted()
+    #expect(policy.refused(item, keysAreRight: true) == .deadLetter)
+  }
+
+  @Test func inAnyOrderItsVerdictIsTheModels() {
+    var random = SplitMix64.forTest()
+    var policy = RefusalPolicy()
+    var inARow = 0
+    for _ in 0..<20_000 {
+      if Int.random(in: 0..<8, using: &random) == 0 {
+        policy.accepted()
+        inARow = 0
+        continue
+      }
+      let refusal = Int.random(in: 0..<20, using: &random) == 0 ? keys : item
+      let keysAreRight = Int.random(in: 0..<20, using: &random) > 0
+      inARow += 1
+      let mayDie = !refusal.concernsKeySchema && keysAreRight && inARow < 10
+      #expect(isHold(policy.refused(refusal, keysAreRight: keysAreRight)) == !mayDie)
+    }
+  }
+}

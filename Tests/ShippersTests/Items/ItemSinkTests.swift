@@ -1,0 +1,279 @@
+import AWS
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Shippers
+@testable import WAL
+
+@Suite struct ItemSinkTests {
+  private static let refusal = ItemRefusal(cause: "bad number", concernsKeySchema: false)
+
+  /// The numbers of the items that the table has.
+  private func numbers(in table: ScriptedTable) -> Set<Int64> {
+    Set(
+      table.items.values.compactMap { item in
+        item.attributes["data"].flatMap {
+          Int64($0.dropFirst(2).drop { !$0.isNumber }.prefix { $0.isNumber })
+        }
+      })
+  }
+
+  private func check(_ rig: ShippingRig, _ table: ScriptedTable, _ reader: LogReader) async throws {
+    let next = try await reader.consumers().first?.next ?? .first
+    let stored = numbers(in: table)
+    let missing = (1..<next.rawValue).filter { !stored.contains($0) }
+    #expect(missing.isEmpty, "committed \(next) without \(missing)")
+  }
+
+  /// A sort key ends with the hash of the payload, which tells the number.
+  private func suffix(_ number: Int) -> String {
+    "#\(SHA256.hash(Array("{\"n\":\(number)}".utf8)).hex.prefix(16))"
+  }
+
+  @Test func eachTickBecomesAnItem() async throws {
+    try await ShippingRig.with { rig in
+      try await rig.log.append(ticks(2_500))
+      let table = ScriptedTable()
+      let end = try await rig.drain(rig.shipping(to: table))
+      #expect(end.next == offset(2_501))
+      #expect(numbers(in: table) == Set(1...2_500))
+      #expect(table.writes == 2_500)
+      #expect(end.bytes > 2_500 * 200)
+    }
+  }
+
+  @Test func noMoreRequestsAreInFlightThanMayBe() async throws {
+    try await ShippingRig.with { rig in
+      try await rig.log.append(ticks(500))
+      let table = ScriptedTable()
+      let flying = Mutex((now: 0, most: 0))
+      table.hook { _ in
+        flying.withLock { flying in
+          flying.now += 1
+          flying.most = max(flying.most, flying.now)
+        }
+        for _ in 0..<5 { await Task.yield() }
+        flying.withLock { $0.now -= 1 }
+        return nil
+      }
+      try await rig.drain(rig.shipping(to: table, concurrency: 7))
+      #expect(flying.withLock { $0.most } == 7)
+    }
+  }
+
+  @Test func oneSlowItemHoldsNeitherTheOthersUpNorIsItPassed() async throws {
+    try await ShippingRig.with { rig in
+      try await rig.log.append(ticks(300))
+      let table = ScriptedTable()
+      let go = Latch<Void>()
+      let slow = suffix(1)
+      table.hook { key in
+        if key.hasSuffix(slow) { try await go.wait() }
+        return nil
+      }
+      try await rig.beside(rig.shipping(to: table, concurrency: 2)) {
+        try await expectEventually { table.items.count == 299 }
+        #expect(try await rig.next(.dynamodb) == .first)
+        go.set(())
+        try await expectEventually { try await rig.next(.dynamodb) == offset(301) }
+      }
+    }
+  }
+
+  /// Promise 5, under completions in random order and random failures, throttling among them.
+  @Test func theCommittedOffsetNeverPassesWhatTheTableLacks() async throws {
+    let seed = SplitMix64.forTest().seeded
+    for round in 0..<4 {
+      try await ShippingRig.with { rig in
+        try await rig.log.append(ticks(600))
+        let table = ScriptedTable()
+        try await rig.withReader { reader in
+          let random = Mutex(SplitMix64(seed: seed &+ UInt64(round)))
+          @Sendable func draw(_ range: Range<Int>) -> Int {
+            random.withLock { Int.random(in: range, using: &$0) }
+          }
+          table.hook { _ in
+            if draw(0..<10) == 0 { try await check(rig, table, reader) }
+            for _ in 0..<draw(0..<20) { await Task.yield() }
+            switch draw(0..<12) {
+            case 0: throw AWSError.answer(500, .transient)
+            case 1: throw AWSError.answer(400, .throttled, "ProvisionedThroughputExceededException")
+            default: return nil
+            }
+          }
+          try await rig.drain(rig.shipping(to: table, concurrency: [1, 3, 20, 50][round]))
+          try await check(rig, table, reader)
+        }
+        #expect(numbers(in: table) == Set(1...600))
+        #expect(try await rig.deadLetters.isEmpty)
+      }
+    }
+  }
+
+  @Test(arguments: [
+    AWSError.answer(403, .credentialsRefused, "AccessDeniedException"), .answer(500, .transient),
+    .answer(400, .missing, "ResourceNotFoundException"), .answer(400, .permanent, "SomethingNew"),
+    .answer(400, .clockSkewed, "RequestExpired"),
+    AWSError(.transport, .transient, operation: "UpdateItem", message: "connection lost"),
+  ])
+  func otherTroubleIsRetriedAndMakesNoDeadLetter(error: AWSError) async throws {
+    try await ShippingRig.with { rig in
+      try await rig.log.append(ticks(50))
+      let table = ScriptedTable()
+      let failures = Counter()
+      table.hook { _ in
+        if failures.next() <= 100 { throw error }
+        return nil
+      }
+      #expect(try await rig.drain(rig.shipping(to: table)).deadLetters == 0)
+      #expect(numbers(in: table) == Set(1...50))
+      #expect(table.descriptions == 0)
+    }
+  }
+
+  @Test func aRestartAfterACrashWritesOnlyWhatWasNotCommitted() async throws {
+    try await ShippingRig.with { rig in
+      try await rig.log.append(ticks(100))
+      let table = ScriptedTable()
+      let writes = Counter()
+      let crashed = Latch<Void>()
+      table.hook { _ in
+        if writes.next() > 60 {
+          crashed.set(())
+          try await untilCancelled()
+        }
+        return nil
+      }
+      try await rig.beside(rig.shipping(to: table)) { try await crashed.wait() }
+      let committed = try #require(try await rig.next(.dynamodb)).rawValue
+      // At most three of the sixty were ahead of a slower one.
+      #expect((58...61).contains(committed))
+      table.hook { _ in nil }
+      let before = table.writes
+      try await rig.drain(rig.shipping(to: table))
+      #expect(Int64(table.writes - before) == 101 - committed)
+      #expect(numbers(in: table) == Set(1...100))
+    }
+  }
+
+  // MARK: Expiry
+
+  @Test func ticksThatExpiredByTheTablesClockAreCountedAndNotWritten() async throws {
+    try await ShippingRig.with { rig in
+      let day: Int64 = 86_400
+      let now = someTime / 1_000_000
+      try await rig.log.append(ticks(5, receivedAt: someTime - 2 * day * 1_000_000))
+      try await rig.log.append(ticks(5, from: 6))
+      let table = ScriptedTable(clock: now)
+      let end = try await rig.drain(rig.shipping(to: table))
+      #expect(end.expired == 5)
+      #expect(numbers(in: table) == Set(6...10))
+      #expect(try await rig.query("SELECT expired || ' ' || next_offset FROM consumers") == ["5 11"])
+      #expect(try await rig.deadLetters.isEmpty)
+    }
+  }
+
+  @Test func ourOwnClockDoesNotMakeATickExpire() async throws {
+    // Two days ahead of the table's.
+    let clock = TestClock(wall: someTime + 2 * 86_400_000_000)
+    try await ShippingRig.with(clock: clock) { rig in
+      try await rig.log.append(ticks(5))
+      let table = ScriptedTable(clock: someTime / 1_000_000)
+      let end = try await rig.drain(rig.shipping(to: table))
+      #expect(end.expired == 0)
+      #expect(numbers(in: table) == Set(1...5))
+      #expect((1...4).contains(table.asked))
+    }
+  }
+
+  // MARK: Refusals
+
+  @Test func anItemThatIsRefusedUnderRightKeysIsADeadLetterWithItsOffset() async throws {
+    try await ShippingRig.with { rig in
+      try await rig.log.append(ticks(20))
+      try await rig.damage([9])
+      let table = ScriptedTable()
+      let bad = suffix(5)
+      table.hook { key in key.hasSuffix(bad) ? Self.refusal : nil }
+      let end = try await rig.drain(rig.shipping(to: table))
+      #expect(end.deadLetters == 2)
+      #expect(numbers(in: table) == Set(1...20).subtracting([5, 9]))
+      #expect(
+        try await rig.deadLetters == ["5 dynamodb bad number", "9 dynamodb the row's checksum is wrong"])
+      #expect(
+        try await rig.query("SELECT attempts || CAST(payload AS TEXT) FROM dead_letters WHERE offset = 5")
+          == ["1{\"n\":5}"])
+      #expect(table.descriptions == 1)
+    }
+  }
+
+  /// The letter and the offset are one transaction: a reader that sees the one sees the other.
+  @Test func theOffsetNeverPassesADeadTickWithoutItsLetter() async throws {
+    try await ShippingRig.with { rig in
+      try await rig.log.append(ticks(400))
+      let table = ScriptedTable()
+      let bad = Set(stride(from: 7, through: 400, by: 40).map(suffix))
+      try await rig.withReader { reader in
+        table.hook { key in
+          let next = try await reader.text(
+            """
+            SELECT (SELECT count(*) FROM dead_letters) || ' ' ||
+              (SELECT count(*) FROM (WITH RECURSIVE n(i) AS (SELECT 7 UNION ALL SELECT i + 40 FROM n WHERE i < 400)
+                SELECT i FROM n) WHERE i < (SELECT next_offset FROM consumers) AND i <= 400)
+            """)
+          let counts = (next ?? "").split(separator: " ")
+          #expect(counts.count == 2 && counts.first == counts.last)
+          return bad.contains(String(key.suffix(17))) ? Self.refusal : nil
+        }
+        let end = try await rig.drain(rig.shipping(to: table))
+        #expect(end.deadLetters == 10)
+      }
+    }
+  }
+
+  @Test(arguments: [true, false])
+  func wrongKeysHoldTheConsumerUntilTheyAreMended(complains: Bool) async throws {
+    try await ShippingRig.with { rig in
+      try await rig.log.append(ticks(20))
+      let table = ScriptedTable()
+      if !complains { table.setRightKeys(false) }
+      table.hook { _ in ItemRefusal(cause: "key element", concernsKeySchema: complains) }
+      try await rig.beside(rig.shipping(to: table)) {
+        for _ in 1...3 {
+          try await expectEventually { rig.clock.waiting.count == 4 }
+          rig.clock.advance(by: .seconds(60))
+        }
+        #expect(try await rig.next(.dynamodb) == .first)
+        #expect(try await rig.deadLetters.isEmpty)
+        #expect(rig.logs.messages(.error).count >= 3)
+        #expect(rig.logs.messages(.notice).isEmpty)
+        table.setRightKeys(true)
+        table.hook { _ in nil }
+        try await expectEventually {
+          rig.clock.advance(by: .seconds(60))
+          return try await rig.next(.dynamodb) == offset(21)
+        }
+      }
+      #expect(numbers(in: table) == Set(1...20))
+    }
+  }
+
+  @Test func tenRefusalsInARowHold() async throws {
+    try await ShippingRig.with { rig in
+      try await rig.log.append(ticks(60))
+      let table = ScriptedTable()
+      table.hook { _ in Self.refusal }
+      try await rig.beside(rig.shipping(to: table)) {
+        try await expectEventually { rig.clock.waiting.count == 4 }
+        #expect(
+          rig.logs.entries.first { $0.level == .error }?.metadata["why"] == "10 items in a row were refused")
+        table.hook { _ in nil }
+        rig.clock.advance(by: .seconds(60))
+        try await expectEventually { try await rig.next(.dynamodb) == offset(61) }
+      }
+      #expect(try await rig.deadLetters.count == 9)
+      #expect(table.items.count == 51)
+    }
+  }
+}

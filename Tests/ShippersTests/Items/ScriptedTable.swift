@@ -1,0 +1,108 @@
+import AWS
+import Foundation
+import Synchronization
+import Testing
+import WAL
+
+@testable import Shippers
+
+/// Items in memory, in DynamoDB's form, with a hook before each write.
+final class ScriptedTable: ItemTable {
+  /// What becomes of a write; `nil` takes it.
+  typealias Hook = @Sendable (_ sortKey: String) async throws -> ItemRefusal?
+
+  private struct State {
+    let clock: Int64?
+    var heard: Int64?
+    var items: [String: Item] = [:]
+    var writes = 0
+    var descriptions = 0
+    var asked = 0
+    var hasRightKeys = true
+    var hook: Hook = { _ in nil }
+  }
+
+  private let encoder = UpdateItemEncoder(table: "t")
+  private let state: Mutex<State>
+
+  /// - Parameter clock: what the table says when it is asked, epoch seconds.
+  init(clock: Int64? = nil) { state = Mutex(State(clock: clock)) }
+
+  var items: [String: Item] { state.withLock { $0.items } }
+  var writes: Int { state.withLock { $0.writes } }
+  var descriptions: Int { state.withLock { $0.descriptions } }
+  var asked: Int { state.withLock { $0.asked } }
+
+  func hook(_ hook: @escaping Hook) { state.withLock { $0.hook = hook } }
+  func setRightKeys(_ areRight: Bool) { state.withLock { $0.hasRightKeys = areRight } }
+
+  var clock: Int64? { state.withLock { $0.heard } }
+
+  func askClock() throws -> Int64 {
+    let clock = state.withLock { state in
+      state.asked += 1
+      state.heard = state.clock
+      return state.clock
+    }
+    return try #require(clock)
+  }
+
+  func request(_ attributes: ItemAttributes) -> ItemRequest { .json(encoder.encode(attributes)) }
+
+  func write(_ request: ItemRequest) async throws -> ItemRefusal? {
+    guard case .json(let body) = request else { preconditionFailure("not ours") }
+    let item = try Item(body)
+    let hook = state.withLock { state in
+      state.writes += 1
+      return state.hook
+    }
+    if let refusal = try await hook(item.key) { return refusal }
+    state.withLock { $0.items[item.key] = item }
+    return nil
+  }
+
+  func hasRightKeys() -> Bool {
+    state.withLock { state in
+      state.descriptions += 1
+      return state.hasRightKeys
+    }
+  }
+}
+
+/// An UpdateItem's body read by Foundation and carried out, as the service would.
+struct Item: Equatable {
+  let table: String
+  /// Stream and sort key, joined by a space.
+  let key: String
+  /// `S:…` or `N:…`.
+  let attributes: [String: String]
+
+  init(_ body: [UInt8]) throws {
+    let json = try #require(try JSONSerialization.jsonObject(with: Data(body)) as? [String: Any])
+    #expect(
+      Set(json.keys) == [
+        "TableName", "Key", "UpdateExpression", "ExpressionAttributeNames", "ExpressionAttributeValues",
+      ])
+    table = try #require(json["TableName"] as? String)
+    let key = try #require(json["Key"] as? [String: [String: String]])
+    #expect(Set(key.keys) == ["stream_type", "iso_timestamp"])
+    self.key = try #require(key["stream_type"]?["S"]) + " " + (#require(key["iso_timestamp"]?["S"]))
+    let names = try #require(json["ExpressionAttributeNames"] as? [String: String])
+    let values = try #require(json["ExpressionAttributeValues"] as? [String: [String: String]])
+    let expression = try #require(json["UpdateExpression"] as? String)
+    try #require(expression.hasPrefix("SET "))
+    var attributes: [String: String] = [:]
+    for assignment in expression.dropFirst(4).split(separator: ",") {
+      let sides = assignment.split(separator: "=").map(String.init)
+      try #require(sides.count == 2)
+      let value = try #require(values[sides[1]])
+      #expect(value.count == 1)
+      let (type, text) = try #require(value.first)
+      attributes[try #require(names[sides[0]])] = "\(type):\(text)"
+    }
+    // Unused placeholders are a ValidationException.
+    #expect(attributes.count == names.count)
+    #expect(attributes.count == values.count)
+    self.attributes = attributes
+  }
+}

@@ -1,0 +1,179 @@
+import AWS
+import TestSupport
+import Testing
+
+@testable import Shippers
+@testable import WAL
+
+/// DynamoDB's answers, as a table hears them.
+@Suite struct DynamoTableTests {
+  private let answerTime = someTime / 1_000_000
+
+  private func table(_ answer: @escaping ScriptedTransport.Answerer) throws -> (
+    DynamoTable, ScriptedTransport
+  ) {
+    let transport = ScriptedTransport(answer)
+    return (DynamoTable(client: DynamoDBClient(try transport.client()), name: "t"), transport)
+  }
+
+  private static func description(
+    hash: String = "stream_type", type: String = "S", range: String? = "iso_timestamp"
+  )
+    -> String
+  {
+    let rangeKey = range.map { ",{\"AttributeName\":\"\($0)\",\"KeyType\":\"RANGE\"}" } ?? ""
+    let rangeType = range.map { ",{\"AttributeName\":\"\($0)\",\"AttributeType\":\"S\"}" } ?? ""
+    return """
+      {"Table":{"TableName":"t","TableStatus":"ACTIVE",\
+      "KeySchema":[{"AttributeName":"\(hash)","KeyType":"HASH"}\(rangeKey)],\
+      "AttributeDefinitions":[{"AttributeName":"\(hash)","AttributeType":"\(type)"}\(rangeType)]}}
+      """
+  }
+
+  @Test func anAcceptedItemTellsTheTablesTime() async throws {
+    let (table, transport) = try table { _, _ in .answer(200, [:], "{}") }
+    #expect(table.clock == nil)
+    #expect(try await table.write(.json(Array("{\"x\":1}".utf8))) == nil)
+    #expect(table.clock == answerTime)
+    #expect(transport.requests.count == 1)
+    #expect(transport.requests[0].headers["X-Amz-Target"] == "DynamoDB_20120810.UpdateItem")
+    #expect(transport.requests[0].body == Array("{\"x\":1}".utf8))
+  }
+
+  @Test func aTableThatWasNotHeardYetIsAskedForItsTime() async throws {
+    let (table, transport) = try table { _, _ in .answer(200, [:], Self.description()) }
+    #expect(table.clock == nil)
+    #expect(transport.requests.isEmpty)
+    #expect(try await table.askClock() == answerTime)
+    #expect(transport.requests[0].headers["X-Amz-Target"] == "DynamoDB_20120810.DescribeTable")
+    #expect(table.clock == answerTime)
+    #expect(transport.requests.count == 1)
+  }
+
+  @Test func aRefusalToDescribeTellsTheTimeToo() async throws {
+    let (table, _) = try table { _, _ in .dynamoError(400, "AccessDeniedException") }
+    #expect(try await table.askClock() == answerTime)
+  }
+
+  @Test(arguments: [
+    ("ValidationException", "The parameter cannot be converted to a numeric value", false),
+    ("ValidationException", "The provided key element does not match the schema", true),
+    ("ValidationException", "One or more parameter values were invalid: Missing the key a in the item", true),
+    ("SerializationException", "Unexpected token", false),
+  ])
+  func whatBlamesTheItemIsARefusal(code: String, message: String, concernsKeySchema: Bool) async throws {
+    let (table, _) = try table { _, _ in .dynamoError(400, code, message) }
+    let refusal = try #require(try await table.write(.json([])))
+    #expect(refusal.concernsKeySchema == concernsKeySchema)
+    #expect(refusal.cause.contains(message))
+  }
+
+  @Test(arguments: [
+    (400, "ProvisionedThroughputExceededException"), (400, "ThrottlingException"),
+    (400, "AccessDeniedException"),
+    (400, "ResourceNotFoundException"), (500, "InternalServerError"), (400, "ExpiredTokenException"),
+  ])
+  func everyOtherAnswerIsAnError(status: Int, code: String) async throws {
+    let (table, _) = try table { _, _ in .dynamoError(status, code) }
+    let error = await #expect(throws: AWSError.self) { try await table.write(.json([])) }
+    #expect(error?.code.rawValue == code)
+  }
+
+  @Test(arguments: [
+    (DynamoTableTests.description(), true), (DynamoTableTests.description(hash: "symbol"), false),
+    (DynamoTableTests.description(type: "N"), false), (DynamoTableTests.description(range: nil), false),
+    (DynamoTableTests.description(range: "time"), false),
+  ])
+  func theKeysMustBeTheOnesItemsAreMadeFor(description: String, areRight: Bool) async throws {
+    let (table, _) = try table { _, _ in .answer(200, [:], description) }
+    #expect(try await table.hasRightKeys() == areRight)
+  }
+
+  /// The whole sink over the service's answers.
+  @Test func throttlingSlowsDownAndEverythingArrives() async throws {
+    try await ShippingRig.with { rig in
+      try await rig.log.append(ticks(200))
+      let (table, transport) = try table { request, number in
+        if number % 3 == 0 { return .dynamoError(400, "ProvisionedThroughputExceededException") }
+        _ = try Item(request.body)
+        return .answer(200, [:], "{}")
+      }
+      let end = try await rig.drain(rig.shipping(to: table, concurrency: 10))
+      #expect(end.next == offset(201))
+      #expect(transport.requests.count >= 299)
+      #expect(rig.logs.entries.contains { $0.metadata["doing"] == "write the item" })
+    }
+  }
+}
+
+@Suite struct LocalTableTests {
+  private static let miniTicker = """
+    {"e":"24hrMiniTicker","E":1665778598188,"s":"BTC\\u00fc","c":"1.50","o":"2","h":"3","l":"4","v":"5","q":"6"}
+    """
+
+  private func rows(_ path: String) throws -> [String] {
+    let connection = try SQLiteConnection(path: path, access: .readOnly)
+    let statement = try connection.prepare("SELECT * FROM items ORDER BY 1, 2")
+    var rows: [String] = []
+    while try statement.step() {
+      rows.append((0..<13).map { statement.optionalText($0) ?? "-" }.joined(separator: "|"))
+    }
+    return rows
+  }
+
+  private func request(_ table: LocalTable, _ payload: String, receivedAt: Int64 = someTime) throws
+    -> ItemRequest
+  {
+    var batch = TickBatch()
+    batch.append(receivedAt: receivedAt, eventTime: nil, stream: "btcusdt@miniTicker", payload: payload)
+    return try table.request(batch, batch.entries[0], retentionDays: 1)
+  }
+
+  @Test func anItemHasAColumnForEachAttribute() async throws {
+    try await withTemporaryFolder { folder in
+      let table = LocalTable(path: folder + "/table.db", wall: { someTime })
+      #expect(try await table.write(request(table, Self.miniTicker)) == nil)
+      #expect(
+        try rows(folder + "/table.db") == [
+          "btcusdt@miniTicker|2022-10-14T20-16-38.188000Z|24hrMiniTicker|1665778598188|BTCü|1.50|2|3|4|5|6|-|"
+            + "\(someTime / 1_000_000 + 86_400)"
+        ])
+      try await table.close()
+    }
+  }
+
+  @Test func writingAgainChangesNothing() async throws {
+    try await withTemporaryFolder { folder in
+      let table = LocalTable(path: folder + "/table.db", wall: { someTime })
+      #expect(try await table.write(request(table, Self.miniTicker)) == nil)
+      let once = try rows(folder + "/table.db")
+      #expect(try await table.write(request(table, Self.miniTicker)) == nil)
+      #expect(try rows(folder + "/table.db") == once)
+      try await table.close()
+    }
+  }
+
+  @Test func aBacklogOfManyAtOnceArrivesWhole() async throws {
+    try await ShippingRig.with { rig in
+      try await rig.log.append(ticks(3_000))
+      let table = LocalTable(path: rig.folder + "/table.db", wall: { someTime })
+      let end = try await rig.drain(rig.shipping(to: table, concurrency: 100))
+      #expect(end.next == offset(3_001))
+      #expect(try rows(rig.folder + "/table.db").count == 3_000)
+      try await table.close()
+    }
+  }
+
+  @Test func aTableThatCannotBeOpenedIsTriedAgain() async throws {
+    try await ShippingRig.with { rig in
+      try await rig.log.append(ticks(3))
+      let table = LocalTable(path: rig.folder + "/later/table.db", wall: { someTime })
+      try await rig.beside(rig.shipping(to: table)) {
+        try await expectEventually { rig.clock.sleeps.count > 3 }
+        try LocalFolder.makeFolder(rig.folder + "/later")
+        try await expectEventually { try await rig.next(.dynamodb) == offset(4) }
+      }
+      try await table.close()
+    }
+  }
+}

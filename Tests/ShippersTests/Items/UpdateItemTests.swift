@@ -1,0 +1,109 @@
+import AWS
+import Foundation
+import TestSupport
+import Testing
+import WAL
+
+@testable import Shippers
+
+/// The bodies of UpdateItem, read by another JSON reader and carried out.
+@Suite struct UpdateItemTests {
+  private static let miniTicker = """
+    {"e":"24hrMiniTicker","E":1665778598188,"s":"BTCUSDT","c":"19182.10000000","o":"19478.02000000",\
+    "h":"19951.87000000","l":"19100.01000000","v":"363872.29609000","q":"7119945056.15496440"}
+    """
+  private static let ttl = someTime / 1_000_000 + 86_400
+
+  private func item(
+    _ payload: String, stream: String = "btcusdt@miniTicker", receivedAt: Int64 = someTime, days: Int = 1
+  ) throws -> Item {
+    var batch = TickBatch()
+    batch.append(receivedAt: receivedAt, eventTime: nil, stream: stream, payload: payload)
+    let request = try ScriptedTable().request(batch, batch.entries[0], retentionDays: days)
+    guard case .json(let body) = request else { throw CancellationError() }
+    #expect(request.byteCount == body.count)
+    return try Item(body)
+  }
+
+  @Test func aMiniTickerHasTheOldPipelinesAttributesAndTypes() throws {
+    let item = try item(Self.miniTicker)
+    #expect(item.table == "t")
+    #expect(item.key == "btcusdt@miniTicker 2022-10-14T20-16-38.188000Z")
+    #expect(
+      item.attributes == [
+        "event_type": "S:24hrMiniTicker", "event_time": "N:1665778598188", "symbol": "S:BTCUSDT",
+        "close_price": "N:19182.10000000", "open_price": "N:19478.02000000", "high_price": "N:19951.87000000",
+        "low_price": "N:19100.01000000", "total_traded_volume": "N:363872.29609000",
+        "total_traded_base_asset_volume": "N:7119945056.15496440", "ttl_days": "N:\(Self.ttl)",
+      ])
+  }
+
+  @Test func theTTLCountsFromTheReceiptWhateverTheTimeIs() throws {
+    #expect(try item(Self.miniTicker, receivedAt: 1_000_000, days: 1).attributes["ttl_days"] == "N:86401")
+    #expect(try item(Self.miniTicker, receivedAt: 1_999_999, days: 30).attributes["ttl_days"] == "N:2592001")
+  }
+
+  @Test(arguments: [
+    ("{\"e\":\"trade\",\"E\":1,\"s\":\"A\",\"t\":12345}", "x@trade", "#12345"),
+    ("{\"e\":\"aggTrade\",\"E\":1,\"s\":\"A\",\"a\":77,\"t\":1}", "x@aggTrade", "#77"),
+    ("{\"e\":\"depthUpdate\",\"E\":1,\"s\":\"A\",\"U\":1,\"u\":160}", "x@depth", "#160"),
+    ("{\"e\":\"depthUpdate\",\"E\":1,\"s\":\"A\",\"u\":161}", "x@depth@100ms", "#161"),
+    ("{\"e\":\"bookTicker\",\"E\":1,\"s\":\"A\",\"u\":400}", "x@bookTicker", "#400"),
+  ])
+  func theSortKeyEndsWithTheExchangesOwnID(payload: String, stream: String, suffix: String) throws {
+    let item = try item(payload, stream: stream)
+    #expect(item.key == "\(stream) 1970-01-01T00-00-00.001000Z\(suffix)")
+    #expect(item.attributes["data"] == "S:\(payload)")
+  }
+
+  @Test func aSpotBookTickerIsNamedByItsStreamAndTimedByItsReceipt() throws {
+    let payload =
+      "{\"u\":400900217,\"s\":\"BNBUSDT\",\"b\":\"25.35\",\"B\":\"31.2\",\"a\":\"25.36\",\"A\":\"40.6\"}"
+    let item = try item(payload, stream: "bnbusdt@bookTicker")
+    #expect(item.key == "bnbusdt@bookTicker 2026-11-21T05-13-20.123456Z#400900217")
+    #expect(
+      item.attributes == [
+        "event_type": "S:bookTicker", "event_time": "N:1795238000123", "symbol": "S:BNBUSDT",
+        "data": "S:\(payload)", "ttl_days": "N:\(Self.ttl)",
+      ])
+  }
+
+  @Test(arguments: [
+    "{\"e\":\"kline\",\"E\":1,\"s\":\"A\",\"k\":{\"t\":1}}", "{\"e\":\"trade\",\"E\":1,\"t\":\"1\"}",
+    "{\"e\":\"trade\",\"E\":1,\"t\":1.5}", "{\"e\":\"24hrMiniTicker\",\"E\":1,\"s\":\"A\"}",
+  ])
+  func anyOtherEventsSortKeyEndsWithItsHash(payload: String) throws {
+    let hash = SHA256.hash(Array(payload.utf8)).hex.prefix(16)
+    let item = try item(payload, stream: "x@y")
+    #expect(item.key == "x@y 1970-01-01T00-00-00.001000Z#\(hash)")
+    #expect(item.attributes["data"] == "S:\(payload)")
+  }
+
+  @Test func twoEventsOfOneMillisecondAreTwoItems() throws {
+    let first = try item("{\"e\":\"kline\",\"E\":1,\"x\":1}")
+    let second = try item("{\"e\":\"kline\",\"E\":1,\"x\":2}")
+    #expect(first.key != second.key)
+  }
+
+  @Test func escapesAndOtherScriptsComeThrough() throws {
+    let payload = "{\"e\":\"k\\u0065y\\n\\\"\",\"E\":1,\"s\":\"币安😀\\/\\\\\",\"x\":\"\\u0007\\t ü\"}"
+    let item = try item(payload, stream: "币\"安\\@x\u{1}")
+    #expect(item.key.hasPrefix("币\"安\\@x\u{1} "))
+    #expect(item.attributes["event_type"] == "S:key\n\"")
+    #expect(item.attributes["symbol"] == "S:币安😀/\\")
+    #expect(item.attributes["data"] == "S:\(payload)")
+  }
+
+  @Test func whatAnEventLacksIsLeftOut() throws {
+    let item = try item("{}", stream: "nothing")
+    #expect(Set(item.attributes.keys) == ["event_time", "data", "ttl_days"])
+  }
+
+  @Test func aPayloadThatIsNoObjectMakesNoRequest() {
+    var batch = TickBatch()
+    batch.append(receivedAt: 0, eventTime: nil, stream: "a", payload: "[1]")
+    #expect(throws: (any Error).self) {
+      try ScriptedTable().request(batch, batch.entries[0], retentionDays: 1)
+    }
+  }
+}

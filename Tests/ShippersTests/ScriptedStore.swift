@@ -1,0 +1,115 @@
+import AWS
+import Synchronization
+import WAL
+
+@testable import Shippers
+
+/// Objects in memory, with hooks before and after each call that fail, wait or look.
+final class ScriptedStore: ObjectStore {
+  enum Call: Hashable {
+    case put(String)
+    case head(String)
+    case readNote(String)
+    case writeNote(String)
+
+    var isPut: Bool { if case .put = self { true } else { false } }
+    var isHead: Bool { if case .head = self { true } else { false } }
+  }
+
+  typealias Hook = @Sendable (Call) async throws -> Void
+
+  private struct State {
+    var objects: [String: NewObject] = [:]
+    var foreign: [String: String?] = [:]
+    var notes: [String: [UInt8]] = [:]
+    var calls: [Call] = []
+    /// Every content that was ever sent under a key.
+    var sent: [String: Set<[UInt8]>] = [:]
+    var before: Hook = { _ in }
+    var after: Hook = { _ in }
+  }
+
+  let bucket: String
+  private let state = Mutex(State())
+
+  init(bucket: String = "bucket") { self.bucket = bucket }
+
+  var objects: [String: NewObject] { state.withLock { $0.objects } }
+  var notes: [String: [UInt8]] { state.withLock { $0.notes } }
+  var calls: [Call] { state.withLock { $0.calls } }
+  var sent: [String: Set<[UInt8]>] { state.withLock { $0.sent } }
+  var puts: [String] {
+    calls.compactMap { if case .put(let key) = $0 { key } else { nil } }
+  }
+
+  /// Replaces both hooks.
+  func hook(before: @escaping Hook = { _ in }, after: @escaping Hook = { _ in }) {
+    state.withLock { state in
+      state.before = before
+      state.after = after
+    }
+  }
+
+  /// Something that is not ours under a key; `nil` to take it away.
+  func setForeign(_ key: String, sha256: String??) { state.withLock { $0.foreign[key] = sha256 } }
+  func setNote(_ key: String, _ text: String) { state.withLock { $0.notes[key] = Array(text.utf8) } }
+  func remove(_ key: String) { state.withLock { $0.objects[key] = nil } }
+
+  func put(_ object: NewObject) async throws -> Bool {
+    try await called(.put(object.key)) { state in
+      state.sent[object.key, default: []].insert(object.body)
+      guard state.objects[object.key] == nil, state.foreign[object.key] == nil else { return false }
+      state.objects[object.key] = object
+      return true
+    }
+  }
+
+  func stored(_ key: String) async throws -> StoredObject? {
+    try await called(.head(key)) { state in
+      if let foreign = state.foreign[key] { return StoredObject(sha256: foreign) }
+      return state.objects[key].map { StoredObject(sha256: $0.sha256) }
+    }
+  }
+
+  func readNote(_ key: String) async throws -> [UInt8]? {
+    try await called(.readNote(key)) { $0.notes[key] }
+  }
+
+  func writeNote(_ key: String, _ body: [UInt8]) async throws {
+    try await called(.writeNote(key)) { $0.notes[key] = body }
+  }
+
+  private func called<T: Sendable>(
+    _ call: Call, _ body: @Sendable (inout sending State) -> T
+  ) async throws -> T {
+    let (before, after) = state.withLock { state in
+      state.calls.append(call)
+      return (state.before, state.after)
+    }
+    try await before(call)
+    let result = state.withLock { state in body(&state) }
+    try await after(call)
+    return result
+  }
+}
+
+extension AWSError {
+  static func answer(_ status: Int, _ kind: AWSError.Kind, _ code: AWSError.Code = "Some") -> AWSError {
+    AWSError(code, kind, operation: "PutObject", status: status, message: "scripted")
+  }
+}
+
+/// Counts calls, for hooks that act on one of them.
+final class Counter: Sendable {
+  private let value = Mutex(0)
+
+  /// - Returns: 1 for the first call.
+  func next() -> Int {
+    value.withLock { value in
+      value += 1
+      return value
+    }
+  }
+
+  var count: Int { value.withLock { $0 } }
+}

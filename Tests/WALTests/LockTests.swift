@@ -1,0 +1,103 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import WAL
+
+@Suite struct LockTests {
+  @Test func aSecondOpenNamesTheProcessThatHasTheLog() async throws {
+    try await withLog { log, path in
+      let error = try await logError {
+        _ = try await TickLog.open(path: path, options: .make(), logger: silent)
+      }
+      #expect(error.code == .inUse(pid: getpid()))
+      #expect(error.description.contains("\(getpid())"))
+      #expect(error.description.contains(path))
+      // The log that is open has not been touched.
+      #expect(try await log.append(ticks(1)) == offsets(1...1))
+      #expect(LogLock.holder(of: path) == getpid())
+      try await log.close()
+      #expect(LogLock.holder(of: path) == nil)
+      let again = try await TickLog.open(path: path, options: .make(), logger: silent)
+      try await again.close()
+    }
+  }
+
+  @Test func anotherProcessFindsTheLockTaken() async throws {
+    try await withLog { log, path in
+      #expect(try runProgram("flock", ["--nonblock", path + ".lock", "true"]).status == 1)
+      try await log.close()
+      #expect(try runProgram("flock", ["--nonblock", path + ".lock", "true"]).status == 0)
+    }
+  }
+
+  @Test func theLockOfAnotherProcessCountsAndItsDeadFileDoesNot() async throws {
+    try await withTemporaryFolder { folder in
+      let path = folder + "/ticks.db"
+      // Writes its pid, takes the lock and keeps it until its input ends.
+      let process = Process()
+      process.executableURL = URL(fileURLWithPath: "/bin/sh")
+      process.arguments = ["-c", "echo $$ > \"$0.lock\"; exec flock \"$0.lock\" cat", path]
+      let input = Pipe()
+      process.standardInput = input
+      try process.run()
+      let pid = process.processIdentifier
+      #expect(try await eventually { LogLock.holder(of: path) == pid })
+      let error = try await logError {
+        _ = try await TickLog.open(path: path, options: .make(), logger: silent)
+      }
+      #expect(error.code == .inUse(pid: pid))
+      try input.fileHandleForWriting.close()
+      process.waitUntilExit()
+      // Its pid is still in the file, but nobody holds it.
+      #expect(try String(contentsOfFile: path + ".lock", encoding: .utf8) == "\(pid)\n")
+      #expect(LogLock.holder(of: path) == nil)
+      let log = try await TickLog.open(path: path, options: .make(), logger: silent)
+      #expect(LogLock.holder(of: path) == getpid())
+      try await log.close()
+    }
+  }
+
+  @Test func askingForTheHolderKeepsNobodyFromOpening() async throws {
+    try await withTemporaryFolder { folder in
+      let path = folder + "/ticks.db"
+      // As `holder` does it, caught in the act.
+      let asker = open(path + ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+      #expect(flock(asker, LOCK_SH | LOCK_NB) == 0)
+      var pauses = 0
+      let lock = try LogLock(logPath: path) {
+        pauses += 1
+        if pauses == 3 { close(asker) }
+      }
+      #expect(pauses == 3)
+      lock.release()
+    }
+  }
+
+  @Test func oneFileHasOneLockWhateverLinkNamesIt() async throws {
+    try await withLog { log, path in
+      try FileManager.default.createSymbolicLink(atPath: path + ".link", withDestinationPath: path)
+      let error = try await logError {
+        _ = try await TickLog.open(path: path + ".link", options: .make(), logger: silent)
+      }
+      #expect(error.code == .inUse(pid: getpid()))
+      try await log.append(ticks(2))
+      #expect(try await contents(of: path + ".link").ticks.count == 2)
+    }
+  }
+
+  @Test func programsStartedMeanwhileDoNotInheritTheLock() async throws {
+    try await withLog { _, path in
+      let lock = URL(fileURLWithPath: path + ".lock").resolvingSymlinksInPath().path
+      var found = 0
+      for descriptor in Int32(0)..<4_096 where fcntl(descriptor, F_GETFD) >= 0 {
+        var buffer = [CChar](repeating: 0, count: 4_096)
+        guard readlink("/proc/self/fd/\(descriptor)", &buffer, 4_095) > 0 else { continue }
+        guard buffer.withUnsafeBufferPointer({ String(cString: $0.baseAddress!) }) == lock else { continue }
+        found += 1
+        #expect(fcntl(descriptor, F_GETFD) & FD_CLOEXEC != 0)
+      }
+      #expect(found == 1)
+    }
+  }
+}
