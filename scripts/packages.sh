@@ -8,7 +8,7 @@ for task in "$@"; do
   case $task in
     build) wanted+=(libsqlite3-dev libcurl4-openssl-dev zlib1g-dev libssl-dev pkg-config) ;;
     run) wanted+=(sqlite3) ;;
-    test) wanted+=(sqlite3 python3-venv) ;;
+    test) wanted+=(sqlite3 python3-venv tinyproxy-bin openssl) ;;
     bench) wanted+=(nginx-light libnginx-mod-http-echo libnginx-mod-http-headers-more-filter python3-venv) ;;
     lint) wanted+=(shellcheck) ;;
     *)

@@ -1,5 +1,6 @@
 """Every request is signed as botocore would sign it, with keys from wherever AWS's own tools find them."""
 
+import base64
 import itertools
 import json
 import os
@@ -27,9 +28,13 @@ def session(ministack, secrets):
     """Makes keys of a role that may do everything, as STS hands them out; they end when the test says."""
     iam, sts = ministack.client("iam"), ministack.client("sts")
     name = f"role-{random.randrange(1 << 40)}"
-    trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+    trust = [
+        {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"},
+        {"Effect": "Allow", "Principal": {"Federated": "arn:aws:iam::000000000000:oidc-provider/oidc.example"},
+         "Action": "sts:AssumeRoleWithWebIdentity"},
+    ]
     arn = iam.create_role(
-        RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+        RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": trust})
     )["Role"]["Arn"]
     may = {"Effect": "Allow", "Action": "*", "Resource": "*"}
     iam.put_role_policy(
@@ -138,8 +143,25 @@ def test_a_process_hands_out_keys(tickwal, make_place, make_exchange, gateway, s
     assert gateway.complaints == []
 
 
-def test_a_container_hands_out_keys(tickwal, make_place, make_exchange, gateway, session):
+def test_a_token_of_somebody_else_is_worth_a_role(tickwal, make_place, make_exchange, gateway, session, tmp_path, secrets, ministack):
     place = make_place("btcusdt@miniTicker")
+    parts = [json.dumps(part).encode() for part in ({"alg": "none"}, {"iss": "https://oidc.example", "sub": "pod"})]
+    jwt = ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts) + ".webidentitytoken"
+    secrets += [jwt, "webidentitytoken"]
+    token = tmp_path / "credentials-token"
+    token.write_text(jwt + "\n")
+    run = ship(
+        tickwal, make_exchange(), AWS_WEB_IDENTITY_TOKEN_FILE=str(token), AWS_ROLE_ARN=session.arn, LOG_LEVEL="trace",
+        **(place_environment(place, gateway) | {"AWS_ENDPOINT_URL": ministack.url, "AWS_ENDPOINT_URL_STS": gateway.url}),
+    )
+    run.terminate()
+    assert [seen.operation for seen in gateway.seen] == ["AssumeRoleWithWebIdentity"]
+    assert gateway.complaints == []
+
+
+def test_a_container_hands_out_keys(tickwal, make_place, make_exchange, gateway, session, secrets):
+    place = make_place("btcusdt@miniTicker")
+    secrets.append("containertoken")
     key = session(3_600)
     gateway.know(key)
     metadata = Metadata(lambda: key)
@@ -152,6 +174,24 @@ def test_a_container_hands_out_keys(tickwal, make_place, make_exchange, gateway,
     finally:
         metadata.stop()
     assert gateway.complaints == [] and metadata.asked == 1
+
+
+def test_a_role_that_may_not_be_assumed_and_a_circle_are_named(tickwal, make_place, simulate, ministack, tmp_path):
+    place = make_place("btcusdt@miniTicker")
+    config = tmp_path / "credentials-config"
+    config.write_text(
+        "[profile absent]\nrole_arn = arn:aws:iam::000000000000:role/absent\nsource_profile = user\n"
+        f"[profile user]\naws_access_key_id = {place.keys.id}\naws_secret_access_key = {place.keys.secret}\n"
+        "[profile one]\nrole_arn = arn:x\nsource_profile = two\n[profile two]\nrole_arn = arn:x\nsource_profile = one\n"
+        "[profile sso]\nsso_session = mine\n"
+    )
+    environment = {**place.environment(ministack.url), "AWS_CONFIG_FILE": str(config), "BINANCE_WS_URL": simulate()}
+    for profile, words in (
+        ("absent", b"role/absent cannot be assumed"), ("one", b"circle: one, two, one"),
+        ("sso", b"aws configure export-credentials --profile sso"),
+    ):
+        ended = tickwal.run_to_end("doctor", PIPELINE_IAM_USER=profile, **environment)
+        assert ended.code == 1 and words in ended.out, ended.out
 
 
 def test_keys_that_expire_all_the_time_from_a_service_that_fails_half_the_time(
@@ -180,7 +220,7 @@ def test_keys_that_expire_all_the_time_from_a_service_that_fails_half_the_time(
         ticks = mini_tickers(20_000)
         while time.monotonic() < begun + SECONDS:
             for _ in range(10):
-                exchange.client().send(combined(*ticks[sent]).encode())
+                exchange.client().send(combined(*ticks[sent % len(ticks)]).encode())
                 sent += 1
             asked = time.monotonic()
             run.wait_until(lambda: tickwal.log.is_shipped(sent), f"{sent} ticks are shipped", 30)

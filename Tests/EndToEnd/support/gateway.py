@@ -5,6 +5,7 @@ import hashlib
 import http.client
 import json
 import re
+import ssl
 import threading
 import time
 from dataclasses import dataclass, field
@@ -73,10 +74,14 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class _Listening:
-    def __init__(self):
+    def __init__(self, tls: ssl.SSLContext | None = None):
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.owner = self
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.port = self._server.server_port
+        self.url = f"http://127.0.0.1:{self.port}"
+        if tls:
+            self.url = f"https://localhost:{self.port}"
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         threading.Thread(target=self._server.serve_forever, args=(0.1,), daemon=True).start()
 
     def stop(self) -> None:
@@ -87,12 +92,12 @@ class _Listening:
 class CheckingGateway(_Listening):
     """Refuses what botocore would have signed differently, and keys that are unknown or have expired."""
 
-    def __init__(self, port: int):
+    def __init__(self, port: int, tls: ssl.SSLContext | None = None):
         self._port = port
         self._lock = threading.Lock()
         self._keys: dict[str, Key] = {}
         self.seen: list[Seen] = []
-        super().__init__()
+        super().__init__(tls)
 
     def know(self, key: Key) -> None:
         with self._lock:
