@@ -1,14 +1,34 @@
-"""AWS being away, or refusing, never stops ingest; all is shipped in the end."""
+"""AWS being away, or refusing, never stops ingest; all is shipped in the end.
+
+OUTAGE_SECONDS makes the outages longer than the tests need: `OUTAGE_SECONDS=120 … -k test_outages`.
+"""
+
+import os
+import time
 
 from support.delivery import assert_dense, assert_items, assert_objects
 from support.program import PATIENCE
 
+OUTAGE = float(os.environ.get("OUTAGE_SECONDS", "0"))
 STREAMS = [f"sym{number:03}usdt@miniTicker" for number in range(20)]
 
 
 def more_ticks(tickwal, run, count):
     target = tickwal.log.head + count
     run.wait_until(lambda: tickwal.log.head >= target, f"{count} more ticks in the log")
+
+
+class Outage:
+    """Keeps the place shut until OUTAGE_SECONDS have passed since it was made."""
+
+    def __init__(self, relay):
+        self.relay = relay
+        self.ends = time.monotonic() + OUTAGE
+        relay.shut()
+
+    def end(self, run):
+        run.wait_until(lambda: time.monotonic() >= self.ends, "the outage is over", OUTAGE + PATIENCE)
+        self.relay.open()
 
 
 def assert_all_shipped(tickwal, run, place):
@@ -33,7 +53,7 @@ def test_sinks_go_away_and_come_back(tickwal, make_place, relay, simulate):
     place = make_place(*STREAMS)
     run = tickwal.start("run", **settings(place, relay, simulate("--rate", "200")))
     run.wait_until(lambda: tickwal.log.is_shipped(100), "the first ticks are shipped")
-    relay.shut()
+    outage = Outage(relay)
     shipped = tickwal.log.next_offsets()
     more_ticks(tickwal, run, 1_000)
     run.wait_until(lambda: relay.refused >= 4, "both sinks have tried again")
@@ -41,7 +61,7 @@ def test_sinks_go_away_and_come_back(tickwal, make_place, relay, simulate):
     assert lag["s3"] > 500 and lag["dynamodb"] > 500
     for consumer, offset in tickwal.log.next_offsets().items():
         assert offset - shipped[consumer] < 500, "an offset moved on although nothing was confirmed"
-    relay.open()
+    outage.end(run)
     assert_all_shipped(tickwal, run, place)
 
 
@@ -51,11 +71,11 @@ def test_a_start_while_aws_is_away_uses_the_last_known_streams(tickwal, make_pla
     run = tickwal.start("run", **environment)
     run.wait_until(lambda: tickwal.log.head >= 50, "the first ticks are in the log")
     run.kill()
-    relay.shut()
+    outage = Outage(relay)
     run = tickwal.start("run", **environment)
     more_ticks(tickwal, run, 500)
     assert relay.refused > 0
-    relay.open()
+    outage.end(run)
     assert_all_shipped(tickwal, run, place)
 
 
