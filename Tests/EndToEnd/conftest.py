@@ -10,6 +10,7 @@ from support.exchange import Exchange
 from support.faults import build_faults
 from support.program import PATIENCE, Tickwal, find_binary
 from support.relay import Relay
+from support.seaweed import SeaweedFS
 
 ROOT = Path(__file__).resolve().parents[2]
 _numbers = itertools.count(1)
@@ -25,6 +26,13 @@ def ministack(tmp_path_factory):
     stack = MiniStack(tmp_path_factory.mktemp("ministack"))
     yield stack
     stack.stop()
+
+
+@pytest.fixture(scope="session")
+def seaweedfs(tmp_path_factory):
+    server = SeaweedFS(tmp_path_factory.mktemp("seaweedfs"))
+    yield server
+    server.stop()
 
 
 @pytest.fixture
