@@ -10,6 +10,8 @@ from support.exchange import Exchange
 from support.faults import build_faults
 from support.program import PATIENCE, Tickwal, find_binary
 from support.relay import Relay
+from support.search import SecretSearch
+from support.seaweed import SeaweedFS
 
 ROOT = Path(__file__).resolve().parents[2]
 _numbers = itertools.count(1)
@@ -20,17 +22,37 @@ def binary() -> Path:
     return find_binary(ROOT)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def search(tmp_path_factory):
+    """Looks at the end of the session for every secret of every test in all that was written; also for those
+    that another test than the one with the secret wrote, or a program that the test did not look at."""
+    everything = SecretSearch(tmp_path_factory.getbasetemp())
+    yield everything
+    everything.check()
+
+
 @pytest.fixture(scope="session")
-def ministack(tmp_path_factory):
+def ministack(tmp_path_factory, search):
     stack = MiniStack(tmp_path_factory.mktemp("ministack"))
     yield stack
     stack.stop()
+    search.add(stack.secrets)
+
+
+@pytest.fixture(scope="session")
+def seaweedfs(tmp_path_factory, search):
+    server = SeaweedFS(tmp_path_factory.mktemp("seaweedfs"))
+    search.add([server.keys.secret])
+    yield server
+    server.stop()
 
 
 @pytest.fixture
-def secrets() -> list[str]:
+def secrets(search):
     """What must never be seen; tests add theirs."""
-    return []
+    secrets: list[str] = []
+    yield secrets
+    search.add(secrets)
 
 
 @pytest.fixture
@@ -38,11 +60,9 @@ def tickwal(binary, tmp_path, secrets):
     program = Tickwal(binary, tmp_path)
     yield program
     program.stop_all()
-    for path in tmp_path.rglob("*"):
-        if path.is_file() and "credentials" not in path.name:
-            content = path.read_bytes()
-            for secret in secrets:
-                assert secret.encode() not in content, f"a secret is in {path.name}"
+    written = SecretSearch(tmp_path)
+    written.add(secrets)
+    written.check()
 
 
 @pytest.fixture

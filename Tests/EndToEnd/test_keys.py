@@ -17,16 +17,18 @@ SECONDS = float(os.environ.get("KEYS_SECONDS", "40"))
 
 
 @pytest.fixture
-def gateway(ministack):
+def gateway(ministack, secrets):
     between = CheckingGateway(ministack.port)
     yield between
     between.stop()
+    secrets.extend(between.handed_out)
 
 
 @pytest.fixture
 def session(ministack, secrets):
     """Makes keys of a role that may do everything, as STS hands them out; they end when the test says."""
     iam, sts = ministack.client("iam"), ministack.client("sts")
+    secrets.append(Metadata.TOKEN)
     name = f"role-{random.randrange(1 << 40)}"
     trust = [
         {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"},
@@ -127,7 +129,7 @@ def test_a_role_is_assumed_with_the_keys_of_another_profile(tickwal, make_place,
     )
     run.terminate()
     assert {seen.operation for seen in gateway.seen} == {"AssumeRole"}
-    assert gateway.complaints == []
+    assert gateway.complaints == [] and len(gateway.handed_out) >= 2
 
 
 def test_a_process_hands_out_keys(tickwal, make_place, make_exchange, gateway, session, tmp_path):

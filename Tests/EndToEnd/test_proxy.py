@@ -1,5 +1,6 @@
 """TLS with a private root, through a proxy that wants a password."""
 
+import base64
 import ssl
 import subprocess
 
@@ -39,7 +40,7 @@ def gateway(ministack, certificate):
 def proxy(tmp_path_factory):
     """tinyproxy with a password: its port and where it writes."""
     folder, port = tmp_path_factory.mktemp("tinyproxy"), free_port()
-    settings, log = folder / "tinyproxy.conf", folder / "tinyproxy.log"
+    settings, log = folder / "credentials-tinyproxy.conf", folder / "tinyproxy.log"
     settings.write_text(
         f'Port {port}\nListen 127.0.0.1\nTimeout 60\nLogFile "{log}"\nLogLevel Info\nAllow 127.0.0.1\n'
         f"BasicAuth shipper {PASSWORD}\n"
@@ -52,7 +53,7 @@ def proxy(tmp_path_factory):
 
 
 def test_everything_goes_through_the_proxy(tickwal, make_place, make_exchange, gateway, certificate, proxy, secrets):
-    secrets += [PASSWORD, "hunter2%2Eproxy"]
+    secrets += [PASSWORD, "hunter2%2Eproxy", base64.b64encode(f"shipper:{PASSWORD}".encode()).decode()]
     place = make_place("btcusdt@miniTicker")
     gateway.know(Key(place.keys.id, place.keys.secret))
     port, log = proxy

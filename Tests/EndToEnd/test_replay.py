@@ -109,5 +109,6 @@ def test_a_reader_that_goes_away_ends_replay(running):
     os.close(writing)
     os.close(reading)
     _, said = process.communicate(timeout=PATIENCE)
+    (tickwal.folder / "replay-to-nobody.err").write_bytes(said)
     assert process.returncode >= 0, f"ended by signal {-process.returncode}"
     assert b"Fatal error" not in said

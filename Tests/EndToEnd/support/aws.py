@@ -39,6 +39,8 @@ class MiniStack:
     def __init__(self, folder: Path):
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.secrets: list[str] = []
+        """Of every key that was made."""
         self._output = open(folder / "ministack.log", "wb")
         self._process = subprocess.Popen(
             [Path(sys.executable).with_name("ministack")], stdin=subprocess.DEVNULL, stdout=self._output,
@@ -90,6 +92,7 @@ class MiniStack:
             PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": statements}),
         )
         key = iam.create_access_key(UserName=name)["AccessKey"]
+        self.secrets.append(key["SecretAccessKey"])
         return Keys(key["AccessKeyId"], key["SecretAccessKey"])
 
 

@@ -20,6 +20,7 @@ from botocore.credentials import Credentials
 _SCOPE = re.compile(
     r"AWS4-HMAC-SHA256 Credential=([^/]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request, SignedHeaders=([^,]+), Signature=(\w{64})"
 )
+_HANDED_OUT = re.compile(rb"<(?:SecretAccessKey|SessionToken)>([^<]+)<")
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,8 @@ class CheckingGateway(_Listening):
         self._lock = threading.Lock()
         self._keys: dict[str, Key] = {}
         self.seen: list[Seen] = []
+        self.handed_out: list[str] = []
+        """Secrets and tokens that STS gave through this endpoint."""
         super().__init__(tls)
 
     def know(self, key: Key) -> None:
@@ -131,6 +134,7 @@ class CheckingGateway(_Listening):
         behind.endheaders(body)
         reply = behind.getresponse()
         content = reply.read()
+        self.handed_out += [secret.decode() for secret in _HANDED_OUT.findall(content)]
         drop = {"transfer-encoding", "connection", "keep-alive"}
         kept = {name: value for name, value in reply.getheaders() if name.lower() not in drop}
         if handler.command != "HEAD":
@@ -193,6 +197,8 @@ class Metadata(_Listening):
     """IMDSv2 and a container's endpoint. `make` gives the next key; `mood` decides about each request for keys:
     None to answer, a status, or bytes to answer instead."""
 
+    TOKEN = "METADATATOKEN=="
+
     def __init__(self, make, mood=lambda number: None):
         self._make, self._mood = make, mood
         self._lock = threading.Lock()
@@ -204,8 +210,8 @@ class Metadata(_Listening):
         handler.body()
         if handler.path == "/latest/api/token":
             isWell = handler.command == "PUT" and handler.headers.get("X-aws-ec2-metadata-token-ttl-seconds")
-            return handler.answer(200 if isWell else 400, b"METADATATOKEN==")
-        if handler.path.startswith("/latest/") and handler.headers.get("X-aws-ec2-metadata-token") != "METADATATOKEN==":
+            return handler.answer(200 if isWell else 400, Metadata.TOKEN.encode())
+        if handler.path.startswith("/latest/") and handler.headers.get("X-aws-ec2-metadata-token") != Metadata.TOKEN:
             return handler.answer(401)
         if handler.path.endswith("/security-credentials/"):
             return handler.answer(200, b"shipper")

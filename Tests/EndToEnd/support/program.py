@@ -120,7 +120,9 @@ class Tickwal:
             [str(self.binary), *arguments], input=text, capture_output=True, env=self.environment,
             cwd=self.folder, timeout=PATIENCE,
         )
-        (self.folder / f"input-{arguments[0]}.err").write_bytes(done.stderr)
+        for kind, written in (("out", done.stdout), ("err", done.stderr)):
+            with open(self.folder / f"input-{arguments[0]}.{kind}", "ab") as file:
+                file.write(written)
         return Ended(done.returncode, done.stdout, done.stderr.decode(errors="replace"))
 
     def drain(self, *arguments: str, **environment: str) -> Ended:
