@@ -1,5 +1,6 @@
 import CTestVFS
 import Foundation
+import Glibc
 import TestSupport
 import Testing
 
@@ -126,6 +127,37 @@ import Testing
       try shell.execute("ROLLBACK")
       #expect(try await appended == offsets(2...2))
       try shell.close()
+    }
+  }
+
+  /// Another process, because this one's locks would end with the look that a start takes at the file.
+  @Test func aStartWaitsForAProgramThatHoldsALock() async throws {
+    try await withTemporaryFolder { folder in
+      let path = folder + "/ticks.db"
+      let log = try await TickLog.open(path: path, options: .make(), logger: silent)
+      try await log.append(ticks(3))
+      try await log.close()
+      #expect(mkfifo(folder + "/release", 0o600) == 0)
+      let ended = Latch<Bool>()
+      _ = DedicatedThread {
+        let shell = try? runProgram(
+          "sqlite3",
+          [
+            path, "PRAGMA locking_mode = EXCLUSIVE", "BEGIN IMMEDIATE", "DELETE FROM skipped", "COMMIT",
+            ".shell touch \(folder)/locked; cat \(folder)/release",
+          ])
+        ended.set(shell?.status == 0)
+      }
+      #expect(try await eventually { access(folder + "/locked", F_OK) == 0 })
+      async let opened = TickLog.open(path: path, options: .make(), logger: silent)
+      // From then on it is about to open the file, well before the shell has ended.
+      #expect(try await eventually { LogLock.holder(of: path) != nil })
+      let release = open(folder + "/release", O_WRONLY)
+      close(release)
+      let again = try await opened
+      #expect(again.head == Offset(rawValue: 3))
+      try await again.close()
+      #expect(try await ended.wait())
     }
   }
 }

@@ -29,6 +29,8 @@ extension TickLog {
     }
     do {
       let connection = try SQLiteConnection(path: path, access: .readWrite, vfs: options.vfs)
+      // From the first statement on: after a crash a reader may be recovering the WAL at this very moment.
+      connection.setBusyTimeout(milliseconds: WriterLoop.busyTimeoutMilliseconds)
       // A file that is refused stays as it is, and after a failed fsync nothing may be written again by
       // closing. A clean end checkpoints on its own.
       try connection.setCheckpointOnClose(false)
@@ -42,6 +44,10 @@ extension TickLog {
     } catch let error as SQLiteError {
       if error.isCorruption {
         throw LogError(.notALog, "\(path) is damaged and cannot be opened: \(error.message)")
+      }
+      if error.isBusy {
+        throw LogError(
+          .inUse(pid: nil), "the log \(path) is locked by another program: close shells that write to it")
       }
       if error.isCannotOpen { throw LogError(.unusablePath, "the log \(path) cannot be used: \(error)") }
       throw LogError("opening the log \(path)", error)
@@ -83,7 +89,6 @@ extension TickLog {
   private static func configure(
     _ connection: SQLiteConnection, path: String
   ) throws(SQLiteError) -> Offset {
-    connection.setBusyTimeout(milliseconds: WriterLoop.busyTimeoutMilliseconds)
     try connection.require(pragma: "journal_mode", set: "WAL", reads: "wal")
     try connection.require(pragma: "synchronous", set: "FULL", reads: "2")
     try connection.require(pragma: "auto_vacuum", set: nil, reads: "2")
