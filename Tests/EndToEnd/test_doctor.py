@@ -59,7 +59,7 @@ def test_ttl_is_seen_by_who_may_see_it(ready, ministack):
 @pytest.mark.parametrize("environment, name, words", [
     ({"AWS_ACCESS_KEY_ID": "AKIDNOBODY"}, "identity", "InvalidClientTokenId"),
     ({"AWS_ACCESS_KEY_ID": ""}, "credentials", "access key ID"),
-    ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2_METADATA_DISABLED": "true"}, "credentials",
+    ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "credentials",
      "no credentials found"),
     ({"PIPELINE_IAM_USER": "nobody"}, "credentials", "PIPELINE_IAM_USER is 'nobody'"),
     ({"BINANCE_WEBSOCKET_SECRET": "absent"}, "secret", ""),

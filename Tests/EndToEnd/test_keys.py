@@ -215,7 +215,8 @@ def test_keys_that_expire_all_the_time_from_a_service_that_fails_half_the_time(
     exchange = make_exchange()
     try:
         run = tickwal.start(
-            "run", BINANCE_WS_URL=exchange.url, AWS_EC2_METADATA_SERVICE_ENDPOINT=metadata.url, LOG_LEVEL="debug",
+            "run", BINANCE_WS_URL=exchange.url, AWS_EC2_METADATA_SERVICE_ENDPOINT=metadata.url,
+            AWS_EC2_METADATA_DISABLED="false", LOG_LEVEL="debug",
             MAX_BATCH_SIZE="10", **place_environment(place, gateway),
         )
         begun, latest, sent = time.monotonic(), 0.0, 0

@@ -93,8 +93,9 @@ class Tickwal:
         self.binary, self.folder = binary, folder
         self.path = folder / "ticks.db"
         self.log = Log(self.path)
+        # Without keys the program would ask the network for the instance's: tests stay on loopback.
         self.environment = {
-            "HOME": str(folder), "WAL_PATH": str(self.path), "MAX_BATCH_SIZE": "100",
+            "AWS_EC2_METADATA_DISABLED": "true", "HOME": str(folder), "WAL_PATH": str(self.path), "MAX_BATCH_SIZE": "100",
             "MAX_BATCH_TIMEOUT": "0.5", **(environment or {}),
         }
         self._started: list[Process] = []
