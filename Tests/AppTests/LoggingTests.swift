@@ -56,7 +56,7 @@ import Testing
       ConsoleLogHandler(console: console, format: .text, level: .info, now: { 0 })
     }
     logger[metadataKey: "consumer"] = "s3"
-    logger.info("one", metadata: [LogKey.offset.rawValue: "5"])
+    logger.info("one", metadata: ["offset": "5"])
     logger.debug("not shown")
     logger.error("two\nlines", metadata: ["consumer": "other"])
     try pipe.fileHandleForWriting.close()

@@ -1,7 +1,7 @@
 import Glibc
 
 /// A lock with a condition to wait for, for threads that sleep (Swift's `Mutex` has none).
-// Safe because `state` is touched only between lock and unlock, inside `withLock` and `waitLocked`.
+// Safe because `state` is touched only between lock and unlock, inside `withLock` and `wait`.
 // Breaks if a closure lets a reference to `state`'s inside escape.
 final class Monitor<State>: @unchecked Sendable {
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
