@@ -23,6 +23,9 @@ struct EventOutline: Equatable {
     static let all: QuoteFields = [.bid, .ask, .update]
   }
 
+  /// Has a type or a symbol, as no answer to a request has.
+  var saysWhatItIs: Bool { type != nil || symbol != nil }
+
   init(start: Int) { range = start..<start }
 
   /// Takes in one member of the event, the scanner standing before its value. Of a key that occurs twice the

@@ -11,7 +11,7 @@ public struct MessageDecoder: Sendable {
     /// Ticks were added, perhaps none (an empty array), perhaps besides rejected elements of an array.
     case ticks(Int)
     /// The answer to a request such as SUBSCRIBE.
-    case answer
+    case answer(RequestAnswer)
     /// The exchange says that it will close the connection soon.
     case serverShutdown
     /// Nothing was added but a rejected input.
@@ -69,8 +69,7 @@ public struct MessageDecoder: Sendable {
     var stream: JSONValue?
     var hasStream = false
     var data = Data.absent
-    var hasResult = false
-    var hasID = false
+    var answer = AnswerOutline()
 
     enum Data {
       case absent
@@ -94,9 +93,7 @@ public struct MessageDecoder: Sendable {
       } else if bytes.isEqual(key, to: "data") {
         envelope.data = try walkData(&scanner, bytes)
       } else {
-        _ = try scanner.skipValue()
-        envelope.hasResult = envelope.hasResult || bytes.isEqual(key, to: "result")
-        envelope.hasID = envelope.hasID || bytes.isEqual(key, to: "id")
+        envelope.answer.take(key: key, try scanner.skipValue(), bytes)
       }
     }
     envelope.own.range = envelope.own.range.lowerBound..<scanner.position
@@ -152,7 +149,7 @@ public struct MessageDecoder: Sendable {
   ) -> Outcome {
     name.removeAll(keepingCapacity: true)
     guard envelope.hasStream else {
-      if envelope.hasResult, envelope.hasID { return .answer }
+      if !envelope.own.saysWhatItIs, let answer = envelope.answer.answer(bytes) { return .answer(answer) }
       return takeRaw(envelope.own, bytes, receivedAt, &batch, &rejected)
     }
     switch envelope.data {
