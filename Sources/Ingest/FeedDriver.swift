@@ -27,6 +27,8 @@ final class FeedDriver: FeedConnectionOwner {
   private let loop: NIOIsolatedEventLoop
   private let finished: EventLoopPromise<Int64?>
   private var session: FeedSession
+  private var attempts = AttemptLimiter()
+  private let earlierGaps: OpenGaps?
   private var openGaps: OpenGaps
   private var handover: Handover?
   private var connections: [FeedSession.ConnectionID: FeedConnection] = [:]
@@ -49,8 +51,9 @@ final class FeedDriver: FeedConnectionOwner {
     self.loop = loop.assumeIsolated()
     self.finished = finished
     self.openGaps = OpenGaps(openGaps)
+    earlierGaps = openGaps.isEmpty ? nil : self.openGaps
     session = FeedSession(
-      startedAt: environment.wallClock(), isGapOpen: !openGaps.isEmpty, limits: environment.limits,
+      startedAt: environment.wallClock(), isCovered: !openGaps.isEmpty, limits: environment.limits,
       backOff: environment.backOff)
     handover = Handover(
       log: log, loop: self.loop, roomAgain: { [unowned self] in roomAgain() },
@@ -85,7 +88,9 @@ final class FeedDriver: FeedConnectionOwner {
   private var now: Duration { .nanoseconds(Int64(loop.nonisolated().now.uptimeNanoseconds)) }
 
   private func handle(_ event: FeedSession.Event) {
-    for action in session.handle(event, at: now, random: environment.random()) { perform(action) }
+    let actions = session.handle(event, at: now, random: environment.random(), attempts: &attempts)
+    for action in actions { perform(action) }
+    setTimer()
   }
 
   private func perform(_ action: FeedSession.Action) {
@@ -93,19 +98,21 @@ final class FeedDriver: FeedConnectionOwner {
     case .connect(let id): connect(id)
     case .abandon(let id): abandon(id)
     case .close(let id): connections[id]?.close()
-    case .setTimer(let duration): setTimer(duration)
-    case .cancelTimer: timer?.cancel()
     case .openGap(let startedAt, let cause):
       openGaps = OpenGaps()
       let gap = GapChange.open(
         startedAt: startedAt, cause: cause, streams: environment.streams, openGaps)
       handover?.submit(Delivery(), gap: gap)
+    case .closeGap(let endedAt):
+      handover?.submit(Delivery(), gap: .close(endedAt: endedAt, openGaps))
+    case .beginOverlap, .release, .ping, .report, .finished: break
     }
   }
 
-  private func setTimer(_ duration: Duration) {
+  private func setTimer() {
     timer?.cancel()
-    timer = loop.scheduleTask(in: TimeAmount(duration)) { self.handle(.timer) }
+    guard let deadline = session.deadline else { return }
+    timer = loop.scheduleTask(in: TimeAmount(deadline - now)) { self.handle(.timer) }
   }
 
   private func abandon(_ id: FeedSession.ConnectionID) {
@@ -178,7 +185,7 @@ final class FeedDriver: FeedConnectionOwner {
   var mayRead: Bool { handover?.isFull == false }
 
   func opened(_ connection: FeedConnection) {
-    handle(.opened(connection.id))
+    handle(.opened(connection.id, at: environment.wallClock()))
     counters.update {
       if $0.connectedStreams == 0, connection.id.number > 1 { $0.reconnects += 1 }
       $0.connectedStreams = environment.streams.count
@@ -192,8 +199,9 @@ final class FeedDriver: FeedConnectionOwner {
 
   func received(_ delivery: Delivery, from connection: FeedConnection) {
     guard !hasFinished else { return }
-    let endsGap = session.dataReceived(at: delivery.receivedAt)
-    let gap = endsGap ? GapChange.close(endedAt: delivery.receivedAt, openGaps) : nil
+    let isFirst = session.lastDataAt == nil
+    handle(.data(connection.id, receivedAt: delivery.receivedAt))
+    let gap = isFirst ? earlierGaps.map { GapChange.close(endedAt: delivery.receivedAt, $0) } : nil
     handover?.submit(delivery, gap: gap)
     if !delivery.rejected.isEmpty { reportRejections(delivery.rejected) }
     let isPaused = !mayRead
