@@ -24,19 +24,21 @@ final class FeedSlot: FeedConnectionOwner {
     }
   }
 
-  let id: StreamPlan.SlotID
+  let id: SlotID
   private(set) var streams: [String]
   private let feed: FeedDriver
   private var session: FeedSession
   private var overlap = Overlap()
+  private var countedDuplicates = 0
   /// The connection that is to take over, while two run side by side.
   private var follower: FeedSession.ConnectionID?
   private var links: [FeedSession.ConnectionID: Link] = [:]
-  private var openGaps = OpenGaps()
+  /// The gap that its session has begun and not ended.
+  private(set) var openGap: OpenGaps?
   private var timer: (scheduled: Scheduled<Void>, at: Duration)?
   private var isOver = false
 
-  init(id: StreamPlan.SlotID, streams: [String], isCovered: Bool, feed: FeedDriver) {
+  init(id: SlotID, streams: [String], isCovered: Bool, feed: FeedDriver) {
     self.id = id
     self.streams = streams
     self.feed = feed
@@ -78,29 +80,33 @@ final class FeedSlot: FeedConnectionOwner {
 
   // MARK: Session
 
-  /// - Parameter delivery: goes to the log before whatever the session wants, but behind the gaps: after a crash
-  ///   in between, a gap may then be too long, never missing.
-  private func handle(_ event: FeedSession.Event, handingOver delivery: Delivery? = nil) {
+  /// - Parameters:
+  ///   - delivery: goes to the log with the gaps that the session begins or ends, and before anything that it
+  ///     wants to be released.
+  ///   - gaps: what ends besides.
+  private func handle(
+    _ event: FeedSession.Event, handingOver delivery: Delivery = Delivery(), ending gaps: [GapChange] = []
+  ) {
     guard !isOver else { return }
     let actions = feed.decide { random, now, attempts in
       session.handle(event, at: now, random: random, attempts: &attempts)
     }
-    for action in actions { recordGap(action) }
-    if let delivery { feed.submit(delivery) }
+    feed.submit(delivery, gaps: gaps + actions.compactMap(gapChange))
     for action in actions where !isOver { perform(action) }
     setTimer()
   }
 
-  private func recordGap(_ action: FeedSession.Action) {
+  private func gapChange(_ action: FeedSession.Action) -> GapChange? {
     switch action {
     case .openGap(let startedAt, let cause):
-      openGaps = OpenGaps()
-      feed.submit(
-        Delivery(), gap: .open(startedAt: startedAt, cause: cause, streams: streams, openGaps))
+      let gaps = OpenGaps()
+      openGap = gaps
       feed.counters.update { $0.gaps += 1 }
+      return .open(startedAt: startedAt, cause: cause, streams: streams, gaps)
     case .closeGap(let endedAt):
-      feed.submit(Delivery(), gap: .close(endedAt: endedAt, openGaps))
-    default: break
+      defer { openGap = nil }
+      return openGap.map { .close(endedAt: endedAt, $0) }
+    default: return nil
     }
   }
 
@@ -109,7 +115,7 @@ final class FeedSlot: FeedConnectionOwner {
     case .connect(let id): connect(id)
     case .beginOverlap(let leader, let follower):
       self.follower = follower
-      overlap.begin(leader: leader, follower: follower, at: feed.now)
+      feed.submit(overlap.begin(leader: leader, follower: follower, at: feed.now))
     case .release:
       follower = nil
       feed.submit(overlap.release(at: feed.now))
@@ -190,6 +196,7 @@ final class FeedSlot: FeedConnectionOwner {
   }
 
   private func abandon(_ id: FeedSession.ConnectionID) {
+    if let phase = links[id]?.phase { slowest = phase }
     sever(id)
     if follower == id { follower = nil }
     feed.submit(overlap.ended(id, at: feed.now))
@@ -216,13 +223,21 @@ final class FeedSlot: FeedConnectionOwner {
   }
 
   func received(_ delivery: Delivery, from connection: FeedConnection) {
-    feed.count(delivery)
     let passed = overlap.pass(delivery, from: connection.id, at: feed.now)
-    // Until each stream is subscribed, data says nothing about the others.
-    let event: FeedSession.Event =
-      connection.hasOpened
-      ? .data(connection.id, receivedAt: delivery.receivedAt) : .arrived(connection.id)
-    handle(event, handingOver: passed)
+    feed.counters.update {
+      $0.messages += delivery.messages
+      $0.duplicates += overlap.duplicates - countedDuplicates
+      $0.lastDataAt = delivery.receivedAt
+    }
+    countedDuplicates = overlap.duplicates
+    if connection.hasOpened {
+      handle(
+        .data(connection.id, receivedAt: delivery.receivedAt), handingOver: passed,
+        ending: feed.dataArrived(self, at: delivery.receivedAt))
+    } else {
+      // Until each stream is subscribed, data says nothing about the others.
+      handle(.arrived(connection.id), handingOver: passed)
+    }
     catchUp()
   }
 
@@ -230,7 +245,7 @@ final class FeedSlot: FeedConnectionOwner {
   func serverWillClose(_ connection: FeedConnection) { handle(.shutdownAnnounced(connection.id)) }
 
   func refused(_ streams: [String], _ failure: RequestAnswer.Failure, by connection: FeedConnection) {
-    feed.refused(streams, failure)
+    feed.refused(streams, failure, of: self)
   }
 
   func ended(_ connection: FeedConnection, _ reason: FeedError) {
@@ -244,7 +259,7 @@ final class FeedSlot: FeedConnectionOwner {
 
   private func lost(_ id: FeedSession.ConnectionID, _ reason: FeedError, cause: Gap.Cause) {
     guard let link = links.removeValue(forKey: id) else { return }
-    if case .draining = link {} else { feed.lost(reason, hasOther: openConnections > 0) }
+    if case .draining = link {} else { feed.lost(reason, of: self) }
     if follower == id { follower = nil }
     handle(.ended(id, cause: cause), handingOver: overlap.ended(id, at: feed.now))
     feed.connectionsChanged()
