@@ -66,7 +66,7 @@ public final class Feed: Sendable {
   /// When it returns, everything that was received is durable, and so is the beginning of a gap of cause
   /// `shutdown`. Throws what the log says when it can take no more; never because of the exchange.
   public func run() async throws {
-    let open = try await log.beginFeed(streams: configuration.streams)
+    let open = try await log.beginFeed(streams: configuration.streams).openGaps
     let loop = MultiThreadedEventLoopGroup.singleton.next()
     let finished = loop.makePromise(of: Int64?.self)
     let environment = self.environment
@@ -86,7 +86,7 @@ public final class Feed: Sendable {
     } onCancel: {
       stopSignal.raise()
     }
-    try await log.endFeed(lastDataAt: lastDataAt, streams: configuration.streams)
+    try await log.endFeed(slots: [FeedEnd(streams: configuration.streams, lastDataAt: lastDataAt)])
   }
 
   /// Makes ``run()`` stop reading, hand over what it has, and return.

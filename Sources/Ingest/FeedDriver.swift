@@ -99,7 +99,7 @@ final class FeedDriver: FeedConnectionOwner {
       openGaps = OpenGaps()
       let gap = GapChange.open(
         startedAt: startedAt, cause: cause, streams: environment.streams, openGaps)
-      handover?.submit(Delivery(), gap: gap)
+      handover?.submit(Delivery(), gaps: [gap])
     }
   }
 
@@ -193,8 +193,8 @@ final class FeedDriver: FeedConnectionOwner {
   func received(_ delivery: Delivery, from connection: FeedConnection) {
     guard !hasFinished else { return }
     let endsGap = session.dataReceived(at: delivery.receivedAt)
-    let gap = endsGap ? GapChange.close(endedAt: delivery.receivedAt, openGaps) : nil
-    handover?.submit(delivery, gap: gap)
+    let gaps = endsGap ? [GapChange.close(endedAt: delivery.receivedAt, openGaps)] : []
+    handover?.submit(delivery, gaps: gaps)
     if !delivery.rejected.isEmpty { reportRejections(delivery.rejected) }
     let isPaused = !mayRead
     counters.update {
