@@ -22,6 +22,15 @@ final class FeedSlot: FeedConnectionOwner {
       case .connected(let connection), .draining(let connection): connection
       }
     }
+
+    /// What it is waiting for, for a message about one that takes too long.
+    var phase: String {
+      switch self {
+      case .recording: "the log"
+      case .dialing: "an answer to the TCP connection"
+      case .connected(let connection), .draining(let connection): connection.phase
+      }
+    }
   }
 
   let id: SlotID
@@ -35,6 +44,8 @@ final class FeedSlot: FeedConnectionOwner {
   private var links: [FeedSession.ConnectionID: Link] = [:]
   /// The gap that its session has begun and not ended.
   private(set) var openGap: OpenGaps?
+  /// The last one that was dropped, and what it had been waiting for.
+  private var abandoned: (id: FeedSession.ConnectionID, phase: String)?
   private var timer: (scheduled: Scheduled<Void>, at: Duration)?
   private var isOver = false
 
@@ -122,6 +133,7 @@ final class FeedSlot: FeedConnectionOwner {
     case .ping(let id): links[id]?.connection?.ping()
     case .close(let id): close(id)
     case .abandon(let id): abandon(id)
+    case .report(.openingTimedOut(let id)): openingTimedOut(id)
     case .report(let report): feed.report(report, of: self)
     case .finished:
       drop()
@@ -196,11 +208,18 @@ final class FeedSlot: FeedConnectionOwner {
   }
 
   private func abandon(_ id: FeedSession.ConnectionID) {
-    if let phase = links[id]?.phase { slowest = phase }
+    if let link = links[id] { abandoned = (id, link.phase) }
     sever(id)
     if follower == id { follower = nil }
     feed.submit(overlap.ended(id, at: feed.now))
     feed.connectionsChanged()
+  }
+
+  private func openingTimedOut(_ id: FeedSession.ConnectionID) {
+    let phase = abandoned?.id == id ? abandoned?.phase : nil
+    let limit = feed.environment.limits.opening
+    feed.lost(
+      FeedError(.timedOut, "not open after \(limit), still waiting for \(phase ?? "the server")"), of: self)
   }
 
   private func sever(_ id: FeedSession.ConnectionID) {
