@@ -20,14 +20,17 @@ struct AttemptLimiter: Equatable, Sendable {
   }
 
   /// How long to wait until an attempt is allowed; zero if it is now.
-  mutating func wait(at now: Duration) -> Duration {
+  /// - Parameter isUrgent: nothing is received until it succeeds. The last tenth of the attempts is kept for
+  ///   those.
+  mutating func wait(at now: Duration, isUrgent: Bool = true) -> Duration {
     if let kept = attempts.firstIndex(where: { now - $0 < window }) {
       attempts.removeFirst(kept)
     } else {
       attempts.removeAll(keepingCapacity: true)
     }
-    guard attempts.count >= limit else { return .zero }
-    return attempts[attempts.count - limit] + window - now
+    let allowed = isUrgent ? limit : limit - limit / 10
+    guard attempts.count >= allowed else { return .zero }
+    return attempts[attempts.count - allowed] + window - now
   }
 
   mutating func record(at now: Duration) { attempts.append(now) }
