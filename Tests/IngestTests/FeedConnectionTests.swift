@@ -14,6 +14,11 @@ private final class Owner: FeedConnectionOwner {
 
   func opened(_ connection: FeedConnection) { events.append("opened") }
   func serverWillClose(_ connection: FeedConnection) { events.append("announced") }
+  func arrived(_ connection: FeedConnection) { events.append("arrived") }
+
+  func refused(_ streams: [String], _ failure: RequestAnswer.Failure, by connection: FeedConnection) {
+    events.append("refused \(streams.count): \(failure.message)")
+  }
 
   func received(_ delivery: Delivery, from connection: FeedConnection) {
     events.append("received \(delivery.messages)")
@@ -41,9 +46,11 @@ private struct Harness {
   let channel = EmbeddedChannel()
   let connection: FeedConnection
 
-  init(url: String = "ws://h", upgraded: Bool = true) throws {
-    let address = try FeedAddress(url: url, testnet: true, streams: ["a@b"])
-    connection = FeedConnection(id: .init(number: 1), address: address, owner: owner, wallClock: { 77 })
+  init(url: String = "ws://h", streams: [String] = ["a@b"], upgraded: Bool = true) throws {
+    let endpoint = try FeedEndpoint(url: url, testnet: true)
+    connection = FeedConnection(
+      id: .init(number: 1), endpoint: endpoint, target: FeedTarget(endpoint: endpoint, streams: streams),
+      owner: owner, wallClock: { 77 })
     try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
     try channel.pipeline.syncOperations.addHandlers([counter, connection])
     if upgraded {
