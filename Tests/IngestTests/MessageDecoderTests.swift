@@ -68,9 +68,18 @@ private func decode(_ text: String, urlStream: String? = nil) -> Decoded {
     (#"{"stream":"x","data":{"E":5.0}}"#, Tick("x", #"{"E":5.0}"#)),
     (#"{"stream":"x","data":{"E":1e3}}"#, Tick("x", #"{"E":1e3}"#)),
     (#"{"stream":"x","data":{"E":-5}}"#, Tick("x", #"{"E":-5}"#, -5)),
-    (#"{"stream":"x","data":{"E":9223372036854775807}}"#, Tick("x", #"{"E":9223372036854775807}"#, .max)),
+    (
+      #"{"stream":"x","data":{"E":253402300799999}}"#,
+      Tick("x", #"{"E":253402300799999}"#, 253_402_300_799_999)
+    ),
+    (
+      #"{"stream":"x","data":{"E":1665778598188999}}"#,
+      Tick("x", #"{"E":1665778598188999}"#, 1_665_778_598_188)
+    ),
+    // A time that no date can say would make every later tick of its stream a late one.
+    (#"{"stream":"x","data":{"E":9223372036854775807}}"#, Tick("x", #"{"E":9223372036854775807}"#)),
     (#"{"stream":"x","data":{"E":9223372036854775808}}"#, Tick("x", #"{"E":9223372036854775808}"#)),
-    (#"{"stream":"x","data":{"E":-9223372036854775808}}"#, Tick("x", #"{"E":-9223372036854775808}"#, .min)),
+    (#"{"stream":"x","data":{"E":-9223372036854775808}}"#, Tick("x", #"{"E":-9223372036854775808}"#)),
     (#"{"stream":"x","data":{"E":1,"E":"no"}}"#, Tick("x", #"{"E":1,"E":"no"}"#)),
     // A miniTicker of wrong types is an event like any other.
     (#"{"stream":"x","data":{"e":1,"s":null,"k":3}}"#, Tick("x", #"{"e":1,"s":null,"k":3}"#)),
@@ -177,8 +186,12 @@ private func decode(_ text: String, urlStream: String? = nil) -> Decoded {
     #expect(decode(wrapped).ticks == [Tick("x", #"{"code":1,"msg":"m"}"#)])
   }
 
-  @Test func `the announcement of a shutdown is no tick`() {
-    let decoded = decode(#"{"e":"serverShutdown","E":1770123456789}"#)
+  @Test(arguments: [
+    #"{"e":"serverShutdown","E":1770123456789}"#, #"{"event":{"e":"serverShutdown","E":1770123456789}}"#,
+    #"{"stream":"btcusdt@trade","data":{"e":"serverShutdown","E":1770123456789}}"#,
+  ])
+  func `the announcement of a shutdown is no tick`(_ text: String) {
+    let decoded = decode(text)
     #expect(decoded.outcome == .serverShutdown)
     #expect(decoded.ticks.isEmpty && decoded.rejected.isEmpty)
   }
