@@ -27,8 +27,8 @@ extension TickLog {
   /// Says that a feed starts now, and finds what the last one left; durable when it returns.
   ///
   /// A feed that ended in order left open gaps of cause `shutdown` (or whatever was open then). One that was
-  /// killed left none for what it was receiving: a gap of cause `crash` is opened, from the last tick appended,
-  /// for the streams that no open gap names.
+  /// killed left none for what it was receiving: if it had received ticks, a gap of cause `crash` is opened, from
+  /// the last of them, for the streams that no open gap names.
   ///
   /// - Parameter streams: what the feed is going to subscribe to.
   public func beginFeed(streams: [String]) async throws -> FeedStart {
@@ -36,14 +36,16 @@ extension TickLog {
       if try transaction.meta(FeedMeta.feed) == FeedMeta.running {
         let known = try transaction.meta(FeedMeta.streams)
         let before = try known.map { try transaction.connection.elements(ofJSON: $0) } ?? streams
+        let head = try transaction.meta(FeedMeta.headAtStart).flatMap { Int64($0) } ?? 0
         let last = try transaction.connection.int(
-          "SELECT received_at FROM ticks ORDER BY offset DESC LIMIT 1")
-        let missing = try transaction.withoutOpenGap(before)
-        if let last, !missing.isEmpty {
-          _ = try transaction.openGap(startedAt: last, cause: .crash, streams: missing)
+          "SELECT received_at FROM ticks WHERE offset > ? ORDER BY offset DESC LIMIT 1", .int(head))
+        if let last, try !transaction.isMissing(before) {
+          _ = try transaction.openGap(
+            startedAt: last, cause: .crash, streams: transaction.withoutOpenGap(before))
         }
       }
       try transaction.setMeta(FeedMeta.feed, FeedMeta.running)
+      try transaction.setMeta(FeedMeta.headAtStart, transaction.meta("head") ?? "0")
       try transaction.setMetaList(FeedMeta.streams, streams)
       // Written back, so that times which a clock set back has put into the future grow old like others.
       let attempts = try transaction.recentAttempts(at: transaction.now)
@@ -60,10 +62,7 @@ extension TickLog {
   public func endFeed(slots: [FeedEnd]) async throws {
     try await write { transaction in
       for slot in slots {
-        guard let lastDataAt = slot.lastDataAt else { continue }
-        if try transaction.withoutOpenGap(slot.streams).isEmpty, try !transaction.openGaps().isEmpty {
-          continue
-        }
+        guard let lastDataAt = slot.lastDataAt, try !transaction.isMissing(slot.streams) else { continue }
         _ = try transaction.openGap(startedAt: lastDataAt, cause: .shutdown, streams: slot.streams)
       }
       try transaction.setMeta(FeedMeta.feed, FeedMeta.stopped)
@@ -116,6 +115,11 @@ extension LogReader {
 }
 
 extension WriteTransaction {
+  /// Whether open gaps name all of the streams. An empty list stands for streams that nobody has named.
+  fileprivate func isMissing(_ streams: [String]) throws -> Bool {
+    try !openGaps().isEmpty && withoutOpenGap(streams).isEmpty
+  }
+
   /// Those of the streams that no open gap names.
   fileprivate func withoutOpenGap(_ streams: [String]) throws -> [String] {
     let named = try Set(openGaps().flatMap(\.streams))
@@ -141,6 +145,7 @@ private enum FeedMeta {
   static let running = "running"
   static let stopped = "stopped"
   static let streams = "streams"
+  static let headAtStart = "feed_head"
   static let attempts = "feed_attempts"
   /// Microseconds: over how long the exchange counts.
   static let attemptWindow: Int64 = 300_000_000

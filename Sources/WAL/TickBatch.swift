@@ -71,7 +71,10 @@ public struct TickBatch: Sendable {
 
   /// Copies all ticks of another batch in, in order.
   public mutating func append(_ other: TickBatch) {
-    if isEmpty { return self = other }
+    if isEmpty {
+      self = other
+      return
+    }
     let shift = bytes.count
     bytes.append(contentsOf: other.bytes)
     entries.reserveCapacity(entries.count + other.count)

@@ -57,7 +57,7 @@ import Testing
       _ = try await log.beginFeed(streams: streams)
       try await log.append(ticks(3))
       let id = try await log.write {
-        try $0.openGap(startedAt: someTime, cause: .closed, streams: ["a@trade"])
+        try $0.openGap(startedAt: someTime, cause: .closed, streams: streams)
       }
       try await log.endFeed(slots: [FeedEnd(streams: streams, lastDataAt: someTime + 3)])
       let gaps = try await log.beginFeed(streams: streams).openGaps
