@@ -185,6 +185,7 @@ final class FeedDriver {
   func submit(_ delivery: Delivery, gaps: [GapChange] = []) {
     guard state != .finished, !delivery.isEmpty || !gaps.isEmpty else { return }
     watch.note(delivery.ticks, at: now)
+    for name in delivery.arrays { watch.noteArray(name) }
     handover?.submit(delivery, gaps: gaps)
     if !delivery.rejected.isEmpty { messages.rejected(delivery.rejected, at: now) }
     let late = watch.late

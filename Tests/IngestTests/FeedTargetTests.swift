@@ -11,7 +11,8 @@ import Testing
     ("ws://h", "/stream?streams=a@b/!c@arr"), ("ws://h/", "/stream?streams=a@b/!c@arr"),
     ("ws://h?timeUnit=MICROSECOND", "/stream?streams=a@b/!c@arr&timeUnit=MICROSECOND"),
     ("ws://h/?timeUnit=MICROSECOND", "/stream?streams=a@b/!c@arr&timeUnit=MICROSECOND"),
-    ("ws://h/?", "/stream?streams=a@b/!c@arr"),
+    ("ws://h/?", "/stream?streams=a@b/!c@arr"), ("ws://h/market", "/market/stream?streams=a@b/!c@arr"),
+    ("ws://h/public/?x=y", "/public/stream?streams=a@b/!c@arr&x=y"),
   ])
   func `the streams are in the URL, with its own query`(_ url: String, _ text: String) throws {
     let target = try target(url)
@@ -29,7 +30,8 @@ import Testing
       ("ws://h/ws/btcusdt@trade", "/ws/btcusdt@trade", "btcusdt@trade"),
       ("ws://h/ws/btcusdt%40trade", "/ws/btcusdt%40trade", "btcusdt@trade"),
       ("ws://h/ws/a@trade/b@trade", "/ws/a@trade/b@trade", nil),
-      ("ws://h/ws/!miniTicker@arr", "/ws/!miniTicker@arr", nil),
+      ("ws://h/ws/!miniTicker@arr", "/ws/!miniTicker@arr", "!miniTicker@arr"),
+      ("ws://h/market/ws/a@b", "/market/ws/a@b", "a@b"),
       ("ws://h/ws", "/ws", nil),
       ("ws://h/ws/a@b?timeUnit=MICROSECOND", "/ws/a@b?timeUnit=MICROSECOND", "a@b"),
       ("ws://h/other?x=/y", "/other?x=/y", nil),

@@ -12,12 +12,19 @@ public struct FeedEndpoint: Equatable, Sendable {
   /// Path and query, if the URL has a path of its own: then they are asked for as they are, and the list of
   /// streams only says what is missing in a gap.
   public let ownTarget: String?
-  /// The query of a URL without a path, such as `timeUnit=MICROSECOND`: it goes with every list of streams.
+  /// What goes before the path that asks for streams: of a server that has several entrances.
+  let prefix: String
+  /// The query of a URL without a path of its own, such as `timeUnit=MICROSECOND`: it goes with every list of streams.
   let query: String
 
   /// The production and test exchange of Binance.
   private static let production = "wss://stream.binance.com:9443"
   private static let test = "wss://stream.testnet.binance.vision"
+
+  /// Paths that are none of their own: `/market/stream?streams=…`.
+  ///
+  /// Reference: https://developers.binance.com/docs/derivatives/usds-margined-futures/websocket-market-streams
+  private static let entrances: Set<Substring> = ["/market", "/public"]
 
   /// - Parameters:
   ///   - url: `ws://` or `wss://`. Nil means Binance's.
@@ -29,7 +36,10 @@ public struct FeedEndpoint: Equatable, Sendable {
     (host, port) = try Self.hostAndPort(parts.authority, isSecure: parts.isSecure)
     let path = parts.target.prefix { $0 != "?" }
     query = String(parts.target.dropFirst(path.count + 1))
-    ownTarget = path.isEmpty || path == "/" ? nil : parts.target
+    let entrance = path.hasSuffix("/") ? path.dropLast() : path
+    let isOwn = !entrance.isEmpty && !Self.entrances.contains(entrance)
+    prefix = isOwn ? "" : String(entrance)
+    ownTarget = isOwn ? parts.target : nil
   }
 
   /// Streams that one connection to it takes: of a path of its own, however many the list names.

@@ -21,13 +21,14 @@ struct FeedTarget: Equatable, Sendable {
       return
     }
     rawStream = nil
-    let list = "/stream?streams=" + streams.map(Self.percentEncoded).joined(separator: "/")
+    let path = endpoint.prefix + "/stream"
+    let list = path + "?streams=" + streams.map(Self.percentEncoded).joined(separator: "/")
     let whole = endpoint.query.isEmpty ? list : "\(list)&\(endpoint.query)"
     if whole.utf8.count <= Self.maximumBytes {
       text = whole
       requests = []
     } else {
-      text = endpoint.query.isEmpty ? "/stream" : "/stream?\(endpoint.query)"
+      text = endpoint.query.isEmpty ? path : "\(path)?\(endpoint.query)"
       requests = SubscribeRequest.covering(streams)
     }
   }
@@ -53,10 +54,9 @@ struct FeedTarget: Equatable, Sendable {
 
   private static func rawStream(in target: String) -> String? {
     let path = target.prefix { $0 != "?" }
-    guard path.hasPrefix("/ws/") else { return nil }
-    let name = percentDecoded(path.dropFirst(4))
-    // An array stream names no single stream: each element says its own.
-    guard let name, !name.isEmpty, !name.contains("/"), !name.hasPrefix("!") else { return nil }
+    guard let start = path.firstRange(of: "/ws/"), let name = percentDecoded(path[start.upperBound...]),
+      !name.isEmpty, !name.contains("/")
+    else { return nil }
     return name
   }
 
