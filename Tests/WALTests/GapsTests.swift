@@ -37,6 +37,32 @@ import Testing
     }
   }
 
+  @Test func theStatusCountsTheGapsOfTheLastDayByCause() async throws {
+    try await withLog { log, _ in
+      let day: Int64 = 86_400_000_000
+      try await log.write { transaction in
+        func gap(_ cause: Gap.Cause, from start: Int64, to end: Int64?) throws {
+          let id = try transaction.openGap(startedAt: someTime + start, cause: cause, streams: ["a"])
+          if let end { try transaction.closeGap(id, endedAt: someTime + end) }
+        }
+        try gap(.closed, from: -3 * day, to: -2 * day)
+        try gap(.closed, from: -3 * day, to: -day - 1)
+        try gap(.closed, from: -3 * day, to: -day)
+        try gap(.closed, from: -5, to: -4)
+        try gap(.crash, from: -9 * day, to: -8 * day)
+        try gap(.stale, from: -9 * day, to: nil)
+        try gap(.stale, from: -1, to: nil)
+      }
+      let reader = try await log.makeReader()
+      let status = try await reader.status(now: someTime)
+      #expect(status.endedGaps == 5)
+      #expect(status.openGaps.count == 2)
+      #expect(status.recentGaps == [.closed: 2, .stale: 2])
+      #expect(status.readAt == someTime)
+      try await reader.close()
+    }
+  }
+
   @Test func everyCommitThatOpensOrClosesGapsIsCountedAndNoOther() async throws {
     try await withLog { log, _ in
       #expect(log.gapChanges == 0)
