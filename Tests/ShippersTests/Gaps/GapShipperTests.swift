@@ -120,7 +120,9 @@ import Ticks
         crashed.set(())
         try await untilCancelled()
       })
-      try await rig.beside(rig.shipping(to: store)) { try await crashed.wait() }
+      try await rig.beside(rig.shipping(to: store)) {
+        try await expectEventually { crashed.value != nil }
+      }
       #expect(try told(store.notes) == [1: "-"])
       #expect(try await rig.query("SELECT count(*) FROM meta WHERE key = 'gaps s3'") == ["0"])
       store.hook()

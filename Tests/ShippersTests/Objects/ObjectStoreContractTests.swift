@@ -119,7 +119,9 @@ import Testing
           let crashed = flaky.crash(afterCalls: stopAfter)
           let control = ShippingControl()
           control.startDraining()
-          try await rig.beside(rig.shipping(to: flaky), control: control) { try await crashed.wait() }
+          try await rig.beside(rig.shipping(to: flaky), control: control) {
+            try await expectEventually { crashed.value != nil }
+          }
           try await rig.log.write { try $0.closeGap(open, endedAt: someTime + 2) }
         }
         flaky.goOn()
