@@ -77,14 +77,13 @@ struct FeedFixture {
     port: Int, streams: [String], url: String? = nil, caBundle: String? = nil,
     limits: FeedSession.Limits = .init()
   ) throws -> Feed {
-    let address = try FeedAddress(
-      url: url ?? "ws://127.0.0.1:\(port)", testnet: false, streams: streams)
+    let endpoint = try FeedEndpoint(url: url ?? "ws://127.0.0.1:\(port)", testnet: false)
     // Shorter pauses than in service, so that tests of reconnecting are quick.
     var backOff = BackOff()
     backOff.first = .milliseconds(10)
     backOff.limit = .milliseconds(100)
     return try Feed(
-      configuration: FeedConfiguration(address: address, streams: streams, caBundle: caBundle),
+      configuration: FeedConfiguration(endpoint: endpoint, streams: streams, caBundle: caBundle),
       feedLog: log, logger: logger, wallClock: WallClock.now, random: { 0.5 }, limits: limits,
       backOff: backOff)
   }
