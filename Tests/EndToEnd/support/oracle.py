@@ -20,6 +20,10 @@ def iso(microseconds: int) -> str:
     return (EPOCH + timedelta(microseconds=microseconds)).strftime("%Y-%m-%dT%H-%M-%S.%fZ")
 
 
+def rfc3339(microseconds: int) -> str:
+    return (EPOCH + timedelta(microseconds=microseconds)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
 def _head(tick: Tick, event: dict) -> dict:
     kind = event.get("e") if isinstance(event.get("e"), str) else tick.stream.split("@")[1]
     own_time = isinstance(event.get("E"), int)
