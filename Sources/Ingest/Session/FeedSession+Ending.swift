@@ -29,7 +29,7 @@ extension FeedSession {
     case .ended(let id, _): ending.left.remove(id)
     case .data(let id, let utc) where ending.left.contains(id):
       lastDataAt = utc
-      if id == ending.current { actions = gaps.data(first: utc, last: utc, at: moment.reading) }
+      if id == ending.current { actions = gaps.data(at: utc, moment.reading) }
     case .stopped: ending.until = min(ending.until, moment.now + limits.stopping)
     default: break
     }

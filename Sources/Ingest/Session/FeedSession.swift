@@ -164,7 +164,7 @@ struct FeedSession: Sendable {
     guard case .open(let link) = current, link.id == id else { return [] }
     silence.broken(at: moment.reading)
     following?.noteLeaderSpoke(at: moment.reading)
-    return gaps.data(first: utc, last: utc, at: moment.reading) + endProbe(at: moment)
+    return gaps.data(at: utc, moment.reading) + endProbe(at: moment)
   }
 
   private func isKnown(_ id: ConnectionID) -> Bool {
@@ -231,6 +231,6 @@ struct FeedSession: Sendable {
     following = nil
     silence = freshSilence(at: moment)
     guard let first = link.firstData, let last = link.lastData else { return [.release] }
-    return gaps.data(first: first.utc, last: last.utc, at: moment.reading) + [.release]
+    return gaps.tookOver(first: first.utc, last: last.utc, moment.reading) + [.release]
   }
 }

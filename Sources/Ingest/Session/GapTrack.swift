@@ -12,6 +12,8 @@ struct GapTrack: Equatable, Sendable {
   private var state: State
   /// Microseconds UTC of the last data of the connection in use, or of the program's start before any.
   private var lastAlive: Int64
+  /// Microseconds UTC of the end of the last gap.
+  private var lastEnd = Int64.min
   /// On the clock that stands still while sockets are not read.
   private var doubtUntil: Duration?
 
@@ -39,15 +41,25 @@ struct GapTrack: Equatable, Sendable {
     if pause >= Self.longPause { doubtUntil = time + Self.readingUp }
   }
 
-  /// Data of the connection in use: the first, which ends a gap, and the last there is by now.
-  mutating func data(first: Int64, last: Int64, at time: Duration) -> [FeedSession.Action] {
+  /// Data of the connection in use arrived, in microseconds UTC; the first ends a gap.
+  mutating func data(at utc: Int64, _ time: Duration) -> [FeedSession.Action] {
+    end(first: utc, last: utc, time)
+  }
+
+  /// Another connection is in use, which has had data from `first` to `last`, in microseconds UTC. What its
+  /// predecessor had beyond that is not vouched for, but gaps do not overlap.
+  mutating func tookOver(first: Int64, last: Int64, _ time: Duration) -> [FeedSession.Action] {
+    end(first: first, last: max(last, min(lastAlive, lastEnd)), time)
+  }
+
+  private mutating func end(first: Int64, last: Int64, _ time: Duration) -> [FeedSession.Action] {
     if let doubtUntil, time >= doubtUntil { self.doubtUntil = nil }
     if doubtUntil == nil { lastAlive = last }
     defer { state = .none }
     guard case .open(let startedAt) = state else { return [] }
     // The clock may have been set back, and a follower may have had data before its leader's last.
-    let endedAt = max(first, startedAt)
-    if doubtUntil != nil { lastAlive = endedAt }
-    return [.closeGap(endedAt: endedAt)]
+    lastEnd = max(first, startedAt)
+    if doubtUntil != nil { lastAlive = lastEnd }
+    return [.closeGap(endedAt: lastEnd)]
   }
 }
