@@ -277,7 +277,9 @@ private struct Harness {
     let requests = try harness.sentFrames()
     #expect(requests.count == 5 && requests.allSatisfy { $0.opcode == .text && $0.maskKey != nil })
     #expect(
-      requests.first.map { String(buffer: $0.unmaskedData).hasPrefix(#"{"method":"SUBSCRIBE","params":["sy"#) }
+      requests.first.map {
+        String(buffer: $0.unmaskedData).hasPrefix(#"{"method":"SUBSCRIBE","params":["sy"#)
+      }
         == true)
     for id in [2, 1, 4] { try harness.receive(answer(id)) }
     try harness.receive(data())
