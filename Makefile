@@ -31,6 +31,7 @@ bench: build ## Measure each stage of the release build against a baseline (BENC
 	.build-venv/bin/python Benchmarks/bench.py $(BENCH_FLAGS)
 
 soak: build ## An hour of faults and rotations, then the proof that nothing is missing (SOAK_SECONDS, _STREAMS, _RATE, _FLAGS)
+	@scripts/packages.sh soak
 	python3 Benchmarks/soak.py --seconds $(SOAK_SECONDS) --streams $(SOAK_STREAMS) --rate $(SOAK_RATE) $(SOAK_FLAGS)
 
 lint: ## Check format and scripts

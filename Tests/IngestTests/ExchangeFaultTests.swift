@@ -148,6 +148,7 @@ func startMarket(_ change: (inout ExchangeConfiguration) -> Void = { _ in }) asy
     }
     #expect(answers(20).allSatisfy { $0 == nil })
     door.refuseNext(2)
+    door.refuseNext(1)
     #expect(answers(3) == [503, 503, nil])
     faults.refuseWithStatus = 429
     #expect(answers(20).allSatisfy { $0 == 429 })
