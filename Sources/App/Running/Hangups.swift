@@ -4,8 +4,8 @@ import WAL
 
 /// SIGHUP, counted. From `trap()` to the very end of the process it ends nothing.
 ///
-/// Not with the signals that stop the program: those are let go when it stops, and the default of this one, which
-/// would come back then, ends a process.
+/// Apart from the signals that stop the program, which are listened to for as long as it works: this one must be
+/// harmless in its first and last moments, too.
 final class Hangups: Sendable {
   private static let shared = Hangups()
 

@@ -1,4 +1,5 @@
 import AWS
+import Ingest
 import Logging
 import WAL
 
@@ -9,6 +10,8 @@ protocol StreamTarget: Sendable {
   /// Replaces every connection.
   func rotate()
 }
+
+extension Feed: StreamTarget {}
 
 /// Reads the list of streams again at regular times and at SIGHUP, and gives the feed what has changed.
 ///

@@ -59,10 +59,15 @@ struct StreamSource: Sendable {
       ])
   }
 
-  /// The secret's list once more, in a few tries.
+  /// Reads the secret's list once more, in a few tries; `nil` where the operator has named the streams.
   ///
-  /// - Throws: `AWSError`; `CommandFailure` for a secret without usable streams; `CancellationError`.
-  func readAgain() async throws -> StreamList {
+  /// Throws `AWSError`, `CommandFailure` for a secret without usable streams, `CancellationError`.
+  var rereading: (@Sendable () async throws -> StreamList)? {
+    guard settings.streams == nil else { return nil }
+    return { try await readAgain() }
+  }
+
+  private func readAgain() async throws -> StreamList {
     let secrets = SecretsManagerClient(try await connection.client())
     let retry = Retry(maximumAttempts: Self.attemptsBeforeFallback, backoff: Backoff(cap: .seconds(2)))
     return try list(in: try await secrets.getSecretValue(settings.secretName, retry: retry))

@@ -104,9 +104,8 @@ class Place:
         self._s3, self._dynamo = stack.client("s3"), stack.client("dynamodb")
         if has_sinks:
             self.make_sinks()
-        stack.client("secretsmanager").create_secret(
-            Name=self.secret, SecretString=json.dumps({"streams": streams, **secret})
-        )
+        self._secrets = stack.client("secretsmanager")
+        self._secrets.create_secret(Name=self.secret, SecretString=json.dumps({"streams": streams, **secret}))
         self.keys = stack.make_user(
             f"user-{name}",
             [
@@ -134,6 +133,9 @@ class Place:
         self._dynamo.update_time_to_live(
             TableName=self.table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "ttl_days"}
         )
+
+    def change_secret(self, **fields) -> None:
+        self._secrets.put_secret_value(SecretId=self.secret, SecretString=json.dumps(fields))
 
     def environment(self, url: str) -> dict[str, str]:
         """What tickwal needs to use it, by way of this endpoint."""

@@ -288,9 +288,7 @@ import Ticks
         let openGaps = Mutex<[Gap.ID]>([])
         for _ in 1...8 {
           let crashed = failAtRandom(store, random)
-          let control = ShippingControl()
-          control.startDraining()
-          try await rig.beside(rig.shipping(to: store), control: control) {
+          try await rig.beside(rig.shipping(to: store)) {
             for _ in 1...5 {
               let at = someTime + random.withLock { Int64.random(in: 1...1_000, using: &$0) }
               let isEnd = random.withLock { Bool.random(using: &$0) }
