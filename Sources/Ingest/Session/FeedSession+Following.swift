@@ -62,7 +62,6 @@ extension FeedSession {
   }
 
   mutating func followerLost(_ id: ConnectionID, at moment: Moment) -> [Action] {
-    if following?.isProbe == true { return probeInVain(at: moment) }
     let pause = tryAgainLater(at: moment)
     return [.report(.successorLost(id, nextAfter: pause))]
   }
@@ -98,7 +97,7 @@ extension FeedSession {
 
   private mutating func judge(_ follower: Link, at moment: Moment) -> [Action] {
     guard case .open(let leader) = current,
-      let verdict = following?.verdict(at: moment.reading, limits)
+      let verdict = following?.verdict(at: moment.reading, leaderData: silence.since, limits)
     else { return [] }
     switch verdict {
     case .takeOver:
@@ -120,6 +119,7 @@ extension FeedSession {
     if link.isLeaving { return replace(link, .shutdownAnnounced, at: moment) }
     if moment.now >= link.replaceAt { return replace(link, .age, at: moment) }
     guard following == nil, moment.reading >= silence.due else { return [] }
+    replacementBackOff.reset()
     following = Following(.probe, notBefore: moment.now)
     return [.report(.silent(silence.length(at: moment.reading)))]
   }

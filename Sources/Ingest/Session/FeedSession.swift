@@ -198,6 +198,7 @@ struct FeedSession: Sendable {
       return gaps.lost(cause, since: follower.opened.utc) + takeOver(follower, at: moment)
     case .opening(let id, let until):
       following = nil
+      if let openSince { backOff.recover(for: moment.now - openSince) }
       openSince = nil
       current = .opening(id, until: until)
       return gaps.lost(cause) + [.release]
@@ -216,6 +217,7 @@ struct FeedSession: Sendable {
   /// Waits as long as back-off says, or not at all: a dead connection has cost half a minute already. That is
   /// done once, and again after a healthy time.
   private mutating func wait(atOnce: Bool, at moment: Moment) {
+    if let openSince { backOff.recover(for: moment.now - openSince) }
     openSince = nil
     if atOnce, !hasReconnectedAtOnce {
       hasReconnectedAtOnce = true

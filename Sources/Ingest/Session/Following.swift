@@ -71,18 +71,22 @@ struct Following: Equatable, Sendable {
   private var isLeaderProven: Bool { leaderSpokeBeside || isListChanged }
 
   /// On the clock that stands still while sockets are not read; nil if there is nothing to decide yet.
-  func verdictDue(_ limits: FeedSession.Limits) -> Duration? {
+  /// - Parameter leaderData: when the leader had data last.
+  func verdictDue(leaderData: Duration, _ limits: FeedSession.Limits) -> Duration? {
     guard case .open(let link) = state else { return nil }
     if isProbe {
       return link.firstData.map { $0.time + limits.staleGrace } ?? link.opened.time + limits.staleAfter
     }
     // The leader may be a little late with what the follower has delivered; then it is not deaf.
-    if let first = link.firstData, !isLeaderProven { return first.time + limits.overlap }
+    if let first = link.firstData, !isLeaderProven {
+      let isSilent = max(first.time + limits.staleGrace, leaderData + limits.staleAfter)
+      return min(first.time + limits.overlap, isSilent)
+    }
     return link.opened.time + limits.overlap
   }
 
-  func verdict(at time: Duration, _ limits: FeedSession.Limits) -> Verdict? {
-    guard case .open(let link) = state, let due = verdictDue(limits) else { return nil }
+  func verdict(at time: Duration, leaderData: Duration, _ limits: FeedSession.Limits) -> Verdict? {
+    guard case .open(let link) = state, let due = verdictDue(leaderData: leaderData, limits) else { return nil }
     if isCaughtUp { return .takeOver }
     guard time >= due else { return nil }
     if link.firstData != nil { return isLeaderProven ? .takeOver : .takeOverFromDeaf }

@@ -5,7 +5,8 @@ struct Silence: Equatable, Sendable {
   private let interval: Duration
   private let mostDoublings: Int
   private var doublings = 0
-  private var since: Duration
+  /// Of the last data, or of the connection's opening before any.
+  private(set) var since: Duration
   /// When to look.
   private(set) var due: Duration
 
