@@ -68,7 +68,7 @@ struct Following: Equatable, Sendable {
   private var isListChanged: Bool { purpose == .replacement(.listChanged) }
 
   /// Whether the leader has delivered all there was until the follower was there.
-  private var isLeaderProven: Bool { leaderSpokeBeside || isListChanged }
+  var isLeaderProven: Bool { leaderSpokeBeside || isListChanged }
 
   /// On the clock that stands still while sockets are not read; nil if there is nothing to decide yet.
   /// - Parameter leaderData: when the leader had data last.
