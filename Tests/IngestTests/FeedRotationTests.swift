@@ -24,7 +24,11 @@ import Testing
     let sent = try fixture.sentByStream()
     let kept = try fixture.messagesByStream()
     #expect(Set(kept.keys) == Set(sent.keys))
-    for (stream, messages) in sent { #expect(kept[stream] == messages, "\(stream)") }
+    for (stream, messages) in sent {
+      let own = kept[stream] ?? []
+      let same = zip(own, messages).prefix { $0 == $1 }.count
+      #expect(same == own.count && same == messages.count, "\(stream) after \(same)")
+    }
   }
 
   @Test func `connections that grow old are replaced without a gap, a loss, a duplicate or disorder`()
