@@ -57,6 +57,7 @@ private struct Harness {
     if upgraded {
       try receive(answer())
       owner.events.removeAll()
+      owner.arrivals = 0
     }
   }
 

@@ -27,7 +27,7 @@ import Testing
     for (stream, messages) in sent {
       let own = kept[stream] ?? []
       let same = zip(own, messages).prefix { $0 == $1 }.count
-      #expect(same == own.count && same == messages.count, "\(stream) after \(same)")
+      #expect(same == own.count && same == messages.count, "\(stream): \(own.count) of \(messages.count), \(Set(own).count) different, in order up to \(same)")
     }
   }
 
