@@ -32,11 +32,14 @@ public final class Feed: Sendable {
       limits: limits)
   }
 
-  /// - Parameter limits: taken as they are, the configuration's own passed over.
+  /// - Parameters:
+  ///   - limits: taken as they are, the configuration's own passed over.
+  ///   - capacity: streams a connection may have.
   init(
     configuration: FeedConfiguration, feedLog: any FeedLog, logger: Logger,
     wallClock: @escaping @Sendable () -> Int64, random: @escaping @Sendable () -> Double,
-    limits: FeedSession.Limits = .init(), backOff: BackOff = .init()
+    limits: FeedSession.Limits = .init(), overlap: Overlap.Limits = .init(), backOff: BackOff = .init(),
+    capacity: Int? = nil
   ) throws(FeedError) {
     guard !configuration.streams.isEmpty else {
       throw FeedError(.noStreams, "the list of streams is empty")
@@ -47,8 +50,9 @@ public final class Feed: Sendable {
       endpoint: configuration.endpoint,
       security: configuration.endpoint.isSecure
         ? try TrustRoots.context(caBundle: configuration.caBundle) : nil,
-      wallClock: wallClock, random: random, limits: limits, backOff: backOff,
-      attemptLimit: configuration.attemptLimit, logger: logger)
+      wallClock: wallClock, random: random, limits: limits, overlap: overlap,
+      backOff: backOff, attemptLimit: configuration.attemptLimit,
+      capacity: capacity ?? configuration.endpoint.capacity, logger: logger)
   }
 
   /// What it has done so far; any thread may ask.

@@ -15,8 +15,11 @@ final class FeedDriver {
     var wallClock: @Sendable () -> Int64
     var random: @Sendable () -> Double
     var limits = FeedSession.Limits()
+    var overlap = Overlap.Limits()
     var backOff = BackOff()
     var attemptLimit = 300
+    /// Streams a connection may have.
+    var capacity: Int
     var logger: Logger
   }
 
@@ -58,7 +61,7 @@ final class FeedDriver {
     self.finished = finished
     attempts = AttemptLimiter(
       limit: environment.attemptLimit, ages: start.attemptAges, at: Self.time(of: self.loop))
-    plan = StreamPlan(streams: streams, capacity: environment.endpoint.capacity)
+    plan = StreamPlan(streams: streams, capacity: environment.capacity)
     inherited = InheritedGaps(start.openGaps)
     messages = FeedMessages(logger: environment.logger, host: environment.endpoint.hostHeader)
     handover = Handover(log: log, loop: self.loop, roomAgain: { self.resume() }, failed: { self.fail($0) })

@@ -73,7 +73,8 @@ struct FeedMessages {
         [LogKey.time: "\(time)"])
     case .subscriptionDead:
       say(
-        .warning, "a connection had gone silent while there was data: the second one has taken over, "
+        .warning,
+        "a connection had gone silent while there was data: the second one has taken over, "
           + "what may be missing is a gap", slot, at: now)
     case .marketWasQuiet:
       say(.info, "there is data again on the first connection: the market was quiet", slot, at: now)

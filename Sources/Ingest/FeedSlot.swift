@@ -37,7 +37,7 @@ final class FeedSlot: FeedConnectionOwner {
   private(set) var streams: [String]
   private let feed: FeedDriver
   private var session: FeedSession
-  private var overlap = Overlap()
+  private var overlap: Overlap
   private var countedDuplicates = 0
   /// The connection that is to take over, while two run side by side.
   private var follower: FeedSession.ConnectionID?
@@ -53,6 +53,7 @@ final class FeedSlot: FeedConnectionOwner {
     self.id = id
     self.streams = streams
     self.feed = feed
+    overlap = Overlap(limits: feed.environment.overlap)
     session = FeedSession(
       startedAt: feed.environment.wallClock(), isCovered: isCovered, limits: feed.environment.limits,
       backOff: feed.environment.backOff)
@@ -158,6 +159,7 @@ final class FeedSlot: FeedConnectionOwner {
     let now = feed.now
     if let deadline = overlap.deadline, deadline <= now { feed.submit(overlap.expire(at: now)) }
     handle(.timer)
+    catchUp()
   }
 
   // MARK: Connections

@@ -57,6 +57,7 @@ private struct Harness {
     if upgraded {
       try receive(answer())
       owner.events.removeAll()
+      owner.arrivals = 0
     }
   }
 
@@ -262,7 +263,7 @@ private struct Harness {
 
 /// Lists that are too long for a URL.
 @Suite struct SubscribingTests {
-  private let streams = (0..<600).map { "symbol\($0)usdt@miniTicker" }
+  private let streams = (0..<700).map { "symbol\($0)usdt@miniTicker" }
 
   private func answer(_ id: Int, _ text: String = #""result":null"#) throws -> [UInt8] {
     try serverFrame(.text, Array("{\(text),\"id\":\(id)}".utf8))
@@ -277,7 +278,9 @@ private struct Harness {
     let requests = try harness.sentFrames()
     #expect(requests.count == 5 && requests.allSatisfy { $0.opcode == .text && $0.maskKey != nil })
     #expect(
-      requests.first.map { String(buffer: $0.unmaskedData).hasPrefix(#"{"method":"SUBSCRIBE","params":["sy"#) }
+      requests.first.map {
+        String(buffer: $0.unmaskedData).hasPrefix(#"{"method":"SUBSCRIBE","params":["sy"#)
+      }
         == true)
     for id in [2, 1, 4] { try harness.receive(answer(id)) }
     try harness.receive(data())

@@ -46,7 +46,8 @@ import Testing
     #expect(target.requests.isEmpty && endpoint.capacity == .max)
   }
 
-  @Test func `a target of 4,096 bytes is sent, of one more the streams are subscribed to by message`() throws {
+  @Test func `a target of 4,096 bytes is sent, of one more the streams are subscribed to by message`() throws
+  {
     let fitting = String(repeating: "x", count: 4096 - "/stream?streams=&q=1".utf8.count)
     #expect(try target("ws://h?q=1", [fitting]).text.utf8.count == 4096)
     let longer = try target("ws://h?q=1", [fitting + "x"])
@@ -63,6 +64,7 @@ import Testing
     let sizes = requests.map(\.text.utf8.count)
     #expect(sizes.allSatisfy { $0 <= 4096 } && sizes.dropLast().allSatisfy { $0 > 3900 })
     #expect(requests.last?.text.hasSuffix(#""a\"b\\c\u0001ü"],"id":\#(requests.count)}"#) == true)
-    #expect(requests.first?.text.hasPrefix(#"{"method":"SUBSCRIBE","params":["symbol0usdt@miniTicker","#) == true)
+    #expect(
+      requests.first?.text.hasPrefix(#"{"method":"SUBSCRIBE","params":["symbol0usdt@miniTicker","#) == true)
   }
 }

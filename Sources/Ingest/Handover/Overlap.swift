@@ -52,6 +52,13 @@ struct Overlap: Sendable {
     /// Something has changed since the last look.
     var isChanged = true
 
+    /// The stream's place in `streams`.
+    mutating func number(of name: UnsafeRawBufferPointer) -> Int? {
+      let number = table.number(of: name)
+      if number == streams.count { streams.append(Stream()) }
+      return number
+    }
+
     func role(of id: ConnectionID) -> Role { id == leader ? .leader : id == follower ? .follower : .other }
   }
 
@@ -109,7 +116,7 @@ struct Overlap: Sendable {
     lanes[lane]?.hasDelivered = true
     delivery.ticks.withTexts { tick, name, payload in
       let key = TickKey(stream: name, payload: payload)
-      let number = pair?.table.number(of: name)
+      let number = pair?.number(of: name)
       take(tick, of: delivery.ticks, key: key, stream: number, from: id, lane: lane, at: now, into: &result)
     }
     look(at: now)
@@ -156,7 +163,6 @@ struct Overlap: Sendable {
       if !admit(key, lane: lane) { return }
       return result.ticks.append(tick, of: batch)
     }
-    if stream == pair?.streams.count { pair?.streams.append(Stream()) }
     if role == .leader {
       pair?.streams[stream].leaderAt = now
       if admit(key, lane: lane) { result.ticks.append(tick, of: batch) } else { join(stream) }

@@ -23,8 +23,8 @@ struct Following: Equatable, Sendable {
 
   var purpose: Purpose
   var state: State
-  /// Since the follower was dialed.
-  private var leaderSpoke = false
+  /// Since the follower was dialed, on the clock that stands still while sockets are not read.
+  private var leaderSpokeAt: Duration?
   /// Since the follower is open.
   private var leaderSpokeBeside = false
   private var isCaughtUp = false
@@ -36,19 +36,21 @@ struct Following: Equatable, Sendable {
 
   mutating func dialed(_ id: FeedSession.ConnectionID, openUntil limit: Duration) {
     state = .opening(id, until: limit)
-    leaderSpoke = false
+    leaderSpokeAt = nil
     leaderSpokeBeside = false
     isCaughtUp = false
   }
 
-  mutating func noteLeaderSpoke() {
-    leaderSpoke = true
+  mutating func noteLeaderSpoke(at time: Duration) {
+    leaderSpokeAt = time
     if case .open = state { leaderSpokeBeside = true }
   }
 
-  /// What was said of an overlap with a follower that is not open cannot be true.
-  mutating func noteCaughtUp() {
-    if case .open = state { isCaughtUp = true }
+  /// Of a leader that was silent of late it is said as well that the follower has caught up with it; that
+  /// proves nothing.
+  mutating func noteCaughtUp(at time: Duration, _ limits: FeedSession.Limits) {
+    guard case .open = state, !isProbe else { return }
+    isCaughtUp = isListChanged || leaderSpokeAt.map { time - $0 < limits.overlap } == true
   }
 
   /// Nil if there is no connection yet.
@@ -65,12 +67,8 @@ struct Following: Equatable, Sendable {
   /// With another list, who delivers and who does not says nothing about a connection.
   private var isListChanged: Bool { purpose == .replacement(.listChanged) }
 
-  /// Whether nothing can be missing when the leader ends now. Of a silent leader it is said as well that the
-  /// follower has caught up with it; that proves nothing.
-  var coversLeader: Bool { isCaughtUp && leaderSpoke }
-
   /// Whether the leader has delivered all there was until the follower was there.
-  private var isLeaderProven: Bool { leaderSpokeBeside || coversLeader || isListChanged }
+  private var isLeaderProven: Bool { leaderSpokeBeside || isListChanged }
 
   /// On the clock that stands still while sockets are not read; nil if there is nothing to decide yet.
   func verdictDue(_ limits: FeedSession.Limits) -> Duration? {
@@ -85,7 +83,7 @@ struct Following: Equatable, Sendable {
 
   func verdict(at time: Duration, _ limits: FeedSession.Limits) -> Verdict? {
     guard case .open(let link) = state, let due = verdictDue(limits) else { return nil }
-    if !isProbe, isCaughtUp, leaderSpoke || isListChanged { return .takeOver }
+    if isCaughtUp { return .takeOver }
     guard time >= due else { return nil }
     if link.firstData != nil { return isLeaderProven ? .takeOver : .takeOverFromDeaf }
     if isProbe { return .nothingFound }
