@@ -1,8 +1,8 @@
 /// The way out: `stopped` or `retired`.
 extension FeedSession {
-  mutating func end(within limit: Duration, at moment: Moment) -> [Action] {
-    var ending = Ending(left: [], until: moment.now + limit)
-    var actions = settleDoubt(at: moment)
+  mutating func end(within limit: Duration, at now: Duration) -> [Action] {
+    var ending = Ending(left: [], until: now + limit)
+    var actions: [Action] = []
     if let draining { ending.left.insert(draining.id) }
     switch current {
     case .waiting: break
@@ -22,22 +22,13 @@ extension FeedSession {
     return actions + goOn(ending)
   }
 
-  /// The end may come before it is known whether the leader was deaf to what the follower had: then it was.
-  private mutating func settleDoubt(at moment: Moment) -> [Action] {
-    guard let following, !following.isLeaderProven, case .open(let link) = following.state,
-      let first = link.firstData, let last = link.lastData
-    else { return [] }
-    return gaps.lost(.stale) + gaps.tookOver(first: first.utc, last: last.utc, moment.reading)
-  }
-
   mutating func goOn(_ ending: Ending, _ event: Event, at moment: Moment) -> [Action] {
     var ending = ending
     var actions: [Action] = []
     switch event {
     case .ended(let id, _): ending.left.remove(id)
-    case .data(let id, let utc) where ending.left.contains(id):
-      anyDataAt = utc
-      if id == ending.current { actions = gaps.data(at: utc, moment.reading) }
+    case .data(let id, let utc) where ending.left.contains(id) && id == ending.current:
+      actions = gaps.data(at: utc, moment.reading)
     case .stopped: ending.until = min(ending.until, moment.now + limits.stopping)
     default: break
     }

@@ -59,8 +59,10 @@ struct FeedSession: Sendable {
   private var openSince: Duration?
   private var hasReconnectedAtOnce = false
   var areAttemptsUsedUp = false
-  /// Microseconds UTC of the last data of this run, whoever had it.
-  var anyDataAt: Int64?
+  private var hasReceived = false
+  /// Microseconds UTC of the last data of the connection in use; nil if this run has received nothing. A follower
+  /// that has not taken over does not count: what its leader should have delivered meanwhile may be missing.
+  var lastDataAt: Int64? { hasReceived ? gaps.lastAlive : nil }
 
   /// - Parameters:
   ///   - startedAt: microseconds UTC.
@@ -99,11 +101,6 @@ struct FeedSession: Sendable {
     hasReconnectedAtOnce = false
   }
 
-  /// Microseconds UTC up to which nothing of this run is missing but what gaps say; nil without data.
-  ///
-  /// What a second connection has had does not count: the one in use may have missed something before it.
-  var lastDataAt: Int64? { gaps.lastDataAt ?? anyDataAt }
-
   // MARK: Events
 
   private mutating func begin(_ event: Event) -> [Action] {
@@ -129,8 +126,8 @@ struct FeedSession: Sendable {
     case .ended(let id, let cause): return ended(id, cause, at: moment)
     case .paused: clock.pause(at: moment.now)
     case .resumed: gaps.readAgain(after: clock.resume(at: moment.now), at: moment.reading)
-    case .stopped: return end(within: limits.stopping, at: moment)
-    case .retired: return end(within: limits.draining, at: moment)
+    case .stopped: return end(within: limits.stopping, at: moment.now)
+    case .retired: return end(within: limits.draining, at: moment.now)
     }
     return []
   }
@@ -160,11 +157,10 @@ struct FeedSession: Sendable {
     }
   }
 
-  /// Data that comes while the last streams are being subscribed counts for nothing but `anyDataAt`: there is
-  /// a gap until all are.
+  /// Data that comes while the last streams are being subscribed ends no gap: there is one until all are.
   private mutating func received(_ utc: Int64, from id: ConnectionID, at moment: Moment) -> [Action] {
     guard isKnown(id) else { return [] }
-    anyDataAt = utc
+    hasReceived = true
     change(id) { $0.received(at: utc, moment) }
     guard case .open(let link) = current, link.id == id else { return [] }
     silence.broken(at: moment.reading)

@@ -68,25 +68,28 @@ struct Following: Equatable, Sendable {
   private var isListChanged: Bool { purpose == .replacement(.listChanged) }
 
   /// Whether the leader has delivered all there was until the follower was there.
-  var isLeaderProven: Bool { leaderSpokeBeside || isListChanged }
+  private var isLeaderProven: Bool { leaderSpokeBeside || isListChanged }
 
-  /// On the clock that stands still while sockets are not read; nil if there is nothing to decide yet.
-  /// - Parameter leaderData: when the leader had data last.
-  func verdictDue(leaderData: Duration, _ limits: FeedSession.Limits) -> Duration? {
+  /// When to decide; nil if there is nothing to decide yet.
+  ///
+  /// - Parameter leaderSilentAt: when the leader has been silent for too long. As this, on the clock that stands
+  ///   still while sockets are not read.
+  func verdictDue(_ limits: FeedSession.Limits, leaderSilentAt: Duration) -> Duration? {
     guard case .open(let link) = state else { return nil }
     if isProbe {
       return link.firstData.map { $0.time + limits.staleGrace } ?? link.opened.time + limits.staleAfter
     }
-    // The leader may be a little late with what the follower has delivered; then it is not deaf.
+    // The leader may be a little late with what the follower has delivered; then it is not deaf. One that has
+    // been silent for long gets no more time than beside a probe.
     if let first = link.firstData, !isLeaderProven {
-      let isSilent = max(first.time + limits.staleGrace, leaderData + limits.staleAfter)
-      return min(first.time + limits.overlap, isSilent)
+      return min(first.time + limits.overlap, max(first.time + limits.staleGrace, leaderSilentAt))
     }
     return link.opened.time + limits.overlap
   }
 
-  func verdict(at time: Duration, leaderData: Duration, _ limits: FeedSession.Limits) -> Verdict? {
-    guard case .open(let link) = state, let due = verdictDue(leaderData: leaderData, limits) else { return nil }
+  func verdict(at time: Duration, _ limits: FeedSession.Limits, leaderSilentAt: Duration) -> Verdict? {
+    guard case .open(let link) = state, let due = verdictDue(limits, leaderSilentAt: leaderSilentAt)
+    else { return nil }
     if isCaughtUp { return .takeOver }
     guard time >= due else { return nil }
     if link.firstData != nil { return isLeaderProven ? .takeOver : .takeOverFromDeaf }

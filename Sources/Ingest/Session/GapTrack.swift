@@ -11,8 +11,7 @@ struct GapTrack: Equatable, Sendable {
 
   private var state: State
   /// Microseconds UTC of the last data of the connection in use, or of the program's start before any.
-  private var lastAlive: Int64
-  private var hasData = false
+  private(set) var lastAlive: Int64
   /// Microseconds UTC of the end of the last gap.
   private var lastEnd = Int64.min
   /// On the clock that stands still while sockets are not read.
@@ -27,9 +26,6 @@ struct GapTrack: Equatable, Sendable {
     lastAlive = startedAt
     state = isCovered ? .covered : .none
   }
-
-  /// Microseconds UTC of the last data of the connection in use, nil before any.
-  var lastDataAt: Int64? { hasData ? lastAlive : nil }
 
   /// - Parameter time: microseconds UTC; the gap reaches back to it if it lies before the last data.
   mutating func lost(_ cause: Gap.Cause, since time: Int64? = nil) -> [FeedSession.Action] {
@@ -57,7 +53,6 @@ struct GapTrack: Equatable, Sendable {
   }
 
   private mutating func end(first: Int64, last: Int64, _ time: Duration) -> [FeedSession.Action] {
-    hasData = true
     if let doubtUntil, time >= doubtUntil { self.doubtUntil = nil }
     if doubtUntil == nil { lastAlive = last }
     defer { state = .none }
