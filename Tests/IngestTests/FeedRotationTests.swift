@@ -37,7 +37,7 @@ import Testing
     let fixture = try await FeedFixture()
     let exchange = try await startExchange(fixture)
     let feed = try fixture.makeFeed(
-      port: exchange.port, streams: Self.streams, limits: .init(maximumAge: .milliseconds(200)))
+      port: exchange.port, streams: Self.streams, limits: .init(maximumAge: .milliseconds(200), overlap: .seconds(60)))
     try await fixture.running(feed) {
       try await require("four rotations") { feed.statistics.rotations >= 4 }
     }

@@ -69,7 +69,8 @@ struct Overlap: Sendable {
 
   /// Ticks dropped so far.
   private(set) var duplicates = 0
-  /// Whether each stream active on the leader has been seen on both, at least one of them; until the next `begin`.
+  /// Whether each stream active on the leader has been seen on both, at least one of them, and nothing is held,
+  /// which the leader may still be about to deliver; until the next `begin`.
   private(set) var hasCaughtUp = false
   private let limits: Limits
   private var pair: Pair?
@@ -198,12 +199,14 @@ struct Overlap: Sendable {
   /// Lets a stream of the follower go on.
   private mutating func flow(_ stream: Int, into result: inout Delivery) {
     pair?.streams[stream].phase = .flowing
+    pair?.isChanged = true
     append(held.take(stream), to: &result)
   }
 
   private mutating func flowAll(into result: inout Delivery) {
     let taken = held.takeAll()
     for tick in taken.ticks { pair?.streams[tick.stream].phase = .flowing }
+    pair?.isChanged = true
     append(taken, to: &result)
   }
 
@@ -231,7 +234,7 @@ struct Overlap: Sendable {
     guard !hasCaughtUp, let pair, let mayLookAt = pair.mayLookAt, mayLookAt <= now else { return }
     let oldest = now - limits.activity
     hasCaughtUp =
-      pair.streams.contains(where: \.isJoined)
+      held.isEmpty && pair.streams.contains(where: \.isJoined)
       && pair.streams.allSatisfy { $0.isJoined || ($0.leaderAt ?? oldest) <= oldest }
     self.pair?.isChanged = false
     self.pair?.mayLookAt = now + limits.lookPause
