@@ -38,6 +38,20 @@ import Testing
     #expect(world.steps > 1_000, "seed \(seed)")
   }
 
+  @Test(arguments: 0..<300 as Range<UInt64>)
+  func `a stop in the middle of a storm leaves nothing without a gap`(seed: UInt64) {
+    var limits = Self.quick
+    limits.maximumAge = .seconds(30)
+    var manner = FeedWorld.Manner(limits: limits, attemptLimit: 1_000)
+    manner.faults = [.serverEnds, .deafens, .dies, .refuses, .swallows, .announcesShutdown, .rotate, .pause]
+    let world = walk(seed, manner, .seconds(60 + Int(seed)))
+    world.stop()
+    world.run(for: .seconds(10))
+    world.checkIsFinished()
+    world.checkNothingIsMissing()
+    #expect(world.troubles == [], "seed \(seed)")
+  }
+
   @Test(arguments: 0..<60 as Range<UInt64>)
   func `replacements alone cost nothing, whatever becomes of the new connection`(seed: UInt64) {
     var manner = FeedWorld.Manner(limits: Self.quick)

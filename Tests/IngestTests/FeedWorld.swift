@@ -326,6 +326,10 @@ final class FeedWorld {
     case .finished:
       check(isStopped && peers.isEmpty, "finished too early")
       isFinished = true
+      // As the log does when the feed has ended.
+      if let last = session.lastDataAt, gaps.last?.endedAt != nil || gaps.isEmpty {
+        gaps.append(Row(startedAt: last, endedAt: nil, cause: .shutdown))
+      }
     }
   }
 

@@ -114,7 +114,8 @@ extension FeedSession {
     case .opening(_, let until): return clock.moment(of: until)
     case .open(let link):
       let alive = clock.moment(of: link.liveness.deadline)
-      return Self.earliest(alive, following.verdictDue(limits).flatMap { clock.moment(of: $0) })
+      let verdict = following.verdictDue(limits, leaderSilentAt: silence.isLongAt)
+      return Self.earliest(alive, verdict.flatMap { clock.moment(of: $0) })
     }
   }
 

@@ -59,8 +59,10 @@ struct FeedSession: Sendable {
   private var openSince: Duration?
   private var hasReconnectedAtOnce = false
   var areAttemptsUsedUp = false
-  /// Microseconds UTC of the last data of this run.
-  var lastDataAt: Int64?
+  private var hasReceived = false
+  /// Microseconds UTC of the last data of the connection in use; nil if this run has received nothing. A follower
+  /// that has not taken over does not count: what its leader should have delivered meanwhile may be missing.
+  var lastDataAt: Int64? { hasReceived ? gaps.lastAlive : nil }
 
   /// - Parameters:
   ///   - startedAt: microseconds UTC.
@@ -155,11 +157,10 @@ struct FeedSession: Sendable {
     }
   }
 
-  /// Data that comes while the last streams are being subscribed counts for nothing but `lastDataAt`: there is
-  /// a gap until all are.
+  /// Data that comes while the last streams are being subscribed ends no gap: there is one until all are.
   private mutating func received(_ utc: Int64, from id: ConnectionID, at moment: Moment) -> [Action] {
     guard isKnown(id) else { return [] }
-    lastDataAt = utc
+    hasReceived = true
     change(id) { $0.received(at: utc, moment) }
     guard case .open(let link) = current, link.id == id else { return [] }
     silence.broken(at: moment.reading)

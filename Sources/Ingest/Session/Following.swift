@@ -70,19 +70,26 @@ struct Following: Equatable, Sendable {
   /// Whether the leader has delivered all there was until the follower was there.
   private var isLeaderProven: Bool { leaderSpokeBeside || isListChanged }
 
-  /// On the clock that stands still while sockets are not read; nil if there is nothing to decide yet.
-  func verdictDue(_ limits: FeedSession.Limits) -> Duration? {
+  /// When to decide; nil if there is nothing to decide yet.
+  ///
+  /// - Parameter leaderSilentAt: when the leader has been silent for too long. As this, on the clock that stands
+  ///   still while sockets are not read.
+  func verdictDue(_ limits: FeedSession.Limits, leaderSilentAt: Duration) -> Duration? {
     guard case .open(let link) = state else { return nil }
     if isProbe {
       return link.firstData.map { $0.time + limits.staleGrace } ?? link.opened.time + limits.staleAfter
     }
-    // The leader may be a little late with what the follower has delivered; then it is not deaf.
-    if let first = link.firstData, !isLeaderProven { return first.time + limits.overlap }
+    // The leader may be a little late with what the follower has delivered; then it is not deaf. One that has
+    // been silent for long gets no more time than beside a probe.
+    if let first = link.firstData, !isLeaderProven {
+      return min(first.time + limits.overlap, max(first.time + limits.staleGrace, leaderSilentAt))
+    }
     return link.opened.time + limits.overlap
   }
 
-  func verdict(at time: Duration, _ limits: FeedSession.Limits) -> Verdict? {
-    guard case .open(let link) = state, let due = verdictDue(limits) else { return nil }
+  func verdict(at time: Duration, _ limits: FeedSession.Limits, leaderSilentAt: Duration) -> Verdict? {
+    guard case .open(let link) = state, let due = verdictDue(limits, leaderSilentAt: leaderSilentAt)
+    else { return nil }
     if isCaughtUp { return .takeOver }
     guard time >= due else { return nil }
     if link.firstData != nil { return isLeaderProven ? .takeOver : .takeOverFromDeaf }

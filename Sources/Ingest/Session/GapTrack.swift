@@ -11,7 +11,7 @@ struct GapTrack: Equatable, Sendable {
 
   private var state: State
   /// Microseconds UTC of the last data of the connection in use, or of the program's start before any.
-  private var lastAlive: Int64
+  private(set) var lastAlive: Int64
   /// Microseconds UTC of the end of the last gap.
   private var lastEnd = Int64.min
   /// On the clock that stands still while sockets are not read.

@@ -130,25 +130,3 @@ struct FrameReader {
     }
   }
 }
-
-/// A client's control frames, which are masked.
-///
-/// Reference: RFC 6455, section 5.3
-enum ControlFrame {
-  static func bytes(_ opcode: WebSocketOpcode, payload: ByteBuffer, mask: WebSocketMaskingKey) -> ByteBuffer {
-    var buffer = ByteBuffer()
-    buffer.writeInteger(0x80 | UInt8(webSocketOpcode: opcode))
-    buffer.writeInteger(0x80 | UInt8(payload.readableBytes))
-    buffer.writeBytes(mask)
-    var masked = payload
-    masked.webSocketMask(mask)
-    buffer.writeBuffer(&masked)
-    return buffer
-  }
-
-  static func close(code: Int?, mask: WebSocketMaskingKey) -> ByteBuffer {
-    var payload = ByteBuffer()
-    if let code { payload.writeInteger(UInt16(clamping: code)) }
-    return bytes(.connectionClose, payload: payload, mask: mask)
-  }
-}
