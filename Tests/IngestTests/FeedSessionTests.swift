@@ -479,6 +479,28 @@ import WAL
     #expect(feed.at(7, .caughtUp).prefix(2) == [.closeGap(endedAt: 6_000), .release])
   }
 
+  @Test func `a follower has caught up only with a leader that spoke just now`() {
+    following()
+    feed.at(12, .data(id(1), receivedAt: 12_000))
+    feed.at(16, .data(id(2), receivedAt: 16_000))
+    #expect(feed.at(17, .caughtUp) == [])
+    feed.at(18, .data(id(1), receivedAt: 18_000))
+    #expect(feed.at(18, .caughtUp).prefix(2) == [.release, .close(id(1))])
+  }
+
+  @Test func `a gap does not reach back into the one before it`() {
+    feed.at(0, .started)
+    feed.at(1, .ended(id(1), cause: .closed))
+    feed.at(2, .timer)
+    feed.at(3, .opened(id(2), at: 3_000))
+    feed.at(4, .rotate(listChanged: false))
+    feed.at(5, .opened(id(3), at: 5_000))
+    #expect(feed.at(6, .data(id(2), receivedAt: 6_000)) == [.closeGap(endedAt: 6_000)])
+    feed.at(7, .data(id(2), receivedAt: 7_000))
+    #expect(
+      feed.at(8, .ended(id(2), cause: .closed)) == [.openGap(startedAt: 6_000, cause: .closed), .release])
+  }
+
   // MARK: The end
 
   @Test(arguments: [(FeedSession.Event.stopped, 2.0), (.retired, 5.0)])
