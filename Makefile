@@ -18,6 +18,7 @@ build: ## Build the program for use (.build/release/tickwal)
 test: ## Run all tests, the end-to-end ones against real servers
 	@scripts/packages.sh build test
 	@scripts/venv.sh
+	@scripts/autobahn.sh
 	$(SWIFT) test
 	.build-venv/bin/python -m pytest Tests/EndToEnd $(PYTEST_FLAGS)
 

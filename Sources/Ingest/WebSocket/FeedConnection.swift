@@ -35,21 +35,30 @@ final class FeedConnection: ChannelInboundHandler {
   private unowned let owner: any FeedConnectionOwner
   private let wallClock: @Sendable () -> Int64
   private var state: State
-  private var frames = FrameReader(maximumMessage: maximumMessage)
+  private var frames: FrameReader
   private var decoder: MessageDecoder
   private var received = ByteBuffer()
   private var delivery = Delivery()
   private var lastSize = (ticks: 0, bytes: 0)
   private var context: ChannelHandlerContext?
   private var isPaused = false
+  /// Gets each data message in place of the decoder, for a test of the protocol.
+  private let echo: Echo?
 
+  typealias Echo = (_ connection: FeedConnection, _ message: ByteBuffer, _ isText: Bool) -> Void
+
+  /// - Parameter echo: makes it a plain WebSocket client, which answers messages instead of decoding them and
+  ///   takes no text that is not UTF-8. The feed does: it keeps such a message as a dead letter, because an
+  ///   exchange that repeats it would end every connection, and all good ticks on it, again and again.
   init(
     id: FeedSession.ConnectionID, address: FeedAddress, owner: any FeedConnectionOwner,
-    wallClock: @escaping @Sendable () -> Int64
+    wallClock: @escaping @Sendable () -> Int64, echo: Echo? = nil
   ) {
     self.id = id
     self.owner = owner
     self.wallClock = wallClock
+    self.echo = echo
+    frames = FrameReader(maximumMessage: Self.maximumMessage, refusesBadText: echo != nil)
     state = .opening(Handshake(address: address))
     decoder = MessageDecoder(urlStream: address.rawStream)
   }
@@ -132,9 +141,14 @@ final class FeedConnection: ChannelInboundHandler {
     }
     while case .open = state, let item = try frames.next(&received) {
       switch item {
-      case .message(let message): take(message)
+      case .message(let message, let isText):
+        if let echo {
+          echo(self, message, isText)
+        } else {
+          take(message)
+        }
       case .ping(let payload):
-        send(ControlFrame.bytes(.pong, payload: payload, mask: .random()))
+        send(ClientFrame.bytes(.pong, payload: payload, mask: .random()))
       case .pong: break
       case .close(let code, let reason):
         sendClose(code: code)
@@ -184,8 +198,17 @@ final class FeedConnection: ChannelInboundHandler {
 
   /// Ends the connection because the server did something that cannot be gone on from.
   private func refuse(_ error: FeedError) {
-    if case .open = state { sendClose(code: error.code == .messageTooLarge ? 1009 : 1002) }
+    if case .open = state { sendClose(code: Self.closeCode(error)) }
     end(error)
+  }
+
+  /// Reference: RFC 6455, section 7.4.1
+  private static func closeCode(_ error: FeedError) -> Int {
+    switch error.code {
+    case .messageTooLarge: 1009
+    case .badText: 1007
+    default: 1002
+    }
   }
 
   private func end(_ reason: FeedError) {
@@ -198,10 +221,10 @@ final class FeedConnection: ChannelInboundHandler {
   }
 
   private func sendClose(code: Int?) {
-    send(ControlFrame.close(code: code, mask: .random()))
+    send(ClientFrame.close(code: code, mask: .random()))
   }
 
-  private func send(_ frame: ByteBuffer) {
+  func send(_ frame: ByteBuffer) {
     context?.writeAndFlush(wrapOutboundOut(frame), promise: nil)
   }
 }
