@@ -1,7 +1,7 @@
 # What people need is `make run` and `make test`; both install what a fresh Debian 12 with Swift lacks.
 SWIFT ?= swift
 
-.PHONY: help run build test bench lint format clean
+.PHONY: help run build test fuzz bench lint format clean
 
 help: ## Show this
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | while IFS='|' read -r name text; do \
@@ -21,6 +21,10 @@ test: ## Run all tests, the end-to-end ones against real servers
 	@scripts/autobahn.sh
 	$(SWIFT) test
 	.build-venv/bin/python -m pytest Tests/EndToEnd $(PYTEST_FLAGS)
+
+fuzz: ## Fuzz the decoder against SQLite and Python (FUZZ_SECONDS=60)
+	@scripts/packages.sh build
+	@scripts/fuzz.sh
 
 bench: build ## Measure each stage of the release build against a baseline (BENCH_FLAGS="--ticks 200000")
 	@scripts/packages.sh bench
