@@ -6,8 +6,6 @@ public struct FeedError: Error, Equatable, Sendable, CustomStringConvertible {
     case badAddress
     /// No streams to subscribe to.
     case noStreams
-    /// More streams than one connection may have.
-    case tooManyStreams
     /// The file of trusted certificates cannot be used.
     case badCABundle
     /// The server could not be reached.

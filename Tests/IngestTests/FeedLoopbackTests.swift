@@ -258,10 +258,9 @@ import WAL
       $0.isDiskFull = isDiskFull
     }
     let exchange = try await fixture.startExchange { $0.messagesPerSecond = 1_000 }
-    let address = try FeedAddress(
-      url: "ws://127.0.0.1:\(exchange.port)", testnet: true, streams: Self.streams)
+    let endpoint = try FeedEndpoint(url: "ws://127.0.0.1:\(exchange.port)", testnet: true)
     let feed = try Feed(
-      configuration: FeedConfiguration(address: address, streams: Self.streams), feedLog: log,
+      configuration: FeedConfiguration(endpoint: endpoint, streams: Self.streams), feedLog: log,
       logger: fixture.logger, wallClock: WallClock.now, random: { 0.5 })
     let run = Task { try await feed.run() }
     try await require("a pause") { feed.statistics.isPaused }

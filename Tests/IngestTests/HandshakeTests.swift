@@ -16,7 +16,8 @@ import Testing
     """
 
   private func handshake(url: String = "ws://h:81") throws -> Handshake {
-    Handshake(address: try FeedAddress(url: url, testnet: true, streams: ["a@b"]), key: Self.key)
+    Handshake(
+      host: try FeedEndpoint(url: url, testnet: true).hostHeader, target: "/stream?streams=a@b", key: Self.key)
   }
 
   @Test func `the request asks for a WebSocket and offers no extension`() throws {

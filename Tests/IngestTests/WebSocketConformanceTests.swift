@@ -38,12 +38,13 @@ private final class EchoClient: FeedConnectionOwner {
 
   /// - Returns: the beginning of the first message that the server sent.
   static func run(_ url: String) async throws -> String? {
-    let address = try FeedAddress(url: url, testnet: true, streams: ["none"])
+    let endpoint = try FeedEndpoint(url: url, testnet: true)
+    let target = FeedTarget(endpoint: endpoint, streams: [])
     let loop = MultiThreadedEventLoopGroup.singleton.next()
     let channel = try await ClientBootstrap(group: loop)
       .channelOption(.autoRead, value: false)
       .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-      .connect(host: address.host, port: address.port).get()
+      .connect(host: endpoint.host, port: endpoint.port).get()
     return try await loop.flatSubmit {
       guard channel.isActive else { return loop.makeFailedFuture(ChannelError.ioOnClosedChannel) }
       let ended = loop.makePromise(of: String?.self)
@@ -51,7 +52,7 @@ private final class EchoClient: FeedConnectionOwner {
       do {
         try channel.pipeline.syncOperations.addHandler(
           FeedConnection(
-            id: .init(number: 1), address: address, owner: client, wallClock: { 0 },
+            id: .init(number: 1), endpoint: endpoint, target: target, owner: client, wallClock: { 0 },
             echo: { client.answer($1, isText: $2, on: $0) }))
       } catch {
         ended.fail(error)
@@ -62,10 +63,14 @@ private final class EchoClient: FeedConnectionOwner {
 
   private func answer(_ message: ByteBuffer, isText: Bool, on connection: FeedConnection) {
     if first == nil { first = String(decoding: message.readableBytesView.prefix(20), as: UTF8.self) }
-    connection.send(ClientFrame.bytes(isText ? .text : .binary, payload: message, mask: .random()))
+    connection.write(ClientFrame.bytes(isText ? .text : .binary, payload: message, mask: .random()))
   }
 
   func opened(_ connection: FeedConnection) {}
+  func refused(
+    _ streams: [String], _ failure: RequestAnswer.Failure, by connection: FeedConnection
+  ) {}
+  func arrived(_ connection: FeedConnection) {}
   func received(_ delivery: Delivery, from connection: FeedConnection) {}
   func serverWillClose(_ connection: FeedConnection) {}
   func ended(_ connection: FeedConnection, _ reason: FeedError) { ended.succeed(first) }

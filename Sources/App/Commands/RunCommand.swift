@@ -75,16 +75,13 @@ extension Configuration {
   /// - Throws: `BadSettings` naming the variable.
   func feedConfiguration(streams: [String]) throws -> FeedConfiguration {
     do {
-      let address = try FeedAddress(url: feed.url?.text, testnet: feed.testnet, streams: streams)
-      return FeedConfiguration(address: address, streams: streams, caBundle: feed.caBundle)
+      let endpoint = try FeedEndpoint(url: feed.url?.text, testnet: feed.testnet)
+      return FeedConfiguration(endpoint: endpoint, streams: streams, caBundle: feed.caBundle)
     } catch {
-      let isAddress = error.code == .badAddress
       throw BadSettings(problems: [
         .init(
-          name: isAddress ? "BINANCE_WS_URL" : "STREAMS",
-          value: isAddress ? feed.url.map { ServiceURL.redacted($0.text) } ?? "" : "\(streams.count) streams",
-          allowed: isAddress ? "a ws:// or wss:// URL" : "1 to \(FeedAddress.maximumStreams) streams",
-          reason: error.description)
+          name: "BINANCE_WS_URL", value: feed.url.map { ServiceURL.redacted($0.text) } ?? "",
+          allowed: "a ws:// or wss:// URL", reason: error.description)
       ])
     }
   }

@@ -20,25 +20,30 @@ struct Handshake {
     case refusal(status: Int, expected: Int)
   }
 
+  private let host: String
+  private let target: String
   private let key: String
-  private let address: FeedAddress
   private var state = State.head
 
   static let maximumHead = 64 * 1024
   /// How much of a refusal's body is read and reported.
   static let maximumBody = 300
 
-  /// - Parameter key: 16 random bytes in Base64, other ones for each connection.
-  init(address: FeedAddress, key: String = NIOWebSocketClientUpgrader.randomRequestKey()) {
-    self.address = address
+  /// - Parameters:
+  ///   - host: the value of the Host header.
+  ///   - target: path and query.
+  ///   - key: 16 random bytes in Base64, other ones for each connection.
+  init(host: String, target: String, key: String = NIOWebSocketClientUpgrader.randomRequestKey()) {
+    self.host = host
+    self.target = target
     self.key = key
   }
 
   /// Offers no extensions: permessage-deflate is not spoken here.
   var request: String {
     """
-    GET \(address.target) HTTP/1.1\r
-    Host: \(address.hostHeader)\r
+    GET \(target) HTTP/1.1\r
+    Host: \(host)\r
     Upgrade: websocket\r
     Connection: Upgrade\r
     Sec-WebSocket-Key: \(key)\r

@@ -1,0 +1,268 @@
+import WAL
+
+/// Joins what two connections of a slot deliver into one sequence: duplicates dropped, each stream in order.
+///
+/// The follower is opened beside the leader. Its ticks of a stream are held until the leader has delivered the
+/// first of them; from then on both flow. No tick is dropped but a duplicate (``DuplicateMemory``): where a bound is
+/// reached, ticks come out of order or twice. While nothing overlaps, `pass` gives back what it got.
+///
+/// Pure. Times of `now` are of one monotonic clock.
+struct Overlap: Sendable {
+  typealias ConnectionID = FeedSession.ConnectionID
+
+  struct Limits: Equatable, Sendable {
+    /// Different ticks that are remembered, the newest ones: about 40 bytes each.
+    var rememberedTicks = 262_144
+    var heldBytes = 8 << 20
+    /// How long a stream of the follower waits for the leader.
+    var hold: Duration = .seconds(2)
+    /// How long a connection's ticks are remembered after its end: the other one may be the slower.
+    var linger: Duration = .seconds(10)
+    /// A stream is active if the leader delivered it within this time.
+    var activity: Duration = .seconds(10)
+    /// How long the follower must be open before it can have caught up: before, active streams are not known.
+    var settling: Duration = .seconds(1)
+    /// How often it is looked whether it has.
+    var lookPause: Duration = .milliseconds(100)
+  }
+
+  private enum Phase {
+    /// The follower has not delivered it.
+    case awaited
+    case held
+    case flowing
+  }
+
+  private struct Stream {
+    var phase = Phase.awaited
+    /// A tick of it was seen on both.
+    var isJoined = false
+    var leaderAt: Duration?
+  }
+
+  private enum Role { case leader, follower, other }
+
+  private struct Pair {
+    let leader: ConnectionID
+    let follower: ConnectionID
+    var table = StreamTable()
+    var streams: [Stream] = []
+    /// When it may be looked whether the follower has caught up; nil before it is open.
+    var mayLookAt: Duration?
+    /// Something has changed since the last look.
+    var isChanged = true
+
+    func role(of id: ConnectionID) -> Role { id == leader ? .leader : id == follower ? .follower : .other }
+  }
+
+  private struct Lane {
+    var id: ConnectionID
+    var hasDelivered = false
+  }
+
+  /// Ticks dropped so far.
+  private(set) var duplicates = 0
+  /// Whether each stream active on the leader has been seen on both, at least one of them; until the next `begin`.
+  private(set) var hasCaughtUp = false
+  private let limits: Limits
+  private var pair: Pair?
+  private var memory: DuplicateMemory
+  private var lanes = [Lane?](repeating: nil, count: DuplicateMemory.lanes)
+  private var held = HeldTicks()
+  /// Until when what ended connections delivered is remembered.
+  private var lingersUntil: Duration?
+  private var forgetsAt: Duration?
+
+  init(limits: Limits = Limits()) {
+    self.limits = limits
+    memory = DuplicateMemory(limit: limits.rememberedTicks)
+  }
+
+  /// When ``expire(at:)`` is to be called.
+  var deadline: Duration? {
+    [held.deadline, forgetsAt, lookDeadline].compactMap(\.self).min()
+  }
+
+  // MARK: Events
+
+  /// The follower is about to be connected.
+  /// - Returns: what was still held of an earlier follower.
+  mutating func begin(leader: ConnectionID, follower: ConnectionID, at now: Duration) -> Delivery {
+    let rest = endPair()
+    pair = Pair(leader: leader, follower: follower)
+    hasCaughtUp = false
+    forgetsAt = nil
+    for id in [leader, follower] where lane(of: id) == nil { beginLane(id) }
+    return rest
+  }
+
+  mutating func followerOpened(at now: Duration) {
+    if pair?.mayLookAt == nil { pair?.mayLookAt = now + limits.settling }
+  }
+
+  /// - Returns: what is to be appended now; with the delivery's messages and rejected input in any case.
+  mutating func pass(_ delivery: Delivery, from id: ConnectionID, at now: Duration) -> Delivery {
+    guard let lane = lane(of: id) else { return delivery }
+    var result = Delivery(
+      rejected: delivery.rejected, messages: delivery.messages, receivedAt: delivery.receivedAt)
+    result.ticks.reserveCapacity(ticks: delivery.ticks.count, bytes: delivery.ticks.byteCount)
+    lanes[lane]?.hasDelivered = true
+    delivery.ticks.withTexts { tick, name, payload in
+      let key = TickKey(stream: name, payload: payload)
+      let number = pair?.table.number(of: name)
+      take(tick, of: delivery.ticks, key: key, stream: number, from: id, lane: lane, at: now, into: &result)
+    }
+    look(at: now)
+    return result
+  }
+
+  /// The follower takes over: nothing is held any more.
+  mutating func release(at now: Duration) -> Delivery { endPair() }
+
+  /// A connection has ended, could not be opened, or was abandoned.
+  mutating func ended(_ id: ConnectionID, at now: Duration) -> Delivery {
+    guard let lane = lane(of: id) else { return Delivery() }
+    let isOfPair = pair.map { $0.role(of: id) != .other } ?? false
+    let rest = isOfPair ? endPair() : Delivery()
+    if lanes[lane]?.hasDelivered == true { lingersUntil = now + limits.linger }
+    lanes[lane] = nil
+    switch lanes.count(where: { $0 != nil }) {
+    case 0: forget()
+    case 1: if let lingersUntil, lingersUntil > now { forgetsAt = lingersUntil } else { forget() }
+    default: break
+    }
+    return rest
+  }
+
+  /// - Returns: what was held for long enough.
+  mutating func expire(at now: Duration) -> Delivery {
+    var result = Delivery()
+    for stream in held.due(at: now) { flow(stream, into: &result) }
+    result.noteNewest()
+    if let forgetsAt, forgetsAt <= now { forget() }
+    look(at: now)
+    return result
+  }
+
+  // MARK: Ticks
+
+  private mutating func take(
+    _ tick: TickBatch.Entry, of batch: TickBatch, key: TickKey, stream: Int?, from id: ConnectionID,
+    lane: Int,
+    at now: Duration, into result: inout Delivery
+  ) {
+    guard let stream, let role = pair?.role(of: id), role != .other else {
+      // Nothing is joined now, or there are more streams than can be followed.
+      if !admit(key, lane: lane) { return }
+      return result.ticks.append(tick, of: batch)
+    }
+    if stream == pair?.streams.count { pair?.streams.append(Stream()) }
+    if role == .leader {
+      pair?.streams[stream].leaderAt = now
+      if admit(key, lane: lane) { result.ticks.append(tick, of: batch) } else { join(stream) }
+      if held.isFirst(key, of: stream) {
+        join(stream)
+        flow(stream, into: &result)
+      }
+      return
+    }
+    if pair?.streams[stream].phase == .awaited {
+      let isKnown = leaderLane.map { memory.hasDelivered(key, lane: $0) } ?? true
+      pair?.streams[stream].phase = isKnown ? .flowing : .held
+      if isKnown { join(stream) }
+    }
+    if pair?.streams[stream].phase == .held {
+      held.add(tick, of: batch, key: key, stream: stream, until: now + limits.hold)
+      if held.byteCount > limits.heldBytes { flowAll(into: &result) }
+    } else if admit(key, lane: lane) {
+      result.ticks.append(tick, of: batch)
+    } else {
+      join(stream)
+    }
+  }
+
+  /// Whether a tick is to be appended; counts it.
+  private mutating func admit(_ key: TickKey, lane: Int) -> Bool {
+    // Alone, a connection only meets what the ended one delivered.
+    let isNew = memory.admit(key, lane: lane, remembers: forgetsAt == nil)
+    if !isNew { duplicates += 1 }
+    return isNew
+  }
+
+  /// Lets a stream of the follower go on.
+  private mutating func flow(_ stream: Int, into result: inout Delivery) {
+    pair?.streams[stream].phase = .flowing
+    append(held.take(stream), to: &result)
+  }
+
+  private mutating func flowAll(into result: inout Delivery) {
+    let taken = held.takeAll()
+    for tick in taken.ticks { pair?.streams[tick.stream].phase = .flowing }
+    append(taken, to: &result)
+  }
+
+  private mutating func append(_ taken: HeldTicks.Taken, to result: inout Delivery) {
+    guard let lane = followerLane else { return }
+    for tick in taken.ticks where admit(tick.key, lane: lane) {
+      result.ticks.append(tick.entry, of: taken.texts)
+    }
+  }
+
+  // MARK: State
+
+  private mutating func join(_ stream: Int) {
+    guard let pair, !pair.streams[stream].isJoined else { return }
+    self.pair?.streams[stream].isJoined = true
+    self.pair?.isChanged = true
+  }
+
+  private var lookDeadline: Duration? {
+    guard !hasCaughtUp, let pair, pair.isChanged else { return nil }
+    return pair.mayLookAt
+  }
+
+  private mutating func look(at now: Duration) {
+    guard !hasCaughtUp, let pair, let mayLookAt = pair.mayLookAt, mayLookAt <= now else { return }
+    let oldest = now - limits.activity
+    hasCaughtUp =
+      pair.streams.contains(where: \.isJoined)
+      && pair.streams.allSatisfy { $0.isJoined || ($0.leaderAt ?? oldest) <= oldest }
+    self.pair?.isChanged = false
+    self.pair?.mayLookAt = now + limits.lookPause
+  }
+
+  private mutating func endPair() -> Delivery {
+    var result = Delivery()
+    flowAll(into: &result)
+    result.noteNewest()
+    pair = nil
+    return result
+  }
+
+  private var leaderLane: Int? { pair.flatMap { lane(of: $0.leader) } }
+  private var followerLane: Int? { pair.flatMap { lane(of: $0.follower) } }
+
+  private func lane(of id: ConnectionID) -> Int? { lanes.firstIndex { $0?.id == id } }
+
+  private mutating func beginLane(_ id: ConnectionID) {
+    guard let free = lanes.firstIndex(where: { $0 == nil }) else {
+      preconditionFailure("a slot has more connections than there may be")
+    }
+    lanes[free] = Lane(id: id)
+    memory.begin(lane: free)
+  }
+
+  private mutating func forget() {
+    memory.removeAll()
+    for lane in lanes.indices { lanes[lane] = nil }
+    lingersUntil = nil
+    forgetsAt = nil
+  }
+}
+
+extension Delivery {
+  /// For ticks that did not arrive just now.
+  fileprivate mutating func noteNewest() {
+    receivedAt = ticks.entries.map(\.receivedAt).max() ?? 0
+  }
+}
