@@ -279,8 +279,8 @@ final class FeedConnection: ChannelInboundHandler {
     // The server's end without TLS's own goodbye is an end like any other.
     if let error = error as? NIOSSLError, error == .uncleanShutdown { return }
     if let error = error as? FeedError { return refuse(error) }
-    let isTLS = error is NIOSSLError || error is BoringSSLError || error is NIOSSLExtraError
-    end(FeedError(isTLS ? .tlsFailed : .closed(code: nil), "\(error)"))
+    if let trouble = TLSTrouble.text(error) { return end(FeedError(.tlsFailed, trouble)) }
+    end(FeedError(.closed(code: nil), "\(error)"))
   }
 
   /// Ends the connection because the server did something that cannot be gone on from.
