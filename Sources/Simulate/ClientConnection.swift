@@ -209,6 +209,7 @@ final class ClientConnection: ChannelInboundHandler {
     case .pong:
       if pings.received(frame.unmaskedData) { floor.statistics.pongs += 1 }
     case .connectionClose:
+      if state != .closing { floor.statistics.closedByClients += 1 }
       close(code: .normalClosure)
       channel.close(promise: nil)
     default: close(code: .unacceptableData)

@@ -27,8 +27,8 @@ struct Doorkeeper: Sendable {
     return attempts[address, default: SlidingCount(span: HouseRules.attemptSpan)].add(at: now, earliest: now)
   }
 
-  /// Refuses so many of the next attempts.
-  mutating func refuseNext(_ count: Int) { refusalsLeft += count }
+  /// Refuses so many of the next attempts. They do not add up while nobody tries.
+  mutating func refuseNext(_ count: Int) { refusalsLeft = max(refusalsLeft, count) }
 
   /// Nil for an attempt that is let in. `attempts` is what ``attempt(from:at:)`` returned for it.
   mutating func judge(attempts: Int, faults: ExchangeFaults) -> Refusal? {

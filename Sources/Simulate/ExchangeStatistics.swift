@@ -7,6 +7,8 @@ public struct ExchangeStatistics: Sendable, Equatable {
   /// Until the connection has really ended, also while it is being closed.
   public internal(set) var connectionsOpen = 0
   public internal(set) var mostConnectionsOpen = 0
+  /// Connections that their client closed in order.
+  public internal(set) var closedByClients = 0
   /// Messages made, each counted once however many clients got it.
   public internal(set) var messages = 0
   /// Pongs that answered a ping of the exchange.

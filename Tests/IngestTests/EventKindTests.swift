@@ -132,8 +132,12 @@ import WAL
     (#"{"\u0070s":"A","c\u0074":"B","e":"continuous_kline","k":{"\u0069":"1w"}}"#, "a_b@continuousKline_1w"),
     (#"{"e":"markPrice_kline","s":"A","k":{"i":"1m","s":"B"}}"#, "a@markPriceKline_1m"),
     (#"{"e":"forceOrder","o":{"s":"A","o":{"s":"B"},"k":{"s":"C"}}}"#, "a@forceOrder"),
+    (#"{"e":"forceOrder","o":{"s":"A"},"s":"B"}"#, "b@forceOrder"),
+    (#"{"e":"indexPriceUpdate","s":"B","i":"A"}"#, "b@indexPrice"),
   ])
-  func `of members that occur twice the last counts for names`(_ event: String, _ name: String) {
+  func `of members that occur twice the last counts for names, and the event's own before those within`(
+    _ event: String, _ name: String
+  ) {
     #expect(ticks(deliver(event).0).map(\.name) == [name])
   }
 }

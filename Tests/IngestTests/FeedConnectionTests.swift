@@ -57,6 +57,7 @@ private struct Harness {
     if upgraded {
       try receive(answer())
       owner.events.removeAll()
+      owner.arrivals = 0
     }
   }
 
@@ -262,7 +263,7 @@ private struct Harness {
 
 /// Lists that are too long for a URL.
 @Suite struct SubscribingTests {
-  private let streams = (0..<600).map { "symbol\($0)usdt@miniTicker" }
+  private let streams = (0..<700).map { "symbol\($0)usdt@miniTicker" }
 
   private func answer(_ id: Int, _ text: String = #""result":null"#) throws -> [UInt8] {
     try serverFrame(.text, Array("{\(text),\"id\":\(id)}".utf8))

@@ -52,6 +52,13 @@ struct Overlap: Sendable {
     /// Something has changed since the last look.
     var isChanged = true
 
+    /// The stream's place in `streams`.
+    mutating func number(of name: UnsafeRawBufferPointer) -> Int? {
+      let number = table.number(of: name)
+      if number == streams.count { streams.append(Stream()) }
+      return number
+    }
+
     func role(of id: ConnectionID) -> Role { id == leader ? .leader : id == follower ? .follower : .other }
   }
 
@@ -62,7 +69,8 @@ struct Overlap: Sendable {
 
   /// Ticks dropped so far.
   private(set) var duplicates = 0
-  /// Whether each stream active on the leader has been seen on both, at least one of them; until the next `begin`.
+  /// Whether each stream active on the leader has been seen on both, at least one of them, and nothing is held,
+  /// which the leader may still be about to deliver; until the next `begin`.
   private(set) var hasCaughtUp = false
   private let limits: Limits
   private var pair: Pair?
@@ -109,7 +117,7 @@ struct Overlap: Sendable {
     lanes[lane]?.hasDelivered = true
     delivery.ticks.withTexts { tick, name, payload in
       let key = TickKey(stream: name, payload: payload)
-      let number = pair?.table.number(of: name)
+      let number = pair?.number(of: name)
       take(tick, of: delivery.ticks, key: key, stream: number, from: id, lane: lane, at: now, into: &result)
     }
     look(at: now)
@@ -156,7 +164,6 @@ struct Overlap: Sendable {
       if !admit(key, lane: lane) { return }
       return result.ticks.append(tick, of: batch)
     }
-    if stream == pair?.streams.count { pair?.streams.append(Stream()) }
     if role == .leader {
       pair?.streams[stream].leaderAt = now
       if admit(key, lane: lane) { result.ticks.append(tick, of: batch) } else { join(stream) }
@@ -192,12 +199,14 @@ struct Overlap: Sendable {
   /// Lets a stream of the follower go on.
   private mutating func flow(_ stream: Int, into result: inout Delivery) {
     pair?.streams[stream].phase = .flowing
+    pair?.isChanged = true
     append(held.take(stream), to: &result)
   }
 
   private mutating func flowAll(into result: inout Delivery) {
     let taken = held.takeAll()
     for tick in taken.ticks { pair?.streams[tick.stream].phase = .flowing }
+    pair?.isChanged = true
     append(taken, to: &result)
   }
 
@@ -225,7 +234,7 @@ struct Overlap: Sendable {
     guard !hasCaughtUp, let pair, let mayLookAt = pair.mayLookAt, mayLookAt <= now else { return }
     let oldest = now - limits.activity
     hasCaughtUp =
-      pair.streams.contains(where: \.isJoined)
+      held.isEmpty && pair.streams.contains(where: \.isJoined)
       && pair.streams.allSatisfy { $0.isJoined || ($0.leaderAt ?? oldest) <= oldest }
     self.pair?.isChanged = false
     self.pair?.mayLookAt = now + limits.lookPause

@@ -22,18 +22,18 @@ extension FeedSession {
     return actions + goOn(ending)
   }
 
-  mutating func goOn(_ ending: Ending, _ event: Event, at now: Duration) -> [Action] {
+  mutating func goOn(_ ending: Ending, _ event: Event, at moment: Moment) -> [Action] {
     var ending = ending
     var actions: [Action] = []
     switch event {
     case .ended(let id, _): ending.left.remove(id)
     case .data(let id, let utc) where ending.left.contains(id):
       lastDataAt = utc
-      if id == ending.current { actions = gaps.data(first: utc, last: utc) }
-    case .stopped: ending.until = min(ending.until, now + limits.stopping)
+      if id == ending.current { actions = gaps.data(at: utc, moment.reading) }
+    case .stopped: ending.until = min(ending.until, moment.now + limits.stopping)
     default: break
     }
-    if now >= ending.until {
+    if moment.now >= ending.until {
       actions += ending.left.sorted { $0.number < $1.number }.map { .abandon($0) }
       ending.left = []
     }

@@ -98,7 +98,8 @@ extension FeedSession {
 
   private mutating func judge(_ follower: Link, at moment: Moment) -> [Action] {
     guard case .open(let leader) = current,
-      let verdict = following?.verdict(at: moment.reading, limits)
+      let verdict = following?.verdict(
+        at: moment.reading, limits, leaderSilentAt: silence.isLongAt)
     else { return [] }
     switch verdict {
     case .takeOver:

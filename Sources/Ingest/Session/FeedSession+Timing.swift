@@ -4,9 +4,10 @@ import WAL
 extension FeedSession {
   mutating func settle(at moment: Moment, _ attempts: inout AttemptLimiter) -> [Action] {
     guard phase == .running else { return [] }
-    // The follower first: what becomes of the current connection depends on it.
-    return watchDraining(at: moment) + watchFollower(at: moment) + watchCurrent(at: moment)
-      + reviewCurrent(at: moment) + dial(at: moment, &attempts)
+    // The follower before the current connection, which may become what it was. The review twice: a probe that
+    // becomes a replacement may be at its end, and what takes over may have to be replaced.
+    return watchDraining(at: moment) + reviewCurrent(at: moment) + watchFollower(at: moment)
+      + watchCurrent(at: moment) + reviewCurrent(at: moment) + dial(at: moment, &attempts)
   }
 
   private mutating func watchDraining(at moment: Moment) -> [Action] {
@@ -113,7 +114,8 @@ extension FeedSession {
     case .opening(_, let until): return clock.moment(of: until)
     case .open(let link):
       let alive = clock.moment(of: link.liveness.deadline)
-      return Self.earliest(alive, following.verdictDue(limits).flatMap { clock.moment(of: $0) })
+      let verdict = following.verdictDue(limits, leaderSilentAt: silence.isLongAt)
+      return Self.earliest(alive, verdict.flatMap { clock.moment(of: $0) })
     }
   }
 

@@ -59,8 +59,10 @@ struct FeedSession: Sendable {
   private var openSince: Duration?
   private var hasReconnectedAtOnce = false
   var areAttemptsUsedUp = false
-  /// Microseconds UTC of the last data of this run.
-  var lastDataAt: Int64?
+  private var hasReceived = false
+  /// Microseconds UTC of the last data of the connection in use; nil if this run has received nothing. A follower
+  /// that has not taken over does not count: what its leader should have delivered meanwhile may be missing.
+  var lastDataAt: Int64? { hasReceived ? gaps.lastAlive : nil }
 
   /// - Parameters:
   ///   - startedAt: microseconds UTC.
@@ -87,7 +89,7 @@ struct FeedSession: Sendable {
     switch phase {
     case .idle: actions = begin(event)
     case .running: actions = apply(event, at: moment)
-    case .ending(let ending): return goOn(ending, event, at: now)
+    case .ending(let ending): return goOn(ending, event, at: moment)
     case .finished: return []
     }
     return actions + settle(at: moment, &attempts)
@@ -118,12 +120,12 @@ struct FeedSession: Sendable {
     case .opened(let id, let utc): opened(id, utc, at: moment)
     case .arrived(let id): change(id) { $0.liveness.arrived() }
     case .data(let id, let utc): return received(utc, from: id, at: moment)
-    case .caughtUp: following?.noteCaughtUp()
+    case .caughtUp: following?.noteCaughtUp(at: moment.reading, limits)
     case .shutdownAnnounced(let id): change(id) { $0.isLeaving = true }
     case .rotate(let listChanged): return rotate(listChanged ? .listChanged : .requested, at: moment)
     case .ended(let id, let cause): return ended(id, cause, at: moment)
     case .paused: clock.pause(at: moment.now)
-    case .resumed: clock.resume(at: moment.now)
+    case .resumed: gaps.readAgain(after: clock.resume(at: moment.now), at: moment.reading)
     case .stopped: return end(within: limits.stopping, at: moment.now)
     case .retired: return end(within: limits.draining, at: moment.now)
     }
@@ -155,16 +157,15 @@ struct FeedSession: Sendable {
     }
   }
 
-  /// Data that comes while the last streams are being subscribed counts for nothing but `lastDataAt`: there is
-  /// a gap until all are.
+  /// Data that comes while the last streams are being subscribed ends no gap: there is one until all are.
   private mutating func received(_ utc: Int64, from id: ConnectionID, at moment: Moment) -> [Action] {
     guard isKnown(id) else { return [] }
-    lastDataAt = utc
+    hasReceived = true
     change(id) { $0.received(at: utc, moment) }
     guard case .open(let link) = current, link.id == id else { return [] }
     silence.broken(at: moment.reading)
-    following?.noteLeaderSpoke()
-    return gaps.data(first: utc, last: utc) + endProbe(at: moment)
+    following?.noteLeaderSpoke(at: moment.reading)
+    return gaps.data(at: utc, moment.reading) + endProbe(at: moment)
   }
 
   private func isKnown(_ id: ConnectionID) -> Bool {
@@ -194,9 +195,8 @@ struct FeedSession: Sendable {
   mutating func lost(_ cause: Gap.Cause, atOnce: Bool = false, at moment: Moment) -> [Action] {
     switch following?.state {
     case .open(let follower):
-      let isCovered = following?.coversLeader == true
-      let opening = isCovered ? [] : gaps.lost(cause, since: follower.opened.utc)
-      return opening + takeOver(follower, at: moment)
+      // Had it caught up, it would have taken over.
+      return gaps.lost(cause, since: follower.opened.utc) + takeOver(follower, at: moment)
     case .opening(let id, let until):
       following = nil
       openSince = nil
@@ -232,6 +232,6 @@ struct FeedSession: Sendable {
     following = nil
     silence = freshSilence(at: moment)
     guard let first = link.firstData, let last = link.lastData else { return [.release] }
-    return gaps.data(first: first.utc, last: last.utc) + [.release]
+    return gaps.tookOver(first: first.utc, last: last.utc, moment.reading) + [.release]
   }
 }

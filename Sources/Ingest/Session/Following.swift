@@ -23,8 +23,8 @@ struct Following: Equatable, Sendable {
 
   var purpose: Purpose
   var state: State
-  /// Since the follower was dialed.
-  private var leaderSpoke = false
+  /// Since the follower was dialed, on the clock that stands still while sockets are not read.
+  private var leaderSpokeAt: Duration?
   /// Since the follower is open.
   private var leaderSpokeBeside = false
   private var isCaughtUp = false
@@ -36,19 +36,21 @@ struct Following: Equatable, Sendable {
 
   mutating func dialed(_ id: FeedSession.ConnectionID, openUntil limit: Duration) {
     state = .opening(id, until: limit)
-    leaderSpoke = false
+    leaderSpokeAt = nil
     leaderSpokeBeside = false
     isCaughtUp = false
   }
 
-  mutating func noteLeaderSpoke() {
-    leaderSpoke = true
+  mutating func noteLeaderSpoke(at time: Duration) {
+    leaderSpokeAt = time
     if case .open = state { leaderSpokeBeside = true }
   }
 
-  /// What was said of an overlap with a follower that is not open cannot be true.
-  mutating func noteCaughtUp() {
-    if case .open = state { isCaughtUp = true }
+  /// Of a leader that was silent of late it is said as well that the follower has caught up with it; that
+  /// proves nothing.
+  mutating func noteCaughtUp(at time: Duration, _ limits: FeedSession.Limits) {
+    guard case .open = state, !isProbe else { return }
+    isCaughtUp = isListChanged || leaderSpokeAt.map { time - $0 < limits.overlap } == true
   }
 
   /// Nil if there is no connection yet.
@@ -65,27 +67,30 @@ struct Following: Equatable, Sendable {
   /// With another list, who delivers and who does not says nothing about a connection.
   private var isListChanged: Bool { purpose == .replacement(.listChanged) }
 
-  /// Whether nothing can be missing when the leader ends now. Of a silent leader it is said as well that the
-  /// follower has caught up with it; that proves nothing.
-  var coversLeader: Bool { isCaughtUp && leaderSpoke }
-
   /// Whether the leader has delivered all there was until the follower was there.
-  private var isLeaderProven: Bool { leaderSpokeBeside || coversLeader || isListChanged }
+  private var isLeaderProven: Bool { leaderSpokeBeside || isListChanged }
 
-  /// On the clock that stands still while sockets are not read; nil if there is nothing to decide yet.
-  func verdictDue(_ limits: FeedSession.Limits) -> Duration? {
+  /// When to decide; nil if there is nothing to decide yet.
+  ///
+  /// - Parameter leaderSilentAt: when the leader has been silent for too long. As this, on the clock that stands
+  ///   still while sockets are not read.
+  func verdictDue(_ limits: FeedSession.Limits, leaderSilentAt: Duration) -> Duration? {
     guard case .open(let link) = state else { return nil }
     if isProbe {
       return link.firstData.map { $0.time + limits.staleGrace } ?? link.opened.time + limits.staleAfter
     }
-    // The leader may be a little late with what the follower has delivered; then it is not deaf.
-    if let first = link.firstData, !isLeaderProven { return first.time + limits.overlap }
+    // The leader may be a little late with what the follower has delivered; then it is not deaf. One that has
+    // been silent for long gets no more time than beside a probe.
+    if let first = link.firstData, !isLeaderProven {
+      return min(first.time + limits.overlap, max(first.time + limits.staleGrace, leaderSilentAt))
+    }
     return link.opened.time + limits.overlap
   }
 
-  func verdict(at time: Duration, _ limits: FeedSession.Limits) -> Verdict? {
-    guard case .open(let link) = state, let due = verdictDue(limits) else { return nil }
-    if !isProbe, isCaughtUp, leaderSpoke || isListChanged { return .takeOver }
+  func verdict(at time: Duration, _ limits: FeedSession.Limits, leaderSilentAt: Duration) -> Verdict? {
+    guard case .open(let link) = state, let due = verdictDue(limits, leaderSilentAt: leaderSilentAt)
+    else { return nil }
+    if isCaughtUp { return .takeOver }
     guard time >= due else { return nil }
     if link.firstData != nil { return isLeaderProven ? .takeOver : .takeOverFromDeaf }
     if isProbe { return .nothingFound }

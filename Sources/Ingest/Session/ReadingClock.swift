@@ -16,9 +16,11 @@ struct ReadingClock: Equatable, Sendable {
 
   mutating func pause(at now: Duration) { pausedSince = pausedSince ?? now }
 
-  mutating func resume(at now: Duration) {
-    guard let since = pausedSince else { return }
+  /// Returns how long it stood still.
+  mutating func resume(at now: Duration) -> Duration {
+    guard let since = pausedSince else { return .zero }
     lostToPauses += now - since
     pausedSince = nil
+    return now - since
   }
 }

@@ -16,6 +16,9 @@ struct Silence: Equatable, Sendable {
     due = time + interval
   }
 
+  /// When it has lasted for the interval.
+  var isLongAt: Duration { since + interval }
+
   func length(at time: Duration) -> Duration { time - since }
 
   mutating func broken(at time: Duration) {

@@ -44,7 +44,7 @@ final class FeedConnection: ChannelInboundHandler {
   let id: FeedSession.ConnectionID
   /// Whether it has been open: only then does its data say that each stream is received.
   private(set) var hasOpened = false
-  private unowned let owner: any FeedConnectionOwner
+  private let owner: any FeedConnectionOwner
   private let wallClock: @Sendable () -> Int64
   private let requests: [SubscribeRequest]
   private var state: State

@@ -39,6 +39,7 @@ struct ExchangeReport {
       "connections_refused": .integer(statistics.connectionsRefused),
       "connections_open": .integer(statistics.connectionsOpen),
       "most_connections_open": .integer(statistics.mostConnectionsOpen),
+      "closed_by_clients": .integer(statistics.closedByClients),
       "most_client_messages_in_a_second": .integer(statistics.mostClientMessages),
       "pongs": .integer(statistics.pongs),
       "silent_clients": .integer(statistics.silentClients),

@@ -36,7 +36,8 @@ struct SimulateCommand: AsyncParsableCommand {
       "Wait for slow clients, and send nothing while nobody listens, instead of going on as a market does.")
   var wait = false
   @Option(
-    help: ArgumentHelp("Drop a client when more than this waits for it (default: 16 MiB)", valueName: "bytes"))
+    help: ArgumentHelp("Drop a client when more than this waits for it (default: 16 MiB)", valueName: "bytes")
+  )
   var clientBacklog: String?
   @Flag(
     help: """
