@@ -27,9 +27,8 @@ extension FeedSession {
     var actions: [Action] = []
     switch event {
     case .ended(let id, _): ending.left.remove(id)
-    case .data(let id, let utc) where ending.left.contains(id):
-      lastDataAt = utc
-      if id == ending.current { actions = gaps.data(at: utc, moment.reading) }
+    case .data(let id, let utc) where ending.left.contains(id) && id == ending.current:
+      actions = gaps.data(at: utc, moment.reading)
     case .stopped: ending.until = min(ending.until, moment.now + limits.stopping)
     default: break
     }
