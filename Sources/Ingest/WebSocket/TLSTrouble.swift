@@ -18,6 +18,9 @@ enum TLSTrouble {
     if text.contains("WRONG_VERSION_NUMBER") || text.contains("HTTP_REQUEST") {
       return "the server does not speak TLS; a URL that begins with ws:// does without (\(text))"
     }
+    if text.contains("EOF during handshake") {
+      return "the server ended the connection while it was being secured"
+    }
     return text
   }
 }
