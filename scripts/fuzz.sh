@@ -13,7 +13,7 @@ fi
 
 # With the checks of bounds that an optimized build leaves out.
 build=(--package-path Tests/Fuzz --scratch-path "$folder" -c release --sanitize fuzzer
-  -Xswiftc -sanitize=fuzzer,address -Xswiftc -assert-config -Xswiftc Debug)
+  -Xswiftc "-sanitize=fuzzer,address" -Xswiftc -assert-config -Xswiftc Debug)
 "${SWIFT:-swift}" build "${build[@]}"
 program=$folder/release/decoder-fuzz
 export SWIFT_BACKTRACE=enable=no ASAN_OPTIONS=detect_leaks=0
