@@ -98,8 +98,8 @@ import WAL
     #expect(feed.at(30.5, .timer) == [.connect(id(2))])
   }
 
-  @Test(arguments: [(59.0, 2.0), (60.0, 0.5)])
-  func `back-off starts again after a healthy minute only`(_ seconds: Double, _ pause: Double) {
+  @Test(arguments: [(4.0, 2.0), (6.0, 1.0), (11.0, 0.5), (60.0, 0.5)])
+  func `back-off recovers while all is well, and starts again after a healthy minute`(_ seconds: Double, _ pause: Double) {
     feed.at(0, .started)
     feed.at(0, .ended(id(1), cause: .closed))
     feed.at(0.5, .timer)
@@ -274,13 +274,31 @@ import WAL
     var waits: [Double] = []
     for number in 2..<11 {
       #expect(feed.last.last == .connect(id(number)))
+      feed.at(now, .opened(id(number), at: 1))
+      for _ in 0..<4 {
+        now += 15
+        feed.at(now, .arrived(id(1)))
+        feed.at(now, .arrived(id(number)))
+      }
+      #expect(feed.last.first == .close(id(number)))
       feed.at(now, .ended(id(number), cause: .closed))
-      feed.at(now, .arrived(id(1)))
       let next = try #require(feed.keepAlive(id(1), until: .connect(id(number + 1))))
       waits.append((next - now).rounded())
       now = next
     }
     #expect(waits == [2, 4, 8, 16, 32, 64, 64, 64, 64].map { $0 * 60 })
+  }
+
+  @Test func `a probe that is lost says nothing of the market, and is tried again soon`() {
+    probing()
+    #expect(
+      feed.at(62.5, .ended(id(2), cause: .closed)) == [
+        .report(.successorLost(id(2), nextAfter: .milliseconds(250)))
+      ])
+    feed.at(62.75, .arrived(id(1)))
+    #expect(feed.last.last == .connect(id(3)))
+    #expect(
+      feed.at(63, .data(id(1), receivedAt: 63_000)) == [.abandon(id(3)), .report(.marketWasQuiet)])
   }
 
   @Test func `a probe that is open and silent is closed after the same time`() {
