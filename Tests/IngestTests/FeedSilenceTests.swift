@@ -81,12 +81,14 @@ import Testing
     try await fixture.running(feed) {
       try await require("a connection") { try await exchange.statistics.connectionsOpened == 1 }
       try await exchange.setFaults(ExchangeFaults())
-      try await require("another") { feed.statistics.reconnects == 1 }
+      try await require("another") { feed.statistics.reconnects >= 1 }
       let head = Int(fixture.log.head.rawValue)
       try await fixture.waitForHead(head + 50)
     }
     try await exchange.stop()
-    #expect(try fixture.gaps().map(\.cause) == ["stale", "shutdown"])
+    // On a machine that is busy the second one may be found dead, too.
+    #expect(try Set(fixture.gaps().dropLast().map(\.cause)) == ["stale"])
+    #expect(try fixture.gaps().last?.cause == "shutdown")
     try expectCovered(fixture)
     try await fixture.log.close()
   }
