@@ -275,12 +275,12 @@ import WAL
     for number in 2..<11 {
       #expect(feed.last.last == .connect(id(number)))
       feed.at(now, .opened(id(number), at: 1))
-      for _ in 0..<4 {
-        now += 15
-        feed.at(now, .arrived(id(1)))
-        feed.at(now, .arrived(id(number)))
+      var actions: [FeedSession.Action] = []
+      for _ in 0..<12 {
+        now += 5
+        for number in [1, number] { actions += feed.at(now, .arrived(id(number))) }
       }
-      #expect(feed.last.first == .close(id(number)))
+      #expect(actions.contains(.close(id(number))))
       feed.at(now, .ended(id(number), cause: .closed))
       let next = try #require(feed.keepAlive(id(1), until: .connect(id(number + 1))))
       waits.append((next - now).rounded())
@@ -293,12 +293,11 @@ import WAL
     probing()
     #expect(
       feed.at(62.5, .ended(id(2), cause: .closed)) == [
-        .report(.successorLost(id(2), nextAfter: .milliseconds(250)))
+        .report(.successorLost(id(2), nextAfter: .milliseconds(500)))
       ])
-    feed.at(62.75, .arrived(id(1)))
-    #expect(feed.last.last == .connect(id(3)))
+    #expect(feed.at(63, .arrived(id(1))).last == .connect(id(3)))
     #expect(
-      feed.at(63, .data(id(1), receivedAt: 63_000)) == [.abandon(id(3)), .report(.marketWasQuiet)])
+      feed.at(63.5, .data(id(1), receivedAt: 63_500)) == [.abandon(id(3)), .report(.marketWasQuiet)])
   }
 
   @Test func `a probe that is open and silent is closed after the same time`() {
@@ -349,7 +348,8 @@ import WAL
     #expect(feed.at(12, .data(id(2), receivedAt: 12_100)) == [])
     #expect(feed.at(12, .caughtUp) == [.release, .close(id(1)), .report(.rotated(id(2)))])
     #expect(feed.at(13, .data(id(1), receivedAt: 13_000)) == [])
-    #expect(feed.lastDataAt == 13_000)
+    // The successor might still miss what the old one has.
+    #expect(feed.lastDataAt == 12_100)
     #expect(feed.at(14, .ended(id(1), cause: .closed)) == [])
     #expect(
       feed.at(15, .ended(id(2), cause: .closed)) == [.openGap(startedAt: 12_100, cause: .closed)])
