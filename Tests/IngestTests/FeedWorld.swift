@@ -316,7 +316,7 @@ final class FeedWorld {
       forget(peer)
     case .openGap(let startedAt, let cause):
       check(gaps.last.map { $0.endedAt != nil } ?? true, "a second gap for one loss")
-      check((gaps.last?.endedAt ?? 0) <= startedAt && startedAt <= wall, "a gap from \(startedAt), \(cause), at \(wall), after \(gaps.suffix(1))")
+      check((gaps.last?.endedAt ?? 0) <= startedAt && startedAt <= wall, "a gap from nowhere: \(action)")
       gaps.append(Row(startedAt: startedAt, endedAt: nil, cause: cause))
     case .closeGap(let endedAt):
       guard let gap = gaps.last, gap.endedAt == nil else { return check(false, "no gap to close") }

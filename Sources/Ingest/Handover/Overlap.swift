@@ -35,7 +35,7 @@ struct Overlap: Sendable {
 
   private struct Stream {
     var phase = Phase.awaited
-    /// A tick of it was seen on both.
+    /// A tick of it was seen on both, or never will be.
     var isJoined = false
     var leaderAt: Duration?
   }
@@ -45,6 +45,8 @@ struct Overlap: Sendable {
   private struct Pair {
     let leader: ConnectionID
     let follower: ConnectionID
+    /// Streams of one of the two alone.
+    let single: Set<String>
     var table = StreamTable()
     var streams: [Stream] = []
     /// When it may be looked whether the follower has caught up; nil before it is open.
@@ -55,7 +57,10 @@ struct Overlap: Sendable {
     /// The stream's place in `streams`.
     mutating func number(of name: UnsafeRawBufferPointer) -> Int? {
       let number = table.number(of: name)
-      if number == streams.count { streams.append(Stream()) }
+      if number == streams.count {
+        let isSingle = !single.isEmpty && single.contains(String(decoding: name, as: UTF8.self))
+        streams.append(isSingle ? Stream(phase: .flowing, isJoined: true) : Stream())
+      }
       return number
     }
 
@@ -94,10 +99,14 @@ struct Overlap: Sendable {
   // MARK: Events
 
   /// The follower is about to be connected.
+  ///
+  /// - Parameter single: streams that only one of the two subscribes to: the other is not waited for.
   /// - Returns: what was still held of an earlier follower.
-  mutating func begin(leader: ConnectionID, follower: ConnectionID, at now: Duration) -> Delivery {
+  mutating func begin(
+    leader: ConnectionID, follower: ConnectionID, single: Set<String> = [], at now: Duration
+  ) -> Delivery {
     let rest = endPair()
-    pair = Pair(leader: leader, follower: follower)
+    pair = Pair(leader: leader, follower: follower, single: single)
     hasCaughtUp = false
     forgetsAt = nil
     for id in [leader, follower] where lane(of: id) == nil { beginLane(id) }
@@ -115,10 +124,20 @@ struct Overlap: Sendable {
       rejected: delivery.rejected, messages: delivery.messages, receivedAt: delivery.receivedAt)
     result.ticks.reserveCapacity(ticks: delivery.ticks.count, bytes: delivery.ticks.byteCount)
     lanes[lane]?.hasDelivered = true
-    delivery.ticks.withTexts { tick, name, payload in
-      let key = TickKey(stream: name, payload: payload)
-      let number = pair?.number(of: name)
-      take(tick, of: delivery.ticks, key: key, stream: number, from: id, lane: lane, at: now, into: &result)
+    let role = pair?.role(of: id) ?? .other
+    let leaderLane = pair.flatMap { self.lane(of: $0.leader) }
+    delivery.ticks.withTexts { entry, name, payload in
+      let tick = Tick(entry: entry, texts: delivery.ticks, key: TickKey(stream: name, payload: payload))
+      // Without a number there are more streams than can be followed.
+      guard role != .other, let stream = pair?.number(of: name) else {
+        _ = append(tick, lane: lane, to: &result)
+        return
+      }
+      if role == .leader {
+        lead(tick, stream: stream, lane: lane, at: now, into: &result)
+      } else {
+        follow(tick, stream: stream, lane: lane, leaderLane: leaderLane, at: now, into: &result)
+      }
     }
     look(at: now)
     return result
@@ -154,46 +173,48 @@ struct Overlap: Sendable {
 
   // MARK: Ticks
 
-  private mutating func take(
-    _ tick: TickBatch.Entry, of batch: TickBatch, key: TickKey, stream: Int?, from id: ConnectionID,
-    lane: Int,
-    at now: Duration, into result: inout Delivery
+  private struct Tick {
+    let entry: TickBatch.Entry
+    let texts: TickBatch
+    let key: TickKey
+  }
+
+  private mutating func lead(
+    _ tick: Tick, stream: Int, lane: Int, at now: Duration, into result: inout Delivery
   ) {
-    guard let stream, let role = pair?.role(of: id), role != .other else {
-      // Nothing is joined now, or there are more streams than can be followed.
-      if !admit(key, lane: lane) { return }
-      return result.ticks.append(tick, of: batch)
+    pair?.streams[stream].leaderAt = now
+    if !append(tick, lane: lane, to: &result) { join(stream) }
+    if pair?.streams[stream].phase == .held, held.isFirst(tick.key, of: stream) {
+      join(stream)
+      flow(stream, into: &result)
     }
-    if role == .leader {
-      pair?.streams[stream].leaderAt = now
-      if admit(key, lane: lane) { result.ticks.append(tick, of: batch) } else { join(stream) }
-      if held.isFirst(key, of: stream) {
-        join(stream)
-        flow(stream, into: &result)
-      }
-      return
-    }
+  }
+
+  private mutating func follow(
+    _ tick: Tick, stream: Int, lane: Int, leaderLane: Int?, at now: Duration, into result: inout Delivery
+  ) {
     if pair?.streams[stream].phase == .awaited {
-      let isKnown = leaderLane.map { memory.hasDelivered(key, lane: $0) } ?? true
+      let isKnown = leaderLane.map { memory.hasDelivered(tick.key, lane: $0) } ?? true
       pair?.streams[stream].phase = isKnown ? .flowing : .held
       if isKnown { join(stream) }
     }
     if pair?.streams[stream].phase == .held {
-      held.add(tick, of: batch, key: key, stream: stream, until: now + limits.hold)
+      held.add(tick.entry, of: tick.texts, key: tick.key, stream: stream, until: now + limits.hold)
       if held.byteCount > limits.heldBytes { flowAll(into: &result) }
-    } else if admit(key, lane: lane) {
-      result.ticks.append(tick, of: batch)
-    } else {
+    } else if !append(tick, lane: lane, to: &result) {
       join(stream)
     }
   }
 
-  /// Whether a tick is to be appended; counts it.
-  private mutating func admit(_ key: TickKey, lane: Int) -> Bool {
+  /// - Returns: false if it was a duplicate.
+  private mutating func append(_ tick: Tick, lane: Int, to result: inout Delivery) -> Bool {
     // Alone, a connection only meets what the ended one delivered.
-    let isNew = memory.admit(key, lane: lane, remembers: forgetsAt == nil)
-    if !isNew { duplicates += 1 }
-    return isNew
+    guard memory.admit(tick.key, lane: lane, remembers: forgetsAt == nil) else {
+      duplicates += 1
+      return false
+    }
+    result.ticks.append(tick.entry, of: tick.texts)
+    return true
   }
 
   /// Lets a stream of the follower go on.
@@ -211,18 +232,18 @@ struct Overlap: Sendable {
   }
 
   private mutating func append(_ taken: HeldTicks.Taken, to result: inout Delivery) {
-    guard let lane = followerLane else { return }
-    for tick in taken.ticks where admit(tick.key, lane: lane) {
-      result.ticks.append(tick.entry, of: taken.texts)
+    guard let pair, let lane = lane(of: pair.follower) else { return }
+    for tick in taken.ticks {
+      _ = append(Tick(entry: tick.entry, texts: taken.texts, key: tick.key), lane: lane, to: &result)
     }
   }
 
   // MARK: State
 
   private mutating func join(_ stream: Int) {
-    guard let pair, !pair.streams[stream].isJoined else { return }
-    self.pair?.streams[stream].isJoined = true
-    self.pair?.isChanged = true
+    guard pair?.streams[stream].isJoined == false else { return }
+    pair?.streams[stream].isJoined = true
+    pair?.isChanged = true
   }
 
   private var lookDeadline: Duration? {
@@ -247,9 +268,6 @@ struct Overlap: Sendable {
     pair = nil
     return result
   }
-
-  private var leaderLane: Int? { pair.flatMap { lane(of: $0.leader) } }
-  private var followerLane: Int? { pair.flatMap { lane(of: $0.follower) } }
 
   private func lane(of id: ConnectionID) -> Int? { lanes.firstIndex { $0?.id == id } }
 

@@ -114,6 +114,8 @@ struct GapShipper: Sendable {
   }
 
   private func write(_ gap: Gap) async throws {
+    // A folder's calls take no notice of it, and there may be many gaps.
+    try Task.checkCancellation()
     // A copy of another log would write over that one's.
     try await marker.awaitPermission()
     let object = GapObject(gap, logID: logID, settings: settings)
@@ -140,7 +142,7 @@ struct GapShipper: Sendable {
 
   private func save(_ ledger: GapLedger) async throws {
     let encoder = JSONEncoder()
-    encoder.outputFormatting = .sortedKeys
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     let text = String(decoding: try encoder.encode(ledger), as: UTF8.self)
     try await attempts.untilDone("note the gap", key: metaKey) { [metaKey] in
       try await log.write { try $0.setMeta(metaKey, text) }

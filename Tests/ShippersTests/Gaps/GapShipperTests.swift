@@ -276,6 +276,23 @@ import Ticks
     }
   }
 
+  @Test func aCancellationEndsALongHistoryAfterTheGapAtHand() async throws {
+    try await ShippingRig.with { rig in
+      let store = ScriptedStore()
+      for _ in 1...50 { try await close(rig, try await open(rig)) }
+      let third = Latch<Void>()
+      let calls = Counter()
+      store.hook(after: { call in
+        guard case .writeNote = call, calls.next() == 3 else { return }
+        third.set(())
+        // As a folder does, it goes on all the same.
+        while !Task.isCancelled { await Task.yield() }
+      })
+      try await rig.beside(rig.shipping(to: store)) { try await expectEventually { third.value != nil } }
+      #expect(written(store).count == 3)
+    }
+  }
+
   /// Gaps open and close while the process is killed at random moments and the store fails at random; in the end
   /// the objects say what the log says.
   @Test func randomWalksEndWithTheTruth() async throws {
