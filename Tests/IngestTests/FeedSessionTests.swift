@@ -282,6 +282,7 @@ import WAL
       }
       #expect(actions.contains(.close(id(number))))
       feed.at(now, .ended(id(number), cause: .closed))
+      feed.at(now, .arrived(id(1)))
       let next = try #require(feed.keepAlive(id(1), until: .connect(id(number + 1))))
       waits.append((next - now).rounded())
       now = next
