@@ -94,7 +94,6 @@ final class FeedDriver {
     let before = Set(plan.slots.values.joined())
     let changes = plan.update(to: streams)
     guard !changes.isEmpty else { return }
-    messages.changed(to: streams.count, slots: plan.slots.count)
     inherited.setSlots(plan.slots)
     watch.unsubscribed(Array(before.subtracting(streams)))
     let driver = NIOLoopBound(self, eventLoop: loop.nonisolated())

@@ -24,12 +24,6 @@ struct FeedMessages {
       metadata: [LogKey.host: "\(host)", LogKey.slot: "\(slot.number)", LogKey.streams: "\(streams)"])
   }
 
-  func changed(to streams: Int, slots: Int) {
-    logger.notice(
-      "the list of streams has changed",
-      metadata: [LogKey.streams: "\(streams)", LogKey.connections: "\(slots)"])
-  }
-
   mutating func lost(_ reason: FeedError, slot: SlotID, hasOther: Bool, at now: Duration) {
     if hasOther {
       say(
@@ -164,7 +158,6 @@ enum LogKey {
   static let host = "host"
   /// Which planned connection.
   static let slot = "slot"
-  static let connections = "connections"
   /// How many.
   static let streams = "streams"
   /// The first of them.

@@ -146,12 +146,16 @@ final class FeedSlot: FeedConnectionOwner {
   /// Leaves the timer alone where it fires early enough: most data only moves the deadline further away.
   private func setTimer() {
     guard !isOver else { return }
-    let deadlines = [session.deadline, overlap.deadline].compactMap(\.self)
-    guard let deadline = deadlines.min() else { return }
+    guard let deadline = earlier(session.deadline, overlap.deadline) else { return }
     if let timer, timer.at <= deadline { return }
     timer?.scheduled.cancel()
     let pause = max(deadline - feed.now, .zero)
     timer = (feed.loop.scheduleTask(in: TimeAmount(pause)) { self.timerFired() }, deadline)
+  }
+
+  private func earlier(_ a: Duration?, _ b: Duration?) -> Duration? {
+    guard let a, let b else { return a ?? b }
+    return min(a, b)
   }
 
   private func timerFired() {

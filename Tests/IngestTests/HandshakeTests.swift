@@ -17,7 +17,8 @@ import Testing
 
   private func handshake(url: String = "ws://h:81") throws -> Handshake {
     Handshake(
-      host: try FeedEndpoint(url: url, testnet: true).hostHeader, target: "/stream?streams=a@b", key: Self.key)
+      host: try FeedEndpoint(url: url, testnet: true).hostHeader, target: "/stream?streams=a@b", key: Self.key
+    )
   }
 
   @Test func `the request asks for a WebSocket and offers no extension`() throws {
