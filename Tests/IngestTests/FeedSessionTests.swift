@@ -99,7 +99,9 @@ import WAL
   }
 
   @Test(arguments: [(4.0, 2.0), (6.0, 1.0), (11.0, 0.5), (60.0, 0.5)])
-  func `back-off recovers while all is well, and starts again after a healthy minute`(_ seconds: Double, _ pause: Double) {
+  func `back-off recovers while all is well, and starts again after a healthy minute`(
+    _ seconds: Double, _ pause: Double
+  ) {
     feed.at(0, .started)
     feed.at(0, .ended(id(1), cause: .closed))
     feed.at(0.5, .timer)
