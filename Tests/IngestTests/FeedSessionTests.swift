@@ -547,6 +547,16 @@ import WAL
     #expect(Driven().at(0, .stopped) == [.finished])
   }
 
+  @Test func `what lay in the socket when the end came vouches for nothing since the pause`() {
+    live()
+    feed.at(3, .paused)
+    feed.at(50, .retired)
+    feed.at(52, .resumed)
+    feed.at(52, .data(id(1), receivedAt: 52_000))
+    #expect(feed.at(52, .ended(id(1), cause: .closed)) == [.finished])
+    #expect(feed.lastDataAt == 2_000)
+  }
+
   @Test func `data on the way out still ends a gap; a stop shortens a retirement`() {
     feed.at(0, .started)
     feed.at(1, .ended(id(1), cause: .closed))
