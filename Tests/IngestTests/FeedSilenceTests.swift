@@ -116,7 +116,11 @@ import Testing
     let fixture = try await FeedFixture()
     let log = HandLog()
     log.state.withLock { $0.hasRoom = false }
-    let exchange = try await fixture.startExchange { $0.messagesPerSecond = 1_000 }
+    let exchange = try await fixture.startExchange {
+      $0.messagesPerSecond = 1_000
+      // Else it drops a client that does not read for long.
+      $0.waitsForClients = true
+    }
     let quiet = try await fixture.startExchange { $0.messageLimit = 0 }
     var limits = limits()
     limits.staleAfter = .milliseconds(20)
