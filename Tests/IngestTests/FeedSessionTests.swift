@@ -331,7 +331,7 @@ import WAL
     #expect(feed.at(12, .data(id(2), receivedAt: 12_100)) == [])
     #expect(feed.at(12, .caughtUp) == [.release, .close(id(1)), .report(.rotated(id(2)))])
     #expect(feed.at(13, .data(id(1), receivedAt: 13_000)) == [])
-    #expect(feed.lastDataAt == 13_000)
+    #expect(feed.lastDataAt == 12_100)
     #expect(feed.at(14, .ended(id(1), cause: .closed)) == [])
     #expect(
       feed.at(15, .ended(id(2), cause: .closed)) == [.openGap(startedAt: 12_100, cause: .closed)])
@@ -524,6 +524,16 @@ import WAL
     #expect(feed.at(12, .ended(id(1), cause: .closed)) == [])
     #expect(feed.at(12, .ended(id(2), cause: .closed)) == [.finished])
     #expect(Driven().at(0, .stopped) == [.finished])
+  }
+
+  @Test func `what lay in the socket when the end came vouches for nothing since the pause`() {
+    live()
+    feed.at(3, .paused)
+    feed.at(50, .retired)
+    feed.at(52, .resumed)
+    feed.at(52, .data(id(1), receivedAt: 52_000))
+    #expect(feed.at(52, .ended(id(1), cause: .closed)) == [.finished])
+    #expect(feed.lastDataAt == 2_000)
   }
 
   @Test func `data on the way out still ends a gap; a stop shortens a retirement`() {
