@@ -9,9 +9,7 @@ extension TickLog {
   public func beginFeed(streams: [String]) async throws -> [Gap] {
     try await write { transaction in
       if try transaction.meta(FeedMeta.feed) == FeedMeta.running {
-        let last = try transaction.connection.int(
-          "SELECT received_at FROM ticks ORDER BY offset DESC LIMIT 1")
-        if let last, try transaction.openGaps().isEmpty {
+        if let last = try transaction.connection.lastReceivedAt(), try transaction.openGaps().isEmpty {
           let known = try transaction.meta(FeedMeta.streams)
           let before = try known.map { try transaction.connection.elements(ofJSON: $0) }
           _ = try transaction.openGap(startedAt: last, cause: .crash, streams: before ?? streams)

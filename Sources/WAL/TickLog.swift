@@ -12,6 +12,8 @@ public final class TickLog: Sendable {
     public var vfs: String?
     /// Microseconds since 1970, UTC.
     public var wallClock: @Sendable () -> Int64 = WallClock.now
+    /// By which ticks grow old.
+    public var uptime: @Sendable () -> Uptime = Uptime.now
 
     public init() {}
 
@@ -124,6 +126,21 @@ public final class TickLog: Sendable {
   /// Opens a read-only connection with a thread of its own.
   public func makeReader() async throws -> LogReader {
     try await LogReader(path: path, vfs: options.vfs)
+  }
+
+  // MARK: Keeping its size
+
+  /// Trims ticks from now on: those that every enabled consumer is past, appended longer ago than `retention`;
+  /// without an enabled consumer, the old ones. To be called when the consumers are enabled.
+  public func startTrimming(retention: Duration) {
+    writer.startUpkeep(retention: retention)
+  }
+
+  /// Waits until nothing is left to trim or to give back at this moment.
+  func trimmed() async throws {
+    try await withCheckedThrowingContinuation { continuation in
+      writer.whenUpkeepIsIdle { continuation.resume(with: $0) }
+    }
   }
 
   // MARK: Ending

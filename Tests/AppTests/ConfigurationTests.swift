@@ -29,6 +29,7 @@ import Testing
     #expect(settings.log.level == .info)
     #expect(settings.log.format == .text)
     #expect(settings.writer.commitLinger == .milliseconds(5))
+    #expect(settings.space.retention == .seconds(86_400))
     #expect(settings.stop.timeout == .seconds(5))
     #expect(!settings.stop.drain)
     #expect(settings.entries.allSatisfy { $0.source == .byDefault })
@@ -38,7 +39,7 @@ import Testing
   @Test func everySettingHasAFlagOfItsOwnName() throws {
     let help = RunFlags.helpMessage(columns: 200)
     let entries = try configuration().entries
-    #expect(entries.count == 29)
+    #expect(entries.count == 30)
     for entry in entries {
       #expect(help.contains("--\(SettingName.flag(of: entry.name)) <"))
       #expect(help.contains(entry.name))

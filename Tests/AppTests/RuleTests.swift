@@ -86,11 +86,12 @@ import Testing
   @Test func numbersBecomeTheirValues() throws {
     let settings = try configuration([
       "MAX_BATCH_TIMEOUT": "2.5", "COMMIT_LINGER_MS": "0", "SHUTDOWN_TIMEOUT": "0.25",
-      "MAX_BATCH_SIZE": "007",
+      "MAX_BATCH_SIZE": "007", "WAL_RETENTION_HOURS": "0.5",
     ])
     #expect(settings.s3.maxBatchTimeout == .milliseconds(2_500))
     #expect(settings.writer.commitLinger == .zero)
     #expect(settings.stop.timeout == .milliseconds(250))
+    #expect(settings.space.retention == .seconds(1_800))
     #expect(settings.s3.maxBatchSize == 7)
   }
 

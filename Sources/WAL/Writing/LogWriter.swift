@@ -18,6 +18,8 @@ final class LogWriter: Sendable {
     var phase = Phase.running
     var roomWaiters: [@Sendable () -> Void] = []
     var isDiskFull = false
+    var upkeep: (retention: Duration, pace: UpkeepPace)?
+    var upkeepWaiters: [@Sendable (Result<Void, any Error>) -> Void] = []
   }
 
   private let state: Monitor<State>
@@ -84,6 +86,24 @@ final class LogWriter: Sendable {
     if isRoom { callback() }
   }
 
+  /// Starts to trim, or starts anew with another retention.
+  func startUpkeep(retention: Duration) {
+    state.withLock { $0.upkeep = (retention, UpkeepPace(dueAt: MonotonicClock.now())) }
+    state.signal()
+  }
+
+  /// Looks at once what is to be trimmed, and calls back on the writer's thread when nothing is left.
+  func whenUpkeepIsIdle(_ callback: @escaping @Sendable (Result<Void, any Error>) -> Void) {
+    let ended: LogError? = state.withLock { state in
+      if case .ended(let error) = state.phase { return error }
+      state.upkeepWaiters.append(callback)
+      state.upkeep?.pace = UpkeepPace(dueAt: MonotonicClock.now())
+      return nil
+    }
+    if let ended { callback(.failure(ended)) }
+    state.signal()
+  }
+
   /// Lets the queue empty, then ends the thread.
   func close() {
     state.withLock { state in
@@ -96,15 +116,23 @@ final class LogWriter: Sendable {
 
   private enum Next {
     case commit([WriteRequest], room: [@Sendable () -> Void])
+    case upkeep(retention: Duration)
     case close
   }
 
   private func next() -> Next {
     state.wait { state in
       let isClosing = if case .closing = state.phase { true } else { false }
-      switch state.queue.decide(now: MonotonicClock.now()) {
-      case .idle: return isClosing ? .done(.close) : .sleep
-      case .commitAfter(let delay) where !isClosing: return .sleepFor(delay)
+      let now = MonotonicClock.now()
+      let decision = state.queue.decide(now: now)
+      let upkeep = isClosing ? nil : state.upkeep
+      if let upkeep, upkeep.pace.isDue(now: now, isCommitDue: decision == .commitNow) {
+        return .done(.upkeep(retention: upkeep.retention))
+      }
+      let pause = upkeep.map { $0.pace.dueAt - now }
+      switch decision {
+      case .idle: return isClosing ? .done(.close) : pause.map { .sleepFor($0) } ?? .sleep
+      case .commitAfter(let delay) where !isClosing: return .sleepFor(min(delay, pause ?? delay))
       case .commitNow, .commitAfter:
         let group = state.queue.takeGroup()
         var room: [@Sendable () -> Void] = []
@@ -126,6 +154,13 @@ final class LogWriter: Sendable {
           fail(LogError("closing the log", error))
         }
         return
+      case .upkeep(let retention):
+        do {
+          try upkeep(&loop, retention: retention)
+        } catch {
+          loop.abandon()
+          return fail(LogError("trimming the log", error))
+        }
       case .commit(let group, let room):
         for callback in room { callback() }
         do {
@@ -165,6 +200,19 @@ final class LogWriter: Sendable {
     }
   }
 
+  private func upkeep(_ loop: inout WriterLoop, retention: Duration) throws(SQLiteError) {
+    let start = MonotonicClock.now()
+    let didWork = try loop.upkeep(retention: retention)
+    let end = MonotonicClock.now()
+    let waiters = state.withLock { state in
+      state.upkeep?.pace.finished(from: start, to: end, didWork: didWork)
+      guard !didWork else { return [@Sendable (Result<Void, any Error>) -> Void]() }
+      defer { state.upkeepWaiters = [] }
+      return state.upkeepWaiters
+    }
+    for waiter in waiters { waiter(.success(())) }
+  }
+
   private func setDiskFull(_ isFull: Bool) {
     state.withLock { $0.isDiskFull = isFull }
   }
@@ -190,13 +238,16 @@ final class LogWriter: Sendable {
 
   /// Refuses everything from now on, and what still waits.
   private func end(_ error: LogError) {
-    let (requests, room) = state.withLock { state in
+    let (requests, room, upkeep) = state.withLock { state in
       state.phase = .ended(error)
-      let room = state.roomWaiters
-      state.roomWaiters = []
-      return (state.queue.takeAll(), room)
+      defer {
+        state.roomWaiters = []
+        state.upkeepWaiters = []
+      }
+      return (state.queue.takeAll(), state.roomWaiters, state.upkeepWaiters)
     }
     for request in requests { request.completion(.failure(error)) }
     for callback in room { callback() }
+    for waiter in upkeep { waiter(.failure(error)) }
   }
 }

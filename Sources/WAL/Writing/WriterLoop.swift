@@ -13,6 +13,7 @@ struct WriterLoop {
   private(set) var isCommitted = false
   private var checkpoints: CheckpointSchedule
   private var failedTries = 0
+  private var upkeep: (retention: Duration, work: LogUpkeep)?
 
   init(connection: SQLiteConnection, head: Offset, options: TickLog.Options, logger: Logger) {
     self.connection = connection
@@ -105,7 +106,10 @@ struct WriterLoop {
 
   /// Copies SQLite's WAL into the database file when it is long enough.
   mutating func checkpointIfDue() throws(SQLiteError) {
-    guard let mode = checkpoints.due(walFrames: connection.walFrames) else { return }
+    if let mode = checkpoints.due(walFrames: connection.walFrames) { try checkpoint(mode) }
+  }
+
+  private mutating func checkpoint(_ mode: SQLiteConnection.CheckpointMode) throws(SQLiteError) {
     do throws(SQLiteError) {
       // Appends wait while a checkpoint waits for readers.
       connection.setBusyTimeout(milliseconds: CheckpointSchedule.patienceMilliseconds)
@@ -126,6 +130,23 @@ struct WriterLoop {
           metadata: ["error": "\(error)"])
       }
     }
+  }
+
+  // MARK: Upkeep
+
+  /// Does one piece of upkeep, see ``LogUpkeep``; nothing of what is queued.
+  ///
+  /// - Returns: whether there may be more to do.
+  mutating func upkeep(retention: Duration) throws(SQLiteError) -> Bool {
+    var work =
+      if let upkeep, upkeep.retention == retention { upkeep.work } else {
+        try LogUpkeep(connection, retention: retention, options: options, logger: logger)
+      }
+    let didWork = try work.step(head: head)
+    upkeep = (retention, work)
+    // What trimming frees is free only in SQLite's WAL until then, which grows by it.
+    if didWork { try checkpoint(.passive) }
+    return didWork
   }
 
   /// How long a statement waits for a lock that another process holds.
