@@ -42,6 +42,12 @@ extension TickLog {
   }
 }
 
+extension WriteTransaction {
+  func lastKnownStreams() throws -> [String]? {
+    try meta(FeedMeta.streams).map { try connection.elements(ofJSON: $0) }
+  }
+}
+
 extension LogReader {
   /// The list of streams that a feed subscribed to last.
   public func lastKnownStreams() throws -> [String]? { try metaList(FeedMeta.streams) }

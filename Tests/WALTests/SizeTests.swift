@@ -28,7 +28,7 @@ import Testing
           try await log.commit(dynamo, next: Int64(number))
         }
         machine.pass(anHour / 12)
-        try await log.trimmed()
+        try await log.upkeepDone()
         largest = (max(largest.file, size(path)), max(largest.wal, size(path + "-wal")))
         if round == 12 { afterFirst = size(path) }
       }
@@ -55,7 +55,7 @@ import Testing
       let full = size(path) + size(path + "-wal")
       #expect(full > 15 << 20)
       machine.pass(anHour)
-      try await log.trimmed()
+      try await log.upkeepDone()
       #expect(try await Remains(log) == Remains(ticks: ""))
       #expect(size(path) < 1_500_000)
       #expect(size(path + "-wal") < 20 << 20)
@@ -98,7 +98,7 @@ import Testing
       let isDone = Shared(false)
       let copies = try await withThrowingTaskGroup(of: Int.self) { group in
         group.addTask {
-          try await log.trimmed()
+          try await log.upkeepDone()
           isDone.withLock { $0 = true }
           return 0
         }

@@ -57,8 +57,8 @@ func withTrimmedLog<T>(
 ) async throws -> T {
   try await withLog(options: machine.options()) { log, path in
     try await log.enable(consumers)
-    log.startTrimming(retention: anHour)
-    try await log.trimmed()
+    log.startUpkeep(retention: anHour, disk: .off)
+    try await log.upkeepDone()
     return try await body(log, machine, path)
   }
 }
@@ -74,14 +74,14 @@ extension TickLog {
   /// Lets the log note how far it is: as often as it does that.
   func note(_ machine: ManualMachine) async throws {
     machine.pass(RetentionRule(retention: anHour).markInterval)
-    try await trimmed()
+    try await upkeepDone()
   }
 
   /// Lets everything that is there grow older than the retention.
   func grow(old machine: ManualMachine) async throws {
     try await note(machine)
     machine.pass(anHour)
-    try await trimmed()
+    try await upkeepDone()
   }
 
   func commit(_ consumer: ConsumerName, next: Int64) async throws {

@@ -11,21 +11,21 @@ import Testing
       try await log.commit(s3, next: 8_001)
       try await log.note(machine)
       machine.pass(anHour - .seconds(1))
-      try await log.trimmed()
+      try await log.upkeepDone()
       #expect(try await Remains(log) == Remains(ticks: "1-10000"))
       machine.pass(.seconds(1))
-      try await log.trimmed()
+      try await log.upkeepDone()
       // The slower one has shipped nothing.
       #expect(try await Remains(log) == Remains(ticks: "1-10000"))
       try await log.commit(dynamo, next: 6_001)
-      try await log.trimmed()
+      try await log.upkeepDone()
       #expect(try await Remains(log) == Remains(ticks: "6001-10000"))
       try await log.commit(dynamo, next: 10_001)
-      try await log.trimmed()
+      try await log.upkeepDone()
       #expect(try await Remains(log) == Remains(ticks: "8001-10000"))
       try await log.commit(s3, next: 10_001)
       try await log.append(ticks(10))
-      try await log.trimmed()
+      try await log.upkeepDone()
       #expect(try await Remains(log) == Remains(ticks: "10001-10010"))
     }
   }
@@ -38,10 +38,10 @@ import Testing
       try await log.note(machine)
       machine.pass(anHour - .seconds(1))
       try await log.append(ticks(1_000))
-      try await log.trimmed()
+      try await log.upkeepDone()
       #expect(try await Remains(log) == Remains(ticks: "1-5000"))
       machine.pass(.seconds(1))
-      try await log.trimmed()
+      try await log.upkeepDone()
       #expect(try await Remains(log) == Remains(ticks: "4001-5000"))
     }
   }
@@ -69,13 +69,13 @@ import Testing
       try await log.note(machine)
       #expect(try await Remains(log) == Remains(ticks: "1-300"))
       machine.pass(.seconds(1_800 - 30))
-      try await log.trimmed()
+      try await log.upkeepDone()
       #expect(try await Remains(log) == Remains(ticks: "101-300"))
       machine.pass(.seconds(15))
-      try await log.trimmed()
+      try await log.upkeepDone()
       #expect(try await Remains(log) == Remains(ticks: "201-300"))
       machine.pass(.seconds(1_815))
-      try await log.trimmed()
+      try await log.upkeepDone()
       #expect(try await Remains(log) == Remains(ticks: ""))
     }
   }
@@ -86,14 +86,14 @@ import Testing
       let path = folder + "/ticks.db"
       func start() async throws -> TickLog {
         let log = try await TickLog.open(path: path, options: machine.options(), logger: silent)
-        log.startTrimming(retention: anHour * 3)
-        try await log.trimmed()
+        log.startUpkeep(retention: anHour * 3, disk: .off)
+        try await log.upkeepDone()
         return log
       }
       var log = try await start()
       try await log.append(ticks(100))
       machine.pass(RetentionRule(retention: anHour * 3).markInterval)
-      try await log.trimmed()
+      try await log.upkeepDone()
       try await log.close()
       machine.pass(anHour)
       machine.setWall(forwardBy: Self.aYear)
@@ -104,10 +104,10 @@ import Testing
       machine.restart(off: .seconds(86_400))
       log = try await start()
       machine.pass(anHour - .seconds(1))
-      try await log.trimmed()
+      try await log.upkeepDone()
       #expect(try await Remains(log) == Remains(ticks: "1-100"))
       machine.pass(.seconds(1))
-      try await log.trimmed()
+      try await log.upkeepDone()
       #expect(try await Remains(log) == Remains(ticks: ""))
       try await log.close()
     }
@@ -124,7 +124,7 @@ import Testing
       try await log.plan(s3, 1...700, 701...1_500, 1_501...9_000, 9_001...9_100, shipped: true)
       try await log.plan(s3, 9_101...9_200, shipped: false)
       try await log.commit(s3, next: 9_101)
-      try await log.trimmed()
+      try await log.upkeepDone()
       // 1,000 are old, in the middle of a batch.
       #expect(
         try await Remains(log)
@@ -197,12 +197,12 @@ import Testing
       #expect(read == Array(501...600) + Array(701...800))
       #expect(next == Offset(rawValue: 9_001))
       try await log.commit(s3, next: 9_001)
-      try await log.trimmed()
+      try await log.upkeepDone()
       #expect(try await Remains(log).ticks == "9001-10000")
       // Their rows go with the next ones that are trimmed.
       try await log.commit(s3, next: 10_001)
       try await log.commit(dynamo, next: 10_001)
-      try await log.trimmed()
+      try await log.upkeepDone()
       #expect(try await Remains(log) == Remains(ticks: ""))
       try await reader.close()
     }
@@ -240,7 +240,7 @@ import Testing
       let path = folder + "/ticks.db"
       var log = try await TickLog.open(path: path, options: machine.options(), logger: silent)
       try await log.enable([dynamo])
-      log.startTrimming(retention: anHour)
+      log.startUpkeep(retention: anHour, disk: .off)
       try await log.append(ticks(2_345))
       try await log.commit(dynamo, next: 2_346)
       _ = try await log.beginFeed(streams: ["a@trade"])
@@ -297,7 +297,7 @@ import Testing
       func days(_ count: Int) async throws {
         for _ in 0..<count {
           machine.pass(.seconds(86_400))
-          try await log.trimmed()
+          try await log.upkeepDone()
         }
       }
       func open() async throws -> Gap.ID {
@@ -355,14 +355,14 @@ import Testing
       bytes[oldest / 4_096 * 4_096] = 0xFF
       try Data(bytes).write(to: URL(fileURLWithPath: path))
       log = try await TickLog.open(path: path, options: machine.options(), logger: logs.logger)
-      log.startTrimming(retention: anHour)
+      log.startUpkeep(retention: anHour, disk: .off)
       try await log.grow(old: machine)
       #expect(logs.messages(.error).count == 1)
       #expect(logs.messages(.error).first?.contains("damaged") == true)
       try await log.write { try $0.setMeta("still", "writable") }
-      try await log.trimmed()
+      try await log.upkeepDone()
       machine.pass(.seconds(600))
-      try await log.trimmed()
+      try await log.upkeepDone()
       #expect(logs.messages(.error).count == 2)
       try await log.close()
     }
