@@ -109,7 +109,8 @@ public final class TickLog: Sendable {
     _ body: @escaping @Sendable (WriteTransaction) throws -> T
   ) async throws -> T {
     let result = LastResult<T>()
-    var request = WriteRequest(body: { transaction in result.set(try body(transaction)) }) { _ in }
+    var request = WriteRequest(
+      body: { transaction in result.set(try body(transaction)) }, completion: { _ in })
     request.mayPass = true
     _ = try await submit(request)
     guard let value = result.value else {
