@@ -18,8 +18,6 @@ public struct EventFields: Sendable {
   public private(set) var tradeID: JSONValue?
   public private(set) var aggregateTradeID: JSONValue?
   public private(set) var updateID: JSONValue?
-  /// `k`, an object in kline events
-  public private(set) var kline: JSONValue?
 
   /// Walks over the members of the object in which the scanner stands, checking every byte.
   public init(_ scanner: inout JSONScanner) throws(JSONError) {
@@ -52,7 +50,6 @@ public struct EventFields: Sendable {
     case UInt8(ascii: "t"): tradeID = value
     case UInt8(ascii: "a"): aggregateTradeID = value
     case UInt8(ascii: "u"): updateID = value
-    case UInt8(ascii: "k"): kline = value
     default: break
     }
   }

@@ -10,8 +10,10 @@ public struct TickEvent {
   /// Milliseconds since 1970, UTC: the event's own time, or that of its receipt if it has none that four
   /// digits of a year can say.
   public let time: Int64
-  /// Microseconds since 1970, UTC.
+  /// The same moment in microseconds.
   public let isoTime: Int64
+  /// `s`, if it is a string; in a forceOrder that of its order.
+  public let symbol: JSONValue?
   /// Every member of a miniTicker is there, prices and volumes as strings: it gets columns of its own.
   public let isMiniTicker: Bool
 
@@ -23,27 +25,42 @@ public struct TickEvent {
     self.payload = payload
     self.receivedAt = receivedAt
     fields = try EventFields(payload: payload)
-    let own = TickEvent.ownTime(fields, payload)
-    time = own ?? Timestamp.milliseconds(microseconds: receivedAt)
-    isoTime = own.map { $0 * 1_000 } ?? receivedAt
+    let own = fields.time.flatMap { payload.integer($0) }.flatMap { EventTime($0) }
+    time = own?.milliseconds ?? Timestamp.milliseconds(microseconds: receivedAt)
+    isoTime = own?.microseconds ?? receivedAt
     isMiniTicker = own != nil && TickEvent.isMiniTicker(fields, payload)
-  }
-
-  /// `E`, if it is an integer that can be written as a date.
-  private static func ownTime(_ fields: EventFields, _ payload: UnsafeBufferPointer<UInt8>) -> Int64? {
-    guard let value = fields.time, let time = payload.integer(value) else { return nil }
-    let (microseconds, overflows) = time.multipliedReportingOverflow(by: 1_000)
-    return !overflows && Timestamp.representable.contains(microseconds) ? time : nil
+    if let own = fields.symbol, own.kind == .string {
+      symbol = own
+    } else {
+      symbol = try TickEvent.orderSymbol(fields, payload)
+    }
   }
 
   private static func isMiniTicker(_ fields: EventFields, _ payload: UnsafeBufferPointer<UInt8>) -> Bool {
-    guard let type = fields.type, type.kind == .string, !type.hasEscapes,
-      payload[type.contents].elementsEqual("24hrMiniTicker".utf8)
-    else { return false }
     func isString(_ value: JSONValue?) -> Bool { value?.kind == .string }
+    guard isType("24hrMiniTicker", fields, payload) else { return false }
     return isString(fields.symbol) && isString(fields.close) && isString(fields.open)
       && isString(fields.high) && isString(fields.low) && isString(fields.volume)
       && isString(fields.quoteVolume)
+  }
+
+  private static func isType(
+    _ type: String, _ fields: EventFields, _ payload: UnsafeBufferPointer<UInt8>
+  ) -> Bool {
+    guard let own = fields.type, own.kind == .string, !own.hasEscapes else { return false }
+    return payload[own.contents].elementsEqual(type.utf8)
+  }
+
+  private static func orderSymbol(
+    _ fields: EventFields, _ payload: UnsafeBufferPointer<UInt8>
+  ) throws(JSONError) -> JSONValue? {
+    guard let order = fields.open, order.kind == .object, isType("forceOrder", fields, payload) else {
+      return nil
+    }
+    let inner = try EventFields(payload: UnsafeBufferPointer(rebasing: payload[order.range])).symbol
+    guard let inner, inner.kind == .string else { return nil }
+    let start = inner.range.lowerBound + order.range.lowerBound
+    return JSONValue(range: start..<start + inner.range.count, kind: .string, hasEscapes: inner.hasEscapes)
   }
 
   /// The kind of event that the stream's name tells: `bookTicker` in `btcusdt@bookTicker`, `depth` in
@@ -57,6 +74,4 @@ public struct TickEvent {
 
   /// `e`, if it is a string.
   public var type: JSONValue? { fields.type.flatMap { $0.kind == .string ? $0 : nil } }
-  /// `s`, if it is a string.
-  public var symbol: JSONValue? { fields.symbol.flatMap { $0.kind == .string ? $0 : nil } }
 }

@@ -249,7 +249,7 @@ def on_volume(tickwal, make_volume):
 def test_a_small_volume_fills_up_and_grows(tickwal, on_volume, simulate):
     volume = on_volume("8m")
     count = 80_000
-    url = simulate("--rate", "20000", "--count", str(count))
+    url = simulate("--rate", "20000", "--wait", "--count", str(count))
     run = tickwal.start("run", BINANCE_WS_URL=url, STREAMS="a@miniTicker,b@trade", S3_WRITE="0", DYNAMO_WRITE="0")
     run.wait_until_said("volume of the log is full")
     assert 0 < tickwal.log.head < count
@@ -309,7 +309,7 @@ def test_a_full_volume_is_opened_and_emptied(tickwal, on_volume, make_exchange):
 def test_ten_megabytes_are_enough(tickwal, on_volume, simulate):
     on_volume("10m")
     count = 60_000
-    url = simulate("--rate", "5000", "--count", str(count))
+    url = simulate("--rate", "5000", "--wait", "--count", str(count))
     run = tickwal.start(
         "run", "--local", tickwal.folder, BINANCE_WS_URL=url, STREAMS="a@miniTicker,b@trade", DYNAMO_WRITE="0",
         MAX_BATCH_SIZE="1000", **GUARDED,

@@ -85,7 +85,7 @@ def test_a_log_of_its_own_trims_by_age(tickwal, make_exchange):
 
 def test_one_view_of_the_log_while_it_is_trimmed(tickwal, simulate):
     """An operator's queries see dense offsets at any moment."""
-    url = simulate("--rate", "2000", "--count", "12000")
+    url = simulate("--rate", "2000", "--wait", "--count", "12000")
     run = tickwal.start(
         "run", "--local", tickwal.folder, BINANCE_WS_URL=url, STREAMS="a@miniTicker", DYNAMO_WRITE="0",
         MAX_BATCH_SIZE="500", **SHORTLY,

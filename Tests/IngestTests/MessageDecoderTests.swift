@@ -68,9 +68,18 @@ private func decode(_ text: String, urlStream: String? = nil) -> Decoded {
     (#"{"stream":"x","data":{"E":5.0}}"#, Tick("x", #"{"E":5.0}"#)),
     (#"{"stream":"x","data":{"E":1e3}}"#, Tick("x", #"{"E":1e3}"#)),
     (#"{"stream":"x","data":{"E":-5}}"#, Tick("x", #"{"E":-5}"#, -5)),
-    (#"{"stream":"x","data":{"E":9223372036854775807}}"#, Tick("x", #"{"E":9223372036854775807}"#, .max)),
+    (
+      #"{"stream":"x","data":{"E":253402300799999}}"#,
+      Tick("x", #"{"E":253402300799999}"#, 253_402_300_799_999)
+    ),
+    (
+      #"{"stream":"x","data":{"E":1665778598188999}}"#,
+      Tick("x", #"{"E":1665778598188999}"#, 1_665_778_598_188)
+    ),
+    // A time that no date can say would make every later tick of its stream a late one.
+    (#"{"stream":"x","data":{"E":9223372036854775807}}"#, Tick("x", #"{"E":9223372036854775807}"#)),
     (#"{"stream":"x","data":{"E":9223372036854775808}}"#, Tick("x", #"{"E":9223372036854775808}"#)),
-    (#"{"stream":"x","data":{"E":-9223372036854775808}}"#, Tick("x", #"{"E":-9223372036854775808}"#, .min)),
+    (#"{"stream":"x","data":{"E":-9223372036854775808}}"#, Tick("x", #"{"E":-9223372036854775808}"#)),
     (#"{"stream":"x","data":{"E":1,"E":"no"}}"#, Tick("x", #"{"E":1,"E":"no"}"#)),
     // A miniTicker of wrong types is an event like any other.
     (#"{"stream":"x","data":{"e":1,"s":null,"k":3}}"#, Tick("x", #"{"e":1,"s":null,"k":3}"#)),
@@ -133,15 +142,56 @@ private func decode(_ text: String, urlStream: String? = nil) -> Decoded {
     #expect(decoded.rejected.isEmpty)
   }
 
-  @Test(arguments: [#"{"result":null,"id":1}"#, #"{"id":"x","result":["a@b"]}"#])
-  func `answers to requests are not ticks and not rejected`(_ text: String) {
+  @Test(arguments: [
+    (#"{"result":null,"id":1}"#, RequestAnswer(id: 1)),
+    (#"{"id":"x","result":["a@b"]}"#, RequestAnswer(id: nil)),
+    (#"{"error":null,"result":null,"id":2}"#, RequestAnswer(id: 2)),
+    (
+      #"{"error":{"code":2,"msg":"Invalid request: \"x\""},"id":3}"#,
+      RequestAnswer(id: 3, failure: .init(code: 2, message: #"Invalid request: "x""#))
+    ),
+    (
+      #"{"code":0,"msg":"Unknown property","id":4}"#,
+      RequestAnswer(id: 4, failure: .init(code: 0, message: "Unknown property"))
+    ),
+    // The server could not read the request, so it cannot say which one.
+    (
+      #"{"error":{"msg":"Invalid JSON","code":3}}"#,
+      RequestAnswer(id: nil, failure: .init(code: 3, message: "Invalid JSON"))
+    ),
+    (
+      #"{"code":3,"msg":"Invalid JSON"}"#,
+      RequestAnswer(id: nil, failure: .init(code: 3, message: "Invalid JSON"))
+    ),
+    (
+      #"{"id":5,"status":400,"error":{"code":-1100,"msg":"m"},"rateLimits":[]}"#,
+      RequestAnswer(id: 5, failure: .init(code: -1100, message: "m"))
+    ),
+    (#"{"id":6,"error":["no"]}"#, RequestAnswer(id: 6, failure: .init(code: nil, message: #"["no"]"#))),
+    (
+      #"{"id":null,"error":{"code":1,"msg":"\#(String(repeating: "ab", count: 5000))"}}"#,
+      RequestAnswer(id: nil, failure: .init(code: 1, message: String(repeating: "ab", count: 100)))
+    ),
+  ])
+  func `answers to requests are not ticks and not rejected`(_ text: String, _ answer: RequestAnswer) {
     let decoded = decode(text)
-    #expect(decoded.outcome == .answer)
+    #expect(decoded.outcome == .answer(answer))
     #expect(decoded.ticks.isEmpty && decoded.rejected.isEmpty)
   }
 
-  @Test func `the announcement of a shutdown is no tick`() {
-    let decoded = decode(#"{"e":"serverShutdown","E":1770123456789}"#)
+  @Test func `an event that has an answer's members as well is an event`() {
+    let text = #"{"e":"news","s":"A","code":1,"msg":"m","id":1,"result":1,"error":{"code":1,"msg":"m"}}"#
+    #expect(decode(text).ticks == [Tick("a@news", text)])
+    let wrapped = #"{"stream":"x","data":{"code":1,"msg":"m"},"id":1,"error":{"code":1,"msg":"m"}}"#
+    #expect(decode(wrapped).ticks == [Tick("x", #"{"code":1,"msg":"m"}"#)])
+  }
+
+  @Test(arguments: [
+    #"{"e":"serverShutdown","E":1770123456789}"#, #"{"event":{"e":"serverShutdown","E":1770123456789}}"#,
+    #"{"stream":"btcusdt@trade","data":{"e":"serverShutdown","E":1770123456789}}"#,
+  ])
+  func `the announcement of a shutdown is no tick`(_ text: String) {
+    let decoded = decode(text)
     #expect(decoded.outcome == .serverShutdown)
     #expect(decoded.ticks.isEmpty && decoded.rejected.isEmpty)
   }
@@ -154,7 +204,8 @@ private func decode(_ text: String, urlStream: String? = nil) -> Decoded {
     #"{"stream":"a","stream":7,"data":{}}"#, #"{"stream":"\ud800","data":{}}"#,
     #"{"stream":"\udc00\ud800","data":{}}"#, #"{"stream":"a\u0000b","data":{}}"#,
     #"{"data":{"E":1}}"#, "{}", #"{"e":"trade"}"#, #"{"s":"BTCUSDT"}"#, #"{"e":"kline","s":"A","k":{}}"#,
-    #"{"e":"trade","s":""}"#, #"{"e":"","s":"A"}"#, #"{"error":{"code":2,"msg":"Invalid"},"id":1}"#,
+    #"{"e":"trade","s":""}"#, #"{"e":"","s":"A"}"#, #"{"error":"no"}"#, #"{"code":1}"#,
+    #"{"msg":"m","id":1}"#,
     "\u{FEFF}{\"stream\":\"a@b\",\"data\":{}}", "{\"stream\":\"a@b\",\"data\":{\"x\":\"\u{1}\"}}",
   ])
   func `what is no tick is rejected whole, with a cause`(_ text: String) throws {

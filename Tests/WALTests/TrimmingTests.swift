@@ -241,9 +241,9 @@ import Testing
       var log = try await TickLog.open(path: path, options: machine.options(), logger: silent)
       try await log.enable([dynamo])
       log.startUpkeep(retention: anHour, disk: .off)
+      _ = try await log.beginFeed(streams: ["a@trade"])
       try await log.append(ticks(2_345))
       try await log.commit(dynamo, next: 2_346)
-      _ = try await log.beginFeed(streams: ["a@trade"])
       try await log.grow(old: machine)
       #expect(try await Remains(log) == Remains(ticks: ""))
       try await log.close()
@@ -254,7 +254,7 @@ import Testing
       #expect(try await reader.status().lastReceivedAt == someTime + 2_345)
       #expect(try await reader.page(from: Offset(rawValue: 2_346), maximumTicks: 1).range == nil)
       // As after a kill, because nothing said that the feed had ended.
-      let gap = try #require(try await log.beginFeed(streams: ["b@trade"]).first)
+      let gap = try #require(try await log.beginFeed(streams: ["b@trade"]).openGaps.first)
       #expect((gap.cause, gap.startedAt) == (.crash, someTime + 2_345))
       let both = try await log.enable([dynamo, s3])
       #expect(both.map(\.next.rawValue) == [2_346, 2_346])
@@ -321,6 +321,41 @@ import Testing
       #expect(try await gaps() == nil)
       // Ids are not used twice either.
       #expect(try await open().rawValue == 3)
+    }
+  }
+
+  @Test func aGapThatAConsumerHasYetToTellOfStays() async throws {
+    try await withTrimmedLog([s3]) { log, machine, _ in
+      func gaps() async throws -> String? {
+        let reader = try await log.makeReader()
+        let ids = try await reader.text("SELECT group_concat(id) FROM gaps")
+        try await reader.close()
+        return ids
+      }
+      func note(_ text: String) async throws {
+        try await log.write { try $0.setMeta("gaps s3", text) }
+        machine.pass(.seconds(86_400))
+        try await log.upkeepDone()
+      }
+      try await log.write { transaction in
+        for _ in 1...4 {
+          let gap = try transaction.openGap(startedAt: someTime, cause: .closed, streams: [])
+          try transaction.closeGap(gap, endedAt: someTime)
+        }
+      }
+      for _ in 0..<92 { try await note("{\"next\":1,\"open\":[]}") }
+      #expect(try await gaps() == "1,2,3,4")
+      try await note("{\"next\":3,\"open\":[1]}")
+      #expect(try await gaps() == "1,3,4")
+      try await note("nonsense")
+      #expect(try await gaps() == "1,3,4")
+      try await note("{\"next\":4,\"open\":[]}")
+      #expect(try await gaps() == "4")
+      // A consumer that is off holds none.
+      try await log.enable([])
+      machine.pass(.seconds(86_400))
+      try await log.upkeepDone()
+      #expect(try await gaps() == nil)
     }
   }
 

@@ -45,12 +45,12 @@ extension Rule where Value == Int {
 
 extension Rule where Value == Duration {
   /// A number of seconds above 0, fractions allowed (`2.5`), at most `limit`.
-  static func seconds(atMost limit: Int) -> Rule { number("seconds", of: .seconds(1), atMost: limit) }
+  static func seconds(atMost limit: Int) -> Rule { number("seconds", of: 1, atMost: limit) }
 
   /// A number of hours above 0, fractions allowed, at most `limit`.
-  static func hours(atMost limit: Int) -> Rule { number("hours", of: .seconds(3_600), atMost: limit) }
+  static func hours(atMost limit: Int) -> Rule { number("hours", of: 3_600, atMost: limit) }
 
-  private static func number(_ name: String, of unit: Duration, atMost limit: Int) -> Rule {
+  private static func number(_ name: String, of unitSeconds: Double, atMost limit: Int) -> Rule {
     Rule(
       allowed: "a number of \(name) above 0, at most \(Figures.grouped(limit))", placeholder: name,
       mayBeginWithDash: true,
@@ -59,7 +59,7 @@ extension Rule where Value == Duration {
         guard parts.allSatisfy(Text.isDigits), let number = Double(parts.joined(separator: ".")),
           number <= Double(limit)
         else { throw Refusal() }
-        let duration = unit * number
+        let duration = Duration.seconds(number * unitSeconds)
         guard duration > .zero else { throw Refusal() }
         return duration
       })

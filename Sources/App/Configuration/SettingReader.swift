@@ -82,8 +82,8 @@ struct SettingReader {
   /// To be called after everything was read.
   mutating func warnOfUnknownNames() {
     let families = [
-      "S3_", "DYNAMO_", "BINANCE_", "WAL_", "MAX_BATCH_", "RETENTION_", "COMMIT_", "FEED_", "DISK_",
-      "BALLAST_",
+      "S3_", "DYNAMO_", "BINANCE_", "WAL_", "MAX_BATCH_", "RETENTION_", "COMMIT_", "FEED_", "STREAMS_",
+      "DISK_", "BALLAST_",
     ]
     let strangers = environment.keys.filter { name in
       !known.contains(name) && families.contains { name.hasPrefix($0) }

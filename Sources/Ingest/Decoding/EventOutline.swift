@@ -3,17 +3,15 @@ import Ticks
 /// The parts of one event that the log needs, as ranges of the message.
 struct EventOutline: Equatable {
   /// The event's JSON.
-  var range: Range<Int>
+  private(set) var range: Range<Int>
   /// `e`, if it is a string.
-  var type: JSONValue?
+  private(set) var type: JSONValue?
   /// `s`, if it is a string.
-  var symbol: JSONValue?
-  /// `E`, if it is a whole number that fits: milliseconds UTC.
-  var time: Int64?
-  /// `i` of the object `k`, if it is a string.
-  var interval: JSONValue?
+  private(set) var symbol: JSONValue?
+  /// Milliseconds UTC, from `E`; nil if that is no time.
+  private(set) var time: Int64?
   /// Which of the fields that make a spot bookTicker without `e` were seen.
-  var quote: QuoteFields = []
+  private(set) var quote: QuoteFields = []
 
   struct QuoteFields: OptionSet {
     let rawValue: UInt8
@@ -23,37 +21,39 @@ struct EventOutline: Equatable {
     static let all: QuoteFields = [.bid, .ask, .update]
   }
 
+  /// Has a type or a symbol, as no answer to a request has.
+  var saysWhatItIs: Bool { type != nil || symbol != nil }
+
+  func isShutdown(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+    guard symbol == nil, let type else { return false }
+    return bytes.isEqual(type, to: "serverShutdown")
+  }
+
   init(start: Int) { range = start..<start }
 
-  /// Takes in one member of the event, the scanner standing before its value. Of a key that occurs twice the
-  /// last counts, as in most parsers.
-  mutating func take(
-    key: UInt8?, from scanner: inout JSONScanner, _ bytes: UnsafeBufferPointer<UInt8>
-  ) throws(JSONError) {
-    if key == UInt8(ascii: "k"), try scanner.peekKind() == .object {
-      interval = nil
-      try takeInterval(from: &scanner, bytes)
-      return
+  /// Walks over the object before which the scanner stands.
+  init(_ scanner: inout JSONScanner, _ bytes: UnsafeBufferPointer<UInt8>) throws(JSONError) {
+    self.init(start: scanner.position)
+    var object = try scanner.enterObject()
+    while let key = try scanner.nextKey(&object) {
+      let value = try scanner.skipValue()
+      if let short = scanner.singleByteName(key) { take(key: short, value, bytes) }
     }
-    let value = try scanner.skipValue()
+    end(at: scanner.position)
+  }
+
+  mutating func end(at position: Int) { range = range.lowerBound..<position }
+
+  /// Takes in one member of the event. Of a key that occurs twice the last counts, as in most parsers.
+  mutating func take(key: UInt8, _ value: JSONValue, _ bytes: UnsafeBufferPointer<UInt8>) {
     switch key {
     case UInt8(ascii: "e"): type = value.kind == .string ? value : nil
     case UInt8(ascii: "s"): symbol = value.kind == .string ? value : nil
-    case UInt8(ascii: "E"): time = bytes.integer(value)
+    case UInt8(ascii: "E"): time = bytes.integer(value).flatMap { EventTime($0) }?.milliseconds
     case UInt8(ascii: "b"): quote.insert(.bid)
     case UInt8(ascii: "a"): quote.insert(.ask)
     case UInt8(ascii: "u"): quote.insert(.update)
     default: break
-    }
-  }
-
-  private mutating func takeInterval(
-    from scanner: inout JSONScanner, _ bytes: UnsafeBufferPointer<UInt8>
-  ) throws(JSONError) {
-    var object = try scanner.enterObject()
-    while let key = try scanner.nextKey(&object) {
-      let value = try scanner.skipValue()
-      if scanner.singleByteName(key) == UInt8(ascii: "i"), value.kind == .string { interval = value }
     }
   }
 }
@@ -67,5 +67,13 @@ extension UnsafeBufferPointer<UInt8> {
         ?? false
     }
     return string.contents.count == wanted.count && self[string.contents].elementsEqual(wanted)
+  }
+}
+
+extension JSONValue {
+  /// What a string stands for, as UTF-8; nil if that is no text.
+  func text(in bytes: UnsafeBufferPointer<UInt8>) -> [UInt8]? {
+    let contents = UnsafeBufferPointer(rebasing: bytes[contents])
+    return hasEscapes ? JSONString.text(contents) : Array(contents)
   }
 }

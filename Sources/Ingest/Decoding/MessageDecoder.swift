@@ -11,18 +11,20 @@ public struct MessageDecoder: Sendable {
     /// Ticks were added, perhaps none (an empty array), perhaps besides rejected elements of an array.
     case ticks(Int)
     /// The answer to a request such as SUBSCRIBE.
-    case answer
+    case answer(RequestAnswer)
     /// The exchange says that it will close the connection soon.
     case serverShutdown
     /// Nothing was added but a rejected input.
     case rejected
   }
 
+  /// The stream that delivered the last message, if its events are kept under names of their own
+  /// (`!miniTicker@arr`, `!bookTicker`); UTF-8, else empty.
+  private(set) var arrayStream: [UInt8] = []
+
   private let urlStream: [UInt8]?
   private var name: [UInt8] = []
-  private var elements: [EventOutline] = []
-  /// Elements of an array that are no objects.
-  private var strangers: [Range<Int>] = []
+  private var array = EventArray()
 
   /// - Parameter urlStream: the stream that the URL of the connection names, for events that come without
   ///   their stream's name; nil if it names several or none.
@@ -40,16 +42,18 @@ public struct MessageDecoder: Sendable {
     _ message: UnsafeBufferPointer<UInt8>, receivedAt: Int64, into batch: inout TickBatch,
     rejected: inout [RejectedInput]
   ) -> Outcome {
+    arrayStream.removeAll(keepingCapacity: true)
     do {
       var scanner = JSONScanner(message)
       switch try scanner.peekKind() {
       case .object:
-        let envelope = try walkObject(&scanner, message)
+        let envelope = try Envelope(&scanner, message, array: &array)
         try scanner.finish()
         return take(envelope, message, receivedAt, &batch, &rejected)
       case .array:
-        try walkArray(&scanner, message)
+        try array.walk(&scanner, message)
         try scanner.finish()
+        if let urlStream { arrayStream.append(contentsOf: urlStream) }
         return takeElements(message, receivedAt, &batch, &rejected)
       case .string, .number, .literal:
         _ = try scanner.skipValue()
@@ -61,89 +65,6 @@ public struct MessageDecoder: Sendable {
     }
   }
 
-  // MARK: Walking
-
-  /// The outermost object: at once an event and what may wrap one.
-  private struct Envelope {
-    var own: EventOutline
-    var stream: JSONValue?
-    var hasStream = false
-    var data = Data.absent
-    var hasResult = false
-    var hasID = false
-
-    enum Data {
-      case absent
-      case event(EventOutline)
-      case elements, other
-    }
-  }
-
-  private mutating func walkObject(
-    _ scanner: inout JSONScanner, _ bytes: UnsafeBufferPointer<UInt8>
-  ) throws(JSONError) -> Envelope {
-    var envelope = Envelope(own: EventOutline(start: scanner.position))
-    var object = try scanner.enterObject()
-    while let key = try scanner.nextKey(&object) {
-      if let short = scanner.singleByteName(key) {
-        try envelope.own.take(key: short, from: &scanner, bytes)
-      } else if bytes.isEqual(key, to: "stream") || bytes.isEqual(key, to: "stream_type") {
-        let value = try scanner.skipValue()
-        envelope.hasStream = true
-        envelope.stream = value.kind == .string ? value : nil
-      } else if bytes.isEqual(key, to: "data") {
-        envelope.data = try walkData(&scanner, bytes)
-      } else {
-        _ = try scanner.skipValue()
-        envelope.hasResult = envelope.hasResult || bytes.isEqual(key, to: "result")
-        envelope.hasID = envelope.hasID || bytes.isEqual(key, to: "id")
-      }
-    }
-    envelope.own.range = envelope.own.range.lowerBound..<scanner.position
-    return envelope
-  }
-
-  private mutating func walkData(
-    _ scanner: inout JSONScanner, _ bytes: UnsafeBufferPointer<UInt8>
-  ) throws(JSONError) -> Envelope.Data {
-    switch try scanner.peekKind() {
-    case .object: return .event(try walkEvent(&scanner, bytes))
-    case .array:
-      try walkArray(&scanner, bytes)
-      return .elements
-    case .string, .number, .literal:
-      _ = try scanner.skipValue()
-      return .other
-    }
-  }
-
-  private func walkEvent(
-    _ scanner: inout JSONScanner, _ bytes: UnsafeBufferPointer<UInt8>
-  ) throws(JSONError) -> EventOutline {
-    var event = EventOutline(start: scanner.position)
-    var object = try scanner.enterObject()
-    while let key = try scanner.nextKey(&object) {
-      try event.take(key: scanner.singleByteName(key), from: &scanner, bytes)
-    }
-    event.range = event.range.lowerBound..<scanner.position
-    return event
-  }
-
-  private mutating func walkArray(
-    _ scanner: inout JSONScanner, _ bytes: UnsafeBufferPointer<UInt8>
-  ) throws(JSONError) {
-    elements.removeAll(keepingCapacity: true)
-    strangers.removeAll()
-    var array = try scanner.enterArray()
-    while try scanner.nextElement(&array) {
-      if try scanner.peekKind() == .object {
-        elements.append(try walkEvent(&scanner, bytes))
-      } else {
-        strangers.append(try scanner.skipValue().range)
-      }
-    }
-  }
-
   // MARK: Taking
 
   private mutating func take(
@@ -151,46 +72,82 @@ public struct MessageDecoder: Sendable {
     _ batch: inout TickBatch, _ rejected: inout [RejectedInput]
   ) -> Outcome {
     name.removeAll(keepingCapacity: true)
+    if envelope.isShutdown(bytes) { return .serverShutdown }
     guard envelope.hasStream else {
-      if envelope.hasResult, envelope.hasID { return .answer }
+      if !envelope.own.saysWhatItIs, let answer = envelope.answer.answer(bytes) { return .answer(answer) }
       return takeRaw(envelope.own, bytes, receivedAt, &batch, &rejected)
     }
     switch envelope.data {
     case .absent: return reject("a stream without data", bytes[...], &rejected)
     case .other: return reject("the data is neither an object nor an array", bytes[...], &rejected)
-    case .elements: return takeElements(bytes, receivedAt, &batch, &rejected)
+    case .elements:
+      if let stream = envelope.stream, let text = stream.text(in: bytes) { arrayStream = text }
+      return takeElements(bytes, receivedAt, &batch, &rejected)
     case .event(let event):
       guard let stream = envelope.stream else {
         return reject("the stream's name is not a string", bytes[...], &rejected)
       }
-      if stream.hasEscapes {
-        guard let text = JSONString.text(UnsafeBufferPointer(rebasing: bytes[stream.contents])) else {
-          return reject("the stream's name is not text", bytes[...], &rejected)
-        }
-        name.append(contentsOf: text)
-      } else {
-        let plain = UnsafeBufferPointer(rebasing: bytes[stream.contents])
-        if plain.isEmpty { return reject("the stream's name is empty", bytes[...], &rejected) }
-        append(event, named: plain, bytes, receivedAt, &batch)
-        return .ticks(1)
-      }
-      return appendNamed(event, of: bytes[...], bytes, receivedAt, &batch, &rejected)
+      return takeCombined(event, of: stream, bytes, receivedAt, &batch, &rejected)
     }
+  }
+
+  private mutating func takeCombined(
+    _ event: EventOutline, of stream: JSONValue, _ bytes: UnsafeBufferPointer<UInt8>, _ receivedAt: Int64,
+    _ batch: inout TickBatch, _ rejected: inout [RejectedInput]
+  ) -> Outcome {
+    let plain = UnsafeBufferPointer(rebasing: bytes[stream.contents])
+    if plain.isEmpty { return reject("the stream's name is empty", bytes[...], &rejected) }
+    if !stream.hasEscapes {
+      guard plain[0] != Self.manySymbols else {
+        return take(event, deliveredBy: plain, bytes, receivedAt, &batch, &rejected)
+      }
+      append(event, named: plain, bytes, receivedAt, &batch)
+      return .ticks(1)
+    }
+    guard let text = stream.text(in: bytes) else {
+      return reject("the stream's name is not text", bytes[...], &rejected)
+    }
+    return take(event, deliveredBy: text, bytes, receivedAt, &batch, &rejected)
   }
 
   private mutating func takeRaw(
     _ event: EventOutline, _ bytes: UnsafeBufferPointer<UInt8>, _ receivedAt: Int64,
     _ batch: inout TickBatch, _ rejected: inout [RejectedInput]
   ) -> Outcome {
-    if event.symbol == nil, let type = event.type, bytes.isEqual(type, to: "serverShutdown") {
-      return .serverShutdown
-    }
-    if let urlStream {
-      name.append(contentsOf: urlStream)
-    } else if !StreamNaming.append(of: event, in: bytes, to: &name) {
+    if let urlStream { return take(event, deliveredBy: urlStream, bytes, receivedAt, &batch, &rejected) }
+    guard StreamNaming.append(of: event, in: bytes, to: &name) else {
       return reject("neither a stream's name nor an event that says it", bytes[...], &rejected)
     }
     return appendNamed(event, of: bytes[...], bytes, receivedAt, &batch, &rejected)
+  }
+
+  /// Takes the event that is the whole of a stream's message.
+  private mutating func take(
+    _ event: EventOutline, deliveredBy stream: some Collection<UInt8>, _ bytes: UnsafeBufferPointer<UInt8>,
+    _ receivedAt: Int64, _ batch: inout TickBatch, _ rejected: inout [RejectedInput]
+  ) -> Outcome {
+    if stream.first == Self.manySymbols {
+      arrayStream.append(contentsOf: stream)
+      if !makeName(of: event, in: bytes) { arrayStream.removeAll(keepingCapacity: true) }
+    } else {
+      name.append(contentsOf: stream)
+    }
+    return appendNamed(event, of: bytes[...], bytes, receivedAt, &batch, &rejected)
+  }
+
+  /// What the names of streams with events of many symbols begin with. Their events get the names of the
+  /// streams of one symbol, also where a message is no array: under one name two of one moment could be taken
+  /// for the same, which an item's key would do.
+  private static let manySymbols = UInt8(ascii: "!")
+
+  /// Leaves in `name` what the event says, or else the stream that delivered it.
+  /// - Returns: whether the event says it.
+  private mutating func makeName(of event: EventOutline, in bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+    name.removeAll(keepingCapacity: true)
+    if StreamNaming.append(of: event, in: bytes, to: &name) { return true }
+    name.removeAll(keepingCapacity: true)
+    name.append(contentsOf: arrayStream)
+    return false
   }
 
   private mutating func takeElements(
@@ -198,17 +155,16 @@ public struct MessageDecoder: Sendable {
     _ rejected: inout [RejectedInput]
   ) -> Outcome {
     var count = 0
-    for event in elements {
-      name.removeAll(keepingCapacity: true)
-      guard StreamNaming.append(of: event, in: bytes, to: &name) else {
+    for event in array.events {
+      guard makeName(of: event, in: bytes) || !arrayStream.isEmpty else {
         _ = reject("an event in an array that does not say its stream", bytes[event.range], &rejected)
         continue
       }
       let outcome = appendNamed(event, of: bytes[event.range], bytes, receivedAt, &batch, &rejected)
       if outcome == .ticks(1) { count += 1 }
     }
-    for range in strangers { _ = reject("an element that is not an object", bytes[range], &rejected) }
-    return count == 0 && elements.count + strangers.count > 0 ? .rejected : .ticks(count)
+    for range in array.strangers { _ = reject("an element that is not an object", bytes[range], &rejected) }
+    return count == 0 && !array.isEmpty ? .rejected : .ticks(count)
   }
 
   /// Appends under the name in `name`, which was put together or unescaped.

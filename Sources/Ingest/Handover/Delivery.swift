@@ -1,26 +1,35 @@
 import WAL
 
-/// What one read of the socket brought.
+/// What one read of the socket brought, or what was held of such until now.
 struct Delivery: Sendable {
   var ticks = TickBatch()
   var rejected: [RejectedInput] = []
+  /// Streams whose events are kept under names of their own and which have delivered (`!miniTicker@arr`).
+  var arrays: Set<String> = []
   /// Data messages, whatever they were.
   var messages = 0
   /// Microseconds UTC, taken once for the read.
   var receivedAt: Int64 = 0
 
-  var isEmpty: Bool { messages == 0 }
+  var isEmpty: Bool { messages == 0 && ticks.isEmpty && rejected.isEmpty }
 
   /// Decodes a message into the ticks or the rejected input.
   mutating func add(
     _ message: UnsafeBufferPointer<UInt8>, decoder: inout MessageDecoder
   ) -> MessageDecoder.Outcome {
     let outcome = decoder.decode(message, receivedAt: receivedAt, into: &ticks, rejected: &rejected)
+    if !decoder.arrayStream.isEmpty { note(decoder.arrayStream) }
     switch outcome {
     case .ticks, .rejected: messages += 1
     // Said by the exchange about the connection: no data, and no end of a gap.
     case .answer, .serverShutdown: break
     }
     return outcome
+  }
+
+  /// Makes a string only for a name that is new here.
+  private mutating func note(_ array: [UInt8]) {
+    guard !arrays.contains(where: { $0.utf8.elementsEqual(array) }) else { return }
+    arrays.insert(String(decoding: array, as: UTF8.self))
   }
 }

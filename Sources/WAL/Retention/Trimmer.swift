@@ -130,8 +130,16 @@ struct Trimmer {
       "SELECT coalesce((SELECT min(id) FROM gaps WHERE ended_at IS NULL) - 1, max(id), 0) FROM gaps") ?? 0
   }
 
+  /// Deletes ended gaps, but for those that an enabled consumer has yet to tell of, by its note in `meta`; a
+  /// note that cannot be understood keeps them all.
   func deleteGaps(through id: Int64) throws(SQLiteError) {
-    try connection.run("DELETE FROM gaps WHERE id <= ? AND ended_at IS NOT NULL", .int(id))
+    try connection.run(
+      """
+      DELETE FROM gaps WHERE id <= ? AND ended_at IS NOT NULL AND NOT EXISTS
+        (SELECT 1 FROM consumers JOIN meta AS note ON note.key = 'gaps ' || name WHERE enabled AND
+          CASE WHEN json_valid(note.value) THEN coalesce(json_extract(note.value, '$.next'), 0) <= gaps.id OR
+            gaps.id IN (SELECT each.value FROM json_each(note.value, '$.open') AS each) ELSE 1 END)
+      """, .int(id))
   }
 }
 

@@ -17,25 +17,62 @@ EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def iso(microseconds: int) -> str:
-    return (EPOCH + timedelta(microseconds=microseconds)).strftime("%Y-%m-%dT%H-%M-%S.%fZ")
+    moment = (EPOCH + timedelta(microseconds=microseconds)).strftime("%Y-%m-%dT%H-%M-%S.%fZ")
+    # glibc leaves out the zeros before a year under 1000.
+    return moment.zfill(len("2022-10-14T20-16-38.188000Z"))
+
+
+FIRST_DATE, NO_DATE = -62_135_596_800_000_000, 253_402_300_800_000_000
+"""Microseconds of 0001-01-01 and of 10000-01-01."""
+
+
+def own_time(event: dict) -> int | None:
+    """`E` in microseconds; it comes in milliseconds unless those would be no date."""
+    time = event.get("E")
+    if not isinstance(time, int) or isinstance(time, bool):
+        return None
+    for microseconds in (time * 1000, time if time > 0 else None):
+        if microseconds is not None and FIRST_DATE <= microseconds < NO_DATE:
+            return microseconds
+    return None
+
+
+def event_time(tick: Tick) -> int | None:
+    """The log's column."""
+    time = own_time(json.loads(tick.payload))
+    return None if time is None else time // 1000
+
+
+def _symbol(event: dict):
+    order = event.get("o")
+    if not isinstance(event.get("s"), str) and event.get("e") == "forceOrder" and isinstance(order, dict):
+        return order.get("s")
+    return event.get("s")
+
+
+def rfc3339(microseconds: int) -> str:
+    return (EPOCH + timedelta(microseconds=microseconds)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _head(tick: Tick, event: dict) -> dict:
-    kind = event.get("e") if isinstance(event.get("e"), str) else tick.stream.split("@")[1]
-    own_time = isinstance(event.get("E"), int)
-    head = {
-        "event_type": kind,
-        "event_time": event["E"] if own_time else tick.received_at // 1000,
-        "iso_timestamp": iso(event["E"] * 1000 if own_time else tick.received_at),
-        "stream_type": tick.stream,
-    }
-    if isinstance(event.get("s"), str):
-        head["symbol"] = event["s"]
+    time = own_time(event)
+    time = tick.received_at if time is None else time
+    head = {}
+    if isinstance(event.get("e"), str):
+        head["event_type"] = event["e"]
+    elif "@" in tick.stream:
+        head["event_type"] = tick.stream.split("@")[1]
+    head |= {"event_time": time // 1000, "iso_timestamp": iso(time), "stream_type": tick.stream}
+    if isinstance(_symbol(event), str):
+        head["symbol"] = _symbol(event)
     return head
 
 
 def _is_mini_ticker(event: dict) -> bool:
-    return event.get("e") == "24hrMiniTicker" and all(isinstance(event.get(key), str) for key in PRICES)
+    return (
+        event.get("e") == "24hrMiniTicker" and own_time(event) is not None
+        and all(isinstance(event.get(key), str) for key in ["s", *PRICES])
+    )
 
 
 def _as_written(text: str) -> str:
@@ -74,7 +111,7 @@ def item(tick: Tick, days: int = 1) -> dict:
         attributes |= {name: ("N", Decimal(event[key])) for key, name in PRICES.items()}
     else:
         attributes["data"] = ("S", tick.payload)
-        own = event.get(OWN_ID.get(head["event_type"], ""))
+        own = event.get(OWN_ID.get(head.get("event_type"), ""))
         suffix = own if own is not None else hashlib.sha256(tick.payload.encode()).hexdigest()[:16]
         attributes["iso_timestamp"] = ("S", f"{head['iso_timestamp']}#{suffix}")
     return attributes

@@ -2,6 +2,7 @@ import AWS
 import Foundation
 import TestSupport
 import Testing
+import Ticks
 import WAL
 
 @testable import Shippers
@@ -77,6 +78,30 @@ import WAL
     let item = try item(payload, stream: "x@y")
     #expect(item.key == "x@y 1970-01-01T00-00-00.001000Z#\(hash)")
     #expect(item.attributes["data"] == "S:\(payload)")
+  }
+
+  @Test(arguments: EventKind.all)
+  func eachKindOfEventHasItsKey(kind: EventKind) throws {
+    for event in kind.events {
+      let item = try item(event.payload, stream: event.name)
+      let time = Timestamp.dashed(microseconds: event.microseconds ?? someTime)
+      switch event.id {
+      case .none: #expect(item.key == "\(event.name) \(time)")
+      case .exchange(let id): #expect(item.key == "\(event.name) \(time)#\(id)")
+      case .hash:
+        let hash = SHA256.hash(Array(event.payload.utf8)).hex.prefix(16)
+        #expect(item.key == "\(event.name) \(time)#\(hash)")
+      }
+      #expect(item.attributes["event_type"] == "S:\(event.type)")
+      #expect(item.attributes["event_time"] == "N:\(event.milliseconds ?? someTime / 1_000)")
+      #expect(item.attributes["symbol"] == event.symbol.map { "S:\($0)" })
+    }
+  }
+
+  @Test func noTwoEventsOfAKindWithoutArraysShareAKey() throws {
+    let book = EventKind.all.filter { $0.stream == "!bookTicker" }.flatMap(\.events)
+    let keys = try book.map { try item($0.payload, stream: $0.name).key }
+    #expect(book.count > 1 && Set(keys).count == keys.count)
   }
 
   @Test func twoEventsOfOneMillisecondAreTwoItems() throws {
