@@ -23,6 +23,12 @@ extension TickLog {
     // One file, one lock, whatever symbolic link names it.
     let path = LogFile.resolve(path)
     let lock = try LogLock(logPath: path)
+    do {
+      try Ballast(logPath: path).releaseIfFull(options.volume(path))
+    } catch {
+      logger.warning(
+        "the ballast beside the log cannot be changed; it is tried again", metadata: ["error": "\(error)"])
+    }
     switch try LogFile.inspect(path) {
     case .absent: try create(path: path, options: options)
     case .log: try LogFile.rewriteWAL(of: path)
@@ -37,7 +43,8 @@ extension TickLog {
       // The header that was looked at may be older than the one in SQLite's WAL.
       try LogFile.checkVersion(of: connection, path: path)
       let head = try configure(connection, path: path)
-      let writer = LogWriter(connection: connection, head: head, options: options, logger: logger)
+      let writer = LogWriter(
+        connection: connection, path: path, head: head, options: options, logger: logger)
       return TickLog(path: path, options: options, writer: writer, lock: lock)
     } catch let error as LogError {
       throw error
