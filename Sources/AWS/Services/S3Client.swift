@@ -45,7 +45,7 @@ public struct S3Client: Sendable {
           return nil
         }
         return "what was stored is not what was sent: its \(Self.checksum) is another"
-      }, accepting: { $0.status == 200 })
+      }, accepting: { $0.status == 200 && $0.isFromStore })
     return S3Object(response)
   }
 
@@ -53,7 +53,9 @@ public struct S3Client: Sendable {
   /// looks like, too.
   public func headObject(bucket: String, key: String, retry: Retry = .never) async throws -> S3Object? {
     let request = request(.head, bucket: bucket, key: key)
-    let response = try await client.call(head, request, retry: retry) { $0.status == 200 || $0.status == 404 }
+    let response = try await client.call(head, request, retry: retry) {
+      ($0.status == 200 && $0.isFromStore) || $0.status == 404
+    }
     return response.status == 404 ? nil : S3Object(response)
   }
 
@@ -65,7 +67,7 @@ public struct S3Client: Sendable {
     request.maximumResponseBytes = maximumBytes
     request.timeout = Self.timeout + .seconds(maximumBytes / Self.slowestBytesPerSecond)
     let response = try await client.call(get, request, retry: retry) {
-      $0.status == 200 || ($0.status == 404 && ServiceFault($0).code == "NoSuchKey")
+      ($0.status == 200 && $0.isFromStore) || ($0.status == 404 && ServiceFault($0).code == "NoSuchKey")
     }
     return response.status == 404 ? nil : (S3Object(response), response.body)
   }
@@ -85,6 +87,12 @@ public struct S3Client: Sendable {
     request.headers.add("Host", place.endpoint.authority)
     return request
   }
+}
+
+extension HTTPResponse {
+  /// Whether a success is the store's word, and not a page that some proxy sends with status 200: S3 names every
+  /// object's ETag, and nothing that is kept here begins like a page. So does an error that S3 sends with 200.
+  fileprivate var isFromStore: Bool { header("etag") != nil && body.first != UInt8(ascii: "<") }
 }
 
 /// An object's headers.
