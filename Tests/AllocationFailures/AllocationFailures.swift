@@ -31,7 +31,7 @@ import WAL
         problems += found.map { "allocation \(nth), \(times == 1 ? "alone" : "and all after it"): \($0)" }
         if !hasFailed { break }
         tried += 1
-        nth += nth < 50 ? 1 : step
+        nth += nth < 25 ? 1 : step
       }
     }
     print("\(tried) failures")
