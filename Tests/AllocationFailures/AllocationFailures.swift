@@ -86,7 +86,7 @@ import WAL
     if payloads.count < confirmed {
       problems.append("\(confirmed) were confirmed, \(payloads.count) are there")
     }
-    if payloads != (1...payloads.count).map(payload) { problems.append("the payloads are others") }
+    if payloads != payloads.indices.map({ payload($0 + 1) }) { problems.append("the payloads are others") }
     if next < committed || next > payloads.count + 1 {
       problems.append("the consumer is at \(next), \(committed) was committed")
     }
