@@ -8,6 +8,7 @@ public final class TickLog: Sendable {
   public struct Options: Sendable {
     /// When a group is committed (`COMMIT_LINGER_MS`) and how much may wait for it.
     var limits = CommitQueue<WriteRequest>.Limits()
+    var checkpoints = CheckpointSchedule()
     /// Name of a registered SQLite VFS; `nil` means the system's.
     public var vfs: String?
     /// Microseconds since 1970, UTC.

@@ -45,7 +45,7 @@ public struct S3Client: Sendable {
           return nil
         }
         return "what was stored is not what was sent: its \(Self.checksum) is another"
-      }, accepting: { $0.status == 200 })
+      }, accepting: { $0.status == 200 && !$0.isPage })
     return S3Object(response)
   }
 
@@ -53,7 +53,9 @@ public struct S3Client: Sendable {
   /// looks like, too.
   public func headObject(bucket: String, key: String, retry: Retry = .never) async throws -> S3Object? {
     let request = request(.head, bucket: bucket, key: key)
-    let response = try await client.call(head, request, retry: retry) { $0.status == 200 || $0.status == 404 }
+    let response = try await client.call(head, request, retry: retry) {
+      ($0.status == 200 && $0.isFromStore) || $0.status == 404
+    }
     return response.status == 404 ? nil : S3Object(response)
   }
 
@@ -65,7 +67,7 @@ public struct S3Client: Sendable {
     request.maximumResponseBytes = maximumBytes
     request.timeout = Self.timeout + .seconds(maximumBytes / Self.slowestBytesPerSecond)
     let response = try await client.call(get, request, retry: retry) {
-      $0.status == 200 || ($0.status == 404 && ServiceFault($0).code == "NoSuchKey")
+      ($0.status == 200 && $0.isFromStore) || ($0.status == 404 && ServiceFault($0).code == "NoSuchKey")
     }
     return response.status == 404 ? nil : (S3Object(response), response.body)
   }
@@ -85,6 +87,18 @@ public struct S3Client: Sendable {
     request.headers.add("Host", place.endpoint.authority)
     return request
   }
+}
+
+extension HTTPResponse {
+  /// A page that some proxy or portal sends with status 200, or an error that S3 sends with it.
+  fileprivate var isPage: Bool {
+    let start = body.first { ![0x20, 0x09, 0x0A, 0x0D, 0xEF, 0xBB, 0xBF].contains($0) }
+    return start == UInt8(ascii: "<") || header("content-type")?.lowercased().hasPrefix("text/html") == true
+  }
+
+  /// Whether a success is the store's word: S3 names every object's ETag, and nothing that is kept here begins
+  /// like a page.
+  fileprivate var isFromStore: Bool { header("etag") != nil && !isPage }
 }
 
 /// An object's headers.

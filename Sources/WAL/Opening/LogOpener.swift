@@ -50,7 +50,11 @@ extension TickLog {
       throw error
     } catch let error as SQLiteError {
       if error.isCorruption {
-        throw LogError(.notALog, "\(path) is damaged and cannot be opened: \(error.message)")
+        // SQLite says the same of a read that fails.
+        throw LogError(
+          .notALog,
+          "\(path) is damaged, or the disk cannot read it (see the kernel's log), and cannot be opened: "
+            + error.message)
       }
       if error.isBusy {
         throw LogError(

@@ -52,4 +52,11 @@ struct CheckpointSchedule {
   mutating func failed(walFrames: Int) {
     nextAt = walFrames + retry
   }
+
+  /// With all lengths in proportion to another one, for tests.
+  init(passiveFrames: Int = Self.passiveFrames) {
+    passive = passiveFrames
+    nextAt = passive
+    warnAt = insist
+  }
 }

@@ -28,7 +28,7 @@ struct WriterLoop {
     self.options = options
     self.logger = logger
     self.head = head
-    checkpoints = CheckpointSchedule()
+    checkpoints = options.checkpoints
     connection.watchWAL()
   }
 
