@@ -20,7 +20,7 @@ struct ReconcileCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("Last offset (default: the head)", valueName: "m")) var toOffset: String?
   @Option(help: ArgumentHelp("What was received on this day (UTC) instead", valueName: "2026-11-22"))
   var day: String?
-  @Flag(help: "Read and hash each object whole, and compare it with the ticks that are kept")
+  @Flag(help: "Read and hash each object whole, and ask for every item instead of 1,000 at random places")
   var full = false
   @Flag(help: "Ship what is missing; nothing that is there is touched") var repair = false
   @Flag(help: "For programs: one JSON document") var json = false
@@ -77,8 +77,14 @@ struct ReconcileCommand: AsyncParsableCommand {
     _ consumer: Consumer, _ reconcile: Reconcile, _ settings: Configuration, _ connection: AWSConnection
   ) async throws -> Reconciliation {
     if let local {
-      return try await reconcile.objects(
-        of: consumer, inFolder: try LocalPlace.absolute(local), settings.objectSettings)
+      let folder = try LocalPlace.absolute(local)
+      return consumer.name == .localS3
+        ? try await reconcile.objects(of: consumer, inFolder: folder, settings.objectSettings)
+        : try await reconcile.items(of: consumer, inFolder: folder, settings.itemSettings)
+    }
+    if consumer.name == .dynamodb {
+      return try await reconcile.items(
+        of: consumer, with: try await connection.client(), settings.itemSettings)
     }
     return try await reconcile.objects(
       of: consumer, with: try await connection.client(), bucket: settings.s3.bucket, settings.objectSettings,
@@ -88,15 +94,15 @@ struct ReconcileCommand: AsyncParsableCommand {
   /// The consumers of the settings, or the one that was named, as the log has them.
   /// - Throws: `LogError` (`destinationChanged`) where the log's delivers to another place.
   private func chosen(_ requests: [ConsumerRequest], among known: [Consumer]) throws -> [Consumer] {
-    let names: [ConsumerName] = [.s3, .localS3]
-    var requests = requests.filter { names.contains($0.name) }
+    var requests = requests
     if let consumer {
       requests = requests.filter { $0.name.rawValue == consumer }
       guard !requests.isEmpty else {
         throw BadSettings(problems: [
           .init(
             name: "--consumer", value: Text.oneLine(consumer),
-            allowed: local == nil ? "s3, and enabled" : "local-s3, and enabled")
+            allowed: local == nil
+              ? "s3 or dynamodb, and enabled" : "local-s3 or local-dynamodb, and enabled")
         ])
       }
     }

@@ -30,7 +30,7 @@ struct ReconcileReport: Sendable {
       lines.append("\(result.consumer): \(Figures.grouped(result.moreProblems)) more")
     }
     var counts = [
-      "\(Figures.grouped(result.checked)) \(result.unit) compared",
+      "\(Figures.grouped(result.checked)) \(result.unit) compared\(result.isSample ? " at random" : "")",
       "\(Figures.grouped(result.agreeing)) agree",
       "\(Figures.grouped(result.missing)) missing", "\(Figures.grouped(result.double)) double",
       "\(Figures.grouped(result.different)) different",
@@ -63,6 +63,8 @@ struct ReconcileReport: Sendable {
       "different": .integer(result.different), "repaired": .integer(result.repaired),
       "pending": .integer(result.pending), "outside": .integer(result.outside),
       "dead_letters": .integer(result.deadLetters), "skipped": .integer(result.skipped),
+      "expired": .integer(result.expired), "other_ttl": .integer(result.otherTTL),
+      "sample": .bool(result.isSample),
       "problems": .array(
         result.problems.map { problem in
           .object([
@@ -76,13 +78,14 @@ struct ReconcileReport: Sendable {
 }
 
 extension Reconciliation {
-  fileprivate var unit: String { "objects" }
+  fileprivate var unit: String { consumer == .dynamodb || consumer == .localDynamoDB ? "items" : "objects" }
 
   /// What is no problem and yet worth knowing.
   fileprivate var asides: [(Int, String)] {
     [
       (repaired, "repaired"), (pending, "not shipped yet"), (outside, "of ticks that are not kept any more"),
-      (deadLetters, "ticks are dead letters"), (skipped, "ticks were skipped"),
+      (expired, "expired"), (otherTTL, "with another ttl_days"), (deadLetters, "ticks are dead letters"),
+      (skipped, "ticks were skipped"),
     ]
   }
 }

@@ -10,12 +10,12 @@ struct Inquiry: Sendable {
   /// - Parameters:
   ///   - doing: completes "could not".
   ///   - key: what it is done to.
-  /// - Throws: `AWSError` that waiting does not mend, `CancellationError`.
+  /// - Throws: what waiting does not mend, `CancellationError`.
   func callAsFunction<T: Sendable>(
     _ doing: String, _ key: String, _ operation: () async throws -> T
   ) async throws -> T {
     var refusals = 0
-    let result = try await attempts.untilDone(doing, key: key) { () -> Result<T, AWSError> in
+    let result = try await attempts.untilDone(doing, key: key) { () -> Result<T, any Error> in
       do {
         return .success(try await operation())
       } catch let error as AWSError {
@@ -27,6 +27,11 @@ struct Inquiry: Sendable {
           throw error
         case .transient, .throttled, .clockSkewed: throw error
         }
+      } catch  where !(error is CancellationError) {
+        // Of a folder or a file on this machine.
+        refusals += 1
+        if refusals >= Self.patience { return .failure(error) }
+        throw error
       }
     }
     return try result.get()

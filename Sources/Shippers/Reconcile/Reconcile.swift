@@ -106,4 +106,38 @@ public struct Reconcile: Sendable {
       logID: try await reader.logID()
     ).run()
   }
+
+  // MARK: Items
+
+  /// Compares with the items in DynamoDB.
+  ///
+  /// - Throws: as ``objects(of:with:bucket:_:clientAt:)``.
+  public func items(
+    of consumer: Consumer, with client: AWSClient, _ settings: ItemSettings
+  ) async throws -> Reconciliation {
+    try await items(
+      of: consumer, in: DynamoTable(client: DynamoDBClient(client), name: settings.table), settings)
+  }
+
+  /// Compares with the table in a local folder.
+  public func items(
+    of consumer: Consumer, inFolder folder: String, _ settings: ItemSettings
+  ) async throws -> Reconciliation {
+    let table = LocalTable(path: folder + "/table.db", wall: clock.wall)
+    let result: Reconciliation
+    do {
+      result = try await items(of: consumer, in: table, settings)
+    } catch {
+      try await table.close()
+      throw error
+    }
+    try await table.close()
+    return result
+  }
+
+  func items(
+    of consumer: Consumer, in table: any ItemArchive, _ settings: ItemSettings
+  ) async throws -> Reconciliation {
+    try await ItemReconciliation(reconcile: self, consumer: consumer, table: table, settings: settings).run()
+  }
 }

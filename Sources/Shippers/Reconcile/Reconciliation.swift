@@ -46,6 +46,8 @@ public struct Reconciliation: Sendable, Equatable {
   /// Ticks whose items are as they should be but for `ttl_days`: received more than once, or written under
   /// another `RETENTION_TTL_DAYS`.
   public internal(set) var otherTTL = 0
+  /// Not every tick's item was asked for.
+  public internal(set) var isSample = false
   /// The first of the problems, at most ``problemLimit``.
   public private(set) var problems: [Problem] = []
 

@@ -193,3 +193,10 @@ class Place:
         self._dynamo.delete_item(
             TableName=self.table, Key={"stream_type": {"S": key[0]}, "iso_timestamp": {"S": key[1]}}
         )
+
+    def change_item(self, key: tuple[str, str], name: str, value: dict) -> None:
+        self._dynamo.update_item(
+            TableName=self.table, Key={"stream_type": {"S": key[0]}, "iso_timestamp": {"S": key[1]}},
+            UpdateExpression="SET #name = :value", ExpressionAttributeNames={"#name": name},
+            ExpressionAttributeValues={":value": value},
+        )
