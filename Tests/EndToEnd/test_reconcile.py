@@ -231,6 +231,21 @@ def test_what_is_not_shipped_yet_and_what_was_passed_over_is_not_missing(in_aws)
     assert shipped.compare("--full").code == 0
 
 
+def test_what_run_is_shipping_meanwhile_is_not_wrong(tickwal, make_place, ministack, simulate, secrets):
+    place = make_place("btcusdt@miniTicker", "ethusdt@trade")
+    tickwal.environment |= place.environment(ministack.url) | {"BINANCE_WS_URL": simulate("--rate", "200")}
+    tickwal.environment |= {"MAX_BATCH_SIZE": "20"}
+    run = tickwal.start("run")
+    environment = as_user_with(ministack, secrets, place, "policy.json", "reconcile.json")
+    for _ in range(4):
+        head = tickwal.log.head
+        run.wait_until(lambda: tickwal.log.is_shipped(head + 50), "more was shipped")
+        compared = Compared(tickwal.run_to_end("reconcile", "--json", "--full", **environment))
+        assert compared.code == 0, compared.document
+        assert compared.consumers["s3"]["checked"] > 0 and compared.consumers["dynamodb"]["checked"] > 0
+    run.terminate()
+
+
 def test_a_place_that_run_would_refuse_is_refused(in_aws):
     shipped, _ = in_aws
     ended = shipped.tickwal.run_to_end("reconcile", S3_BUCKET="another-bucket")

@@ -205,7 +205,7 @@ struct ItemReconciliation: Sendable {
     let names: [ItemAttributes.Name]
   }
 
-  private static let mostSuspects = 10_000
+  private static let mostSuspects = 2_000
 
   /// Walks over the log for the ticks whose items the suspects are; what is left is different.
   private func settle(_ suspects: inout [Suspect], _ result: inout Reconciliation) async throws {

@@ -10,7 +10,7 @@ extension LogReader {
     let first = reaching?.range.upperBound.next ?? range.lowerBound
     let others = try plans(
       of: consumer, where: "first_offset BETWEEN ?2 AND ?3 ORDER BY first_offset LIMIT ?4",
-      .int(first.rawValue), .int(range.upperBound.rawValue), .int(count))
+      .int(first.rawValue), .int(range.upperBound.rawValue), .int(reaching == nil ? count : count - 1))
     return (reaching.map { [$0] } ?? []) + others
   }
 
