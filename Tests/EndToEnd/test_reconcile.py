@@ -312,6 +312,18 @@ def test_an_offset_that_was_passed_without_a_plan_is_missing(in_folder):
     assert compared.code == 0 and compared.consumers["local-s3"]["skipped"] == 100
 
 
+def test_an_object_that_is_planned_and_not_confirmed_is_not_missing(in_folder):
+    shipped, folder = in_folder
+    log = sqlite3.connect(shipped.tickwal.path)
+    log.execute("update batches set state = 'planned', shipped_at = null where first_offset > 100")
+    log.execute("update consumers set next_offset = 101 where name = 'local-s3'")
+    log.commit()
+    log.close()
+    next(folder.rglob("*-101-200.jsonl.gz")).unlink()
+    objects = shipped.compare().consumers["local-s3"]
+    assert (objects["pending"], objects["agreeing"], objects["missing"]) == (1, 2, 0)
+
+
 def test_objects_of_ticks_that_were_trimmed_are_outside_the_log(in_folder):
     shipped, _ = in_folder
     log = sqlite3.connect(shipped.tickwal.path)
