@@ -5,7 +5,7 @@ SOAK_SECONDS ?= 3600
 SOAK_STREAMS ?= 600
 SOAK_RATE ?= 2000
 
-.PHONY: help run build test bench soak lint format clean
+.PHONY: help run build test fuzz bench soak lint format clean
 
 help: ## Show this
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | while IFS='|' read -r name text; do \
@@ -22,8 +22,13 @@ build: ## Build the program for use (.build/release/tickwal)
 test: ## Run all tests, the end-to-end ones against real servers
 	@scripts/packages.sh build test
 	@scripts/venv.sh
+	@scripts/autobahn.sh
 	$(SWIFT) test
 	.build-venv/bin/python -m pytest Tests/EndToEnd $(PYTEST_FLAGS)
+
+fuzz: ## Fuzz the decoder against SQLite and Python (FUZZ_SECONDS=60)
+	@scripts/packages.sh build
+	@scripts/fuzz.sh
 
 bench: build ## Measure each stage of the release build against a baseline (BENCH_FLAGS="--ticks 200000")
 	@scripts/packages.sh bench

@@ -32,7 +32,7 @@ from support import continuity  # noqa: E402
 KINDS = ("miniTicker", "trade", "bookTicker", "depth@100ms", "aggTrade", "kline_1m")
 STREAMS_A_CONNECTION = 1024
 # Far above what noticing a stall and connecting again take; a feed that sits on a dead connection is found out.
-MOST_GAP_SECONDS = 30
+MOST_GAP_SECONDS = 60
 SAMPLE_SECONDS = 5
 REPORT_SECONDS = 60
 

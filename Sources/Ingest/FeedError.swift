@@ -18,6 +18,8 @@ public struct FeedError: Error, Equatable, Sendable, CustomStringConvertible {
     case badUpgrade
     /// The server broke the WebSocket protocol.
     case badFrame
+    /// The server sent as text what is not UTF-8.
+    case badText
     /// A message was larger than allowed.
     case messageTooLarge
     /// The server closed the connection with this code; nil if it gave none.

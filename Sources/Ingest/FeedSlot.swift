@@ -42,6 +42,8 @@ final class FeedSlot: FeedConnectionOwner {
   /// The connection that is to take over, while two run side by side.
   private var follower: FeedSession.ConnectionID?
   private var links: [FeedSession.ConnectionID: Link] = [:]
+  /// What each of them subscribes to; the list may have changed since.
+  private var carried: [FeedSession.ConnectionID: [String]] = [:]
   /// The gap that its session has begun and not ended.
   private(set) var openGap: OpenGaps?
   /// The last one that was dropped, and what it had been waiting for.
@@ -127,7 +129,8 @@ final class FeedSlot: FeedConnectionOwner {
     case .connect(let id): connect(id)
     case .beginOverlap(let leader, let follower):
       self.follower = follower
-      feed.submit(overlap.begin(leader: leader, follower: follower, at: feed.now))
+      let single = Set(carried[leader] ?? []).symmetricDifference(subscriptions)
+      feed.submit(overlap.begin(leader: leader, follower: follower, single: single, at: feed.now))
     case .release:
       follower = nil
       feed.submit(overlap.release(at: feed.now))
@@ -170,6 +173,7 @@ final class FeedSlot: FeedConnectionOwner {
 
   private func connect(_ id: FeedSession.ConnectionID) {
     links[id] = .recording(FeedTarget(endpoint: feed.environment.endpoint, streams: streams))
+    carried[id] = subscriptions
     feed.recordAttempt { self.dial(id) }
   }
 
@@ -228,7 +232,11 @@ final class FeedSlot: FeedConnectionOwner {
       FeedError(.timedOut, "not open after \(limit), still waiting for \(phase ?? "the server")"), of: self)
   }
 
+  /// What a connection that is made now subscribes to; nothing if its URL says it.
+  private var subscriptions: [String] { feed.environment.endpoint.ownTarget == nil ? streams : [] }
+
   private func sever(_ id: FeedSession.ConnectionID) {
+    carried[id] = nil
     switch links.removeValue(forKey: id) {
     case .dialing(let dial): dial.abandon()
     case .connected(let connection), .draining(let connection): connection.abandon()
@@ -284,6 +292,7 @@ final class FeedSlot: FeedConnectionOwner {
 
   private func lost(_ id: FeedSession.ConnectionID, _ reason: FeedError, cause: Gap.Cause) {
     guard let link = links.removeValue(forKey: id) else { return }
+    carried[id] = nil
     if case .draining = link {} else { feed.lost(reason, of: self) }
     if follower == id { follower = nil }
     handle(.ended(id, cause: cause), handingOver: overlap.ended(id, at: feed.now))

@@ -263,7 +263,7 @@ final class TradingFloor {
         form = combined ?? book.wrapped(event, on: number)
         combined = form
       }
-      if connection.send(form) { receivers.append(connection.number) }
+      if connection.send(form), journal != nil { receivers.append(connection.number) }
       if place == 0 { try record?.writeLine(form) }
     }
     let name = message.stream.map { book.name(of: $0) } ?? "-"

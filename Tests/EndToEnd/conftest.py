@@ -92,8 +92,8 @@ def make_exchange():
     """An exchange that sends what the test says."""
     made: list[Exchange] = []
 
-    def make(greeting: bytes = b"") -> Exchange:
-        made.append(Exchange(greeting))
+    def make(greeting: bytes = b"", **more) -> Exchange:
+        made.append(Exchange(greeting, **more))
         return made[-1]
 
     yield make

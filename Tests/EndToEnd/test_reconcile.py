@@ -226,7 +226,7 @@ def test_an_offset_in_two_objects_is_found(in_aws):
 def test_what_is_not_shipped_yet_and_what_was_passed_over_is_not_missing(in_aws):
     shipped, _ = in_aws
     file = shipped.tickwal.folder / "more.jsonl"
-    file.write_text("".join(combined(*tick) + "\n" for tick in mini_tickers(40, seed=2)))
+    file.write_text("".join(combined(*tick) + "\n" for tick in mini_tickers(COUNT + 40)[COUNT:]))
     shipped.tickwal.succeed("import", file)
     assert shipped.compare("--full").code == 0
 

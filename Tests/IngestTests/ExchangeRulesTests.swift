@@ -31,34 +31,40 @@ import Testing
     let slow = try await WebSocketProbe(port: exchange.port, target: "/ws/!miniTicker@arr")
     try await slow.stopReading()
     var quick = try await WebSocketProbe(port: exchange.port, target: "/ws/btcusdt@trade")
-    while try await exchange.statistics.slowClients == 0 { #expect(try await quick.nextText() != nil) }
+    while try await exchange.statistics.slowClients == 0 { _ = try #require(try await quick.nextText()) }
     #expect(try await quick.texts(20).count == 20)
     try await exchange.stop()
   }
 
-  @Test func `more than five messages in a second end a connection where the rules are enforced`()
+  @Test func `too many messages in a second end a connection where the rules are enforced, and only there`()
     async throws
   {
-    for isStrict in [false, true] {
-      let exchange = try await startMarket { $0.isStrict = isStrict }
-      var probe = try await WebSocketProbe(port: exchange.port, target: "/ws/btcusdt@trade")
-      _ = try await probe.nextText()
-      for number in 0..<6 { try await probe.send(.ping, String(number)) }
-      var pongs = 0
-      var closing: ByteBuffer?
-      while pongs < 6, closing == nil, let frame = try await probe.next() {
-        if frame.opcode == .pong { pongs += 1 }
-        if frame.opcode == .connectionClose { closing = frame.data }
-      }
-      let statistics = try await exchange.statistics
-      if isStrict {
-        #expect(closing == ByteBuffer(bytes: [0x03, 0xf0]))
-        #expect(pongs <= 5 && statistics.violations == [.messages: 1])
-      } else {
-        #expect(pongs == 6 && statistics.violations.isEmpty)
-      }
-      try await exchange.stop()
+    let lax = try await startMarket()
+    var free = try await WebSocketProbe(port: lax.port, target: "/ws/btcusdt@trade")
+    #expect(try await pings(20, &free) == nil)
+    #expect(try await lax.statistics.violations.isEmpty)
+    try await lax.stop()
+
+    let strict = try await startMarket { $0.isStrict = true }
+    var probe = try await WebSocketProbe(port: strict.port, target: "/ws/btcusdt@trade")
+    // A busy exchange cannot tell that they came at once, so until it has been idle for a moment.
+    var closing: ByteBuffer?
+    while closing == nil { closing = try await pings(20, &probe) }
+    #expect(closing == ByteBuffer(bytes: [0x03, 0xf0]))
+    let statistics = try await strict.statistics
+    #expect(statistics.violations == [.messages: 1] && statistics.mostClientMessages == 6)
+    try await strict.stop()
+  }
+
+  /// Sends pings at once and waits for all answers. Returns what a close frame said, if one came instead.
+  private func pings(_ count: Int, _ probe: inout WebSocketProbe) async throws -> ByteBuffer? {
+    for number in 0..<count { try await probe.send(.ping, String(number)) }
+    var pongs = 0
+    while pongs < count, let frame = try await probe.next() {
+      if frame.opcode == .pong { pongs += 1 }
+      if frame.opcode == .connectionClose { return frame.data }
     }
+    return nil
   }
 
   @Test func `only what was certainly within one second counts as such`() {
@@ -105,11 +111,8 @@ import Testing
     #expect(attempt("a", 460) == nil)
 
     let exchange = try await startMarket { $0.isStrict = true }
-    for _ in 0..<300 {
-      let probe = try await WebSocketProbe(port: exchange.port, target: "/ws")
-      #expect(probe.status.contains("101"))
-      try await probe.close()
-    }
+    for _ in 0..<300 { try await RawProbe.knock(port: exchange.port) }
+    try await require("300 attempts") { try await exchange.statistics.attempts == 300 }
     let refused = try await WebSocketProbe(port: exchange.port, target: "/ws")
     #expect(refused.status.contains("429"))
     let statistics = try await exchange.statistics

@@ -122,6 +122,11 @@ struct FeedFixture {
     }
   }
 
+  /// The streams that the log holds ticks of.
+  func streams() throws -> Set<String> {
+    Set(try query("SELECT DISTINCT stream FROM ticks") { $0.text(0) })
+  }
+
   func gaps() throws -> [GapRow] {
     try query("SELECT started_at, ended_at, cause, streams FROM gaps ORDER BY id") {
       GapRow(
@@ -162,5 +167,5 @@ struct FeedFixture {
 
 /// Fails the test, rather than letting it go on, if something does not come to hold.
 func require(_ what: String, _ condition: () async throws -> Bool) async throws {
-  try #require(try await eventually(condition), "still waiting for \(what)")
+  try #require(try await eventually(within: .seconds(90), condition), "still waiting for \(what)")
 }

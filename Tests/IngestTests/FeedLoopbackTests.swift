@@ -175,9 +175,12 @@ import WAL
     try await fixture.log.close()
   }
 
-  @Test func `a server that accepts and says nothing is given up`() async throws {
+  @Test(arguments: [false, true])
+  func `a server that accepts and says nothing, or only bytes of a head, is given up`(
+    isDripping: Bool
+  ) async throws {
     let fixture = try await FeedFixture()
-    let silent = try await SilentServer.start()
+    let silent = try await SilentServer.start(isDripping: isDripping)
     let feed = try fixture.makeFeed(
       port: silent.port, streams: Self.streams, limits: .init(opening: .milliseconds(50)))
     try await fixture.running(feed) {

@@ -36,7 +36,9 @@ import Testing
     for (stream, messages) in sent {
       let own = kept[stream] ?? []
       let same = zip(own, messages).prefix { $0 == $1 }.count
-      #expect(same == own.count && same == messages.count, "\(stream): \(own.count) of \(messages.count), \(Set(own).count) different, in order up to \(same)")
+      #expect(
+        same == own.count && same == messages.count,
+        "\(stream): \(own.count) of \(messages.count), \(Set(own).count) different, in order up to \(same)")
     }
   }
 
@@ -103,13 +105,12 @@ import Testing
     let exchange = try await startExchange(fixture)
     let streams = ["a@trade", "b@trade", "c@trade", "d@trade", "e@trade"].map { "usd\($0)" }
     let feed = try fixture.makeFeed(port: exchange.port, streams: streams, limits: limits, capacity: 2)
-    let names = { Set(try fixture.ticks().map(\.stream)) }
     try await fixture.running(feed) {
-      try await require("all streams") { try names() == Set(streams) }
+      try await require("all streams") { try fixture.streams() == Set(streams) }
       #expect(feed.statistics.plannedConnections == 3 && feed.statistics.attempts == 3)
       // One more in the slot that has room.
       feed.update(streams: streams + ["usdf@trade"])
-      try await require("the new stream") { try names().contains("usdf@trade") }
+      try await require("the new stream") { try fixture.streams().contains("usdf@trade") }
       try await require("a rotation") { feed.statistics.rotations == 1 }
       #expect(feed.statistics.attempts == 4)
       // The first slot goes, and with it nothing else.
@@ -119,7 +120,7 @@ import Testing
       #expect(feed.statistics.plannedConnections == 2 && feed.statistics.attempts == 4)
       // One stream goes, one comes, in different slots.
       feed.update(streams: ["usdc@trade", "usde@trade", "usdf@trade", "usdg@trade"])
-      try await require("the last stream") { try names().contains("usdg@trade") }
+      try await require("the last stream") { try fixture.streams().contains("usdg@trade") }
       try await require("a rotation more") { feed.statistics.rotations == 2 }
       #expect(feed.statistics.attempts == 5 && feed.statistics.connectedStreams == 4)
     }

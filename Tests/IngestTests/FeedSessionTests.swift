@@ -98,8 +98,10 @@ import WAL
     #expect(feed.at(30.5, .timer) == [.connect(id(2))])
   }
 
-  @Test(arguments: [(59.0, 2.0), (60.0, 0.5)])
-  func `back-off starts again after a healthy minute only`(_ seconds: Double, _ pause: Double) {
+  @Test(arguments: [(4.0, 2.0), (6.0, 1.0), (11.0, 0.5), (60.0, 0.5)])
+  func `back-off recovers while all is well, and starts again after a healthy minute`(
+    _ seconds: Double, _ pause: Double
+  ) {
     feed.at(0, .started)
     feed.at(0, .ended(id(1), cause: .closed))
     feed.at(0.5, .timer)
@@ -274,6 +276,13 @@ import WAL
     var waits: [Double] = []
     for number in 2..<11 {
       #expect(feed.last.last == .connect(id(number)))
+      feed.at(now, .opened(id(number), at: 1))
+      var actions: [FeedSession.Action] = []
+      for _ in 0..<12 {
+        now += 5
+        for number in [1, number] { actions += feed.at(now, .arrived(id(number))) }
+      }
+      #expect(actions.contains(.close(id(number))))
       feed.at(now, .ended(id(number), cause: .closed))
       feed.at(now, .arrived(id(1)))
       let next = try #require(feed.keepAlive(id(1), until: .connect(id(number + 1))))
@@ -281,6 +290,17 @@ import WAL
       now = next
     }
     #expect(waits == [2, 4, 8, 16, 32, 64, 64, 64, 64].map { $0 * 60 })
+  }
+
+  @Test func `a probe that is lost says nothing of the market, and is tried again soon`() {
+    probing()
+    #expect(
+      feed.at(62.5, .ended(id(2), cause: .closed)) == [
+        .report(.successorLost(id(2), nextAfter: .milliseconds(500)))
+      ])
+    #expect(feed.at(63, .arrived(id(1))).last == .connect(id(3)))
+    #expect(
+      feed.at(63.5, .data(id(1), receivedAt: 63_500)) == [.abandon(id(3)), .report(.marketWasQuiet)])
   }
 
   @Test func `a probe that is open and silent is closed after the same time`() {
@@ -331,7 +351,8 @@ import WAL
     #expect(feed.at(12, .data(id(2), receivedAt: 12_100)) == [])
     #expect(feed.at(12, .caughtUp) == [.release, .close(id(1)), .report(.rotated(id(2)))])
     #expect(feed.at(13, .data(id(1), receivedAt: 13_000)) == [])
-    #expect(feed.lastDataAt == 13_000)
+    // The successor might still miss what the old one has.
+    #expect(feed.lastDataAt == 12_100)
     #expect(feed.at(14, .ended(id(1), cause: .closed)) == [])
     #expect(
       feed.at(15, .ended(id(2), cause: .closed)) == [.openGap(startedAt: 12_100, cause: .closed)])
@@ -479,6 +500,28 @@ import WAL
     #expect(feed.at(7, .caughtUp).prefix(2) == [.closeGap(endedAt: 6_000), .release])
   }
 
+  @Test func `a follower has caught up only with a leader that spoke just now`() {
+    following()
+    feed.at(12, .data(id(1), receivedAt: 12_000))
+    feed.at(16, .data(id(2), receivedAt: 16_000))
+    #expect(feed.at(17, .caughtUp) == [])
+    feed.at(18, .data(id(1), receivedAt: 18_000))
+    #expect(feed.at(18, .caughtUp).prefix(2) == [.release, .close(id(1))])
+  }
+
+  @Test func `a gap does not reach back into the one before it`() {
+    feed.at(0, .started)
+    feed.at(1, .ended(id(1), cause: .closed))
+    feed.at(2, .timer)
+    feed.at(3, .opened(id(2), at: 3_000))
+    feed.at(4, .rotate(listChanged: false))
+    feed.at(5, .opened(id(3), at: 5_000))
+    #expect(feed.at(6, .data(id(2), receivedAt: 6_000)) == [.closeGap(endedAt: 6_000)])
+    feed.at(7, .data(id(2), receivedAt: 7_000))
+    #expect(
+      feed.at(8, .ended(id(2), cause: .closed)) == [.openGap(startedAt: 6_000, cause: .closed), .release])
+  }
+
   // MARK: The end
 
   @Test(arguments: [(FeedSession.Event.stopped, 2.0), (.retired, 5.0)])
@@ -502,6 +545,16 @@ import WAL
     #expect(feed.at(12, .ended(id(1), cause: .closed)) == [])
     #expect(feed.at(12, .ended(id(2), cause: .closed)) == [.finished])
     #expect(Driven().at(0, .stopped) == [.finished])
+  }
+
+  @Test func `what lay in the socket when the end came vouches for nothing since the pause`() {
+    live()
+    feed.at(3, .paused)
+    feed.at(50, .retired)
+    feed.at(52, .resumed)
+    feed.at(52, .data(id(1), receivedAt: 52_000))
+    #expect(feed.at(52, .ended(id(1), cause: .closed)) == [.finished])
+    #expect(feed.lastDataAt == 2_000)
   }
 
   @Test func `data on the way out still ends a gap; a stop shortens a retirement`() {

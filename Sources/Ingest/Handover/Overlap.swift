@@ -35,7 +35,7 @@ struct Overlap: Sendable {
 
   private struct Stream {
     var phase = Phase.awaited
-    /// A tick of it was seen on both.
+    /// A tick of it was seen on both, or never will be.
     var isJoined = false
     var leaderAt: Duration?
   }
@@ -45,6 +45,8 @@ struct Overlap: Sendable {
   private struct Pair {
     let leader: ConnectionID
     let follower: ConnectionID
+    /// Streams of one of the two alone.
+    let single: Set<String>
     var table = StreamTable()
     var streams: [Stream] = []
     /// When it may be looked whether the follower has caught up; nil before it is open.
@@ -55,7 +57,10 @@ struct Overlap: Sendable {
     /// The stream's place in `streams`.
     mutating func number(of name: UnsafeRawBufferPointer) -> Int? {
       let number = table.number(of: name)
-      if number == streams.count { streams.append(Stream()) }
+      if number == streams.count {
+        let isSingle = !single.isEmpty && single.contains(String(decoding: name, as: UTF8.self))
+        streams.append(isSingle ? Stream(phase: .flowing, isJoined: true) : Stream())
+      }
       return number
     }
 
@@ -94,10 +99,14 @@ struct Overlap: Sendable {
   // MARK: Events
 
   /// The follower is about to be connected.
+  ///
+  /// - Parameter single: streams that only one of the two subscribes to: the other is not waited for.
   /// - Returns: what was still held of an earlier follower.
-  mutating func begin(leader: ConnectionID, follower: ConnectionID, at now: Duration) -> Delivery {
+  mutating func begin(
+    leader: ConnectionID, follower: ConnectionID, single: Set<String> = [], at now: Duration
+  ) -> Delivery {
     let rest = endPair()
-    pair = Pair(leader: leader, follower: follower)
+    pair = Pair(leader: leader, follower: follower, single: single)
     hasCaughtUp = false
     forgetsAt = nil
     for id in [leader, follower] where lane(of: id) == nil { beginLane(id) }

@@ -95,6 +95,9 @@ extension FeedSession {
     var maximumAge = Duration.seconds(23 * 3600)
     /// How long two connections run side by side at most, once each has had something to deliver.
     var overlap = Duration.seconds(10)
+    /// A leader that spoke so recently is not silent. Well below what an overlap takes for active, or its word
+    /// that the follower has caught up with what is active could be about nothing.
+    var activity = Duration.seconds(5)
     /// For the server's end after our close frame.
     var draining = Duration.seconds(5)
     /// For everything to end after `stopped`.

@@ -120,7 +120,7 @@ struct FeedSession: Sendable {
     case .opened(let id, let utc): opened(id, utc, at: moment)
     case .arrived(let id): change(id) { $0.liveness.arrived() }
     case .data(let id, let utc): return received(utc, from: id, at: moment)
-    case .caughtUp: following?.noteCaughtUp(at: moment.reading, limits)
+    case .caughtUp: following?.noteCaughtUp(at: moment.now, limits)
     case .shutdownAnnounced(let id): change(id) { $0.isLeaving = true }
     case .rotate(let listChanged): return rotate(listChanged ? .listChanged : .requested, at: moment)
     case .ended(let id, let cause): return ended(id, cause, at: moment)
@@ -164,7 +164,7 @@ struct FeedSession: Sendable {
     change(id) { $0.received(at: utc, moment) }
     guard case .open(let link) = current, link.id == id else { return [] }
     silence.broken(at: moment.reading)
-    following?.noteLeaderSpoke(at: moment.reading)
+    following?.noteLeaderSpoke(at: moment.now)
     return gaps.data(at: utc, moment.reading) + endProbe(at: moment)
   }
 

@@ -23,7 +23,7 @@ struct Following: Equatable, Sendable {
 
   var purpose: Purpose
   var state: State
-  /// Since the follower was dialed, on the clock that stands still while sockets are not read.
+  /// Since the follower was dialed, on the monotonic clock.
   private var leaderSpokeAt: Duration?
   /// Since the follower is open.
   private var leaderSpokeBeside = false
@@ -41,16 +41,16 @@ struct Following: Equatable, Sendable {
     isCaughtUp = false
   }
 
-  mutating func noteLeaderSpoke(at time: Duration) {
-    leaderSpokeAt = time
+  mutating func noteLeaderSpoke(at now: Duration) {
+    leaderSpokeAt = now
     if case .open = state { leaderSpokeBeside = true }
   }
 
   /// Of a leader that was silent of late it is said as well that the follower has caught up with it; that
   /// proves nothing.
-  mutating func noteCaughtUp(at time: Duration, _ limits: FeedSession.Limits) {
+  mutating func noteCaughtUp(at now: Duration, _ limits: FeedSession.Limits) {
     guard case .open = state, !isProbe else { return }
-    isCaughtUp = isListChanged || leaderSpokeAt.map { time - $0 < limits.overlap } == true
+    isCaughtUp = isListChanged || leaderSpokeAt.map { now - $0 < limits.activity } == true
   }
 
   /// Nil if there is no connection yet.

@@ -27,10 +27,11 @@ struct GapTrack: Equatable, Sendable {
     state = isCovered ? .covered : .none
   }
 
-  /// - Parameter time: microseconds UTC; the gap reaches back to it if it lies before the last data.
+  /// - Parameter time: microseconds UTC; the gap reaches back to it if it lies before the last data, but not
+  ///   into the last gap.
   mutating func lost(_ cause: Gap.Cause, since time: Int64? = nil) -> [FeedSession.Action] {
     guard state == .none else { return [] }
-    let startedAt = min(time ?? lastAlive, lastAlive)
+    let startedAt = min(max(time ?? lastAlive, lastEnd), lastAlive)
     state = .open(startedAt: startedAt)
     return [.openGap(startedAt: startedAt, cause: cause)]
   }

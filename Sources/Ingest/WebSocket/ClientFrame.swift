@@ -19,17 +19,16 @@ enum ClientFrame {
     return bytes(.connectionClose, payload: payload, mask: mask)
   }
 
-  /// One whole frame; payloads are much shorter than 64 KiB.
-  private static func bytes(
+  /// One whole frame.
+  static func bytes(
     _ opcode: WebSocketOpcode, payload: ByteBuffer, mask: WebSocketMaskingKey
   ) -> ByteBuffer {
     var buffer = ByteBuffer()
     buffer.writeInteger(0x80 | UInt8(webSocketOpcode: opcode))
-    if payload.readableBytes < 126 {
-      buffer.writeInteger(0x80 | UInt8(payload.readableBytes))
-    } else {
-      buffer.writeInteger(UInt8(0x80 | 126))
-      buffer.writeInteger(UInt16(payload.readableBytes))
+    switch payload.readableBytes {
+    case ..<126: buffer.writeInteger(0x80 | UInt8(payload.readableBytes))
+    case ..<65_536: buffer.writeMultipleIntegers(UInt8(0x80 | 126), UInt16(payload.readableBytes))
+    default: buffer.writeMultipleIntegers(UInt8(0x80 | 127), UInt64(payload.readableBytes))
     }
     buffer.writeBytes(mask)
     var masked = payload

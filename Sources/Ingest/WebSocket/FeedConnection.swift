@@ -48,7 +48,7 @@ final class FeedConnection: ChannelInboundHandler {
   private let wallClock: @Sendable () -> Int64
   private let requests: [SubscribeRequest]
   private var state: State
-  private var frames = FrameReader(maximumMessage: maximumMessage)
+  private var frames: FrameReader
   private var decoder: MessageDecoder
   private var outbox = Outbox()
   private var sending: Scheduled<Void>?
@@ -57,14 +57,23 @@ final class FeedConnection: ChannelInboundHandler {
   private var lastSize = (ticks: 0, bytes: 0)
   private var context: ChannelHandlerContext?
   private var isPaused = false
+  /// Gets each data message in place of the decoder, for a test of the protocol.
+  private let echo: Echo?
 
+  typealias Echo = (_ connection: FeedConnection, _ message: ByteBuffer, _ isText: Bool) -> Void
+
+  /// - Parameter echo: makes it a plain WebSocket client, which answers messages instead of decoding them and
+  ///   takes no text that is not UTF-8. The feed does: it keeps such a message as a dead letter, because an
+  ///   exchange that repeats it would end every connection, and all good ticks on it, again and again.
   init(
     id: FeedSession.ConnectionID, endpoint: FeedEndpoint, target: FeedTarget, owner: any FeedConnectionOwner,
-    wallClock: @escaping @Sendable () -> Int64
+    wallClock: @escaping @Sendable () -> Int64, echo: Echo? = nil
   ) {
     self.id = id
     self.owner = owner
     self.wallClock = wallClock
+    self.echo = echo
+    frames = FrameReader(maximumMessage: Self.maximumMessage, refusesBadText: echo != nil)
     requests = target.requests
     state = .opening(Handshake(host: endpoint.hostHeader, target: target.text))
     decoder = MessageDecoder(urlStream: target.rawStream)
@@ -183,7 +192,12 @@ final class FeedConnection: ChannelInboundHandler {
     }
     while isUpgraded, let item = try frames.next(&received) {
       switch item {
-      case .message(let message): take(message)
+      case .message(let message, let isText):
+        if let echo {
+          echo(self, message, isText)
+        } else {
+          take(message)
+        }
       case .ping(let payload): send(.pong(payload))
       case .pong: break
       case .close(let code, let reason): closed(code: code, reason: reason)
@@ -265,17 +279,26 @@ final class FeedConnection: ChannelInboundHandler {
     // The server's end without TLS's own goodbye is an end like any other.
     if let error = error as? NIOSSLError, error == .uncleanShutdown { return }
     if let error = error as? FeedError { return refuse(error) }
-    let isTLS = error is NIOSSLError || error is BoringSSLError || error is NIOSSLExtraError
-    end(FeedError(isTLS ? .tlsFailed : .closed(code: nil), "\(error)"))
+    if let trouble = TLSTrouble.text(error) { return end(FeedError(.tlsFailed, trouble)) }
+    end(FeedError(.closed(code: nil), "\(error)"))
   }
 
   /// Ends the connection because the server did something that cannot be gone on from.
   private func refuse(_ error: FeedError) {
     switch state {
-    case .subscribing, .open: sendClose(code: error.code == .messageTooLarge ? 1009 : 1002)
+    case .subscribing, .open: sendClose(code: Self.closeCode(error))
     case .opening, .draining, .ended: break
     }
     end(error)
+  }
+
+  /// Reference: RFC 6455, section 7.4.1
+  private static func closeCode(_ error: FeedError) -> Int {
+    switch error.code {
+    case .messageTooLarge: 1009
+    case .badText: 1007
+    default: 1002
+    }
   }
 
   private func end(_ reason: FeedError) {
@@ -319,7 +342,7 @@ final class FeedConnection: ChannelInboundHandler {
     sending = context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(pause)) { self.sendWhatMayGo() }
   }
 
-  private func write(_ frame: ByteBuffer) {
+  func write(_ frame: ByteBuffer) {
     context?.writeAndFlush(wrapOutboundOut(frame), promise: nil)
   }
 }
