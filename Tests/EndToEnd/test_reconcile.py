@@ -331,9 +331,16 @@ def test_objects_of_ticks_that_were_trimmed_are_outside_the_log(in_folder):
     log.execute("delete from batches where last_offset <= 100")
     log.commit()
     log.close()
-    compared = shipped.compare("--consumer", "local-s3", "--full")
+    compared = shipped.compare("--full")
     assert compared.code == 0
     assert compared.consumers["local-s3"]["outside"] == 1 and compared.consumers["local-s3"]["checked"] == 2
+    assert compared.consumers["local-dynamodb"]["checked"] == COUNT - 100
+    with sqlite3.connect(shipped.tickwal.path) as log:
+        log.execute("delete from ticks")
+        log.execute("delete from batches")
+    log.close()
+    compared = shipped.compare("--full")
+    assert compared.code == 0 and compared.consumers["local-s3"]["outside"] == 3
 
 
 def test_a_hundred_thousand_ticks_take_no_more_memory_than_a_few(in_folder):

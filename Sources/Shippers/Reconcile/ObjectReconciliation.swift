@@ -54,7 +54,7 @@ struct ObjectReconciliation: Sendable {
       let other = plan.key.isEmpty ? "a batch without readable rows" : plan.key
       result.add(
         .double, "\(key): offsets \(offsets.lowerBound) to \(offsets.upperBound) are in \(other) already")
-    } else if offsets.upperBound < (try await reader.oldest() ?? .first) {
+    } else if offsets.upperBound < (try await oldestKept()) {
       result.outside += 1
       // A listing in order brings neighbours one after the other.
       if let last = lastOutside, last.overlaps(offsets) {
@@ -67,6 +67,12 @@ struct ObjectReconciliation: Sendable {
       result.add(
         .double, "\(key): of this log, and never planned here; another copy of the log may have made it")
     }
+  }
+
+  /// Behind the head where no tick is kept.
+  private func oldestKept() async throws -> Offset {
+    if let oldest = try await reader.oldest() { return oldest }
+    return try await reader.head().next
   }
 
   // MARK: Plans
