@@ -15,9 +15,12 @@ struct ObjectReconciliation: Sendable {
   private var reader: LogReader { reconcile.reader }
   private var range: OffsetRange { reconcile.range }
 
-  /// Plans read at a time, and looked at at a time.
+  /// Plans read at a time.
   private static let page = 64
-  private static let concurrency = 8
+  /// Plans looked at at a time. Where whole objects are held, no more than shipping itself would hold.
+  private var concurrency: Int {
+    reconcile.options.isFull || reconcile.options.repairs ? settings.concurrency : 8
+  }
 
   func run() async throws -> Reconciliation {
     var result = Reconciliation(consumer)
@@ -117,7 +120,7 @@ struct ObjectReconciliation: Sendable {
       var findings = [Finding](repeating: .agrees, count: plans.count)
       var running = 0
       for (index, plan) in plans.enumerated() {
-        if running >= Self.concurrency, let (done, finding) = try await group.next() {
+        if running >= concurrency, let (done, finding) = try await group.next() {
           running -= 1
           findings[done] = finding
         }
