@@ -333,4 +333,41 @@ import Testing
     }
     #expect(error?.kind == .credentialsRefused)
   }
+
+  @Test func `a list of keys is asked for page by page, and its query is signed as it is sent`() async throws
+  {
+    let first = """
+      <?xml version="1.0"?><ListBucketResult><Name>b</Name><EncodingType>url</EncodingType>
+      <IsTruncated>true</IsTruncated><NextContinuationToken>a+b/c==</NextContinuationToken>
+      <Contents><Key>p/dt%3D1/a+b%2Bc.gz</Key><Size>1</Size></Contents>
+      <Contents><Key>p/&amp;</Key></Contents></ListBucketResult>
+      """
+    let second =
+      "<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>p/a%2B+</Key></Contents></ListBucketResult>"
+    let transport = ScriptedTransport(.answer(200, [:], first), .answer(200, [:], second))
+    let s3 = S3Client(try client(transport))
+    let page = try await s3.listObjects(bucket: "crypto-live-bucket", prefix: "p/")
+    #expect(page.keys == ["p/dt=1/a b+c.gz", "p/&"])
+    #expect(page.next == "a+b/c==")
+    let rest = try await s3.listObjects(bucket: "crypto-live-bucket", prefix: "p/", from: page.next)
+    // This answer does not say that its keys are encoded.
+    #expect(rest.keys == ["p/a%2B+"])
+    #expect(rest.next == nil)
+    #expect(
+      transport.requests.map(\.query) == [
+        "encoding-type=url&list-type=2&prefix=p%2F",
+        "continuation-token=a%2Bb%2Fc%3D%3D&encoding-type=url&list-type=2&prefix=p%2F",
+      ])
+  }
+
+  @Test(arguments: [
+    "", "<html>hello</html>", "<ListBucketResult><Contents><Key>a</Key></Contents>",
+    "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>",
+    "<ListBucketResult><Contents><Size>1</Size></Contents></ListBucketResult>",
+  ])
+  func `a list that is cut off or is none does not pass for its end`(body: String) async throws {
+    let s3 = S3Client(try client(ScriptedTransport(.answer(200, [:], body))))
+    let error = await #expect(throws: AWSError.self) { _ = try await s3.listObjects(bucket: "b", prefix: "") }
+    #expect(error?.isRetriable == true)
+  }
 }

@@ -14,6 +14,7 @@ public struct S3Client: Sendable {
   private let head: Operation
   private let get: Operation
   private let bucket: Operation
+  private let list: Operation
 
   public init(_ client: AWSClient) {
     self.client = client
@@ -22,6 +23,7 @@ public struct S3Client: Sendable {
     head = Operation(name: "HeadObject", service: .s3, signing: (.s3, keys))
     get = Operation(name: "GetObject", service: .s3, signing: (.s3, keys))
     bucket = Operation(name: "HeadBucket", service: .s3, signing: (.s3, keys))
+    list = Operation(name: "ListObjectsV2", service: .s3, signing: (.s3, keys))
   }
 
   /// Stores an object; it is durable when this returns.
@@ -77,6 +79,33 @@ public struct S3Client: Sendable {
   public func headBucket(_ name: String, retry: Retry = .never) async throws {
     let request = request(.head, bucket: name, key: "")
     _ = try await client.call(bucket, request, retry: retry) { $0.status == 200 }
+  }
+
+  /// The next keys that begin with `prefix`, in the order of their bytes; a thousand at most.
+  ///
+  /// - Parameter token: of the page before, `nil` for the first.
+  ///
+  /// Reference: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
+  public func listObjects(
+    bucket: String, prefix: String, from token: String? = nil, retry: Retry = .never
+  ) async throws -> S3Page {
+    var request = request(.get, bucket: bucket, key: "")
+    var query = "encoding-type=url&list-type=2"
+    if let token { query = "continuation-token=\(PercentEncoding.whole(token))&" + query }
+    if !prefix.isEmpty { query += "&prefix=\(PercentEncoding.whole(prefix))" }
+    request.query = query
+    // A key has 1,024 bytes at most, and three times that when they are encoded.
+    request.maximumResponseBytes = 8 << 20
+    var page: S3Page?
+    let response = try await client.call(list, request, retry: retry) { response in
+      guard response.status == 200 else { return false }
+      page = S3Page(xml: String(decoding: response.body, as: UTF8.self), answer: response.answer)
+      return page != nil
+    }
+    guard let page else {
+      throw AWSError(.unexpectedAnswer, .transient, operation: list.name, status: response.status)
+    }
+    return page
   }
 
   private func request(
