@@ -7,7 +7,7 @@ struct Tickwal: AsyncParsableCommand {
     commandName: "tickwal",
     abstract: "A durable ingester of exchange ticks.", version: "0.1.0",
     subcommands: [
-      RunCommand.self, ShipCommand.self, ReplayCommand.self, StatusCommand.self, ImportCommand.self,
+      RunCommand.self, ShipCommand.self, ReplayCommand.self, StatusCommand.self, VerifyCommand.self, ImportCommand.self,
       AdoptCommand.self, SimulateCommand.self, DoctorCommand.self, ConfigCommand.self,
     ])
 

@@ -95,6 +95,16 @@ package final class SQLiteStatement {
 
   package func optionalText(_ column: Int32) -> String? { isNull(column) ? nil : text(column) }
 
+  /// A column as it is stored; a fraction, which no log has, as text.
+  package func value(_ column: Int32) -> SQLiteValue {
+    switch sqlite3_column_type(handle, column) {
+    case SQLITE_NULL: .null
+    case SQLITE_INTEGER: .int(int(column))
+    case SQLITE_BLOB: .blob(Array(bytes(column)))
+    default: .text(text(column))
+    }
+  }
+
   /// Text or blob as it is stored; valid until the next step, reset or conversion.
   package func bytes(_ column: Int32) -> UnsafeRawBufferPointer {
     // The pointer first, then the length: the order SQLite documents as safe.
