@@ -5,7 +5,8 @@ import WAL
 /// `tickwal verify`: whether the log is what it must be, and a new log of what is left where it is not.
 struct VerifyCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "verify", abstract: "Check the log: every tick, batch and record, and SQLite's own structure.",
+    commandName: "verify",
+    abstract: "Check the log: every tick, batch and record, and SQLite's own structure.",
     discussion: """
       Reads alone: works with `run` up or down. Exit code 1 if anything is wrong, one line for each of the first \
       100 problems. With --salvage it then writes a new log of everything that can be read, with the same offsets \
@@ -41,14 +42,15 @@ struct VerifyCommand: AsyncParsableCommand {
         let check = try await LogVerification.of(path: output, report: meter.show)
         guard check.problems.isEmpty else {
           throw CommandFailure(
-            .problems, "the new log \(output) is not whole: \(check.problems.first.map(\.text).joined(separator: "; "))")
+            .problems,
+            "the new log \(output) is not whole: \(check.problems.first.map(\.text).joined(separator: "; "))")
         }
       }
       return report
     }
     Console.standardError.endProgress()
     print(json ? report.document.prettyText : report.lines.joined(separator: "\n"))
-    if !report.isClean { Glibc.exit(ExitCode.problems.rawValue) }
+    if !report.isClean { throw CommandFailure(.problems, report.summary) }
   }
 
   private func checkNew(_ output: String, besides path: String) throws(BadSettings) {
@@ -62,6 +64,8 @@ struct VerifyCommand: AsyncParsableCommand {
     var status = stat()
     if lstat(output, &status) == 0 { throw problem("it is there already") }
     if output.isEmpty || output.hasSuffix("/") { throw problem("it names no file") }
-    if let reason = FileProblem.folder(WALPath(text: output).folder) { throw problem("its folder: \(reason)") }
+    if let reason = FileProblem.folder(WALPath(text: output).folder) {
+      throw problem("its folder: \(reason)")
+    }
   }
 }

@@ -23,7 +23,8 @@ final class VerifyMeter: Sendable {
   @Sendable func show(_ progress: SalvageProgress) {
     switch progress {
     case .ticks(let copied, let total): show("salvage", done: copied, total: total, "ticks")
-    case .pages(let read, let total): show("salvage", done: read, total: total, "pages, for ticks that are missing")
+    case .pages(let read, let total):
+      show("salvage", done: read, total: total, "pages, for ticks that are missing")
     }
   }
 

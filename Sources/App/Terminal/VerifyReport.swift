@@ -16,6 +16,13 @@ struct VerifyReport: Sendable {
 
   var isClean: Bool { failure == nil && verification?.problems.isEmpty == true && (salvaged?.lost ?? 0) == 0 }
 
+  /// What is wrong, for the last line on stderr.
+  var summary: String {
+    let count = verification?.problems.count ?? 1
+    return "\(path) has \(Figures.grouped(count)) \(count == 1 ? "problem" : "problems")"
+      + (output == nil ? "; --salvage FILE writes what can be read to a new log" : "")
+  }
+
   // MARK: For people
 
   var lines: [String] {
@@ -36,16 +43,18 @@ struct VerifyReport: Sendable {
     if verification.bad > 0 { ticks += ", \(Figures.grouped(verification.bad)) are not" }
     if verification.lost > 0 { ticks += ", \(Figures.grouped(verification.lost)) are known to be lost" }
     if let kept = verification.kept {
-      ticks += " (offsets \(Figures.grouped(kept.lowerBound.rawValue)) to \(Figures.grouped(kept.upperBound.rawValue)))"
+      ticks +=
+        " (offsets \(Figures.grouped(kept.lowerBound.rawValue)) to \(Figures.grouped(kept.upperBound.rawValue)))"
     }
     lines.append("\(path): \(ticks)")
-    lines.append(
-      problems.isEmpty
-        ? "no problems"
-        : "\(Figures.grouped(problems.count)) problems: "
-          + LogProblem.Kind.allCases.compactMap { kind in
-            problems.counts[kind].map { "\(Figures.grouped($0)) \(kind.rawValue)" }
-          }.joined(separator: ", "))
+    if problems.isEmpty {
+      lines.append("no problems")
+    } else {
+      let counts = LogProblem.Kind.allCases.compactMap { kind in
+        problems.counts[kind].map { "\(Figures.grouped($0)) \(kind.rawValue)" }
+      }
+      lines.append("problems: " + counts.joined(separator: ", "))
+    }
     return lines
   }
 
@@ -58,7 +67,8 @@ struct VerifyReport: Sendable {
     for range in salvaged.lostRanges {
       lines.append("lost: offsets \(range.lowerBound) to \(range.upperBound)")
     }
-    var summary = "\(output): \(Figures.grouped(salvaged.ticks)) ticks, head \(salvaged.head), log_id \(salvaged.logID)"
+    var summary =
+      "\(output): \(Figures.grouped(salvaged.ticks)) ticks, head \(salvaged.head), log_id \(salvaged.logID)"
     if salvaged.foundOnPages > 0 {
       summary += "; \(Figures.grouped(salvaged.foundOnPages)) were found on pages that nothing led to"
     }
@@ -83,7 +93,8 @@ struct VerifyReport: Sendable {
     .object([
       "first": verification.kept.map { .integer(Int($0.lowerBound.rawValue)) } ?? .null,
       "last": verification.kept.map { .integer(Int($0.upperBound.rawValue)) } ?? .null,
-      "good": .integer(verification.good), "bad": .integer(verification.bad), "lost": .integer(verification.lost),
+      "good": .integer(verification.good), "bad": .integer(verification.bad),
+      "lost": .integer(verification.lost),
     ])
   }
 

@@ -40,13 +40,13 @@ extension TickLog {
       try connection.setCheckpointOnClose(false)
       // The header that was looked at may be older than the one in SQLite's WAL.
       try LogFile.checkVersion(of: connection, path: path)
-      let head = try configure(connection, path: path)
+      let head = try configured(connection, path: path)
       let writer = LogWriter(connection: connection, head: head, options: options, logger: logger)
       return TickLog(path: path, options: options, writer: writer, lock: lock)
     } catch let error as LogError {
       throw error
     } catch let error as SQLiteError {
-      if error.isCorruption || error.isGeneric { throw LogError.damaged(path, error) }
+      if error.isCorruption { throw LogError.damaged(path, error) }
       if error.isBusy {
         throw LogError(
           .inUse(pid: nil), "the log \(path) is locked by another program: close shells that write to it")
@@ -86,6 +86,16 @@ extension TickLog {
     try LogFile.publish(temporary, as: path)
   }
 
+  private static func configured(_ connection: SQLiteConnection, path: String) throws -> Offset {
+    do throws(SQLiteError) {
+      return try configure(connection, path: path)
+    } catch {
+      // A table that is not there, as after damage to the schema.
+      guard error.isGeneric else { throw error }
+      throw LogError.damaged(path, error)
+    }
+  }
+
   /// Sets what is not stored in the file and reads everything back.
   /// - Returns: the head.
   private static func configure(
@@ -113,14 +123,17 @@ extension TickLog {
       throw SQLiteError.contradiction("it has no head")
     }
     let last = try connection.int("SELECT max(offset) FROM ticks")
-    if let last, last > head { throw SQLiteError.contradiction("it has offset \(last) beyond its head \(head)") }
+    if let last, last > head {
+      throw SQLiteError.contradiction("it has offset \(last) beyond its head \(head)")
+    }
     let trimmed = try LogExtent.trimmed(connection).rawValue
     guard trimmed <= head else {
       throw SQLiteError.contradiction("everything up to \(trimmed) is trimmed, beyond its head \(head)")
     }
     let pages = try connection.int("PRAGMA page_count") ?? 0
     guard head - max(last ?? 0, trimmed) <= pages * Int64(PageImage.pageSize / LogExtent.leastBytes) else {
-      throw SQLiteError.contradiction("its head \(head) is beyond what it can hold after offset \(last ?? trimmed)")
+      throw SQLiteError.contradiction(
+        "its head \(head) is beyond what it can hold after offset \(last ?? trimmed)")
     }
     return Offset(rawValue: head)
   }

@@ -29,7 +29,8 @@ public actor LogReader {
       try connection.execute("PRAGMA query_only = 1; PRAGMA wal_autocheckpoint = 0; PRAGMA mmap_size = 0;")
       try connection.execute("PRAGMA cache_size = -2048")
       guard try connection.int("PRAGMA application_id") == Int64(Schema.applicationID) else {
-        throw LogError(.notALog, "\(path) is not a log: it belongs to another program, or its header is damaged")
+        throw LogError(
+          .notALog, "\(path) is not a log: it belongs to another program, or its header is damaged")
       }
       try LogFile.checkVersion(of: connection, path: path)
       self.connection = connection

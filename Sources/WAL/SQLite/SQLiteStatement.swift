@@ -87,6 +87,7 @@ package final class SQLiteStatement {
 
   package func isNull(_ column: Int32) -> Bool { sqlite3_column_type(handle, column) == SQLITE_NULL }
   package func isInteger(_ column: Int32) -> Bool { sqlite3_column_type(handle, column) == SQLITE_INTEGER }
+  package func isText(_ column: Int32) -> Bool { sqlite3_column_type(handle, column) == SQLITE_TEXT }
   package func int(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }
 
   package func optionalInt(_ column: Int32) -> Int64? { isNull(column) ? nil : int(column) }

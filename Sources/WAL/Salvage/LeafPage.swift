@@ -69,7 +69,8 @@ struct LeafPage {
     }
     // A row's own head comes first, and says at once whether this is one.
     var head = position
-    guard let headLength = Self.varint(page, &head), headLength == Int64(columns + (head - position)) || headLength > columns,
+    guard let headLength = Self.varint(page, &head),
+      headLength == Int64(columns + (head - position)) || headLength > columns,
       headLength <= 64, position + Int(headLength) <= usable
     else { return nil }
     var types: [Int64] = []
@@ -80,7 +81,8 @@ struct LeafPage {
     }
     guard head == end, types.count == columns else { return nil }
     let total = types.reduce(headLength) { $0 + Self.length(ofType: $1) }
-    guard total == length, let payload = try payload(at: position, length: Int(length), isTable: isTable) else {
+    guard total == length, let payload = try payload(at: position, length: Int(length), isTable: isTable)
+    else {
       return nil
     }
     var at = Int(headLength)

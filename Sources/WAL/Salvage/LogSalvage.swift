@@ -57,7 +57,8 @@ public actor LogSalvage {
     try TickLog.create(path: part, options: TickLog.Options())
     do {
       let copy = try SQLiteConnection(path: part, access: .readWrite)
-      try copy.execute("PRAGMA synchronous = OFF; PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -16384")
+      try copy.execute(
+        "PRAGMA synchronous = OFF; PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -16384")
       let source = try SalvageSource(path: path, image: image, template: part)
       let outcome = try salvage(source, into: copy)
       try copy.execute("PRAGMA synchronous = FULL")
@@ -97,7 +98,8 @@ public actor LogSalvage {
     if extent.map({ Int64($0.ranges.reduce(0) { $0 + $1.length }) > there }) ?? true {
       try copyFromPages(source, to: copy, extent, &outcome)
     }
-    guard try copy.int("SELECT max(offset) FROM ticks") != nil || copy.int("SELECT 1 FROM meta LIMIT 1") != nil
+    guard
+      try copy.int("SELECT max(offset) FROM ticks") != nil || copy.int("SELECT 1 FROM meta LIMIT 1") != nil
     else { throw LogError(.notALog, "there is nothing of a log in \(path)") }
     try SalvageFinish(copy: copy, extent: extent, fileBytes: source.bytes).run(&outcome)
     return outcome
@@ -105,7 +107,8 @@ public actor LogSalvage {
 
   /// By SQLite.
   private func copyTicks(
-    from source: SQLiteConnection, _ extent: LogExtent, to copy: SQLiteConnection, _ outcome: inout SalvageOutcome
+    from source: SQLiteConnection, _ extent: LogExtent, to copy: SQLiteConnection,
+    _ outcome: inout SalvageOutcome
   ) throws {
     let inserter = SalvageInserter(copy)
     var ignored = LogProblems()

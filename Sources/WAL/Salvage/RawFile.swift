@@ -14,6 +14,11 @@ struct RawFile {
       guard errno == ENOENT else { throw LogError.unusable(path, errno) }
       return nil
     }
+    var info = stat()
+    guard fstat(descriptor, &info) == 0, info.st_mode & S_IFMT == S_IFREG else {
+      Glibc.close(descriptor)
+      throw LogError.notRegular(path)
+    }
   }
 
   /// Bytes.

@@ -63,7 +63,8 @@ struct RawTicks {
     return try stream.withUnsafeBytes { stream in
       try payload.withUnsafeBytes { payload in
         let tick = TickRow(
-          offset: Offset(rawValue: rowID), receivedAt: receivedAt, eventTime: row.values[2].int, stream: stream,
+          offset: Offset(rawValue: rowID), receivedAt: receivedAt, eventTime: row.values[2].int,
+          stream: stream,
           payload: payload, checksum: checksum)
         guard tick.isGood else { return false }
         try body(tick)

@@ -27,7 +27,8 @@ struct SalvageFinish {
     if extent?.head == nil {
       // No offset may be used again, so what else names one counts.
       let named = try copy.int(
-        "SELECT max(o) FROM (SELECT max(next_offset) - 1 AS o FROM consumers UNION ALL SELECT max(last_offset) FROM batches)")
+        "SELECT max(o) FROM (SELECT max(next_offset) - 1 AS o FROM consumers UNION ALL SELECT max(last_offset) FROM batches)"
+      )
       if let named, named <= head + Int64(fileBytes / LogExtent.leastBytes) { head = max(head, named) }
       outcome.notes.append("the head could not be read: it is taken to be \(head)")
     }
@@ -35,7 +36,8 @@ struct SalvageFinish {
     try set("head", .int(head))
     if extent == nil, let first = try copy.int("SELECT min(offset) FROM ticks"), first > 1 {
       try set("trimmed", .int(first - 1))
-      outcome.notes.append("what was trimmed could not be read: it is taken to be everything up to \(first - 1)")
+      outcome.notes.append(
+        "what was trimmed could not be read: it is taken to be everything up to \(first - 1)")
     }
     if let id = try copy.text("SELECT value FROM meta WHERE key = 'log_id'"), id.isHex(16) {
       outcome.logID = LogID(rawValue: id)
@@ -68,7 +70,8 @@ struct SalvageFinish {
   /// A consumer that is lost or stands where it cannot is put where its batches say.
   private func settleConsumers(_ outcome: inout SalvageOutcome) throws(SQLiteError) {
     let statement = try copy.prepare(
-      "SELECT consumer, max(first_offset), destination FROM batches GROUP BY consumer HAVING consumer LIKE '%s3'")
+      "SELECT consumer, max(first_offset), destination FROM batches GROUP BY consumer HAVING consumer LIKE '%s3'"
+    )
     while try statement.step() {
       let name = statement.text(0)
       if try copy.int("SELECT 1 FROM consumers WHERE name = ?", .text(name)) == nil {
@@ -179,7 +182,9 @@ struct SalvageFinish {
   ) throws(SQLiteError) {
     outcome.lost += range.length
     if outcome.lostRanges.count < LogProblems.kept { outcome.lostRanges.append(range) }
-    guard !known.contains(where: { $0.contains(range.lowerBound) && $0.contains(range.upperBound) }) else { return }
+    guard !known.contains(where: { $0.contains(range.lowerBound) && $0.contains(range.upperBound) }) else {
+      return
+    }
     try skip(range, .salvage, "could not be read when the log was salvaged")
   }
 }

@@ -35,6 +35,7 @@ struct SalvageSource {
         if case .foreign = objection { frames = nil }
       }
     }
+    if try LogFile.headerDamage(of: path) != nil { needsImage = true }
     self.frames = frames
     bytes = size + (frames?.frames.count ?? 0) * PageImage.pageSize
     if !needsImage, let connection = try Self.open(path) {
@@ -44,7 +45,7 @@ struct SalvageSource {
     }
     try PageImage.write(path, frames, to: image)
     self.image = image
-    connection = try Self.open(image)
+    connection = try LogFile.headerDamage(of: image) == nil ? Self.open(image) : nil
     guard connection == nil else { return }
     try PageImage.replaceSchema(in: image, from: template)
     connection = try Self.open(image)
@@ -67,7 +68,8 @@ struct SalvageSource {
       try connection.setCheckpointOnClose(false)
       // With it SQLite reads also a file that is shorter than its header says.
       try connection.execute(
-        "PRAGMA query_only = 1; PRAGMA writable_schema = ON; PRAGMA mmap_size = 0; PRAGMA cache_size = -16384")
+        "PRAGMA query_only = 1; PRAGMA writable_schema = ON; PRAGMA mmap_size = 0; PRAGMA cache_size = -16384"
+      )
       for table in TableCopy.all {
         _ = try connection.prepare("SELECT \(table.columns.joined(separator: ", ")) FROM \(table.table)")
       }

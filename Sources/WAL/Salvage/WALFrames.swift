@@ -22,8 +22,9 @@ struct WALFrames {
   private(set) var unreachable = 0
   /// The first damaged frame, counted from 1.
   private(set) var firstDamaged: Int?
-  /// Commits behind the first damaged frame. After power loss there can be one: it was not confirmed.
-  private(set) var commitsBehindDamage = 0
+  /// Commits from the first damaged frame on, up to one that is whole. After power loss there can be one: it was
+  /// not confirmed.
+  private(set) var commitsFromDamage = 0
   /// What the commits say that SQLite can read, and what all say that are there.
   private(set) var reachable = WALWitness()
   private(set) var all = WALWitness()
@@ -90,6 +91,7 @@ struct WALFrames {
     var number = 0
     var pendingUnreachable = 0
     var damagedInARow = 0
+    var damagedCommits = 0
     while true {
       let frame = try file.read(at: position, count: length)
       guard frame.count == length else { return }
@@ -101,13 +103,15 @@ struct WALFrames {
         let sum = Self.add(
           UnsafeRawBufferPointer(rebasing: $0[..<8]), to: checksum, isBigEndian: form.isBigEndian)
         return Self.add(
-          UnsafeRawBufferPointer(rebasing: $0[Self.frameHeaderLength...]), to: sum, isBigEndian: form.isBigEndian)
+          UnsafeRawBufferPointer(rebasing: $0[Self.frameHeaderLength...]), to: sum,
+          isBigEndian: form.isBigEndian)
       }
       let isGood = isOfRound && computed == stored && frame.uint32(at: 0) > 0
       if !isGood {
         if firstDamaged == nil { firstDamaged = number }
         // The frame behind a damaged one shows whether the round goes on: by its own salts.
         damagedInARow += 1
+        if isOfRound, frame.uint32(at: 4) > 0 { damagedCommits += 1 }
         if damagedInARow > Self.patience { return }
       } else {
         damagedInARow = 0
@@ -123,7 +127,8 @@ struct WALFrames {
         if firstDamaged == nil { reachable = witness }
         if firstDamaged != nil {
           unreachable = pendingUnreachable
-          commitsBehindDamage += 1
+          commitsFromDamage += 1 + damagedCommits
+          damagedCommits = 0
         }
       }
       checksum = stored

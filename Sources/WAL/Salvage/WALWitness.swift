@@ -68,14 +68,15 @@ struct WALWitness: Equatable {
       + "\(frames.unreachable) frames behind it, already committed, would be lost; "
       + LogError.salvageAdvice
     if !frames.hasHeader {
-      return frames.commitsBehindDamage > 0 && (frames.all.head ?? 0) > head ? .damaged(damage) : nil
+      return frames.commitsFromDamage > 0 && (frames.all.head ?? 0) > head ? .damaged(damage) : nil
     }
     // What a crash has left unfinished is one transaction at most, and was not confirmed.
-    if frames.commitsBehindDamage > 1 { return .damaged(damage) }
+    if frames.commitsFromDamage > 1 { return .damaged(damage) }
     if let other = frames.reachable.head, other < head {
-      return frames.commitsBehindDamage > 0
+      return frames.commitsFromDamage > 0
         ? .damaged(damage)
-        : .foreign("\(path)-wal is older than \(path) (its last offset is \(other), not \(head)): move it away")
+        : .foreign(
+          "\(path)-wal is older than \(path) (its last offset is \(other), not \(head)): move it away")
     }
     return nil
   }

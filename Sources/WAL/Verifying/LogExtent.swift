@@ -17,13 +17,16 @@ struct LogExtent {
   /// - Parameter fileBytes: a head beyond what the file can hold is not believed, nor followed.
   init(_ connection: SQLiteConnection, fileBytes: Int, _ problems: inout LogProblems) throws(SQLiteError) {
     var trimmed = Offset.none
-    var held: [OffsetRange] = []
     do throws(SQLiteError) {
       head = try connection.int("SELECT value FROM meta WHERE key = 'head'").map { Offset(rawValue: $0) }
       if head == nil { problems.add(.meta, "there is no head") }
       trimmed = try Self.trimmed(connection)
       lost = try connection.skipped(by: .salvage)
-      held = try Self.held(connection, through: trimmed)
+      if let head, trimmed > head {
+        problems.add(.meta, "everything up to \(trimmed) is trimmed, but the head is \(head)")
+        trimmed = .none
+      }
+      ranges = try Self.held(connection, through: trimmed)
     } catch {
       guard error.isCorruption || error.isGeneric else { throw error }
       problems.add(.meta, "the log's extent cannot be read: \(error.message)")
@@ -41,19 +44,17 @@ struct LogExtent {
     if let head, let last, last > head {
       problems.add(.ticks, "offset \(last) is there, but the head is \(head)", head.next...last)
     }
-    if let head, trimmed > head {
-      problems.add(.meta, "everything up to \(trimmed) is trimmed, but the head is \(head)")
-      trimmed = .none
-    }
     var end = max(last ?? .none, head ?? .none)
     let possible = max(last ?? trimmed, trimmed).advanced(by: fileBytes / Self.leastBytes)
     if end > possible {
       problems.add(
-        .meta, "the head \(end) is beyond what a file of \(fileBytes) bytes can hold after offset \(last ?? trimmed)")
+        .meta,
+        "the head \(end) is beyond what a file of \(fileBytes) bytes can hold after offset \(last ?? trimmed)"
+      )
       end = last ?? trimmed
     }
     if trimmed < end { kept = trimmed.next...end }
-    ranges = held + (kept.map { [$0] } ?? [])
+    if let kept { ranges.append(kept) }
   }
 
   /// Everything up to there is trimmed, but for what open batches hold.

@@ -34,7 +34,9 @@ extension LogVerification {
     let path = LogFile.resolve(path)
     var objection: String?
     // While a process writes the log, its files change from one read to the next; that one has looked at its start.
-    if LogLock.holder(of: path) == nil { objection = try WALWitness.objection(to: path)?.text }
+    if LogLock.holder(of: path) == nil {
+      objection = try WALWitness.objection(to: path)?.text ?? LogFile.headerDamage(of: path)
+    }
     let reader = try await LogReader(path: path)
     do {
       let result = try await reader.verify(objection: objection, report: report)
@@ -65,13 +67,15 @@ extension LogReader {
     guard extent.head != nil else { return result }
     try read { connection in
       let trimmed = try LogExtent.trimmed(connection)
-      try RecordCheck(connection: connection, head: try connection.head(), trimmed: trimmed).run(&result.problems)
+      try RecordCheck(connection: connection, head: try connection.head(), trimmed: trimmed).run(
+        &result.problems)
     }
     return result
   }
 
   private func checkTicks(
-    _ extent: LogExtent, _ result: inout LogVerification, _ report: @Sendable (LogVerificationProgress) -> Void
+    _ extent: LogExtent, _ result: inout LogVerification,
+    _ report: @Sendable (LogVerificationProgress) -> Void
   ) throws {
     let total = extent.ranges.reduce(0) { $0 + $1.length }
     var before = 0

@@ -31,7 +31,9 @@ struct StructureCheck {
     let expected = try Self.objects(of: model)
     try model.close()
     let version = try connection.int("PRAGMA user_version") ?? 0
-    if version != Schema.version { problems.add(.schema, "its version reads \(version), not \(Schema.version)") }
+    if version != Schema.version {
+      problems.add(.schema, "its version reads \(version), not \(Schema.version)")
+    }
     let found = try Self.objects(of: connection)
     for (name, object) in expected.sorted(by: { $0.key < $1.key }) {
       // A view is for people: it needs to work and no more.
@@ -54,7 +56,8 @@ struct StructureCheck {
 
   private static func objects(of connection: SQLiteConnection) throws(SQLiteError) -> [String: Object] {
     let statement = try connection.prepare(
-      "SELECT name, type, coalesce(sql, '') FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_stat%' ESCAPE '\\'")
+      "SELECT name, type, coalesce(sql, '') FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_stat%' ESCAPE '\\'"
+    )
     var objects: [String: Object] = [:]
     while try statement.step() {
       objects[statement.text(0)] = Object(isView: statement.text(1) == "view", sql: statement.text(2))

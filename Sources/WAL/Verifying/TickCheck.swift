@@ -114,7 +114,10 @@ struct TickRow {
     eventTime = statement.optionalInt(2)
     stream = statement.bytes(3)
     payload = statement.bytes(4)
-    checksum = statement.isInteger(5) ? statement.int(5) : nil
+    // Bytes that are right under another type are damage, too.
+    let hasTypes =
+      statement.isInteger(1) && statement.isText(3) && statement.isText(4) && statement.isInteger(5)
+    checksum = hasTypes ? statement.int(5) : nil
   }
 
   init(
