@@ -100,7 +100,7 @@ import Testing
       try await makeFullLog(folder + "/ticks.db", padding: 120)
       let whole = try bytes(of: folder + "/ticks.db")
       let expected = lines(ticks(Self.count, padding: 120))
-      for round in 0..<240 {
+      for round in 0..<150 {
         var damaged = whole
         // Every third time where the tables begin, on which all else hangs.
         let reach = round % 3 == 0 ? 18 * 4_096 : whole.count

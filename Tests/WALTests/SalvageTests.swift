@@ -119,7 +119,7 @@ func write(_ bytes: [UInt8], to path: String) throws {
     }
   }
 
-  @Test(arguments: [0, 300, 5_000, 70_000])
+  @Test(arguments: [0, 300, 3_990, 4_010, 4_030, 4_230, 5_000, 8_300, 70_000])
   func ticksOfAnyLengthAreReadFromPages(_ padding: Int) async throws {
     try await withFullLog(ticks: 60, padding: padding) { path, _ in
       let pages = try RawPages(path: path, wal: nil)

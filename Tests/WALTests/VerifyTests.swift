@@ -75,6 +75,10 @@ func makeFullLog(_ path: String, ticks count: Int = 400, padding: Int = 0) async
       "UPDATE ticks SET payload = payload || ' ' WHERE offset = 5", .ticks,
       "offset 5: the row's checksum is wrong"
     ),
+    (
+      "UPDATE ticks SET stream = CAST(stream AS BLOB) WHERE offset = 5", .ticks,
+      "offset 5: the row's checksum"
+    ),
     ("UPDATE meta SET value = 399 WHERE key = 'head'", .ticks, "offset 400 is there, but the head is 399"),
     ("UPDATE meta SET value = 1 << 40 WHERE key = 'head'", .meta, "beyond what a file"),
     ("DELETE FROM meta WHERE key = 'head'", .meta, "there is no head"),
