@@ -29,7 +29,7 @@ func write(_ bytes: [UInt8], to path: String) throws {
   try Data(bytes).write(to: URL(fileURLWithPath: path))
 }
 
-@Suite struct SalvageTests {
+@Suite(.serialized) struct SalvageTests {
   private func withFullLog(
     ticks: Int = 400, padding: Int = 0, _ body: (_ path: String, _ output: String) async throws -> Void
   ) async throws {

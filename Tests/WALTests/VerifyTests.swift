@@ -49,7 +49,7 @@ func makeFullLog(_ path: String, ticks count: Int = 400, padding: Int = 0) async
   try await log.close()
 }
 
-@Suite struct VerifyTests {
+@Suite(.serialized) struct VerifyTests {
   private func problems(after sql: String) async throws -> LogProblems {
     try await withTemporaryFolder { folder in
       let path = folder + "/ticks.db"
