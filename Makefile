@@ -1,7 +1,11 @@
 # What people need is `make run` and `make test`; both install what a fresh Debian 12 with Swift lacks.
 SWIFT ?= swift
 
-.PHONY: help run build test bench lint format clean
+SOAK_SECONDS ?= 3600
+SOAK_STREAMS ?= 600
+SOAK_RATE ?= 2000
+
+.PHONY: help run build test fuzz bench soak lint format clean
 
 help: ## Show this
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | while IFS='|' read -r name text; do \
@@ -18,13 +22,22 @@ build: ## Build the program for use (.build/release/tickwal)
 test: ## Run all tests, the end-to-end ones against real servers
 	@scripts/packages.sh build test
 	@scripts/venv.sh
+	@scripts/autobahn.sh
 	$(SWIFT) test
 	.build-venv/bin/python -m pytest Tests/EndToEnd $(PYTEST_FLAGS)
+
+fuzz: ## Fuzz the decoder against SQLite and Python (FUZZ_SECONDS=60)
+	@scripts/packages.sh build
+	@scripts/fuzz.sh
 
 bench: build ## Measure each stage of the release build against a baseline (BENCH_FLAGS="--ticks 200000")
 	@scripts/packages.sh bench
 	@scripts/venv.sh
 	.build-venv/bin/python Benchmarks/bench.py $(BENCH_FLAGS)
+
+soak: build ## An hour of faults and rotations, then the proof that nothing is missing (SOAK_SECONDS, _STREAMS, _RATE, _FLAGS)
+	@scripts/packages.sh soak
+	python3 Benchmarks/soak.py --seconds $(SOAK_SECONDS) --streams $(SOAK_STREAMS) --rate $(SOAK_RATE) $(SOAK_FLAGS)
 
 lint: ## Check format and scripts
 	@scripts/packages.sh lint

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that a task needs and that are not there yet.
-# Usage: scripts/packages.sh TASK...     TASK: build, run, test, bench, lint
+# Usage: scripts/packages.sh TASK...     TASK: build, run, test, bench, soak, lint
 set -euo pipefail
 
 wanted=()
@@ -10,6 +10,7 @@ for task in "$@"; do
     run) wanted+=(sqlite3) ;;
     test) wanted+=(sqlite3 python3-venv tinyproxy-bin openssl) ;;
     bench) wanted+=(nginx-light libnginx-mod-http-echo libnginx-mod-http-headers-more-filter python3-venv) ;;
+    soak) wanted+=(python3) ;;
     lint) wanted+=(shellcheck) ;;
     *)
       echo "packages.sh: unknown task '$task'" >&2

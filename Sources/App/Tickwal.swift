@@ -16,6 +16,7 @@ struct Tickwal: AsyncParsableCommand {
     // A reader that went away must show as a failed write, not end the process.
     signal(SIGPIPE, SIG_IGN)
     let arguments = Array(CommandLine.arguments.dropFirst())
+    if arguments.first == RunCommand.configuration.commandName { Hangups.ignore() }
     guard !arguments.isEmpty else {
       fail([helpMessage()], .usage)
     }

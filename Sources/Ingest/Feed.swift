@@ -3,92 +3,98 @@ import NIOCore
 import NIOPosix
 import WAL
 
-/// What a feed connects to.
-public struct FeedConfiguration: Sendable {
-  public var address: FeedAddress
-  /// The streams that the address subscribes to: recorded with gaps.
-  public var streams: [String]
-  /// A PEM file of trusted certificates instead of the system's.
-  public var caBundle: String?
-
-  public init(address: FeedAddress, streams: [String], caBundle: String? = nil) {
-    self.address = address
-    self.streams = streams
-    self.caBundle = caBundle
-  }
-}
-
 /// Receives ticks from the exchange and appends them to the log, for as long as it runs.
 ///
-/// Reconnects by itself. Each time in which ticks may have been missed becomes a gap in the log. While the log
-/// cannot take more, the socket is not read, so that the server is held back and memory stays bounded.
+/// Reconnects by itself, and replaces connections before the exchange ends them, without a loss. Each time in
+/// which ticks may have been missed becomes a gap in the log. While the log cannot take more, sockets are not
+/// read, so that the server is held back and memory stays bounded.
 public final class Feed: Sendable {
-  private let configuration: FeedConfiguration
+  private let streams: [String]
   private let log: any FeedLog
   private let environment: FeedDriver.Environment
   private let counters = FeedCounters()
-  private let stopSignal: StopSignal
+  private let commands = FeedCommands()
 
   /// - Parameters:
   ///   - wallClock: microseconds UTC.
-  ///   - random: in 0 ..< 1, for the jitter of back-off.
-  /// - Throws: `FeedError` (`badCABundle`).
+  ///   - random: in 0 ..< 1, for the jitter of back-off and of rotation.
+  /// - Throws: `FeedError` (`noStreams`, `badCABundle`).
   public convenience init(
     configuration: FeedConfiguration, log: TickLog, logger: Logger,
     wallClock: @escaping @Sendable () -> Int64 = WallClock.now,
     random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }
   ) throws(FeedError) {
+    var limits = FeedSession.Limits()
+    limits.staleAfter = configuration.staleAfter
+    limits.maximumAge = configuration.maximumAge
     try self.init(
-      configuration: configuration, feedLog: log, logger: logger, wallClock: wallClock, random: random)
+      configuration: configuration, feedLog: log, logger: logger, wallClock: wallClock, random: random,
+      limits: limits)
   }
 
+  /// - Parameters:
+  ///   - limits: taken as they are, the configuration's own passed over.
+  ///   - capacity: streams a connection may have.
   init(
     configuration: FeedConfiguration, feedLog: any FeedLog, logger: Logger,
     wallClock: @escaping @Sendable () -> Int64, random: @escaping @Sendable () -> Double,
-    limits: FeedSession.Limits = .init(), backOff: BackOff = .init()
+    limits: FeedSession.Limits = .init(), overlap: Overlap.Limits = .init(), backOff: BackOff = .init(),
+    capacity: Int? = nil
   ) throws(FeedError) {
-    let security =
-      configuration.address.isSecure
-      ? try TrustRoots.context(caBundle: configuration.caBundle) : nil
-    self.configuration = configuration
+    guard !configuration.streams.isEmpty else {
+      throw FeedError(.noStreams, "the list of streams is empty")
+    }
+    streams = configuration.streams
     log = feedLog
     environment = FeedDriver.Environment(
-      address: configuration.address, streams: configuration.streams, security: security,
-      wallClock: wallClock, random: random, limits: limits, backOff: backOff, logger: logger)
-    stopSignal = StopSignal()
+      endpoint: configuration.endpoint,
+      security: configuration.endpoint.isSecure
+        ? try TrustRoots.context(caBundle: configuration.caBundle) : nil,
+      wallClock: wallClock, random: random, limits: limits, overlap: overlap,
+      backOff: backOff, attemptLimit: configuration.attemptLimit,
+      capacity: capacity ?? configuration.endpoint.capacity, logger: logger)
   }
 
   /// What it has done so far; any thread may ask.
   public var statistics: FeedStatistics { counters.statistics }
 
-  /// Runs until ``stop()`` is called or the task is cancelled.
+  /// Subscribes to these streams instead: those that stay are not touched, those that come and go take effect
+  /// without a gap. Any thread may call it, also before ``run()``. An empty list is passed over.
+  public func update(streams: [String]) {
+    if streams.isEmpty { return }
+    commands.post { $0.streams = streams }
+  }
+
+  /// Replaces every connection by a new one, without a gap. Any thread may call it.
+  public func rotate() { commands.post { $0.isRotating = true } }
+
+  /// Makes ``run()`` stop reading, hand over what it has, and return. Any thread may call it.
+  public func stop() { commands.post { $0.isStopping = true } }
+
+  /// Runs until ``stop()`` is called or the task is cancelled; once.
   ///
   /// When it returns, everything that was received is durable, and so is the beginning of a gap of cause
   /// `shutdown`. Throws what the log says when it can take no more; never because of the exchange.
   public func run() async throws {
-    let open = try await log.beginFeed(streams: configuration.streams)
+    let start = try await log.beginFeed(streams: streams)
     let loop = MultiThreadedEventLoopGroup.singleton.next()
-    let finished = loop.makePromise(of: Int64?.self)
-    let environment = self.environment
-    let log = self.log
-    let counters = self.counters
-    let stopSignal = self.stopSignal
-    loop.execute {
+    let finished = loop.makePromise(of: [FeedEnd].self)
+    loop.execute { [self] in
       let driver = FeedDriver(
-        environment: environment, log: log, openGaps: open.map(\.id), counters: counters, loop: loop,
+        environment: environment, streams: streams, start: start, log: log, counters: counters, loop: loop,
         finished: finished)
       driver.start()
       let bound = NIOLoopBound(driver, eventLoop: loop)
-      stopSignal.whenRaised { loop.execute { bound.value.stop() } }
+      commands.attach { [commands] in
+        loop.execute { bound.value.obey(commands.take()) }
+      }
     }
-    let lastDataAt = try await withTaskCancellationHandler {
+    defer { commands.detach() }
+    let ends = try await withTaskCancellationHandler {
       try await finished.futureResult.get()
     } onCancel: {
-      stopSignal.raise()
+      stop()
     }
-    try await log.endFeed(lastDataAt: lastDataAt, streams: configuration.streams)
+    try await log.endFeed(slots: ends)
   }
-
-  /// Makes ``run()`` stop reading, hand over what it has, and return.
-  public func stop() { stopSignal.raise() }
 }

@@ -1,264 +1,273 @@
 import Logging
 import NIOCore
-import NIOPosix
 import NIOSSL
 import WAL
 
-/// Carries out what the session decides: connections, timers, gaps, log lines.
+/// What the slots of a feed share: the plan of streams, the attempts to connect, the way into the log.
 ///
-/// Lives on one event loop, as the connection and the handover do; nothing else touches it.
-final class FeedDriver: FeedConnectionOwner {
+/// Lives on one event loop, as its slots, their connections and the handover do; nothing else touches them.
+final class FeedDriver {
   /// What does not change while the feed runs.
   struct Environment: Sendable {
-    var address: FeedAddress
-    var streams: [String]
+    var endpoint: FeedEndpoint
     /// Nil for `ws://`.
     var security: NIOSSLContext?
     var wallClock: @Sendable () -> Int64
     var random: @Sendable () -> Double
     var limits = FeedSession.Limits()
+    var overlap = Overlap.Limits()
     var backOff = BackOff()
+    var attemptLimit = 300
+    /// Streams a connection may have.
+    var capacity: Int
     var logger: Logger
   }
 
-  private let environment: Environment
-  private let log: any FeedLog
-  private let counters: FeedCounters
-  private let loop: NIOIsolatedEventLoop
-  private let finished: EventLoopPromise<Int64?>
-  private var session: FeedSession
-  private var openGaps: OpenGaps
-  private var handover: Handover?
-  private var connections: [FeedSession.ConnectionID: FeedConnection] = [:]
-  /// Attempts whose TCP connection is not there yet.
-  private var dialing: Set<FeedSession.ConnectionID> = []
-  private var timer: Scheduled<Void>?
-  private var isStopping = false
-  private var hasFinished = false
-  private var failures = LogThrottle(period: .seconds(60))
-  private var rejections = LogThrottle(period: .seconds(60))
+  private enum State { case running, stopping, finished }
 
-  /// - Parameter openGaps: of earlier runs, to be ended by the first data.
+  let environment: Environment
+  let counters: FeedCounters
+  let loop: NIOIsolatedEventLoop
+  private let log: any FeedLog
+  private let finished: EventLoopPromise<[FeedEnd]>
+  private var state = State.running
+  private var attempts: AttemptLimiter
+  private var plan: StreamPlan
+  private var slots: [SlotID: FeedSlot] = [:]
+  /// Those without streams whose connections are not closed yet.
+  private var retiring: [SlotID: FeedSlot] = [:]
+  private var ends: [FeedEnd] = []
+  private var inherited: InheritedGaps
+  private var watch = StreamWatch()
+  private var handover: Handover?
+  private var isPaused = false
+  private var reviews: Scheduled<Void>?
+  private var messages: FeedMessages
+
+  /// How often streams are looked at that may have gone silent.
+  private static let reviewPause = TimeAmount.seconds(10)
+
+  /// - Parameters:
+  ///   - start: what the log knows of earlier runs.
+  ///   - finished: gets how the slots stood in the end, when all that was received is durable.
   init(
-    environment: Environment, log: any FeedLog, openGaps: [Gap.ID], counters: FeedCounters,
-    loop: any EventLoop, finished: EventLoopPromise<Int64?>
+    environment: Environment, streams: [String], start: FeedStart, log: any FeedLog, counters: FeedCounters,
+    loop: any EventLoop, finished: EventLoopPromise<[FeedEnd]>
   ) {
     self.environment = environment
     self.log = log
     self.counters = counters
     self.loop = loop.assumeIsolated()
     self.finished = finished
-    self.openGaps = OpenGaps(openGaps)
-    session = FeedSession(
-      startedAt: environment.wallClock(), isGapOpen: !openGaps.isEmpty, limits: environment.limits,
-      backOff: environment.backOff)
-    handover = Handover(
-      log: log, loop: self.loop, roomAgain: { [unowned self] in roomAgain() },
-      failed: { [unowned self] in fail($0) })
+    attempts = AttemptLimiter(
+      limit: environment.attemptLimit, ages: start.attemptAges, at: Self.time(of: self.loop))
+    plan = StreamPlan(streams: streams, capacity: environment.capacity)
+    inherited = InheritedGaps(start.openGaps)
+    messages = FeedMessages(logger: environment.logger, host: environment.endpoint.hostHeader)
+    handover = Handover(log: log, loop: self.loop, roomAgain: { self.resume() }, failed: { self.fail($0) })
   }
 
-  func start() { handle(.started) }
-
-  /// Stops reading, hands over what is there, and finishes when it is durable.
-  func stop() {
-    guard !isStopping, !hasFinished else { return }
-    isStopping = true
-    handle(.stopped)
-    for connection in connections.values { connection.close() }
-    handover?.whenDrained { self.finish(.success(self.session.lastDataAt)) }
+  func start() {
+    inherited.setSlots(plan.slots)
+    for id in plan.slots.keys.sorted() { addSlot(id) }
+    connectionsChanged()
+    scheduleReview()
   }
 
-  private func fail(_ error: any Error) {
-    handle(.stopped)
-    for connection in connections.values { connection.close() }
-    finish(.failure(error))
+  func obey(_ commands: FeedCommands.Pending) {
+    guard state == .running else { return }
+    if let streams = commands.streams { update(streams: streams) }
+    if commands.isRotating { for slot in Array(slots.values) { slot.rotate() } }
+    if commands.isStopping { stop() }
   }
 
-  private func finish(_ result: Result<Int64?, any Error>) {
-    guard !hasFinished else { return }
-    hasFinished = true
+  // MARK: Slots
+
+  private func addSlot(_ id: SlotID) {
+    let streams = plan.slots[id] ?? []
+    let slot = FeedSlot(id: id, streams: streams, isCovered: inherited.cover(streams), feed: self)
+    slots[id] = slot
+    slot.start()
+  }
+
+  private func update(streams: [String]) {
+    let before = Set(plan.slots.values.joined())
+    let changes = plan.update(to: streams)
+    guard !changes.isEmpty else { return }
+    inherited.setSlots(plan.slots)
+    watch.unsubscribed(Array(before.subtracting(streams)))
+    let driver = NIOLoopBound(self, eventLoop: loop.nonisolated())
+    log.setStreams(streams) { result in
+      guard case .failure(let error) = result else { return }
+      driver.eventLoop.execute { driver.value.fail(error) }
+    }
+    for id in changes.retired {
+      guard let slot = slots.removeValue(forKey: id) else { continue }
+      retiring[id] = slot
+      slot.retire()
+    }
+    for id in changes.changed {
+      slots[id]?.change(to: plan.slots[id] ?? [], resubscribes: environment.endpoint.ownTarget == nil)
+    }
+    for id in changes.added { addSlot(id) }
+    connectionsChanged()
+  }
+
+  /// The slot has no connection any more, and gets none.
+  func finished(_ slot: FeedSlot) {
+    if retiring.removeValue(forKey: slot.id) != nil {
+      if let gaps = slot.openGap { inherited.adopt(gaps, streams: slot.streams) }
+    } else if slots.removeValue(forKey: slot.id) != nil {
+      ends.append(FeedEnd(streams: slot.streams, lastDataAt: slot.lastDataAt))
+    }
+    connectionsChanged()
+    finishWhenDrained()
+  }
+
+  // MARK: The end
+
+  /// Ends the connections, hands over what still comes of them, and finishes when it is durable.
+  private func stop() {
+    guard state == .running else { return }
+    state = .stopping
+    reviews?.cancel()
+    for slot in Array(slots.values) + Array(retiring.values) { slot.stop() }
+    finishWhenDrained()
+  }
+
+  private func finishWhenDrained() {
+    guard state == .stopping, slots.isEmpty, retiring.isEmpty else { return }
+    handover?.whenDrained { self.finish(.success(self.ends)) }
+  }
+
+  func fail(_ error: any Error) { finish(.failure(error)) }
+
+  private func finish(_ result: Result<[FeedEnd], any Error>) {
+    guard state != .finished else { return }
+    state = .finished
+    reviews?.cancel()
+    for slot in Array(slots.values) + Array(retiring.values) { slot.drop() }
+    slots = [:]
+    retiring = [:]
+    handover = nil
+    connectionsChanged()
     finished.completeWith(result)
   }
 
-  // MARK: Session
+  // MARK: What slots need
 
-  private var now: Duration { .nanoseconds(Int64(loop.nonisolated().now.uptimeNanoseconds)) }
-
-  private func handle(_ event: FeedSession.Event) {
-    for action in session.handle(event, at: now, random: environment.random()) { perform(action) }
+  private static func time(of loop: NIOIsolatedEventLoop) -> Duration {
+    .nanoseconds(Int64(loop.nonisolated().now.uptimeNanoseconds))
   }
 
-  private func perform(_ action: FeedSession.Action) {
-    switch action {
-    case .connect(let id): connect(id)
-    case .abandon(let id): abandon(id)
-    case .close(let id): connections[id]?.close()
-    case .setTimer(let duration): setTimer(duration)
-    case .cancelTimer: timer?.cancel()
-    case .openGap(let startedAt, let cause):
-      openGaps = OpenGaps()
-      let gap = GapChange.open(
-        startedAt: startedAt, cause: cause, streams: environment.streams, openGaps)
-      handover?.submit(Delivery(), gap: gap)
-    }
+  /// Of a monotonic clock.
+  var now: Duration { Self.time(of: loop) }
+
+  func decide(
+    _ body: (_ random: Double, _ now: Duration, _ attempts: inout AttemptLimiter) -> [FeedSession.Action]
+  ) -> [FeedSession.Action] {
+    body(environment.random(), now, &attempts)
   }
 
-  private func setTimer(_ duration: Duration) {
-    timer?.cancel()
-    timer = loop.scheduleTask(in: TimeAmount(duration)) { self.handle(.timer) }
-  }
-
-  private func abandon(_ id: FeedSession.ConnectionID) {
-    report(FeedError(.timedOut, "the WebSocket was not open after \(environment.limits.opening)"))
-    dialing.remove(id)
-    // The session has let go of it already; what it says now is ignored.
-    connections.removeValue(forKey: id)?.close()
-  }
-
-  // MARK: Connections
-
-  private func connect(_ id: FeedSession.ConnectionID) {
+  /// Calls back on the loop when the attempt is durable: a restart must know of it.
+  func recordAttempt(_ done: @escaping () -> Void) {
     counters.update { $0.attempts += 1 }
-    dialing.insert(id)
-    let address = environment.address
-    ClientBootstrap(group: loop.nonisolated())
-      .connectTimeout(.seconds(10))
-      .channelOption(.autoRead, value: false)
-      .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-      .connect(host: address.host, port: address.port)
-      .assumeIsolated()
-      .whenComplete { result in
+    let bound = NIOLoopBound((driver: self, done: done), eventLoop: loop.nonisolated())
+    log.recordAttempt(at: environment.wallClock()) { result in
+      bound.eventLoop.execute {
         switch result {
-        // In the loop's next turn, because the channel announces that it is active only after this callback,
-        // and the handlers would begin twice.
-        case .success(let channel): self.loop.execute { self.reached(channel, id) }
-        case .failure(let error): self.unreachable(error, id)
+        case .success: bound.value.done()
+        case .failure(let error): bound.value.driver.fail(error)
         }
       }
-  }
-
-  /// Only now do the handlers come in: the bootstrap may have tried several of the host's addresses at once.
-  private func reached(_ channel: any Channel, _ id: FeedSession.ConnectionID) {
-    guard dialing.remove(id) != nil, !isStopping, !hasFinished else {
-      return channel.close(promise: nil)
-    }
-    let connection = FeedConnection(
-      id: id, address: environment.address, owner: self, wallClock: environment.wallClock)
-    connections[id] = connection
-    guard channel.isActive else {
-      return ended(connection, FeedError(.connectFailed, "the connection was closed at once"))
-    }
-    do {
-      if let security = environment.security {
-        let name = environment.address.isHostName ? environment.address.host : nil
-        try channel.pipeline.syncOperations.addHandler(
-          NIOSSLClientHandler(context: security, serverHostname: name))
-      }
-      try channel.pipeline.syncOperations.addHandler(connection)
-    } catch {
-      channel.close(promise: nil)
-      ended(connection, FeedError(.connectFailed, "\(error)"))
     }
   }
 
-  private func unreachable(_ error: any Error, _ id: FeedSession.ConnectionID) {
-    guard dialing.remove(id) != nil else { return }
-    report(FeedError(.connectFailed, "cannot connect: \(Self.short(error))"))
-    handle(.ended(id, cause: .refused))
-  }
-
-  private static func short(_ error: any Error) -> String {
-    guard let error = error as? NIOConnectionError else { return "\(error)" }
-    if let first = error.connectionErrors.first { return "\(first.error)" }
-    return (error.dnsAError ?? error.dnsAAAAError).map { "\($0)" } ?? "\(error)"
-  }
-
-  // MARK: What connections report
-
-  var mayRead: Bool { handover?.isFull == false }
-
-  func opened(_ connection: FeedConnection) {
-    handle(.opened(connection.id))
+  /// Gives ticks and gaps to the log, in one commit.
+  func submit(_ delivery: Delivery, gaps: [GapChange] = []) {
+    guard state != .finished, !delivery.isEmpty || !gaps.isEmpty else { return }
+    watch.note(delivery.ticks, at: now)
+    for name in delivery.arrays { watch.noteArray(name) }
+    handover?.submit(delivery, gaps: gaps)
+    if !delivery.rejected.isEmpty { messages.rejected(delivery.rejected, at: now) }
+    let late = watch.late
+    let isFull = !mayRead
     counters.update {
-      if $0.connectedStreams == 0, connection.id.number > 1 { $0.reconnects += 1 }
-      $0.connectedStreams = environment.streams.count
-    }
-    environment.logger.info(
-      "connected to the exchange",
-      metadata: [
-        LogKey.host: "\(environment.address.hostHeader)", LogKey.streams: "\(environment.streams.count)",
-      ])
-  }
-
-  func received(_ delivery: Delivery, from connection: FeedConnection) {
-    guard !hasFinished else { return }
-    let endsGap = session.dataReceived(at: delivery.receivedAt)
-    let gap = endsGap ? GapChange.close(endedAt: delivery.receivedAt, openGaps) : nil
-    handover?.submit(delivery, gap: gap)
-    if !delivery.rejected.isEmpty { reportRejections(delivery.rejected) }
-    let isPaused = !mayRead
-    counters.update {
-      $0.messages += delivery.messages
       $0.ticks += delivery.ticks.count
       $0.rejected += delivery.rejected.count
-      $0.lastDataAt = delivery.receivedAt
-      $0.isPaused = isPaused
+      $0.late = late
+      $0.isPaused = isFull
     }
+    // Not from within a slot that is in the middle of its actions.
+    if isFull, !isPaused { loop.execute { self.pauseIfFull() } }
   }
 
-  func serverWillClose(_ connection: FeedConnection) {
-    environment.logger.notice(
-      "the exchange says that it will close the connection; it is opened again when that happens",
-      metadata: [LogKey.host: "\(environment.address.hostHeader)"])
-  }
-
-  func ended(_ connection: FeedConnection, _ reason: FeedError) {
-    guard connections.removeValue(forKey: connection.id) != nil else { return }
-    counters.update { $0.connectedStreams = 0 }
-    if !isStopping, !hasFinished { report(reason) }
-    handle(.ended(connection.id, cause: lossCause))
+  /// Says that data has arrived on a connection of the slot that is open.
+  /// - Returns: the ends of gaps that earlier runs left.
+  func dataArrived(_ slot: FeedSlot, at time: Int64) -> [GapChange] {
+    inherited.dataArrived(slot.id, at: time)
   }
 
   /// A server that drops a client which could not read for long has a reason on this side.
-  private var lossCause: Gap.Cause {
+  var lossCause: Gap.Cause {
     if mayRead { return .closed }
     return log.isDiskFull ? .diskFull : .queueFull
   }
 
-  private func roomAgain() {
+  // MARK: Holding the exchange back
+
+  var mayRead: Bool { handover?.isFull == false }
+
+  private func pauseIfFull() {
+    guard !mayRead, !isPaused, state != .finished else { return }
+    isPaused = true
+    for slot in Array(slots.values) + Array(retiring.values) { slot.pause() }
+  }
+
+  private func resume() {
     counters.update { $0.isPaused = false }
-    for connection in connections.values { connection.resume() }
+    isPaused = false
+    for slot in Array(slots.values) + Array(retiring.values) { slot.resume() }
   }
 
-  // MARK: Log lines
+  // MARK: Counting and saying
 
-  private func report(_ error: FeedError) {
-    guard let held = failures.pass(at: now) else { return }
-    environment.logger.warning(
-      "no connection to the exchange; trying again, ticks until then are missed",
-      metadata: [
-        LogKey.host: "\(environment.address.hostHeader)", LogKey.reason: "\(error)",
-        LogKey.heldBack: "\(held)",
-      ])
+  func connectionsChanged() {
+    let all = Array(slots.values) + Array(retiring.values)
+    let connections = all.reduce(0) { $0 + $1.openConnections }
+    let streams = slots.values.reduce(0) { $0 + ($1.openConnections > 0 ? $1.streams.count : 0) }
+    counters.update {
+      $0.connections = connections
+      $0.connectedStreams = streams
+      $0.plannedConnections = slots.count
+    }
   }
 
-  private func reportRejections(_ rejected: [RejectedInput]) {
-    guard let first = rejected.first, let held = rejections.pass(at: now) else { return }
-    environment.logger.warning(
-      "a message that is no tick was kept as a dead letter of the feed",
-      metadata: [
-        LogKey.reason: "\(first.cause)", LogKey.heldBack: "\(held)",
-        LogKey.message: "\(String(decoding: first.payload.prefix(200), as: UTF8.self))",
-      ])
+  func opened(_ connection: FeedConnection, of slot: FeedSlot) {
+    watch.subscribed(slot.streams, at: now)
+    if connection.id.number > 1, slot.openConnections == 1 { counters.update { $0.reconnects += 1 } }
+    connectionsChanged()
+    messages.connected(slot: slot.id, streams: slot.streams.count)
   }
-}
 
-/// The keys of the feed's log lines.
-enum LogKey {
-  static let host = "host"
-  static let streams = "streams"
-  static let reason = "reason"
-  static let message = "message"
-  /// Equal lines not written since the last one.
-  static let heldBack = "held_back"
+  func lost(_ reason: FeedError, of slot: FeedSlot) {
+    guard state == .running else { return }
+    messages.lost(reason, slot: slot.id, hasOther: slot.openConnections > 0, at: now)
+  }
+
+  func refused(_ streams: [String], _ failure: RequestAnswer.Failure, of slot: FeedSlot) {
+    messages.refused(streams, failure, slot: slot.id, at: now)
+  }
+
+  func report(_ report: FeedSession.Report, of slot: FeedSlot) {
+    if case .rotated = report { counters.update { $0.rotations += 1 } }
+    messages.say(report, slot: slot.id, at: now)
+  }
+
+  private func scheduleReview() {
+    reviews = loop.scheduleTask(in: Self.reviewPause) {
+      self.messages.found(self.watch.review(at: self.now))
+      self.scheduleReview()
+    }
+  }
 }

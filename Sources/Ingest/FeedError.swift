@@ -6,8 +6,6 @@ public struct FeedError: Error, Equatable, Sendable, CustomStringConvertible {
     case badAddress
     /// No streams to subscribe to.
     case noStreams
-    /// More streams than one connection may have.
-    case tooManyStreams
     /// The file of trusted certificates cannot be used.
     case badCABundle
     /// The server could not be reached.
@@ -20,6 +18,8 @@ public struct FeedError: Error, Equatable, Sendable, CustomStringConvertible {
     case badUpgrade
     /// The server broke the WebSocket protocol.
     case badFrame
+    /// The server sent as text what is not UTF-8.
+    case badText
     /// A message was larger than allowed.
     case messageTooLarge
     /// The server closed the connection with this code; nil if it gave none.

@@ -90,12 +90,20 @@ extension Shipping {
         let sink = ObjectSink(
           consumer: name, settings: settings, destination: destination, store: store, openStore: openStore,
           log: context.log, logID: logID, tail: context.tail, attempts: context.attempts, marker: marker)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-          group.addTask { try await marker.keepWriting() }
-          try await context.ship(sink, reader: reader, next: consumer.next)
-          group.cancelAll()
+        try await context.withReader { gapReader in
+          let gaps = GapShipper(
+            consumer: name, settings: settings, destination: destination, store: store, log: context.log,
+            logID: logID, reader: gapReader, marker: marker, attempts: context.attempts(at: "gaps"),
+            clock: context.clock)
+          try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await marker.keepWriting() }
+            group.addTask { try await gaps.keepWriting() }
+            try await context.ship(sink, reader: reader, next: consumer.next)
+            group.cancelAll()
+          }
+          await marker.writeLast(logger: context.logger)
+          try await gaps.writeLast(logger: context.logger)
         }
-        await marker.writeLast(logger: context.logger)
       }
     }
   }
@@ -115,6 +123,14 @@ extension Shipping {
 }
 
 extension Shipping.Context {
+  /// For work beside the data's, whose trouble is its own.
+  fileprivate func attempts(at work: String) -> Attempts {
+    var logger = logger
+    logger[metadataKey: "work"] = "\(work)"
+    return Attempts(
+      reporter: TroubleReporter(logger: logger, now: clock.now), control: control, clock: clock)
+  }
+
   fileprivate var tail: Tail { Tail(log: log, control: control, clock: clock) }
 
   fileprivate func withReader(_ body: (LogReader) async throws -> Void) async throws {

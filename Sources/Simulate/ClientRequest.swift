@@ -65,6 +65,12 @@ struct ClientRequest: Equatable, Sendable {
       + encoder.encode(id) + Array("}".utf8)
   }
 
+  /// What the exchange says to a request that it does not grant. Throws what the encoder says.
+  func refusal() throws -> [UInt8] {
+    try Array("{\"error\":{\"code\":3,\"msg\":\"Refused for rehearsal\"},\"id\":".utf8)
+      + JSONEncoder().encode(id) + Array("}".utf8)
+  }
+
   /// What the exchange says to something it does not understand.
   static let invalid = Array(#"{"error":{"code":2,"msg":"Invalid request"},"id":null}"#.utf8)
 }

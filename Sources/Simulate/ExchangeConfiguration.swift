@@ -24,8 +24,17 @@ public struct ExchangeConfiguration: Sendable {
   public var port = 0
   public var source = Source.madeUp(seed: 1)
   /// Messages per second in all, however many streams; 0 means as fast as the clients take them. A message
-  /// that goes to several clients counts once. When any client is slow, all wait for it.
+  /// that goes to several clients counts once.
   public var messagesPerSecond = 0.0
+  /// Whether the exchange waits for slow clients, and makes nothing for a stream that nobody listens to; always
+  /// so at a rate of 0. Otherwise it goes on as a real market does: every stream that was ever subscribed has
+  /// ticks, and a slow client harms only itself.
+  public var waitsForClients = false
+  /// Bytes that may wait for a client that reads slowly; with more it is dropped. Counts only while the
+  /// exchange does not wait.
+  public var clientBacklog = 16 * 1024 * 1024
+  /// Enforce the exchange's limits on clients: see ``HouseRules``.
+  public var isStrict = false
   /// Stop sending after this many messages, connections staying open; nil means never.
   public var messageLimit: Int?
   /// Symbols (upper case) in the messages of `!miniTicker@arr`, besides those that clients subscribed to.
@@ -39,39 +48,12 @@ public struct ExchangeConfiguration: Sendable {
   public var tls: TLS?
   /// Where to write down each message as it was sent.
   public var recordFile: String?
+  /// Where to write down each message that was made, to whom it went and when, and what became of connections.
+  public var journalFile: String?
   public var faults = ExchangeFaults()
   /// The time of made-up events, in milliseconds UTC; nil is the system's clock. Two events of one stream
   /// never carry the same one.
   public var eventTime: (@Sendable () -> Int64)?
 
   public init() {}
-}
-
-/// What goes wrong at the exchange, for rehearsing.
-public struct ExchangeFaults: Sendable, Equatable {
-  /// Close each connection after this long.
-  public var closeAfter: Duration?
-  /// Close each connection after it got this many messages.
-  public var closeAfterMessages: Int?
-  /// Answer requests to connect with this HTTP status.
-  public var refuseWithStatus: Int?
-  /// Send this many messages in the same write as the answer to the upgrade.
-  public var messagesWithUpgrade = 0
-  /// Send messages in fragments of at most this many bytes.
-  public var fragmentSize: Int?
-
-  public init() {}
-}
-
-/// What an exchange has done so far.
-public struct ExchangeStatistics: Sendable, Equatable {
-  public internal(set) var connectionsOpened = 0
-  public internal(set) var connectionsRefused = 0
-  public internal(set) var connectionsOpen = 0
-  /// Messages made, each counted once however many clients got it.
-  public internal(set) var messages = 0
-  /// Pongs that answered a ping of the exchange.
-  public internal(set) var pongs = 0
-  /// Clients dropped because they did not answer pings.
-  public internal(set) var silentClients = 0
 }

@@ -18,7 +18,7 @@ public struct ExchangeError: Error, CustomStringConvertible, Sendable {
     let what =
       switch code {
       case .recordingUnreadable: "cannot read the recording"
-      case .recordUnwritable: "cannot write the record of sent messages"
+      case .recordUnwritable: "cannot write the record"
       case .listenFailed: "cannot listen on"
       case .certificateUnusable: "cannot use the certificate or key"
       }

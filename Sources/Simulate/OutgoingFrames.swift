@@ -26,6 +26,11 @@ struct OutgoingFrames {
     append(rest, opcode: opcode, isLast: true)
   }
 
+  /// Takes back the end of what was appended.
+  mutating func dropLast(_ count: Int) {
+    buffer.moveWriterIndex(to: max(buffer.readerIndex, buffer.writerIndex - count))
+  }
+
   mutating func append(control payload: ByteBuffer, opcode: WebSocketOpcode) {
     append(payload, opcode: opcode, isLast: true)
   }

@@ -7,8 +7,7 @@ import NIOSSL
 /// A stand-in exchange that serves Binance's market streams, for tests, demonstrations and load.
 ///
 /// Everything runs on one thread. Prices belong to the exchange, not to a connection: two connections on one
-/// stream see the same events, byte for byte. A client that reads slowly slows the whole exchange down rather
-/// than losing anything.
+/// stream see the same events, byte for byte.
 ///
 /// Reference: https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams
 public final class SimulatedExchange: Sendable {
@@ -52,12 +51,11 @@ public final class SimulatedExchange: Sendable {
     let security = try configuration.tls.map(serverContext)
     let loop = group.next()
     let ended = loop.makePromise(of: Void.self)
-    let eventTime = configuration.eventTime ?? wallClock
     let floor: NIOLoopBound<TradingFloor>
     do {
       floor = try await loop.submit {
         let floor = try TradingFloor(
-          configuration: configuration, eventTime: eventTime, loop: loop.assumeIsolated(), logger: logger,
+          configuration: configuration, wallClock: wallClock, loop: loop.assumeIsolated(), logger: logger,
           ended: ended)
         return NIOLoopBound(floor, eventLoop: loop)
       }.get()
@@ -102,10 +100,11 @@ public final class SimulatedExchange: Sendable {
     }
   }
 
+  /// Microseconds since 1970, UTC.
   private static let wallClock: @Sendable () -> Int64 = {
     var now = timespec()
     clock_gettime(CLOCK_REALTIME, &now)
-    return Int64(now.tv_sec) * 1000 + Int64(now.tv_nsec) / 1_000_000
+    return Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_nsec) / 1000
   }
 
   /// Returns when the recording has been played to its end or the limit of messages is reached, which for
@@ -130,7 +129,7 @@ public final class SimulatedExchange: Sendable {
     try await onFloor { $0.closeConnections() }
   }
 
-  /// Closes everything and finishes the record of sent messages. Throws ``ExchangeError`` if that failed.
+  /// Closes everything and finishes record and journal. Throws ``ExchangeError`` if that failed.
   public func stop() async throws {
     let finished = await result {
       try await self.onFloor { floor in

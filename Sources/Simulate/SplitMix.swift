@@ -27,4 +27,10 @@ struct SplitMix: RandomNumberGenerator, Sendable {
   mutating func below(_ bound: Int64) -> Int64 {
     Int64(next().multipliedFullWidth(by: UInt64(bound)).high)
   }
+
+  /// A number in `0 ..< 1`.
+  mutating func fraction() -> Double { Double(next() >> 11) * 0x1p-53 }
+
+  /// True with this probability: never at 0, always at 1.
+  mutating func chance(_ share: Double) -> Bool { share > 0 && fraction() < share }
 }

@@ -1,37 +1,34 @@
 import Logging
 import NIOCore
 
-/// The part of the exchange that all clients share: subscriptions, the source of messages, and the pace.
+/// The part of the exchange that all clients share: who is there, the source of messages, and the pace.
 ///
 /// It lives on one event loop, as every connection does, and is touched from nowhere else.
 final class TradingFloor {
-  private struct Stream {
-    let name: String
-    let kind: (kind: StreamKind, symbol: String)?
-    /// `{"stream":"…","data":`
-    let opening: ByteBuffer
-    var lastEventTime: Int64 = 0
-    var subscribers: [ClientConnection] = []
-  }
-
   let logger: Logger
   let pingInterval: TimeAmount
   let pongTimeout: TimeAmount
+  let waitsForClients: Bool
+  let clientBacklog: Int
+  let isStrict: Bool
   let eventTime: @Sendable () -> Int64
   var faults: ExchangeFaults
   var statistics = ExchangeStatistics()
+  /// A moment at which everything that had come by then had been read.
+  private(set) var lastLook = NIODeadline.now()
 
   private let loop: NIOIsolatedEventLoop
+  private let wallClock: @Sendable () -> Int64
   private let messageLimit: Int
   private var pacer: Pacer
-  private var market: Market
-  private var recording: Recording?
-  private let plays: Bool
-  private var record: SentRecord?
-  private var streams: [Stream] = []
-  private var streamIndex: [String: Int] = [:]
+  private var source: MessageSource
+  private var record: LineFile?
+  private let journal: Journal?
+  private var book = StreamBook()
   private var connections: [ClientConnection] = []
-  private var turn = 0
+  private var doorkeeper: Doorkeeper
+  private var faultSchedule: FaultSchedule?
+  private var lastStep = NIODeadline.now()
   private var nextStep: Scheduled<Void>?
   private var isStepping = false
   private let ended: EventLoopPromise<Void>
@@ -41,81 +38,150 @@ final class TradingFloor {
   private static let messagesAStep = 2048
   private static let bytesAStep = 512 * 1024
 
+  /// - Parameter wallClock: microseconds since 1970, UTC.
+  ///
   /// Throws ``ExchangeError`` if a file cannot be opened.
   init(
-    configuration: ExchangeConfiguration, eventTime: @escaping @Sendable () -> Int64,
+    configuration: ExchangeConfiguration, wallClock: @escaping @Sendable () -> Int64,
     loop: NIOIsolatedEventLoop, logger: Logger, ended: EventLoopPromise<Void>
   ) throws(ExchangeError) {
     self.logger = logger
     self.loop = loop
     self.ended = ended
-    self.eventTime = eventTime
+    self.wallClock = wallClock
+    eventTime = configuration.eventTime ?? { wallClock() / 1000 }
     pingInterval = TimeAmount(configuration.pingInterval)
     pongTimeout = TimeAmount(configuration.pongTimeout)
+    pacer = Pacer(messagesPerSecond: configuration.messagesPerSecond)
+    waitsForClients = configuration.waitsForClients || pacer.isUnlimited
+    clientBacklog = configuration.clientBacklog
+    isStrict = configuration.isStrict
     faults = configuration.faults
     messageLimit = configuration.messageLimit ?? .max
-    pacer = Pacer(messagesPerSecond: configuration.messagesPerSecond)
-    switch configuration.source {
-    case .madeUp(let seed):
-      market = Market(seed: seed, listedSymbols: configuration.listedSymbols)
-      plays = false
-    case .recording(let path, let repeats):
-      market = Market(seed: 0, listedSymbols: [])
-      recording = try Recording(path: path, repeats: repeats)
-      plays = true
+    source = try MessageSource(configuration: configuration, eventTime: eventTime)
+    doorkeeper = Doorkeeper(isStrict: isStrict, seed: source.seed)
+    if let path = configuration.recordFile { record = try LineFile(path: path) }
+    journal = if let path = configuration.journalFile { try Journal(path: path) } else { nil }
+    if let every = faults.randomEvery {
+      faultSchedule = FaultSchedule(every: every, kinds: faults.randomKinds, seed: source.seed)
+      scheduleFault()
     }
-    if let path = configuration.recordFile { record = try SentRecord(path: path) }
+    if journal != nil { scheduleFlush() }
   }
 
-  // MARK: Clients
+  // MARK: The door
+
+  /// Counts an attempt to connect; for ``judge(_:)``.
+  func attempt(from address: String) -> Int {
+    statistics.attempts += 1
+    let attempts = doorkeeper.attempt(from: address, at: .now())
+    statistics.mostAttempts = max(statistics.mostAttempts, attempts)
+    return attempts
+  }
+
+  /// The HTTP status to refuse an attempt with; nil lets it in.
+  func judge(_ attempts: Int) -> Int? {
+    guard let refusal = doorkeeper.judge(attempts: attempts, faults: faults) else { return nil }
+    if let rule = refusal.rule { statistics.violations[rule, default: 0] += 1 }
+    return refusal.status
+  }
+
+  func refused(status: Int) {
+    statistics.connectionsRefused += 1
+    writing { () throws(ExchangeError) in try journal?.refused(status: status, at: wallClock()) }
+  }
+
+  func nextNumber() -> Int {
+    statistics.connectionsOpened += 1
+    return statistics.connectionsOpened
+  }
 
   func admit(_ connection: ClientConnection, streams names: [String]) {
-    statistics.connectionsOpened += 1
     connections.append(connection)
-    statistics.connectionsOpen = connections.count
-    subscribe(connection, to: names)
+    statistics.connectionsOpen += 1
+    statistics.mostConnectionsOpen = max(statistics.mostConnectionsOpen, statistics.connectionsOpen)
+    book.subscribe(connection, to: names)
+    writing { () throws(ExchangeError) in
+      try journal?.opened(
+        connection.number, streams: connection.streams.count, open: statistics.connectionsOpen,
+        at: wallClock())
+    }
     if faults.messagesWithUpgrade > 0 { send(atMost: faults.messagesWithUpgrade, firstTo: connection) }
+    wake()
   }
 
+  /// The client takes no part any more, although its connection may still be open.
   func dismiss(_ connection: ClientConnection) {
     guard let place = connections.firstIndex(where: { $0 === connection }) else { return }
     connections.remove(at: place)
-    statistics.connectionsOpen = connections.count
-    for index in streams.indices { streams[index].subscribers.removeAll { $0 === connection } }
+    book.remove(connection)
     wake()
   }
 
-  func subscribe(_ connection: ClientConnection, to names: [String]) {
-    for name in names {
-      let index = stream(name)
-      if !streams[index].subscribers.contains(where: { $0 === connection }) {
-        streams[index].subscribers.append(connection)
-      }
+  /// The connection is no more.
+  func ended(_ connection: ClientConnection) {
+    statistics.connectionsOpen -= 1
+    writing { () throws(ExchangeError) in
+      try journal?.ended(connection.number, open: statistics.connectionsOpen, at: wallClock())
     }
-    wake()
-  }
-
-  func unsubscribe(_ connection: ClientConnection, from names: [String]) {
-    for name in names {
-      guard let index = streamIndex[name] else { continue }
-      streams[index].subscribers.removeAll { $0 === connection }
-    }
-  }
-
-  func subscriptions(of connection: ClientConnection) -> [String] {
-    streams.filter { $0.subscribers.contains { $0 === connection } }.map(\.name)
   }
 
   func closeConnections() {
     for connection in connections { connection.close(code: .goingAway) }
   }
 
-  private func stream(_ name: String) -> Int {
-    if let index = streamIndex[name] { return index }
-    let opening = ByteBuffer(string: "{\"stream\":\"\(name)\",\"data\":")
-    streams.append(Stream(name: name, kind: StreamKind.parse(name), opening: opening))
-    streamIndex[name] = streams.count - 1
-    return streams.count - 1
+  // MARK: Subscriptions
+
+  func mayBeSubscribed() -> Bool { !doorkeeper.refusesSubscribe(faults: faults) }
+
+  /// False if the rules forbid so many; the client is to be dropped then.
+  func subscribe(_ connection: ClientConnection, to names: [String]) -> Bool {
+    book.subscribe(connection, to: names)
+    writing { () throws(ExchangeError) in
+      try journal?.subscribed(connection.number, streams: connection.streams.count, at: wallClock())
+    }
+    if isStrict, connection.streams.count > HouseRules.streams {
+      statistics.violations[.streams, default: 0] += 1
+      return false
+    }
+    wake()
+    return true
+  }
+
+  func unsubscribe(_ connection: ClientConnection, from names: [String]) {
+    book.unsubscribe(connection, from: names)
+  }
+
+  func subscriptions(of connection: ClientConnection) -> [String] { book.subscriptions(of: connection) }
+
+  // MARK: Faults
+
+  /// Makes a fault happen to a connection.
+  func work(_ kind: FaultKind, on connection: ClientConnection) {
+    statistics.faults[kind, default: 0] += 1
+    writing { () throws(ExchangeError) in
+      try journal?.fault(kind.rawValue, on: connection.number, at: wallClock())
+    }
+    connection.suffer(kind)
+  }
+
+  private func scheduleFault() {
+    guard let pause = faultSchedule?.pause() else { return }
+    loop.scheduleTask(in: TimeAmount(pause)) {
+      self.workRandomFault()
+      self.scheduleFault()
+    }
+  }
+
+  private func workRandomFault() {
+    let well = connections.filter(\.isWell)
+    guard !hasEnded, let choice = faultSchedule?.choose(among: well.count) else { return }
+    if let victim = choice.victim {
+      work(choice.kind, on: well[victim])
+    } else {
+      statistics.faults[choice.kind, default: 0] += 1
+      doorkeeper.refuseNext(choice.refusals)
+    }
   }
 
   // MARK: Sending
@@ -123,11 +189,15 @@ final class TradingFloor {
   /// Sends what is due now and arranges for the next time.
   private func step() {
     guard !hasEnded else { return }
-    guard connections.allSatisfy(\.isWritable) else { return }
-    let due = pacer.take(atMost: Self.messagesAStep, at: .now())
+    let now = NIODeadline.now()
+    // What is read after this had not come before the previous step: the loop looked at all sockets since.
+    (lastLook, lastStep) = (lastStep, now)
+    if waitsForClients, !connections.allSatisfy(\.isReady) { return }
+    let due = pacer.take(atMost: Self.messagesAStep, at: now)
     let sent = send(atMost: due, firstTo: nil)
     pacer.giveBack(due - sent)
-    for connection in connections { connection.flush() }
+    // A copy: a client that is dropped leaves the list.
+    for connection in Array(connections) { connection.flush() }
     // Nothing to send although something was due: asleep until somebody subscribes.
     if due > 0, sent == 0 { return }
     wake()
@@ -135,105 +205,100 @@ final class TradingFloor {
 
   /// Goes on sending: somebody has subscribed or left, or can take more.
   func wake() {
-    guard !hasEnded, !connections.isEmpty, nextStep == nil, !isStepping else { return }
+    guard !hasEnded, nextStep == nil, !isStepping else { return }
+    if waitsForClients || source.isRecording, connections.isEmpty { return }
     nextStep = loop.scheduleTask(in: pacer.pause) {
       self.nextStep = nil
       self.step()
     }
   }
 
-  /// Returns how many messages went to somebody.
+  /// Returns how many messages were made.
   @discardableResult
   private func send(atMost count: Int, firstTo newcomer: ClientConnection?) -> Int {
     isStepping = true
     defer { isStepping = false }
     var sent = 0
     var bytes = 0
-    do {
+    let time = wallClock()
+    writing { () throws(ExchangeError) in
       while sent < count, bytes < Self.bytesAStep {
         if statistics.messages >= messageLimit {
           try end()
           break
         }
-        guard let size = plays ? try sendRecorded() : try sendMadeUp(to: newcomer) else { break }
+        guard let message = try next(for: newcomer) else { break }
+        try deliver(message, at: time)
         sent += 1
-        bytes += size
+        bytes += message.event.readableBytes
         statistics.messages += 1
       }
-    } catch {
-      logger.error("The exchange stops sending.", metadata: ["error": "\(error)"])
-      hasEnded = true
-      ended.fail(error)
     }
     return sent
   }
 
+  private func next(for newcomer: ClientConnection?) throws(ExchangeError) -> MessageSource.Message? {
+    let needsListeners = waitsForClients || source.isRecording
+    let next = try source.next(for: &book) { number, book in
+      if let newcomer { return newcomer.streams.contains(number) }
+      return !needsListeners || !book.subscribers(of: number).isEmpty
+    }
+    switch next {
+    case .message(let message): return message
+    case .nothing: return nil
+    case .atEnd:
+      try end()
+      return nil
+    }
+  }
+
+  private func deliver(_ message: MessageSource.Message, at time: Int64) throws(ExchangeError) {
+    let event = message.event
+    let subscribers = message.stream.map { book.subscribers(of: $0) } ?? connections
+    var combined = message.combined
+    var receivers: [Int] = []
+    for (place, connection) in subscribers.enumerated() {
+      var form = event
+      if connection.form == .combined, let number = message.stream {
+        form = combined ?? book.wrapped(event, on: number)
+        combined = form
+      }
+      if connection.send(form), journal != nil { receivers.append(connection.number) }
+      if place == 0 { try record?.writeLine(form) }
+    }
+    let name = message.stream.map { book.name(of: $0) } ?? "-"
+    try journal?.sent(at: time, to: receivers, stream: name, payload: event)
+  }
+
+  // MARK: The end
+
+  /// Stops the exchange if a file cannot be read or written.
+  private func writing(_ body: () throws(ExchangeError) -> Void) {
+    do { try body() } catch {
+      logger.error("The exchange stops sending.", metadata: ["error": "\(error)"])
+      guard !hasEnded else { return }
+      hasEnded = true
+      ended.fail(error)
+    }
+  }
+
   private func end() throws(ExchangeError) {
     try record?.flush()
+    try journal?.flush()
     hasEnded = true
     ended.succeed()
   }
 
-  /// Finishes the record. Nothing is sent afterwards.
+  /// Finishes record and journal. Nothing is sent afterwards.
   func finish() throws(ExchangeError) {
     if !hasEnded { try end() }
+    try journal?.flush()
   }
 
-  private func sendMadeUp(to newcomer: ClientConnection?) throws(ExchangeError) -> Int? {
-    for _ in streams.indices {
-      turn = (turn + 1) % streams.count
-      guard let kind = streams[turn].kind, !streams[turn].subscribers.isEmpty else { continue }
-      if let newcomer, !streams[turn].subscribers.contains(where: { $0 === newcomer }) { continue }
-      let time = max(eventTime(), streams[turn].lastEventTime + 1)
-      streams[turn].lastEventTime = time
-      let event = market.nextEvent(kind.kind, symbol: kind.symbol, at: time)
-      try deliver(event: event, combined: nil, on: turn)
-      return event.readableBytes
+  private func scheduleFlush() {
+    loop.scheduleTask(in: .seconds(1)) {
+      self.writing { () throws(ExchangeError) in try self.journal?.flush() }
+      self.scheduleFlush()
     }
-    return nil
-  }
-
-  private func sendRecorded() throws(ExchangeError) -> Int? {
-    let index = streamIndex
-    let streams = self.streams
-    // A recording does not run on, or out, while nobody listens.
-    guard streams.contains(where: { !$0.subscribers.isEmpty }) else { return nil }
-    guard
-      let message = try recording?.next(wanted: { name in
-        index[name].map { !streams[$0].subscribers.isEmpty } ?? false
-      })
-    else {
-      try end()
-      return nil
-    }
-    let line = ByteBuffer(bytes: message.line)
-    guard let name = message.stream else {
-      for connection in connections { connection.send(line) }
-      try record?.append(line)
-      return line.readableBytes
-    }
-    let event = line.getSlice(at: message.event.lowerBound, length: message.event.count) ?? line
-    try deliver(event: event, combined: message.isCombined ? line : nil, on: stream(name))
-    return line.readableBytes
-  }
-
-  private func deliver(event: ByteBuffer, combined given: ByteBuffer?, on index: Int) throws(ExchangeError) {
-    var combined = given
-    for (place, connection) in streams[index].subscribers.enumerated() {
-      var message = event
-      if connection.form == .combined {
-        message = combined ?? wrapped(event, on: index)
-        combined = message
-      }
-      connection.send(message)
-      if place == 0 { try record?.append(message) }
-    }
-  }
-
-  private func wrapped(_ event: ByteBuffer, on index: Int) -> ByteBuffer {
-    var message = streams[index].opening
-    message.writeImmutableBuffer(event)
-    message.writeInteger(UInt8(ascii: "}"))
-    return message
   }
 }

@@ -12,10 +12,15 @@ final class UpgradeHandler: ChannelInboundHandler, RemovableChannelHandler {
   private let floor: TradingFloor
   private var received = ByteBuffer()
   private var isDone = false
+  private var attempts = 0
 
   private static let maximumHead = 64 * 1024
 
   init(floor: TradingFloor) { self.floor = floor }
+
+  func handlerAdded(context: ChannelHandlerContext) {
+    attempts = floor.attempt(from: context.remoteAddress?.ipAddress ?? "")
+  }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     var bytes = unwrapInboundIn(data)
@@ -28,7 +33,7 @@ final class UpgradeHandler: ChannelInboundHandler, RemovableChannelHandler {
     isDone = true
     do {
       let request = try UpgradeRequest(head: head)
-      if let status = floor.faults.refuseWithStatus {
+      if let status = floor.judge(attempts) {
         refuse(context, status: HTTPResponseStatus(statusCode: status))
       } else {
         upgrade(context, request)
@@ -73,7 +78,8 @@ final class UpgradeHandler: ChannelInboundHandler, RemovableChannelHandler {
   private func open(_ context: ChannelHandlerContext, _ request: UpgradeRequest, _ headers: HTTPHeaders) {
     var response = "HTTP/1.1 101 Switching Protocols\r\n"
     for (name, value) in headers { response += "\(name): \(value)\r\n" }
-    let connection = ClientConnection(form: request.form, floor: floor, channel: context.channel)
+    let connection = ClientConnection(
+      number: floor.nextNumber(), form: request.form, floor: floor, channel: context.channel)
     do {
       let pipeline = context.pipeline.syncOperations
       try pipeline.addHandler(ByteToMessageHandler(WebSocketFrameDecoder(maxFrameSize: 1 << 20)))
@@ -88,7 +94,7 @@ final class UpgradeHandler: ChannelInboundHandler, RemovableChannelHandler {
 
   private func refuse(_ context: ChannelHandlerContext, status: HTTPResponseStatus) {
     isDone = true
-    floor.statistics.connectionsRefused += 1
+    floor.refused(status: Int(status.code))
     let body = "\(status.code) \(status.reasonPhrase)\n"
     let answer = """
       HTTP/1.1 \(status.code) \(status.reasonPhrase)\r

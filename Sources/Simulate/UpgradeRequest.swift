@@ -28,9 +28,6 @@ struct UpgradeRequest: Equatable, Sendable {
     }
   }
 
-  /// Streams a connection may have, as at the real exchange.
-  static let maximumStreams = 1024
-
   /// Reads the head of a request: all up to and without the empty line.
   init(head text: String) throws(Refusal) {
     var lines = text.split(separator: "\r\n", omittingEmptySubsequences: true)
@@ -47,7 +44,7 @@ struct UpgradeRequest: Equatable, Sendable {
       throw .noUpgrade
     }
     (form, streams) = try Self.read(target: String(request[1]))
-    guard streams.count <= Self.maximumStreams else { throw .tooManyStreams }
+    guard streams.count <= HouseRules.streams else { throw .tooManyStreams }
     head = HTTPRequestHead(version: .http1_1, method: .GET, uri: String(request[1]), headers: headers)
   }
 

@@ -36,6 +36,10 @@ public enum Timestamp {
   /// Appends `2022-10-14T20-16-38.188000Z`: dashes in the time, too, as the old pipeline wrote it.
   /// - Parameter microseconds: within `representable`.
   public static func appendDashed(microseconds: Int64, to out: inout [UInt8]) {
+    append(microseconds, timeSeparator: UInt8(ascii: "-"), to: &out)
+  }
+
+  private static func append(_ microseconds: Int64, timeSeparator: UInt8, to out: inout [UInt8]) {
     let parts = Parts(microseconds: microseconds)
     let dash = UInt8(ascii: "-")
     append(parts.year, digits: 4, to: &out)
@@ -45,9 +49,9 @@ public enum Timestamp {
     append(parts.day, digits: 2, to: &out)
     out.append(UInt8(ascii: "T"))
     append(parts.hour, digits: 2, to: &out)
-    out.append(dash)
+    out.append(timeSeparator)
     append(parts.minute, digits: 2, to: &out)
-    out.append(dash)
+    out.append(timeSeparator)
     append(parts.second, digits: 2, to: &out)
     out.append(UInt8(ascii: "."))
     append(parts.microsecond, digits: 6, to: &out)
@@ -58,6 +62,21 @@ public enum Timestamp {
     var bytes: [UInt8] = []
     appendDashed(microseconds: microseconds, to: &bytes)
     return String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// `2022-10-14T20:16:38.188000Z`.
+  /// - Parameter microseconds: within `representable`.
+  ///
+  /// Reference: RFC 3339, section 5.6.
+  public static func rfc3339(microseconds: Int64) -> String {
+    var bytes: [UInt8] = []
+    append(microseconds, timeSeparator: UInt8(ascii: ":"), to: &bytes)
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// The nearest time that four digits of a year can say.
+  public static func clamped(microseconds: Int64) -> Int64 {
+    min(max(microseconds, representable.lowerBound), representable.upperBound - 1)
   }
 
   /// Whole UTC hours since 1970.

@@ -1,38 +1,103 @@
+/// What a feed finds in the log when it starts.
+public struct FeedStart: Sendable, Equatable {
+  /// What earlier runs left open, oldest first.
+  public var openGaps: [Gap]
+  /// How long ago each attempt to connect of the last five minutes was made, the oldest first; at most 300.
+  public var attemptAges: [Duration]
+
+  public init(openGaps: [Gap] = [], attemptAges: [Duration] = []) {
+    self.openGaps = openGaps
+    self.attemptAges = attemptAges
+  }
+}
+
+/// How a planned connection stood when the feed ended.
+public struct FeedEnd: Sendable, Equatable {
+  public var streams: [String]
+  /// Microseconds since 1970, UTC: the last data of this run; `nil` if there was none.
+  public var lastDataAt: Int64?
+
+  public init(streams: [String], lastDataAt: Int64?) {
+    self.streams = streams
+    self.lastDataAt = lastDataAt
+  }
+}
+
 extension TickLog {
-  /// Says that a feed starts now, and finds what the last one left open; durable when it returns.
+  /// Says that a feed starts now, and finds what the last one left; durable when it returns.
   ///
-  /// A feed that ended in order left an open gap of cause `shutdown` (or whatever was open then). One that
-  /// was killed left none: a gap of cause `crash` is opened, from the last tick appended.
+  /// A feed that ended in order left open gaps of cause `shutdown` (or whatever was open then). One that was
+  /// killed left none for what it was receiving: if it had received ticks, a gap of cause `crash` is opened, from
+  /// the last of them, for the streams that no open gap names.
   ///
-  /// - Parameter streams: what the feed is going to subscribe to, recorded with a new gap.
-  /// - Returns: the gaps that the first data is to close.
-  public func beginFeed(streams: [String]) async throws -> [Gap] {
+  /// - Parameter streams: what the feed is going to subscribe to.
+  public func beginFeed(streams: [String]) async throws -> FeedStart {
     try await write { transaction in
       if try transaction.meta(FeedMeta.feed) == FeedMeta.running {
+        let known = try transaction.meta(FeedMeta.streams)
+        let before = try known.map { try transaction.connection.elements(ofJSON: $0) } ?? streams
+        let head = try transaction.meta(FeedMeta.headAtStart).flatMap { Int64($0) } ?? 0
         let last = try transaction.connection.int(
-          "SELECT received_at FROM ticks ORDER BY offset DESC LIMIT 1")
-        if let last, try transaction.openGaps().isEmpty {
-          let known = try transaction.meta(FeedMeta.streams)
-          let before = try known.map { try transaction.connection.elements(ofJSON: $0) }
-          _ = try transaction.openGap(startedAt: last, cause: .crash, streams: before ?? streams)
+          "SELECT received_at FROM ticks WHERE offset > ? ORDER BY offset DESC LIMIT 1", .int(head))
+        if let last, try !transaction.isMissing(before) {
+          _ = try transaction.openGap(
+            startedAt: last, cause: .crash, streams: transaction.withoutOpenGap(before))
         }
       }
       try transaction.setMeta(FeedMeta.feed, FeedMeta.running)
+      try transaction.setMeta(FeedMeta.headAtStart, transaction.meta("head") ?? "0")
       try transaction.setMetaList(FeedMeta.streams, streams)
-      return try transaction.openGaps()
+      // Written back, so that times which a clock set back has put into the future grow old like others.
+      let attempts = try transaction.recentAttempts(at: transaction.now)
+      try transaction.setAttempts(attempts)
+      return FeedStart(
+        openGaps: try transaction.openGaps(),
+        attemptAges: attempts.map { .microseconds(transaction.now - $0) })
     }
   }
 
-  /// Says that the feed has ended in order, and opens a gap of cause `shutdown`; durable when it returns.
+  /// Says that the feed has ended in order; durable when it returns.
   ///
-  /// - Parameter lastDataAt: microseconds since 1970, UTC; `nil` if the feed received nothing: then there
-  ///   is no data to lose, or a gap is open already.
-  public func endFeed(lastDataAt: Int64?, streams: [String]) async throws {
+  /// Opens a gap of cause `shutdown` for each slot that received data, unless open gaps name all its streams.
+  public func endFeed(slots: [FeedEnd]) async throws {
     try await write { transaction in
-      if let lastDataAt, try transaction.openGaps().isEmpty {
-        _ = try transaction.openGap(startedAt: lastDataAt, cause: .shutdown, streams: streams)
+      for slot in slots {
+        guard let lastDataAt = slot.lastDataAt, try !transaction.isMissing(slot.streams) else { continue }
+        _ = try transaction.openGap(startedAt: lastDataAt, cause: .shutdown, streams: slot.streams)
       }
       try transaction.setMeta(FeedMeta.feed, FeedMeta.stopped)
+    }
+  }
+
+  /// Writes down that an attempt to connect is about to be made, so that a restart counts it as well.
+  ///
+  /// - Parameters:
+  ///   - time: microseconds since 1970, UTC.
+  ///   - completion: called once, on the writer's thread or at once: it is durable, or the log has failed.
+  public func recordAttempt(
+    at time: Int64, completion: @escaping @Sendable (Result<Void, any Error>) -> Void
+  ) {
+    note(completion) { try $0.setAttempts($0.recentAttempts(at: time) + [time]) }
+  }
+
+  /// Writes down that the feed subscribes to other streams from now on.
+  ///
+  /// - Parameter completion: called once, on the writer's thread or at once: it is durable, or the log has failed.
+  public func setStreams(
+    _ streams: [String], completion: @escaping @Sendable (Result<Void, any Error>) -> Void
+  ) {
+    note(completion) { try $0.setMetaList(FeedMeta.streams, streams) }
+  }
+
+  private func note(
+    _ completion: @escaping @Sendable (Result<Void, any Error>) -> Void,
+    _ body: @escaping @Sendable (WriteTransaction) throws -> Void
+  ) {
+    do {
+      let taken = try tryAppend(TickBatch(), body: body) { completion($0.map { _ in }) }
+      precondition(taken, "a request without ticks takes no room in the queue")
+    } catch {
+      completion(.failure(error))
     }
   }
 
@@ -49,9 +114,40 @@ extension LogReader {
   public func lastKnownStreams() throws -> [String]? { try metaList(FeedMeta.streams) }
 }
 
+extension WriteTransaction {
+  /// Whether open gaps name all of the streams. An empty list stands for streams that nobody has named.
+  fileprivate func isMissing(_ streams: [String]) throws -> Bool {
+    try !openGaps().isEmpty && withoutOpenGap(streams).isEmpty
+  }
+
+  /// Those of the streams that no open gap names.
+  fileprivate func withoutOpenGap(_ streams: [String]) throws -> [String] {
+    let named = try Set(openGaps().flatMap(\.streams))
+    return streams.filter { !named.contains($0) }
+  }
+
+  /// Microseconds since 1970, UTC, oldest first; none of them after `now`.
+  fileprivate func recentAttempts(at now: Int64) throws -> [Int64] {
+    guard let text = try meta(FeedMeta.attempts) else { return [] }
+    return try connection.elements(ofJSON: text).compactMap { Int64($0) }
+      .filter { now - $0 < FeedMeta.attemptWindow }
+      .map { min($0, now) }
+  }
+
+  fileprivate func setAttempts(_ attempts: [Int64]) throws {
+    let newest = attempts.suffix(FeedMeta.attemptLimit).map(String.init)
+    try setMeta(FeedMeta.attempts, "[" + newest.joined(separator: ",") + "]")
+  }
+}
+
 private enum FeedMeta {
   static let feed = "feed"
   static let running = "running"
   static let stopped = "stopped"
   static let streams = "streams"
+  static let headAtStart = "feed_head"
+  static let attempts = "feed_attempts"
+  /// Microseconds: over how long the exchange counts.
+  static let attemptWindow: Int64 = 300_000_000
+  static let attemptLimit = 300
 }

@@ -57,6 +57,36 @@ public struct TickBatch: Sendable {
     }
   }
 
+  /// Copies a tick of another batch in.
+  public mutating func append(_ tick: Entry, of other: TickBatch) {
+    let streamStart = bytes.count
+    bytes.append(contentsOf: other.bytes[tick.stream])
+    let payloadStart = bytes.count
+    bytes.append(contentsOf: other.bytes[tick.payload])
+    entries.append(
+      Entry(
+        receivedAt: tick.receivedAt, eventTime: tick.eventTime, stream: streamStart..<payloadStart,
+        payload: payloadStart..<bytes.count))
+  }
+
+  /// Copies all ticks of another batch in, in order.
+  public mutating func append(_ other: TickBatch) {
+    if isEmpty {
+      self = other
+      return
+    }
+    let shift = bytes.count
+    bytes.append(contentsOf: other.bytes)
+    entries.reserveCapacity(entries.count + other.count)
+    for tick in other.entries {
+      entries.append(
+        Entry(
+          receivedAt: tick.receivedAt, eventTime: tick.eventTime,
+          stream: tick.stream.lowerBound + shift..<tick.stream.upperBound + shift,
+          payload: tick.payload.lowerBound + shift..<tick.payload.upperBound + shift))
+    }
+  }
+
   public mutating func removeAll(keepingCapacity: Bool = false) {
     bytes.removeAll(keepingCapacity: keepingCapacity)
     entries.removeAll(keepingCapacity: keepingCapacity)

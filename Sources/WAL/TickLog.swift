@@ -114,6 +114,15 @@ public final class TickLog: Sendable {
     try await writer.head.wait { $0 > offset }
   }
 
+  /// How many commits have opened or closed gaps since the log was opened.
+  public var gapChanges: Int { writer.gapChanges.value }
+
+  /// Waits until there are more than so many, and returns their number.
+  /// - Throws: `CancellationError`.
+  public func gapChanges(beyond count: Int) async throws -> Int {
+    try await writer.gapChanges.wait { $0 > count }
+  }
+
   /// Whether the last commit found the volume full and is being retried.
   public var isDiskFull: Bool { writer.isDiskFull }
 

@@ -25,6 +25,9 @@ import Testing
     #expect(settings.feed.url == nil)
     #expect(settings.feed.testnet)
     #expect(settings.feed.caBundle == nil)
+    #expect(settings.feed.staleAfter == .seconds(60))
+    #expect(settings.feed.maximumAge == .seconds(23 * 3_600))
+    #expect(settings.feed.refreshInterval == .seconds(300))
     #expect(settings.log.path.text == "./ticks.db")
     #expect(settings.log.level == .info)
     #expect(settings.log.format == .text)
@@ -38,7 +41,7 @@ import Testing
   @Test func everySettingHasAFlagOfItsOwnName() throws {
     let help = RunFlags.helpMessage(columns: 200)
     let entries = try configuration().entries
-    #expect(entries.count == 29)
+    #expect(entries.count == 32)
     for entry in entries {
       #expect(help.contains("--\(SettingName.flag(of: entry.name)) <"))
       #expect(help.contains(entry.name))

@@ -42,6 +42,9 @@ import Testing
         "ws://h/#x", "ws://[::1", "ws:///x", "ws://h/\u{7}", "ws://u:p@h/", "ws://h/é",
       ]
     ),
+    ("FEED_STALE_SECONDS", ["0", "-1", "x", "86401"]),
+    ("FEED_MAX_AGE", ["0", "0.0", "24.01", "25", "-1", "23h", "1e1"]),
+    ("STREAMS_REFRESH_SECONDS", ["0", "-300", "5m"]),
     ("FEED_CA_BUNDLE", ["/nowhere/ca.pem", "/tmp"]),
     ("WAL_PATH", ["/tmp/", ":memory:"]),
   ]
@@ -74,7 +77,8 @@ import Testing
       ["btcusdt@miniTicker", "!miniTicker@arr", "a@depth@100ms , b@kline_1d@+08:00", "币安人生usdt@ticker"]
     ),
     ("BINANCE_WS_URL", ["ws://127.0.0.1:9", "WSS://host", "ws://[::1]:80/ws/x@trade", "ws://h/?a=b"]),
-    ("FEED_CA_BUNDLE", ["/etc/hostname"]),
+    ("FEED_STALE_SECONDS", ["0.5", "86400"]), ("FEED_MAX_AGE", ["24", "0.001", " 23 "]),
+    ("STREAMS_REFRESH_SECONDS", ["1", "2.5"]), ("FEED_CA_BUNDLE", ["/etc/hostname"]),
     ("BINANCE_WEBSOCKET_SECRET", ["arn:aws:secretsmanager:eu-west-1:1:secret:a/b-Xy"]),
   ]
 
@@ -92,6 +96,8 @@ import Testing
     #expect(settings.writer.commitLinger == .zero)
     #expect(settings.stop.timeout == .milliseconds(250))
     #expect(settings.s3.maxBatchSize == 7)
+    let feed = try configuration(["FEED_MAX_AGE": "0.5", "STREAMS_REFRESH_SECONDS": "1.5"]).feed
+    #expect((feed.maximumAge, feed.refreshInterval) == (.seconds(1_800), .milliseconds(1_500)))
   }
 
   @Test(arguments: [("true", true), ("YES", true), ("On", true), ("1", true), ("off", false), ("", false)])
@@ -131,9 +137,11 @@ import Testing
     #expect(list.warnings.count == 2)
   }
 
-  @Test func moreStreamsThanAConnectionCarriesAreRefused() throws {
-    #expect(try StreamList((0..<1024).map { "s\($0)@trade" }).names.count == 1024)
-    #expect(throws: Refusal.self) { try StreamList((0..<1025).map { "s\($0)@trade" }) }
+  @Test func moreStreamsThanAHundredConnectionsCarryAreRefused() throws {
+    let names = (0...102_400).map { "s\($0)@trade" }
+    #expect(try StreamList(Array(names.dropLast())).names.count == 102_400)
+    let refusal = #expect(throws: Refusal.self) { try StreamList(names) }
+    #expect(refusal?.reason == "it has 102,401 streams, more than 102,400")
     #expect(throws: Refusal.self) { try StreamList([]) }
   }
 }

@@ -8,6 +8,7 @@ import pytest
 from support.aws import MiniStack, Place
 from support.exchange import Exchange
 from support.faults import build_faults
+from support.market import Market
 from support.program import PATIENCE, Tickwal, find_binary
 from support.relay import Relay
 from support.search import SecretSearch
@@ -91,8 +92,8 @@ def make_exchange():
     """An exchange that sends what the test says."""
     made: list[Exchange] = []
 
-    def make(greeting: bytes = b"") -> Exchange:
-        made.append(Exchange(greeting))
+    def make(greeting: bytes = b"", **more) -> Exchange:
+        made.append(Exchange(greeting, **more))
         return made[-1]
 
     yield make
@@ -111,6 +112,20 @@ def simulate(binary, tmp_path_factory):
         process = program.start("simulate", "--listen", "127.0.0.1:0", *arguments)
         process.wait_until(lambda: b"\n" in process.out, "simulate says its address", PATIENCE)
         return process.out.split(b"\n")[0].decode()
+
+    yield start
+    for program in programs:
+        program.stop_all()
+
+
+@pytest.fixture
+def make_market(binary, tmp_path_factory):
+    """Starts `tickwal simulate` with a journal."""
+    programs: list[Tickwal] = []
+
+    def start(*arguments: str) -> Market:
+        programs.append(Tickwal(binary, tmp_path_factory.mktemp("market")))
+        return Market(programs[-1], *arguments)
 
     yield start
     for program in programs:

@@ -178,7 +178,7 @@ def test_a_small_volume_fills_up_and_grows(binary, small_volume, tmp_path, simul
     program = Tickwal(binary, tmp_path, {"WAL_PATH": str(small_volume / "ticks.db")})
     program.path = program.log.path = small_volume / "ticks.db"
     try:
-        url = simulate("--rate", "20000", "--count", str(count))
+        url = simulate("--rate", "20000", "--wait", "--count", str(count))
         run = program.start("run", BINANCE_WS_URL=url, STREAMS="a@miniTicker,b@trade", S3_WRITE="0", DYNAMO_WRITE="0")
         run.wait_until_said("volume of the log is full")
         assert os.statvfs(small_volume).f_bavail < 64

@@ -55,6 +55,28 @@ import Testing
   }
 }
 
+@Suite struct EarlierAttemptsTests {
+  @Test func `attempts of an earlier run count until they are old`() {
+    let ages = [400, 299, 100].map { Duration.seconds($0) }
+    var limiter = AttemptLimiter(limit: 2, window: .seconds(300), ages: ages, at: .seconds(1_000))
+    let waits = [1_000, 1_001].map { limiter.wait(at: .seconds($0)) }
+    #expect(waits == [.seconds(1), .zero])
+  }
+
+  @Test func `an attempt of the future, by a clock that was set back, holds up no longer than a new one`() {
+    var limiter = AttemptLimiter(limit: 1, window: .seconds(300), ages: [.seconds(-9_999)], at: .seconds(10))
+    let wait = limiter.wait(at: .seconds(10))
+    #expect(wait == .seconds(300))
+  }
+
+  @Test func `the last tenth is for what is urgent`() {
+    var limiter = AttemptLimiter(limit: 10, window: .seconds(300))
+    for second in 0..<9 { limiter.record(at: .seconds(second)) }
+    let waits = [true, false].map { limiter.wait(at: .seconds(10), isUrgent: $0) }
+    #expect(waits == [.zero, .seconds(290)])
+  }
+}
+
 @Suite struct LogThrottleTests {
   @Test func `one line a period passes and says how many did not`() {
     var throttle = LogThrottle(period: .seconds(60))

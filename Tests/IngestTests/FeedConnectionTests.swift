@@ -11,9 +11,15 @@ private final class Owner: FeedConnectionOwner {
   var mayRead = true
   var events: [String] = []
   var deliveries: [Delivery] = []
+  var arrivals = 0
 
   func opened(_ connection: FeedConnection) { events.append("opened") }
   func serverWillClose(_ connection: FeedConnection) { events.append("announced") }
+  func arrived(_ connection: FeedConnection) { arrivals += 1 }
+
+  func refused(_ streams: [String], _ failure: RequestAnswer.Failure, by connection: FeedConnection) {
+    events.append("refused \(streams.count): \(failure.message)")
+  }
 
   func received(_ delivery: Delivery, from connection: FeedConnection) {
     events.append("received \(delivery.messages)")
@@ -41,14 +47,17 @@ private struct Harness {
   let channel = EmbeddedChannel()
   let connection: FeedConnection
 
-  init(url: String = "ws://h", upgraded: Bool = true) throws {
-    let address = try FeedAddress(url: url, testnet: true, streams: ["a@b"])
-    connection = FeedConnection(id: .init(number: 1), address: address, owner: owner, wallClock: { 77 })
+  init(url: String = "ws://h", streams: [String] = ["a@b"], upgraded: Bool = true) throws {
+    let endpoint = try FeedEndpoint(url: url, testnet: true)
+    connection = FeedConnection(
+      id: .init(number: 1), endpoint: endpoint, target: FeedTarget(endpoint: endpoint, streams: streams),
+      owner: owner, wallClock: { 77 })
     try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
     try channel.pipeline.syncOperations.addHandlers([counter, connection])
     if upgraded {
       try receive(answer())
       owner.events.removeAll()
+      owner.arrivals = 0
     }
   }
 
@@ -135,7 +144,7 @@ private struct Harness {
     #expect(frames.map(\.opcode) == [.pong, .pong])
     #expect(frames.allSatisfy { $0.maskKey != nil && $0.fin })
     #expect(frames.map { String(buffer: $0.unmaskedData) } == ["1669000000000", ""])
-    #expect(harness.owner.events.isEmpty)
+    #expect(harness.owner.events.isEmpty && harness.owner.arrivals == 1)
   }
 
   @Test func `a close frame is answered with its code, after what came before it was handed over`() throws {
@@ -206,13 +215,104 @@ private struct Harness {
     #expect(ticks.entries.map { ticks.stream(of: $0) } == ["btcusdt@depth5"])
   }
 
-  @Test func `closing sends a close frame and hands over what is there`() throws {
+  @Test func `closing sends a close frame, and what comes until the server's own is handed over`() throws {
     let harness = try Harness()
     harness.channel.pipeline.fireChannelRead(ByteBuffer(bytes: try message(1)))
     harness.connection.close()
-    #expect(harness.owner.events == ["received 1", "ended closed(code: nil)"])
     #expect(try harness.sentFrames().map(\.opcode) == [.connectionClose])
     try harness.receive(message(2))
-    #expect(harness.owner.events.count == 2)
+    // Nothing more may be said on it, not even an answer to a ping.
+    try harness.receive(message(3) + serverFrame(.ping, []))
+    harness.connection.ping()
+    #expect(harness.owner.events == ["received 2", "received 1"])
+    try harness.receive(message(4) + serverFrame(.connectionClose, [0x03, 0xe8]) + message(5))
+    #expect(
+      harness.owner.events == [
+        "received 2", "received 1", "received 1", "ended closed(code: Optional(1000))",
+      ])
+    #expect(try harness.sentFrames().isEmpty)
+    #expect(!harness.channel.isActive)
+  }
+
+  @Test func `what is abandoned says nothing more`() throws {
+    let harness = try Harness()
+    harness.channel.pipeline.fireChannelRead(ByteBuffer(bytes: try message(1)))
+    harness.connection.abandon()
+    harness.channel.pipeline.fireChannelReadComplete()
+    harness.channel.embeddedEventLoop.run()
+    #expect(harness.owner.events.isEmpty && harness.owner.arrivals == 0)
+    #expect(try harness.sentFrames().isEmpty)
+    #expect(!harness.channel.isActive)
+  }
+
+  @Test func `own pings and pongs leave at most five a second, pongs first`() throws {
+    let harness = try Harness()
+    for number in 0..<5 { try harness.receive(serverFrame(.ping, [UInt8(number)])) }
+    harness.connection.ping()
+    try harness.receive(serverFrame(.ping, [9]))
+    #expect(try harness.sentFrames().map(\.opcode) == Array(repeating: .pong, count: 5))
+    harness.channel.embeddedEventLoop.advanceTime(by: .seconds(1))
+    #expect(try harness.sentFrames().isEmpty)
+    harness.channel.embeddedEventLoop.advanceTime(by: .milliseconds(100))
+    let frames = try harness.sentFrames()
+    #expect(frames.map(\.opcode) == [.pong, .ping])
+    #expect(frames.first?.unmaskedData == ByteBuffer(bytes: [9]))
+    #expect(frames.allSatisfy { $0.maskKey != nil })
+  }
+}
+
+/// Lists that are too long for a URL.
+@Suite struct SubscribingTests {
+  private let streams = (0..<700).map { "symbol\($0)usdt@miniTicker" }
+
+  private func answer(_ id: Int, _ text: String = #""result":null"#) throws -> [UInt8] {
+    try serverFrame(.text, Array("{\(text),\"id\":\(id)}".utf8))
+  }
+
+  private func data() throws -> [UInt8] {
+    try serverFrame(.text, Array(#"{"stream":"symbol1usdt@miniTicker","data":{}}"#.utf8))
+  }
+
+  @Test func `it is open when the last request is answered; data before that is handed over`() throws {
+    let harness = try Harness(streams: streams)
+    let requests = try harness.sentFrames()
+    #expect(requests.count == 5 && requests.allSatisfy { $0.opcode == .text && $0.maskKey != nil })
+    #expect(
+      requests.first.map {
+        String(buffer: $0.unmaskedData).hasPrefix(#"{"method":"SUBSCRIBE","params":["sy"#)
+      }
+        == true)
+    for id in [2, 1, 4] { try harness.receive(answer(id)) }
+    try harness.receive(data())
+    #expect(harness.owner.events == ["received 1"] && !harness.connection.hasOpened)
+    try harness.receive(answer(5), answer(3))
+    #expect(harness.owner.events == ["received 1", "opened"] && harness.connection.hasOpened)
+  }
+
+  @Test func `a refused request is said with its streams, and the others go on`() throws {
+    let harness = try Harness(streams: streams)
+    let failure = #""error":{"code":2,"msg":"Invalid request"}"#
+    for id in [1, 3, 4] { try harness.receive(answer(id)) }
+    try harness.receive(answer(2, failure))
+    // Without a number it is the oldest that is not answered.
+    try harness.receive(serverFrame(.text, Array("{\(failure),\"id\":null}".utf8)))
+    let endpoint = try FeedEndpoint(url: "ws://h", testnet: true)
+    let sizes = FeedTarget(endpoint: endpoint, streams: streams).requests.map(\.streams.count)
+    #expect(
+      harness.owner.events == [
+        "refused \(sizes[1]): Invalid request", "refused \(sizes[4]): Invalid request", "opened",
+      ])
+  }
+
+  @Test func `more requests than a second takes go out in turn`() throws {
+    let streams = (0..<1_024).map { "symbol\($0)usdt@miniTicker" }
+    let harness = try Harness(streams: streams)
+    var requests = try harness.sentFrames()
+    #expect(requests.count == 5)
+    harness.channel.embeddedEventLoop.advanceTime(by: .milliseconds(1100))
+    requests += try harness.sentFrames()
+    let texts = requests.map { String(buffer: $0.unmaskedData) }
+    let endpoint = try FeedEndpoint(url: "ws://h", testnet: true)
+    #expect(texts == FeedTarget(endpoint: endpoint, streams: streams).requests.map(\.text))
   }
 }

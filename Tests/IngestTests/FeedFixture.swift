@@ -7,7 +7,9 @@ import Testing
 import WAL
 
 @testable import struct Ingest.BackOff
+@testable import protocol Ingest.FeedLog
 @testable import struct Ingest.FeedSession
+@testable import struct Ingest.Overlap
 
 /// A folder of its own that is gone with the value.
 final class TemporaryFolder: Sendable {
@@ -75,18 +77,23 @@ struct FeedFixture {
 
   func makeFeed(
     port: Int, streams: [String], url: String? = nil, caBundle: String? = nil,
-    limits: FeedSession.Limits = .init()
+    limits: FeedSession.Limits = .init(), attemptLimit: Int = 300, capacity: Int? = nil,
+    log: (any FeedLog)? = nil
   ) throws -> Feed {
-    let address = try FeedAddress(
-      url: url ?? "ws://127.0.0.1:\(port)", testnet: false, streams: streams)
+    let endpoint = try FeedEndpoint(url: url ?? "ws://127.0.0.1:\(port)", testnet: false)
     // Shorter pauses than in service, so that tests of reconnecting are quick.
     var backOff = BackOff()
     backOff.first = .milliseconds(10)
     backOff.limit = .milliseconds(100)
+    var overlap = Overlap.Limits()
+    overlap.settling = .zero
+    // On a machine that is busy, one connection may lag far behind the other.
+    overlap.hold = .seconds(60)
+    var configuration = FeedConfiguration(endpoint: endpoint, streams: streams, caBundle: caBundle)
+    configuration.attemptLimit = attemptLimit
     return try Feed(
-      configuration: FeedConfiguration(address: address, streams: streams, caBundle: caBundle),
-      feedLog: log, logger: logger, wallClock: WallClock.now, random: { 0.5 }, limits: limits,
-      backOff: backOff)
+      configuration: configuration, feedLog: log ?? self.log, logger: logger, wallClock: WallClock.now,
+      random: { 0.5 }, limits: limits, overlap: overlap, backOff: backOff, capacity: capacity)
   }
 
   /// Runs a feed while `body` looks on, then stops it; everything received is durable afterwards.
@@ -115,10 +122,29 @@ struct FeedFixture {
     }
   }
 
+  /// The streams that the log holds ticks of.
+  func streams() throws -> Set<String> {
+    Set(try query("SELECT DISTINCT stream FROM ticks") { $0.text(0) })
+  }
+
   func gaps() throws -> [GapRow] {
     try query("SELECT started_at, ended_at, cause, streams FROM gaps ORDER BY id") {
       GapRow(
         startedAt: $0.int(0), endedAt: $0.optionalInt(1), cause: $0.text(2), streams: $0.text(3))
+    }
+  }
+
+  /// What the log holds, stream by stream in the log's order, as the combined messages that it came in.
+  func messagesByStream() throws -> [String: [String]] {
+    Dictionary(grouping: try ticks(), by: \.stream).mapValues { rows in
+      rows.map { "{\"stream\":\"\($0.stream)\",\"data\":\($0.payload)}" }
+    }
+  }
+
+  /// What the exchange's record holds, stream by stream.
+  func sentByStream(_ name: String = "sent") throws -> [String: [String]] {
+    Dictionary(grouping: try folder.lines(of: name)) {
+      String($0.dropFirst(11).prefix { $0 != "\"" })
     }
   }
 
@@ -141,5 +167,5 @@ struct FeedFixture {
 
 /// Fails the test, rather than letting it go on, if something does not come to hold.
 func require(_ what: String, _ condition: () async throws -> Bool) async throws {
-  try #require(try await eventually(condition), "still waiting for \(what)")
+  try #require(try await eventually(within: .seconds(90), condition), "still waiting for \(what)")
 }

@@ -21,10 +21,10 @@ func serverFrame(
 }
 
 @Suite struct FrameReaderTests {
-  private func items(_ bytes: [UInt8], pieces: Int = .max, maximum: Int = 1 << 20) throws
-    -> [FrameReader.Item]
-  {
-    var reader = FrameReader(maximumMessage: maximum)
+  private func items(
+    _ bytes: [UInt8], pieces: Int = .max, maximum: Int = 1 << 20, refusesBadText: Bool = false
+  ) throws -> [FrameReader.Item] {
+    var reader = FrameReader(maximumMessage: maximum, refusesBadText: refusesBadText)
     var buffer = ByteBuffer()
     var items: [FrameReader.Item] = []
     var rest = bytes[...]
@@ -41,9 +41,10 @@ func serverFrame(
   func `frames of every length encoding come out whole, however they are cut`(_ length: Int) throws {
     let payload = (0..<length).map { UInt8(truncatingIfNeeded: $0) }
     let bytes = try serverFrame(.text, payload) + serverFrame(.binary, payload)
-    let expected = FrameReader.Item.message(ByteBuffer(bytes: payload))
+    let buffer = ByteBuffer(bytes: payload)
     for pieces in [1, 7, 1000, .max] {
-      #expect(try items(bytes, pieces: pieces) == [expected, expected])
+      #expect(
+        try items(bytes, pieces: pieces) == [.message(buffer, isText: true), .message(buffer, isText: false)])
     }
   }
 
@@ -55,8 +56,8 @@ func serverFrame(
     for pieces in [1, 3, .max] {
       #expect(
         try items(bytes, pieces: pieces) == [
-          .ping(ByteBuffer(bytes: [9])), .pong, .message(ByteBuffer(bytes: [1, 2, 3, 4])),
-          .message(ByteBuffer(bytes: [5])),
+          .ping(ByteBuffer(bytes: [9])), .pong, .message(ByteBuffer(bytes: [1, 2, 3, 4]), isText: true),
+          .message(ByteBuffer(bytes: [5]), isText: true),
         ])
     }
   }
@@ -88,18 +89,41 @@ func serverFrame(
       ("continuation of nothing", [0x80, 0x00]), ("message in a message", [0x01, 0x00, 0x81, 0x00]),
       ("fragmented ping", [0x09, 0x00]), ("long ping", [0x89, 0x7e, 0x00, 0x7e]),
       ("close of one byte", [0x88, 0x01, 0x03]), ("close code 1005", [0x88, 0x02, 0x03, 0xed]),
-      ("close code 999", [0x88, 0x02, 0x03, 0xe7]), ("close reason", [0x88, 0x03, 0x03, 0xe8, 0xff]),
+      ("close code 999", [0x88, 0x02, 0x03, 0xe7]),
     ]
     for (name, bytes) in cases {
       #expect("\(name)") { try items(bytes) } throws: { ($0 as? FeedError)?.code == .badFrame }
     }
   }
 
+  @Test func `text that is not UTF-8 is refused where that is asked for, however it is cut`() throws {
+    let good = try serverFrame(.text, [0xe2, 0x82], fin: false) + serverFrame(.continuation, [0xac])
+    let bad = try serverFrame(.text, [0xe2, 0x82], fin: false) + serverFrame(.continuation, [0x20])
+    let binary = try serverFrame(.binary, [0xff])
+    #expect(try items(good + binary, refusesBadText: true).count == 2)
+    #expect(try items(bad + binary).count == 2)
+    for bytes in [bad, try serverFrame(.text, [0xff])] {
+      #expect { try items(bytes, refusesBadText: true) } throws: { ($0 as? FeedError)?.code == .badText }
+    }
+    #expect { try items([0x88, 0x03, 0x03, 0xe8, 0xff]) } throws: { ($0 as? FeedError)?.code == .badText }
+  }
+
+  @Test(arguments: [0, 125, 126, 65_535, 65_536, 70_000])
+  func `messages of this side are masked, with lengths of every encoding`(_ length: Int) throws {
+    let decoder = WebSocketFrameDecoder(maxFrameSize: 1 << 20)
+    let channel = EmbeddedChannel(handler: ByteToMessageHandler(decoder))
+    let payload = ByteBuffer(bytes: (0..<length).map { UInt8(truncatingIfNeeded: $0) })
+    try channel.writeInbound(ClientFrame.bytes(.binary, payload: payload, mask: [9, 8, 7, 6]))
+    let frame = try #require(try channel.readInbound(as: WebSocketFrame.self))
+    #expect(frame.opcode == .binary && frame.fin && frame.maskKey != nil && frame.unmaskedData == payload)
+    _ = try channel.finish()
+  }
+
   @Test func `control frames of this side are masked and say what they should`() throws {
     let channel = EmbeddedChannel(handler: ByteToMessageHandler(WebSocketFrameDecoder()))
     try channel.writeInbound(
-      ControlFrame.bytes(.pong, payload: ByteBuffer(string: "1234567"), mask: [1, 2, 3, 4]))
-    try channel.writeInbound(ControlFrame.close(code: 1002, mask: [0xff, 0, 0xff, 0]))
+      ClientFrame.bytes(.pong(ByteBuffer(string: "1234567")), mask: [1, 2, 3, 4]))
+    try channel.writeInbound(ClientFrame.close(code: 1002, mask: [0xff, 0, 0xff, 0]))
     let pong = try #require(try channel.readInbound(as: WebSocketFrame.self))
     #expect(pong.opcode == .pong && pong.maskKey != nil && pong.unmaskedData == ByteBuffer(string: "1234567"))
     let close = try #require(try channel.readInbound(as: WebSocketFrame.self))

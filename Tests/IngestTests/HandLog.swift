@@ -19,25 +19,34 @@ final class HandLog: FeedLog {
 
   let state = Mutex(State())
 
-  func beginFeed(streams: [String]) async throws -> [Gap] { [] }
-  func endFeed(lastDataAt: Int64?, streams: [String]) async throws {}
+  func beginFeed(streams: [String]) async throws -> FeedStart { FeedStart() }
+  func endFeed(slots: [FeedEnd]) async throws {}
+
+  func recordAttempt(at time: Int64, completion: @escaping @Sendable (Result<Void, any Error>) -> Void) {
+    completion(.success(()))
+  }
+
+  func setStreams(_ streams: [String], completion: @escaping @Sendable (Result<Void, any Error>) -> Void) {
+    completion(.success(()))
+  }
+
   var isDiskFull: Bool { state.withLock { $0.isDiskFull } }
 
   func tryAppend(
-    _ ticks: TickBatch, rejected: [RejectedInput], gap: GapChange?,
+    _ ticks: TickBatch, rejected: [RejectedInput], gaps: [GapChange],
     completion: @escaping @Sendable (Result<OffsetRange?, any Error>) -> Void
   ) throws(LogError) -> Bool {
     let result: Bool? = state.withLock { state in
       state.asked += 1
       if state.isClosed { return nil }
       guard state.hasRoom else { return false }
-      let gapText =
-        switch gap {
+      let changes = gaps.map { change in
+        switch change {
         case .open(_, let cause, _, _): " open \(cause)"
         case .close: " close"
-        case nil: ""
         }
-      state.taken.append("\(ticks.count)" + gapText)
+      }
+      state.taken.append("\(ticks.count)" + changes.joined())
       state.completions.append(completion)
       return true
     }

@@ -31,19 +31,19 @@ import WAL
   }
 
   @Test func `with room everything goes to the log at once`() {
-    handover.submit(delivery(1), gap: nil)
-    handover.submit(delivery(2), gap: .close(endedAt: 1, OpenGaps()))
+    handover.submit(delivery(1))
+    handover.submit(delivery(2), gaps: [.close(endedAt: 1, OpenGaps())])
     #expect(log.taken == ["1", "2 close"])
     #expect(!handover.isFull)
   }
 
   @Test func `what a full log does not take waits, and the order stays`() {
     log.state.withLock { $0.hasRoom = false }
-    handover.submit(delivery(1), gap: nil)
+    handover.submit(delivery(1))
     #expect(handover.isFull)
-    handover.submit(delivery(2), gap: nil)
+    handover.submit(delivery(2))
     handover.submit(
-      Delivery(), gap: .open(startedAt: 1, cause: .queueFull, streams: [], OpenGaps()))
+      Delivery(), gaps: [.open(startedAt: 1, cause: .queueFull, streams: [], OpenGaps())])
     #expect(log.taken.isEmpty)
     log.makeRoom()
     loop.run()
@@ -54,7 +54,7 @@ import WAL
 
   @Test func `a log that has room and yet refuses is asked again after a pause, not in a circle`() {
     log.state.withLock { $0.hasRoom = false }
-    handover.submit(delivery(1), gap: nil)
+    handover.submit(delivery(1))
     let callbacks = log.state.withLock { $0.roomCallbacks }
     for callback in callbacks { callback() }
     loop.run()
@@ -69,7 +69,7 @@ import WAL
 
   @Test func `drained means that everything is confirmed`() {
     log.state.withLock { $0.hasRoom = false }
-    handover.submit(delivery(1), gap: nil)
+    handover.submit(delivery(1))
     handover.whenDrained { [seen] in seen.drained += 1 }
     loop.run()
     #expect(seen.drained == 0)
@@ -89,15 +89,15 @@ import WAL
 
   @Test func `a log that has ended is reported once`() {
     log.state.withLock { $0.isClosed = true }
-    handover.submit(delivery(1), gap: nil)
-    handover.submit(delivery(1), gap: nil)
+    handover.submit(delivery(1))
+    handover.submit(delivery(1))
     loop.run()
     #expect(seen.failures == 1)
   }
 
   @Test func `a commit that failed is reported`() {
-    handover.submit(delivery(1), gap: nil)
-    handover.submit(delivery(1), gap: nil)
+    handover.submit(delivery(1))
+    handover.submit(delivery(1))
     log.confirm(.failure(HandLog.Refused()))
     loop.run()
     #expect(seen.failures == 1)

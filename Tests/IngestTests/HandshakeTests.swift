@@ -16,7 +16,9 @@ import Testing
     """
 
   private func handshake(url: String = "ws://h:81") throws -> Handshake {
-    Handshake(address: try FeedAddress(url: url, testnet: true, streams: ["a@b"]), key: Self.key)
+    Handshake(
+      host: try FeedEndpoint(url: url, testnet: true).hostHeader, target: "/stream?streams=a@b", key: Self.key
+    )
   }
 
   @Test func `the request asks for a WebSocket and offers no extension`() throws {
@@ -58,6 +60,11 @@ import Testing
     ("Connection: Upgrade\r\n", "Connection: Upgrade\r\nSec-WebSocket-Protocol: chat\r\n"),
     ("HTTP/1.1 101", "SPDY/3 101"),
     ("Connection: Upgrade\r\n", "Connection: Upgrade\r\nnonsense\r\n"),
+    ("Connection: Upgrade\r\n", "Connection: Upgrade\r\nPr\u{e9}nom: x\r\n"),
+    ("Connection: Upgrade\r\n", "Connection: Upgrade\r\n: x\r\n"),
+    ("Connection: Upgrade\r\n", "Connection: Upgrade\r\nX : x\r\n"),
+    ("HTTP/1.1 101", "garbage\r\nHTTP/1.1 101"), ("HTTP/1.1 101", "\0HTTP/1.1 101"),
+    ("HTTP/1.1 101", "HTTP/1.1 1O1"),
   ])
   func `an answer that is not quite right is refused`(_ part: String, _ other: String) throws {
     var handshake = try handshake()
@@ -82,6 +89,34 @@ import Testing
       return error.code == .refused(status: 429) && error.description.contains("status 429: try laterxxx")
         && error.description.count < 400
     }
+  }
+
+  @Test(arguments: [
+    (
+      "HTTP/1.1 301 Moved\r\nLocation: https://other/x\r\nContent-Length: 0\r\n\r\n",
+      "301 and sends to https://other/x"
+    ),
+    ("HTTP/1.1 429 Slow\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nwhy\r\n0\r\n\r\n", "429: 3  why  0    "),
+    ("HTTP/1.1 204 None\r\n\r\n", "status 204"),
+    ("HTTP/1.1 500 X\r\nContent-Length: -5\r\n\r\n", "status 500"),
+    ("HTTP/1.1 500 X\r\nContent-Length: 2\r\n\r\n\u{1b}\u{7}", "500:   "),
+  ])
+  func `an answer without more to come is reported at once, in one line`(_ text: String, _ end: String) throws
+  {
+    var handshake = try handshake()
+    var buffer = ByteBuffer(string: text)
+    #expect { _ = try handshake.receive(&buffer) } throws: { "\($0)".hasSuffix(end) }
+  }
+
+  @Test(
+    arguments: [
+      ([0x15, 0x03, 0x01], "TLS"), (Array("SSH-2.0".utf8), "not HTTP: SSH-2.0"),
+      ([0xff, 0x0a, 0x41], "not HTTP: \u{fffd} A"),
+    ] as [([UInt8], String)])
+  func `another protocol is refused at its first bytes`(_ bytes: [UInt8], _ text: String) throws {
+    var handshake = try handshake()
+    var buffer = ByteBuffer(bytes: bytes)
+    #expect { _ = try handshake.receive(&buffer) } throws: { "\($0)".contains(text) }
   }
 
   @Test func `a short body is reported when the server closes`() throws {

@@ -108,5 +108,8 @@ struct WebSocketProbe {
     try await channel.writeAndFlush(ByteBuffer(bytes: bytes))
   }
 
+  /// Reads no more, so that what is sent to it piles up.
+  func stopReading() async throws { try await channel.setOption(.autoRead, value: false).get() }
+
   func close() async throws { try await channel.close() }
 }

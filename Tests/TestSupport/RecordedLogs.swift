@@ -15,6 +15,9 @@ public final class RecordedLogs: Sendable {
 
   public var entries: [Entry] { recorded.withLock { $0 } }
 
+  /// Forgets what was logged so far.
+  public func removeAll() { recorded.withLock { $0.removeAll() } }
+
   public func messages(_ level: Logger.Level) -> [String] {
     entries.filter { $0.level == level }.map(\.message)
   }

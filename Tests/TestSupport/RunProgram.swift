@@ -18,11 +18,11 @@ public func runProgram(_ name: String, _ arguments: [String]) throws -> ProgramR
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
     posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_TRUNC, 0)
     posix_spawn_file_actions_addopen(&actions, 2, errors, O_WRONLY | O_TRUNC, 0)
-    let words = (["env", name] + arguments).map { strdup($0) } + [nil]
-    let variables = ["PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL=C.UTF-8"].map { strdup($0) }
+    let words = (["env", name] + arguments).map(copy)
+    let variables = ["PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL=C.UTF-8"].map(copy)
     defer { for text in words + variables { free(text) } }
     var pid: pid_t = 0
-    let code = posix_spawn(&pid, "/usr/bin/env", &actions, nil, words, variables + [nil])
+    let code = posix_spawn(&pid, "/usr/bin/env", &actions, nil, words + [nil], variables + [nil])
     guard code == 0 else { throw POSIXError(POSIXErrorCode(rawValue: code) ?? .EIO) }
     var status: Int32 = 0
     while waitpid(pid, &status, 0) < 0 {
@@ -44,6 +44,8 @@ private func withOutputFiles<T>(_ body: (_ output: String, _ errors: String) thr
   for path in paths { try Data().write(to: URL(fileURLWithPath: path)) }
   return try body(paths[0], paths[1])
 }
+
+private func copy(_ text: String) -> UnsafeMutablePointer<CChar>? { strdup(text) }
 
 private func text(of path: String) throws -> String {
   String(decoding: try Data(contentsOf: URL(fileURLWithPath: path)), as: UTF8.self)

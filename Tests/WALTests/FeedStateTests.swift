@@ -10,7 +10,7 @@ import Testing
     try await withLog { log, _ in
       let before = try await log.lastKnownStreams()
       #expect(before == nil)
-      #expect(try await log.beginFeed(streams: streams) == [])
+      #expect(try await log.beginFeed(streams: streams).openGaps == [])
       #expect(try await log.lastKnownStreams() == streams)
     }
   }
@@ -19,8 +19,8 @@ import Testing
     try await withLog { log, _ in
       _ = try await log.beginFeed(streams: streams)
       try await log.append(ticks(3))
-      try await log.endFeed(lastDataAt: someTime + 3, streams: streams)
-      let gaps = try await log.beginFeed(streams: ["c@trade"])
+      try await log.endFeed(slots: [FeedEnd(streams: streams, lastDataAt: someTime + 3)])
+      let gaps = try await log.beginFeed(streams: ["c@trade"]).openGaps
       let gap = try #require(gaps.first)
       #expect(gaps.count == 1)
       #expect((gap.cause, gap.startedAt, gap.endedAt) == (.shutdown, someTime + 3, nil))
@@ -43,11 +43,11 @@ import Testing
       try await log.append(ticks(3))
       try copyFiles(of: path, to: path + ".killed")
       let after = try await TickLog.open(path: path + ".killed", options: .make(), logger: silent)
-      let gaps = try await after.beginFeed(streams: ["c@trade"])
+      let gaps = try await after.beginFeed(streams: ["c@trade"]).openGaps
       #expect(gaps.map(\.cause) == [.crash])
       #expect(gaps.map(\.startedAt) == [someTime + 3])
       #expect(gaps.map(\.streams) == [streams])
-      #expect(try await after.beginFeed(streams: streams) == gaps)
+      #expect(try await after.beginFeed(streams: streams).openGaps == gaps)
       try await after.close()
     }
   }
@@ -57,29 +57,146 @@ import Testing
       _ = try await log.beginFeed(streams: streams)
       try await log.append(ticks(3))
       let id = try await log.write {
-        try $0.openGap(startedAt: someTime, cause: .closed, streams: ["a@trade"])
+        try $0.openGap(startedAt: someTime, cause: .closed, streams: streams)
       }
-      try await log.endFeed(lastDataAt: someTime + 3, streams: streams)
-      let gaps = try await log.beginFeed(streams: streams)
+      try await log.endFeed(slots: [FeedEnd(streams: streams, lastDataAt: someTime + 3)])
+      let gaps = try await log.beginFeed(streams: streams).openGaps
       #expect(gaps.map(\.id) == [id])
       #expect(gaps.map(\.cause) == [.closed])
       // Killed now, with the gap still open.
-      #expect(try await log.beginFeed(streams: streams) == gaps)
+      #expect(try await log.beginFeed(streams: streams).openGaps == gaps)
     }
   }
 
   @Test func aFeedThatReceivedNothingLeavesNoGap() async throws {
     try await withLog { log, _ in
       _ = try await log.beginFeed(streams: streams)
-      try await log.endFeed(lastDataAt: nil, streams: streams)
-      #expect(try await log.beginFeed(streams: streams) == [])
+      try await log.endFeed(slots: [FeedEnd(streams: streams, lastDataAt: nil)])
+      #expect(try await log.beginFeed(streams: streams).openGaps == [])
+    }
+  }
+
+  @Test func eachSlotThatReceivedSomethingLeavesAGapUnlessOneIsOpenForAllItsStreams() async throws {
+    try await withLog { log, _ in
+      _ = try await log.beginFeed(streams: ["a", "b", "c", "d", "e"])
+      _ = try await log.write { try $0.openGap(startedAt: 1, cause: .closed, streams: ["a", "b"]) }
+      try await log.endFeed(slots: [
+        FeedEnd(streams: ["a"], lastDataAt: 2), FeedEnd(streams: ["b", "c"], lastDataAt: 3),
+        FeedEnd(streams: ["d"], lastDataAt: 4), FeedEnd(streams: ["e"], lastDataAt: nil),
+      ])
+      let gaps = try await log.beginFeed(streams: []).openGaps
+      #expect(gaps.map(\.streams) == [["a", "b"], ["b", "c"], ["d"]])
+      #expect(gaps.map(\.startedAt) == [1, 3, 4])
+      #expect(gaps.map(\.cause) == [.closed, .shutdown, .shutdown])
+    }
+  }
+
+  @Test func aKilledFeedsGapNamesTheStreamsThatNoOpenGapNames() async throws {
+    try await withLog { log, _ in
+      _ = try await log.beginFeed(streams: ["a", "b", "c"])
+      try await log.append(ticks(3))
+      _ = try await log.write { try $0.openGap(startedAt: someTime, cause: .closed, streams: ["b"]) }
+      let gaps = try await log.beginFeed(streams: ["x"]).openGaps
+      #expect(gaps.map(\.cause) == [.closed, .crash])
+      #expect(gaps.map(\.streams) == [["b"], ["a", "c"]])
+      // Killed again before any tick: nothing more is missing than before.
+      #expect(try await log.beginFeed(streams: ["x"]).openGaps == gaps)
+      try await log.append(ticks(1))
+      #expect(try await log.beginFeed(streams: ["x"]).openGaps.last?.streams == ["x"])
+    }
+  }
+
+  @Test func aKilledFeedWhoseStreamsNobodyNamedLeavesAGapToo() async throws {
+    try await withLog { log, _ in
+      _ = try await log.beginFeed(streams: [])
+      try await log.append(ticks(1))
+      #expect(try await log.beginFeed(streams: []).openGaps.map(\.cause) == [.crash])
+      #expect(try await log.beginFeed(streams: []).openGaps.count == 1)
+    }
+  }
+
+  @Test func theListThatChangesInARunIsTheOneKnown() async throws {
+    try await withLog { log, _ in
+      _ = try await log.beginFeed(streams: streams)
+      try await confirmed { log.setStreams(["z"], completion: $0) }
+      #expect(try await log.lastKnownStreams() == ["z"])
+    }
+  }
+
+  // MARK: Attempts to connect
+
+  private func confirmed(
+    _ start: (@escaping @Sendable (Result<Void, any Error>) -> Void) -> Void
+  ) async throws {
+    try await withCheckedThrowingContinuation { continuation in
+      start { continuation.resume(with: $0) }
+    }
+  }
+
+  @Test func aRestartKnowsTheAttemptsOfTheLastFiveMinutes() async throws {
+    let clock = ManualWallClock(1_000_000_000)
+    try await withLog(options: .make(clock: clock)) { log, _ in
+      #expect(try await log.beginFeed(streams: streams) == FeedStart())
+      for seconds in [100, 399, 400] as [Int64] {
+        try await confirmed { log.recordAttempt(at: seconds * 1_000_000, completion: $0) }
+      }
+      clock.set(400_000_000)
+      #expect(try await log.beginFeed(streams: streams).attemptAges == [.seconds(1), .zero])
+      clock.set(699_000_001)
+      #expect(
+        try await log.beginFeed(streams: streams).attemptAges == [.seconds(300) - .microseconds(999_999)])
+    }
+  }
+
+  @Test func theNewestThreeHundredAttemptsAreKept() async throws {
+    let clock = ManualWallClock(1_000_000_000)
+    try await withLog(options: .make(clock: clock)) { log, _ in
+      for number in 0..<310 as Range<Int64> {
+        try await confirmed { log.recordAttempt(at: 1_000_000_000 + number, completion: $0) }
+      }
+      clock.set(1_000_001_000)
+      let ages = try await log.beginFeed(streams: streams).attemptAges
+      #expect(ages.count == 300)
+      #expect(ages.first == .microseconds(990))
+    }
+  }
+
+  @Test func aClockSetBackMakesNoAttemptYoungerThanTheRestart() async throws {
+    let clock = ManualWallClock(9_000_000_000)
+    try await withLog(options: .make(clock: clock)) { log, _ in
+      try await confirmed { log.recordAttempt(at: 9_000_000_000, completion: $0) }
+      clock.set(5_000_000_000)
+      #expect(try await log.beginFeed(streams: streams).attemptAges == [.zero])
+      // From then on it grows old like any other.
+      clock.set(5_000_000_000 + 299_000_000)
+      #expect(try await log.beginFeed(streams: streams).attemptAges == [.seconds(299)])
+      clock.set(5_000_000_000 + 300_000_000)
+      #expect(try await log.beginFeed(streams: streams).attemptAges == [])
+    }
+  }
+
+  @Test func aFullQueueRefusesNoAttempt() async throws {
+    try await withLog(options: .make(capacity: 1)) { log, _ in
+      var taken = true
+      while taken { taken = try log.tryAppend(ticks(1_000)) { _ in } }
+      try await confirmed { log.recordAttempt(at: WallClock.now(), completion: $0) }
+      #expect(try await log.beginFeed(streams: streams).attemptAges.count == 1)
+    }
+  }
+
+  @Test func aClosedLogSaysSo() async throws {
+    try await withLog { log, _ in
+      try await log.close()
+      await #expect(throws: LogError.self) {
+        try await confirmed { log.recordAttempt(at: 1, completion: $0) }
+      }
     }
   }
 
   @Test(arguments: Gap.Cause.allCases) func everyCauseIsKept(_ cause: Gap.Cause) async throws {
     try await withLog { log, _ in
       _ = try await log.write { try $0.openGap(startedAt: 5, cause: cause, streams: []) }
-      let gap = try #require(try await log.beginFeed(streams: []).first)
+      let gap = try #require(try await log.beginFeed(streams: []).openGaps.first)
       #expect(gap.cause == cause)
       // A clock that went back does not make a gap of negative length.
       try await log.write { try $0.closeGap(gap.id, endedAt: 4) }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Ingest
 import Logging
+import WAL
 
 /// `tickwal run`: the feed into the log, the log to the sinks.
 struct RunCommand: AsyncParsableCommand {
@@ -9,25 +10,36 @@ struct RunCommand: AsyncParsableCommand {
     discussion: """
       Each tick is on the disk before anything else happens to it. SIGTERM or SIGINT stops the feed, lets what \
       is on its way finish within SHUTDOWN_TIMEOUT, and prints the backlog; a second signal ends at once. \
-      Nothing is lost either way.
+      Nothing is lost either way. SIGHUP reads the list of streams again and replaces the connections, without \
+      a gap; it never ends the program.
       """)
 
   @OptionGroup var sinks: SinkOptions
   @OptionGroup var flags: RunFlags
 
   func run() async throws {
+    let hangups = Hangups.trap()
     let settings = try Configuration(flags: flags, environment: ProcessEnvironment.current)
     let logger = settings.startLogging()
     if let streams = settings.feed.streams { _ = try settings.feedConfiguration(streams: streams.names) }
     try await ShippingRun(label: "run", interrupted: .done, settings: settings, sinks: sinks, logger: logger)
       .run { log, aws in
         let source = StreamSource(settings: settings.feed, connection: aws, log: log, logger: logger)
-        return {
-          try Feed(
-            configuration: try settings.feedConfiguration(streams: try await source.streams()), log: log,
-            logger: logger)
-        }
+        return { try await Self.makeFeed(settings, source, log, hangups, logger) }
       }
+  }
+
+  private static func makeFeed(
+    _ settings: Configuration, _ source: StreamSource, _ log: TickLog, _ hangups: Watch<Int>, _ logger: Logger
+  ) async throws -> Pipeline.RunningFeed {
+    let seen = hangups.value
+    let streams = try await source.streams()
+    let feed = try Feed(
+      configuration: try settings.feedConfiguration(streams: streams), log: log, logger: logger)
+    let refresh = StreamRefresh(
+      read: source.rereading, interval: settings.feed.refreshInterval, hangups: hangups, target: feed,
+      logger: logger)
+    return Pipeline.RunningFeed(feed: feed) { try await refresh.run(names: streams, seen: seen) }
   }
 }
 
@@ -75,16 +87,15 @@ extension Configuration {
   /// - Throws: `BadSettings` naming the variable.
   func feedConfiguration(streams: [String]) throws -> FeedConfiguration {
     do {
-      let address = try FeedAddress(url: feed.url?.text, testnet: feed.testnet, streams: streams)
-      return FeedConfiguration(address: address, streams: streams, caBundle: feed.caBundle)
+      let endpoint = try FeedEndpoint(url: feed.url?.text, testnet: feed.testnet)
+      return FeedConfiguration(
+        endpoint: endpoint, streams: streams, caBundle: feed.caBundle, staleAfter: feed.staleAfter,
+        maximumAge: feed.maximumAge)
     } catch {
-      let isAddress = error.code == .badAddress
       throw BadSettings(problems: [
         .init(
-          name: isAddress ? "BINANCE_WS_URL" : "STREAMS",
-          value: isAddress ? feed.url.map { ServiceURL.redacted($0.text) } ?? "" : "\(streams.count) streams",
-          allowed: isAddress ? "a ws:// or wss:// URL" : "1 to \(FeedAddress.maximumStreams) streams",
-          reason: error.description)
+          name: "BINANCE_WS_URL", value: feed.url.map { ServiceURL.redacted($0.text) } ?? "",
+          allowed: "a ws:// or wss:// URL", reason: error.description)
       ])
     }
   }

@@ -12,6 +12,12 @@ struct FeedSettings: Sendable, Equatable {
   let testnet: Bool
   /// A PEM file with the roots to trust instead of the system's.
   let caBundle: String?
+  /// How long a connection may deliver nothing before another one is tried beside it.
+  let staleAfter: Duration
+  /// How old a connection may become.
+  let maximumAge: Duration
+  /// How often the secret with the streams is read again.
+  let refreshInterval: Duration
 
   static let streams = Setting<StreamList?>(
     "STREAMS", .streams, emptyIsValue: true, "Streams to subscribe to, instead of the secret's")
@@ -24,6 +30,15 @@ struct FeedSettings: Sendable, Equatable {
     "TESTNET", default: "true", .yesOrNo, emptyIsValue: true, "Connect to the exchange's test network")
   static let caBundle = Setting<String?>(
     "FEED_CA_BUNDLE", .readableFile, "PEM file of roots to trust, instead of the system's")
+  static let staleAfter = Setting(
+    "FEED_STALE_SECONDS", default: "60", unit: "s", .seconds(atMost: 86_400),
+    "Without data for so long, a second connection is tried beside the first")
+  static let maximumAge = Setting(
+    "FEED_MAX_AGE", default: "23", unit: "h", .hours(atMost: 24),
+    "Age at which a connection is replaced, before the exchange ends it after 24 h")
+  static let refreshInterval = Setting(
+    "STREAMS_REFRESH_SECONDS", default: "300", unit: "s", .seconds(atMost: 86_400),
+    "How often the secret is read again for a changed list of streams")
 
   struct Flags: ParsableArguments, Sendable {
     @Option(FeedSettings.streams) var streams: String?
@@ -31,6 +46,9 @@ struct FeedSettings: Sendable, Equatable {
     @Option(FeedSettings.url) var url: String?
     @Option(FeedSettings.testnet) var testnet: String?
     @Option(FeedSettings.caBundle) var caBundle: String?
+    @Option(FeedSettings.staleAfter) var staleAfter: String?
+    @Option(FeedSettings.maximumAge) var maximumAge: String?
+    @Option(FeedSettings.refreshInterval) var refreshInterval: String?
   }
 
   init(_ reader: inout SettingReader) {
@@ -39,6 +57,9 @@ struct FeedSettings: Sendable, Equatable {
     url = reader.value(Self.url, \Flags.url)
     testnet = reader.value(Self.testnet, \Flags.testnet)
     caBundle = reader.value(Self.caBundle, \Flags.caBundle)
+    staleAfter = reader.value(Self.staleAfter, \Flags.staleAfter)
+    maximumAge = reader.value(Self.maximumAge, \Flags.maximumAge)
+    refreshInterval = reader.value(Self.refreshInterval, \Flags.refreshInterval)
     for warning in streams?.warnings ?? [] { reader.warn("STREAMS: " + warning) }
   }
 }

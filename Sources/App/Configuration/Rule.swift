@@ -49,15 +49,27 @@ extension Rule where Value == Duration {
     Rule(
       allowed: "a number of seconds above 0, at most \(Figures.grouped(limit))", placeholder: "seconds",
       mayBeginWithDash: true,
-      parse: { text throws(Refusal) in
-        let parts = Text.trimmed(text).split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
-        guard parts.allSatisfy(Text.isDigits), let number = Double(parts.joined(separator: ".")),
-          number <= Double(limit)
-        else { throw Refusal() }
-        let duration = Duration.seconds(number)
-        guard duration > .zero else { throw Refusal() }
-        return duration
-      })
+      parse: { text throws(Refusal) in try positive(text, atMost: limit, unitSeconds: 1) })
+  }
+
+  /// A number of hours above 0, fractions allowed (`0.5`), at most `limit`.
+  static func hours(atMost limit: Int) -> Rule {
+    Rule(
+      allowed: "a number of hours above 0, at most \(Figures.grouped(limit))", placeholder: "hours",
+      mayBeginWithDash: true,
+      parse: { text throws(Refusal) in try positive(text, atMost: limit, unitSeconds: 3_600) })
+  }
+
+  private static func positive(
+    _ text: String, atMost limit: Int, unitSeconds: Double
+  ) throws(Refusal) -> Duration {
+    let parts = Text.trimmed(text).split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+    guard parts.allSatisfy(Text.isDigits), let number = Double(parts.joined(separator: ".")),
+      number <= Double(limit)
+    else { throw Refusal() }
+    let duration = Duration.seconds(number * unitSeconds)
+    guard duration > .zero else { throw Refusal() }
+    return duration
   }
 
   /// A whole number of milliseconds within `range`.

@@ -81,7 +81,9 @@ struct SettingReader {
   /// Warns of variables that look like settings and are none: a typing mistake would stay unnoticed otherwise.
   /// To be called after everything was read.
   mutating func warnOfUnknownNames() {
-    let families = ["S3_", "DYNAMO_", "BINANCE_", "WAL_", "MAX_BATCH_", "RETENTION_", "COMMIT_", "FEED_"]
+    let families = [
+      "S3_", "DYNAMO_", "BINANCE_", "WAL_", "MAX_BATCH_", "RETENTION_", "COMMIT_", "FEED_", "STREAMS_",
+    ]
     let strangers = environment.keys.filter { name in
       !known.contains(name) && families.contains { name.hasPrefix($0) }
     }

@@ -1,9 +1,7 @@
 /// The streams to subscribe to, as a list without repeats.
 struct StreamList: Sendable, Equatable {
-  /// The most streams one connection may carry.
-  ///
-  /// Reference: Binance Spot API, "WebSocket Streams", General WSS information.
-  static let limit = 1024
+  /// The most streams: a hundred connections of 1,024 each. A longer list is more likely a mistake.
+  static let limit = 102_400
 
   let names: [String]
   /// What is probably not meant, one sentence each; the list is usable all the same.

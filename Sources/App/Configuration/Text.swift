@@ -48,4 +48,10 @@ enum Text {
     }
     return line
   }
+
+  /// `a, b and 3 more`: the first few of a long list, each on one line and not too long.
+  static func list(_ names: [String], limit: Int) -> String {
+    let shown = names.prefix(limit).map { oneLine($0, limit: 60) }.joined(separator: ", ")
+    return names.count > limit ? "\(shown) and \(Figures.grouped(names.count - limit)) more" : shown
+  }
 }

@@ -1,5 +1,4 @@
 import AWS
-import FoundationEssentials
 
 /// The checks that ask AWS. Each call is one that `run` makes, too, or changes nothing.
 struct AWSDoctor: Sendable {
@@ -46,21 +45,14 @@ struct AWSDoctor: Sendable {
     if let streams = settings.feed.streams {
       return .skipped("secret", "STREAMS names \(streams.names.count) streams")
     }
-    struct Content: Decodable { let streams: [String] }
     let name = settings.feed.secretName
     return try await attempt("secret") {
       let secret = try await SecretsManagerClient(client).getSecretValue(name, retry: Self.retry)
-      let remedy = "it must be JSON such as {\"streams\":[\"btcusdt@miniTicker\"]}"
-      do {
-        let content = try JSONDecoder().decode(Content.self, from: Data(secret.exposed.utf8))
-        let list = try StreamList(content.streams)
-        let names = list.names.prefix(3).joined(separator: ", ") + (list.names.count > 3 ? ", …" : "")
-        return .ok("secret", "\(name) lists \(list.names.count) streams: \(names)")
-      } catch let refusal as Refusal {
-        return .failed("secret", "\(name): \(refusal.reason ?? "its streams are no list of names")", remedy)
+      do throws(Refusal) {
+        let names = try StreamSecret.list(in: secret.exposed).names
+        return .ok("secret", "\(name) lists \(names.count) streams: \(Text.list(names, limit: 3))")
       } catch {
-        // The decoder's own words may quote the secret.
-        return .failed("secret", "\(name) is not JSON with a list of texts named streams", remedy)
+        return .failed("secret", "\(name): \(error.reason ?? "it is unusable")", StreamSecret.form)
       }
     }
   }

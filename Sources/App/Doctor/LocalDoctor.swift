@@ -44,10 +44,9 @@ struct LocalDoctor: Sendable {
 
   /// Any answer of the exchange's server says that name, network and certificate are right.
   func exchange() async throws -> DoctorFinding {
-    let names = settings.feed.streams?.names ?? ["btcusdt@miniTicker"]
-    let address: FeedAddress
+    let address: FeedEndpoint
     do {
-      address = try FeedAddress(url: settings.feed.url?.text, testnet: settings.feed.testnet, streams: names)
+      address = try FeedEndpoint(url: settings.feed.url?.text, testnet: settings.feed.testnet)
     } catch {
       return .failed("exchange", "\(error)", "correct BINANCE_WS_URL")
     }

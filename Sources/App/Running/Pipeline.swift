@@ -14,13 +14,22 @@ struct Pipeline: Sendable {
   let stop: StopSettings
   let logger: Logger
   /// Makes the feed once its streams are known; `nil` for `ship`, which has none.
-  let makeFeed: (@Sendable () async throws -> Feed)?
+  let makeFeed: FeedMaker?
   /// The exit status of an end that hangs.
   let interrupted: ExitCode
   /// Set when a signal asks for the end.
   let endRequest: Latch<Void>
   /// Ends the process although commits still wait for room on the volume.
   let endOnFullVolume: @Sendable () async throws -> Never
+
+  typealias FeedMaker = @Sendable () async throws -> RunningFeed
+
+  /// A feed and what keeps it as it should be while it runs.
+  struct RunningFeed: Sendable {
+    let feed: Feed
+    /// Cancelled when the feed has ended; ends in no other way.
+    let beside: @Sendable () async throws -> Void
+  }
 
   private enum Event: Sendable {
     case signal
@@ -101,10 +110,8 @@ struct Pipeline: Sendable {
     }
   }
 
-  private func runFeed(
-    _ makeFeed: @escaping @Sendable () async throws -> Feed, _ made: Latch<Feed>
-  ) async throws {
-    let feed: Feed? = try await withThrowingTaskGroup(of: Feed?.self) { group in
+  private func runFeed(_ makeFeed: @escaping FeedMaker, _ made: Latch<Feed>) async throws {
+    let running: RunningFeed? = try await withThrowingTaskGroup(of: RunningFeed?.self) { group in
       group.addTask { try await makeFeed() }
       group.addTask {
         try await endRequest.wait()
@@ -113,12 +120,17 @@ struct Pipeline: Sendable {
       defer { group.cancelAll() }
       return try await group.next() ?? nil
     }
-    guard let feed else { return }
+    guard let running else { return }
+    let feed = running.feed
     made.set(feed)
     try await withThrowingTaskGroup(of: Bool.self) { group in
       group.addTask {
         try await feed.run()
         return true
+      }
+      group.addTask {
+        try await running.beside()
+        return false
       }
       group.addTask {
         try await endRequest.wait()

@@ -12,7 +12,7 @@ struct ShippingRun: Sendable {
   let sinks: SinkOptions
   let logger: Logger
 
-  typealias FeedMaker = @Sendable (TickLog, AWSConnection) -> @Sendable () async throws -> Feed
+  typealias FeedMaker = @Sendable (TickLog, AWSConnection) -> Pipeline.FeedMaker
 
   /// - Returns: whether a signal ended it.
   @discardableResult

@@ -1,5 +1,4 @@
 import AWS
-import FoundationEssentials
 import Logging
 import WAL
 
@@ -9,10 +8,6 @@ struct StreamSource: Sendable {
   let connection: AWSConnection
   let log: TickLog
   let logger: Logger
-
-  private struct Secret: Decodable {
-    let streams: [String]
-  }
 
   /// How often the secret is asked for before the last known list is taken.
   private static let attemptsBeforeFallback = 3
@@ -26,7 +21,11 @@ struct StreamSource: Sendable {
     while true {
       do {
         let retry = known == nil ? Retry.forever(onFailure: report) : fewAttempts
-        return try read(try await secrets.getSecretValue(settings.secretName, retry: retry))
+        let list = try list(in: try await secrets.getSecretValue(settings.secretName, retry: retry))
+        for warning in list.warnings {
+          logger.warning("the secret's streams: \(warning)", metadata: ["secret": "\(settings.secretName)"])
+        }
+        return list.names
       } catch let error as AWSError {
         guard let known else {
           report(Retry.Failure(attempt: 1, error: error, delay: .seconds(20)))
@@ -60,25 +59,29 @@ struct StreamSource: Sendable {
       ])
   }
 
+  /// Reads the secret's list once more, in a few tries; `nil` where the operator has named the streams.
+  ///
+  /// Throws `AWSError`, `CommandFailure` for a secret without usable streams, `CancellationError`.
+  var rereading: (@Sendable () async throws -> StreamList)? {
+    guard settings.streams == nil else { return nil }
+    return { try await readAgain() }
+  }
+
+  private func readAgain() async throws -> StreamList {
+    let secrets = SecretsManagerClient(try await connection.client())
+    let retry = Retry(maximumAttempts: Self.attemptsBeforeFallback, backoff: Backoff(cap: .seconds(2)))
+    return try list(in: try await secrets.getSecretValue(settings.secretName, retry: retry))
+  }
+
   /// Says what is wrong with a secret without showing anything of it.
-  private func read(_ secret: SecretString) throws -> [String] {
-    func bad(_ why: String) -> CommandFailure {
-      CommandFailure(
-        .badValue,
-        "the secret \(settings.secretName) (BINANCE_WEBSOCKET_SECRET) cannot be used: \(why); "
-          + "it must be JSON such as {\"streams\":[\"btcusdt@miniTicker\"]}")
-    }
-    guard let decoded = try? JSONDecoder().decode(Secret.self, from: Data(secret.exposed.utf8)) else {
-      throw bad("it is not JSON with a list of texts named streams")
-    }
+  private func list(in secret: SecretString) throws -> StreamList {
     do {
-      let list = try StreamList(decoded.streams)
-      for warning in list.warnings {
-        logger.warning("the secret's streams: \(warning)", metadata: ["secret": "\(settings.secretName)"])
-      }
-      return list.names
+      return try StreamSecret.list(in: secret.exposed)
     } catch {
-      throw bad(error.reason ?? "its streams are no list of stream names")
+      throw CommandFailure(
+        .badValue,
+        "the secret \(settings.secretName) (BINANCE_WEBSOCKET_SECRET) cannot be used: "
+          + "\(error.reason ?? "it is unusable"); \(StreamSecret.form)")
     }
   }
 }

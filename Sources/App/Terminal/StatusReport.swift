@@ -17,8 +17,9 @@ struct StatusReport {
 
   func lines(width: Int?) -> [String] {
     let facts = TextTable(.init(""), .init(""), rows: facts).lines(width: width)
-    guard !status.consumers.isEmpty else { return facts + ["", "no consumer was ever enabled"] }
-    return facts + [""] + consumerTable.lines(width: width) + gapLines
+    let consumers =
+      status.consumers.isEmpty ? ["no consumer was ever enabled"] : consumerTable.lines(width: width)
+    return facts + [""] + consumers + gapLines(width: width)
   }
 
   private var facts: [[String]] {
@@ -34,12 +35,17 @@ struct StatusReport {
         "no ticks", "\(Figures.grouped(status.rejectedInput)) inputs kept as dead letters of feed",
       ])
     }
-    rows.append([
-      "gaps",
-      status.openGaps.isEmpty && status.endedGaps == 0
-        ? "none" : "\(Figures.grouped(status.endedGaps)) ended, \(status.openGaps.count) open",
-    ])
+    rows.append(["gaps", gaps])
     return rows
+  }
+
+  private var gaps: String {
+    guard !status.openGaps.isEmpty || status.endedGaps > 0 else { return "none" }
+    let recent = Gap.Cause.allCases.compactMap { cause in
+      status.recentGaps[cause].map { "\(cause.rawValue) \(Figures.grouped($0))" }
+    }
+    return "\(Figures.grouped(status.endedGaps)) ended, \(Figures.grouped(status.openGaps.count)) open; "
+      + "last 24 h: \(recent.isEmpty ? "none" : recent.joined(separator: ", "))"
   }
 
   private var ticks: String {
@@ -66,13 +72,27 @@ struct StatusReport {
       })
   }
 
-  private var gapLines: [String] {
+  /// How many open gaps are shown, the newest ones; the document for programs has them all.
+  private static let shownGaps = 10
+  private static let shownStreams = 3
+
+  private func gapLines(width: Int?) -> [String] {
     guard !status.openGaps.isEmpty else { return [] }
-    return [""]
-      + status.openGaps.map { gap in
-        "open gap: since \(UTCTime.readable(microseconds: gap.startedAt)), \(gap.cause.rawValue), "
-          + "\(gap.streams.count) streams"
-      }
+    let table = TextTable(
+      .init("open gap since"), .init("for", .right), .init("cause"), .init("streams"),
+      rows: status.openGaps.suffix(Self.shownGaps).map { gap in
+        [
+          UTCTime.readable(microseconds: gap.startedAt), Figures.duration(length(gap)), gap.cause.rawValue,
+          Text.list(gap.streams, limit: Self.shownStreams),
+        ]
+      })
+    let more = status.openGaps.count - Self.shownGaps
+    return [""] + table.lines(width: width) + (more > 0 ? ["and \(Figures.grouped(more)) older ones"] : [])
+  }
+
+  /// So far; a clock that was set back makes it no less than nothing.
+  private func length(_ gap: Gap) -> Duration {
+    .microseconds(max(0, status.readAt - gap.startedAt))
   }
 
   // MARK: For programs
@@ -89,6 +109,10 @@ struct StatusReport {
       "consumers": .array(status.consumers.map(document)),
       "gaps": .object([
         "ended": .integer(status.endedGaps), "open": .array(status.openGaps.map(document)),
+        "last_24_hours": .object(
+          Gap.Cause.allCases.map { cause in
+            .init(key: cause.rawValue, value: .integer(status.recentGaps[cause] ?? 0))
+          }),
       ]),
     ])
   }
@@ -107,6 +131,7 @@ struct StatusReport {
   private func document(_ gap: Gap) -> JSONDocument {
     .object([
       "id": .integer(Int(gap.id.rawValue)), "started_at": .integer(Int(gap.startedAt)),
+      "seconds": .number(length(gap) / .seconds(1)),
       "cause": .string(gap.cause.rawValue), "streams": .array(gap.streams.map { .string($0) }),
     ])
   }

@@ -1,6 +1,6 @@
 import WAL
 
-/// What one read of the socket brought.
+/// What one read of the socket brought, or what was held of such until now.
 struct Delivery: Sendable {
   var ticks = TickBatch()
   var rejected: [RejectedInput] = []
@@ -11,7 +11,7 @@ struct Delivery: Sendable {
   /// Microseconds UTC, taken once for the read.
   var receivedAt: Int64 = 0
 
-  var isEmpty: Bool { messages == 0 }
+  var isEmpty: Bool { messages == 0 && ticks.isEmpty && rejected.isEmpty }
 
   /// Decodes a message into the ticks or the rejected input.
   mutating func add(

@@ -3,12 +3,19 @@ import WAL
 
 /// What the feed needs of the log; tests of the feed's parts stand in for it.
 protocol FeedLog: Sendable {
-  func beginFeed(streams: [String]) async throws -> [Gap]
-  func endFeed(lastDataAt: Int64?, streams: [String]) async throws
+  /// See ``TickLog/beginFeed(streams:)``.
+  func beginFeed(streams: [String]) async throws -> FeedStart
+  /// See ``TickLog/endFeed(slots:)``.
+  func endFeed(slots: [FeedEnd]) async throws
 
-  /// See ``TickLog/tryAppend(_:rejected:body:completion:)``.
+  /// See ``TickLog/recordAttempt(at:completion:)``.
+  func recordAttempt(at time: Int64, completion: @escaping @Sendable (Result<Void, any Error>) -> Void)
+  /// See ``TickLog/setStreams(_:completion:)``.
+  func setStreams(_ streams: [String], completion: @escaping @Sendable (Result<Void, any Error>) -> Void)
+
+  /// See ``TickLog/tryAppend(_:rejected:body:completion:)``. The gaps change in the same commit, in order.
   func tryAppend(
-    _ ticks: TickBatch, rejected: [RejectedInput], gap: GapChange?,
+    _ ticks: TickBatch, rejected: [RejectedInput], gaps: [GapChange],
     completion: @escaping @Sendable (Result<OffsetRange?, any Error>) -> Void
   ) throws(LogError) -> Bool
 
@@ -24,6 +31,8 @@ enum GapChange: Sendable {
 }
 
 /// The ids of gaps that are open, known only once the log's writer has written them.
+///
+/// A new one for each gap that is opened: the log may run the commit that closes it later, or twice.
 final class OpenGaps: Sendable {
   private let ids: Mutex<[Gap.ID]>
 
@@ -36,21 +45,24 @@ final class OpenGaps: Sendable {
 
 extension TickLog: FeedLog {
   func tryAppend(
-    _ ticks: TickBatch, rejected: [RejectedInput], gap: GapChange?,
+    _ ticks: TickBatch, rejected: [RejectedInput], gaps: [GapChange],
     completion: @escaping @Sendable (Result<OffsetRange?, any Error>) -> Void
   ) throws(LogError) -> Bool {
-    guard let gap else {
-      return try tryAppend(ticks, rejected: rejected, body: nil, completion: completion)
-    }
+    if gaps.isEmpty { return try tryAppend(ticks, rejected: rejected, body: nil, completion: completion) }
     return try tryAppend(
       ticks, rejected: rejected,
-      body: { transaction in
-        switch gap {
-        case .open(let startedAt, let cause, let streams, let gaps):
-          gaps.set(try transaction.openGap(startedAt: startedAt, cause: cause, streams: streams))
-        case .close(let endedAt, let gaps):
-          for id in gaps.all { try transaction.closeGap(id, endedAt: endedAt) }
-        }
-      }, completion: completion)
+      body: { transaction in for change in gaps { try change.write(in: transaction) } },
+      completion: completion)
+  }
+}
+
+extension GapChange {
+  fileprivate func write(in transaction: WriteTransaction) throws {
+    switch self {
+    case .open(let startedAt, let cause, let streams, let gaps):
+      gaps.set(try transaction.openGap(startedAt: startedAt, cause: cause, streams: streams))
+    case .close(let endedAt, let gaps):
+      for id in gaps.all { try transaction.closeGap(id, endedAt: endedAt) }
+    }
   }
 }

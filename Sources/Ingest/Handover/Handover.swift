@@ -9,7 +9,7 @@ import WAL
 final class Handover {
   private struct Request {
     var delivery: Delivery
-    var gap: GapChange?
+    var gaps: [GapChange]
   }
 
   private let log: any FeedLog
@@ -41,8 +41,8 @@ final class Handover {
   /// Whether the log's queue is full: the socket must not be read.
   var isFull: Bool { !waiting.isEmpty }
 
-  func submit(_ delivery: Delivery, gap: GapChange?) {
-    let request = Request(delivery: delivery, gap: gap)
+  func submit(_ delivery: Delivery, gaps: [GapChange] = []) {
+    let request = Request(delivery: delivery, gaps: gaps)
     guard waiting.isEmpty else { return waiting.append(request) }
     if !hasFailed, !give(request) {
       waiting.append(request)
@@ -68,7 +68,7 @@ final class Handover {
     confirmations.expect()
     do {
       let taken = try log.tryAppend(
-        request.delivery.ticks, rejected: request.delivery.rejected, gap: request.gap
+        request.delivery.ticks, rejected: request.delivery.rejected, gaps: request.gaps
       ) { [confirmations] result in
         if case .failure(let error) = result { bound.eventLoop.execute { bound.value.fail(error) } }
         confirmations.arrived()

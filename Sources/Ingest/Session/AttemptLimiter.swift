@@ -1,22 +1,36 @@
-/// Keeps the attempts to connect below the exchange's limit, counted over a sliding window.
+/// Keeps the attempts to connect below the exchange's limit, counted over a sliding window and over all slots.
 ///
 /// Reference: https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams, "limit of 300
 /// connections per attempt every 5 minutes per IP"
 struct AttemptLimiter: Equatable, Sendable {
   let limit: Int
   let window: Duration
-  private var attempts: [Duration] = []
+  private var attempts: [Duration]
 
-  init(limit: Int = 300, window: Duration = .seconds(300)) {
+  /// - Parameters:
+  ///   - ages: how long before `now` each attempt of an earlier run was made. What lies ahead, because the
+  ///     clock that measured it was set back, counts as made now.
+  ///   - now: of the monotonic clock that the other calls use.
+  init(
+    limit: Int = 300, window: Duration = .seconds(300), ages: [Duration] = [], at now: Duration = .zero
+  ) {
     self.limit = limit
     self.window = window
+    attempts = ages.map { now - max($0, .zero) }.sorted()
   }
 
-  /// How long to wait until an attempt is allowed; zero if it is now. Times are of one monotonic clock.
-  mutating func wait(at now: Duration) -> Duration {
-    attempts.removeAll { now - $0 >= window }
-    guard attempts.count >= limit else { return .zero }
-    return attempts[attempts.count - limit] + window - now
+  /// How long to wait until an attempt is allowed; zero if it is now.
+  /// - Parameter isUrgent: nothing is received until it succeeds. The last tenth of the attempts is kept for
+  ///   those.
+  mutating func wait(at now: Duration, isUrgent: Bool = true) -> Duration {
+    if let kept = attempts.firstIndex(where: { now - $0 < window }) {
+      attempts.removeFirst(kept)
+    } else {
+      attempts.removeAll(keepingCapacity: true)
+    }
+    let allowed = isUrgent ? limit : limit - limit / 10
+    guard attempts.count >= allowed else { return .zero }
+    return attempts[attempts.count - allowed] + window - now
   }
 
   mutating func record(at now: Duration) { attempts.append(now) }

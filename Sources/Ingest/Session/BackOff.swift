@@ -14,4 +14,13 @@ struct BackOff: Equatable, Sendable {
   }
 
   mutating func reset() { failures = 0 }
+
+  /// Takes back a failure for each step of a time in which all was well, so that an hour with a loss now and
+  /// then does not end with half a minute of waiting each time.
+  mutating func recover(for healthy: Duration) {
+    let steps = healthy / Self.recovery
+    failures = steps >= Double(failures) ? 0 : failures - Int(steps)
+  }
+
+  private static let recovery = Duration.seconds(5)
 }

@@ -1,158 +1,239 @@
 import WAL
 
-/// Decides when the feed connects, gives up, and waits, and when a gap begins and ends.
+/// Decides when a slot of the feed connects, gives up and waits, when it looks whether its connection is deaf,
+/// when it replaces it, and when a gap begins and ends.
 ///
-/// A pure value: events go in, actions come out. Connections are numbered, so that what an abandoned one still
-/// reports is recognized as late, and so that there can be more than one.
+/// A pure value: events go in, actions come out. There are never more than two connections: the current one and
+/// either a follower (`FeedSession+Following`) or one that drains after its close.
 struct FeedSession: Sendable {
-  struct ConnectionID: Hashable, Sendable { let number: Int }
-
-  enum Event: Equatable, Sendable {
-    case started
-    /// The WebSocket is open.
-    case opened(ConnectionID)
-    /// The connection ended, or could not be opened. `cause` counts if it had been open.
-    case ended(ConnectionID, cause: Gap.Cause)
-    /// The timer that was set last has run out.
-    case timer
-    case stopped
+  /// When something happens, on the clocks that count, and a random number in 0 ..< 1 for it.
+  struct Moment: Sendable {
+    /// Of a monotonic clock.
+    var now: Duration
+    /// Of the clock that stands still while sockets are not read.
+    var reading: Duration
+    var random: Double
   }
 
-  enum Action: Equatable, Sendable {
-    case connect(ConnectionID)
-    /// Drop a connection that takes too long to open.
-    case abandon(ConnectionID)
-    /// End a connection in an orderly way.
-    case close(ConnectionID)
-    /// Set the timer, in place of any earlier one.
-    case setTimer(Duration)
-    case cancelTimer
-    /// From microseconds UTC.
-    case openGap(startedAt: Int64, cause: Gap.Cause)
+  enum Current: Equatable, Sendable {
+    /// On the monotonic clock.
+    case waiting(until: Duration)
+    /// On the clock that stands still while sockets are not read.
+    case opening(ConnectionID, until: Duration)
+    case open(Link)
   }
 
-  struct Limits: Equatable, Sendable {
-    /// For the connection, TLS and the upgrade together.
-    var opening = Duration.seconds(30)
-    /// After this long, back-off starts again from its beginning.
-    var healthyAfter = Duration.seconds(60)
+  /// After its close, until the server has ended it.
+  struct Draining: Equatable, Sendable {
+    var id: ConnectionID
+    /// On the clock that stands still while sockets are not read.
+    var until: Duration
   }
 
-  private enum State: Equatable {
-    case idle
-    case opening(ConnectionID)
-    case open(ConnectionID, since: Duration)
-    case waiting
-    case stopped
+  /// After the end was asked for.
+  struct Ending: Equatable, Sendable {
+    var left: Set<ConnectionID>
+    var current: ConnectionID?
+    /// On the monotonic clock.
+    var until: Duration
   }
 
-  private let limits: Limits
-  private var state = State.idle
+  enum Phase: Equatable, Sendable {
+    case idle, running
+    case ending(Ending)
+    case finished
+  }
+
+  let limits: Limits
+  var phase = Phase.idle
+  var current = Current.waiting(until: .zero)
+  var following: Following?
+  var draining: Draining?
+  var clock = ReadingClock()
+  var silence: Silence
+  var gaps: GapTrack
+  var lastNumber = 0
   private var backOff: BackOff
-  private var limiter: AttemptLimiter
-  private var lastNumber = 0
-  private(set) var isGapOpen: Bool
-  /// Microseconds UTC of the last data, or of the program's start before any.
-  private var lastAlive: Int64
-  /// Microseconds UTC of the last data of this run.
-  private(set) var lastDataAt: Int64?
+  var replacementBackOff: BackOff
+  /// Since when there has been an open connection without a break.
+  private var openSince: Duration?
+  private var hasReconnectedAtOnce = false
+  var areAttemptsUsedUp = false
+  private var hasReceived = false
+  /// Microseconds UTC of the last data of the connection in use; nil if this run has received nothing. A follower
+  /// that has not taken over does not count: what its leader should have delivered meanwhile may be missing.
+  var lastDataAt: Int64? { hasReceived ? gaps.lastAlive : nil }
 
   /// - Parameters:
   ///   - startedAt: microseconds UTC.
-  ///   - isGapOpen: whether an earlier run left a gap that the first data ends.
-  init(
-    startedAt: Int64, isGapOpen: Bool, limits: Limits = Limits(), backOff: BackOff = BackOff(),
-    limiter: AttemptLimiter = AttemptLimiter()
-  ) {
+  ///   - isCovered: an open gap of an earlier run names every stream of the slot: there is no gap of its own
+  ///     until the first data.
+  init(startedAt: Int64, isCovered: Bool, limits: Limits = Limits(), backOff: BackOff = BackOff()) {
     self.limits = limits
     self.backOff = backOff
-    self.limiter = limiter
-    self.isGapOpen = isGapOpen
-    lastAlive = startedAt
+    replacementBackOff = backOff
+    silence = Silence(interval: limits.staleAfter, mostDoublings: limits.staleDoublings, since: .zero)
+    gaps = GapTrack(startedAt: startedAt, isCovered: isCovered)
   }
 
   /// - Parameters:
   ///   - now: of a monotonic clock.
   ///   - random: in 0 ..< 1, fresh for each call.
-  mutating func handle(_ event: Event, at now: Duration, random: Double) -> [Action] {
-    switch event {
-    case .started:
-      guard state == .idle else { return [] }
-      return connect(at: now)
-    case .opened(let id):
-      guard state == .opening(id) else { return [] }
-      state = .open(id, since: now)
-      return [.cancelTimer]
-    case .ended(let id, let cause):
-      return ended(id, cause, at: now, random: random)
-    case .timer:
-      return timer(at: now, random: random)
-    case .stopped:
-      return stop()
-    }
-  }
-
-  /// Notes that data has arrived, at microseconds UTC. True if it ends a gap.
-  mutating func dataReceived(at time: Int64) -> Bool {
-    lastAlive = time
-    lastDataAt = time
-    defer { isGapOpen = false }
-    return isGapOpen
-  }
-
-  private mutating func connect(at now: Duration) -> [Action] {
-    let wait = limiter.wait(at: now)
-    guard wait == .zero else {
-      state = .waiting
-      return [.setTimer(wait)]
-    }
-    limiter.record(at: now)
-    lastNumber += 1
-    let id = ConnectionID(number: lastNumber)
-    state = .opening(id)
-    return [.setTimer(limits.opening), .connect(id)]
-  }
-
-  private mutating func ended(
-    _ id: ConnectionID, _ cause: Gap.Cause, at now: Duration, random: Double
+  ///   - attempts: of all slots; on the clock of `now`.
+  mutating func handle(
+    _ event: Event, at now: Duration, random: Double, attempts: inout AttemptLimiter
   ) -> [Action] {
-    switch state {
-    case .opening(id):
-      return lost(.refused) + wait(random: random)
-    case .open(id, let since):
-      if now - since >= limits.healthyAfter { backOff.reset() }
-      return lost(cause) + wait(random: random)
-    default:
+    let moment = Moment(now: now, reading: clock.time(at: now), random: random)
+    noteHealth(at: now)
+    let actions: [Action]
+    switch phase {
+    case .idle: actions = begin(event)
+    case .running: actions = apply(event, at: moment)
+    case .ending(let ending): return goOn(ending, event, at: moment)
+    case .finished: return []
+    }
+    return actions + settle(at: moment, &attempts)
+  }
+
+  private mutating func noteHealth(at now: Duration) {
+    guard let openSince, now - openSince >= limits.healthyAfter else { return }
+    backOff.reset()
+    hasReconnectedAtOnce = false
+  }
+
+  // MARK: Events
+
+  private mutating func begin(_ event: Event) -> [Action] {
+    switch event {
+    case .started: phase = .running
+    case .stopped, .retired:
+      phase = .finished
+      return [.finished]
+    default: break
+    }
+    return []
+  }
+
+  private mutating func apply(_ event: Event, at moment: Moment) -> [Action] {
+    switch event {
+    case .started, .timer: return []
+    case .opened(let id, let utc): opened(id, utc, at: moment)
+    case .arrived(let id): change(id) { $0.liveness.arrived() }
+    case .data(let id, let utc): return received(utc, from: id, at: moment)
+    case .caughtUp: following?.noteCaughtUp(at: moment.now, limits)
+    case .shutdownAnnounced(let id): change(id) { $0.isLeaving = true }
+    case .rotate(let listChanged): return rotate(listChanged ? .listChanged : .requested, at: moment)
+    case .ended(let id, let cause): return ended(id, cause, at: moment)
+    case .paused: clock.pause(at: moment.now)
+    case .resumed: gaps.readAgain(after: clock.resume(at: moment.now), at: moment.reading)
+    case .stopped: return end(within: limits.stopping, at: moment.now)
+    case .retired: return end(within: limits.draining, at: moment.now)
+    }
+    return []
+  }
+
+  private mutating func opened(_ id: ConnectionID, _ utc: Int64, at moment: Moment) {
+    let link = Link(id, openedAtUTC: utc, at: moment, limits: limits)
+    if case .opening(id, _) = current {
+      current = .open(link)
+      openSince = moment.now
+      silence = freshSilence(at: moment)
+    } else if case .opening(id, _) = following?.state {
+      following?.state = .open(link)
+    }
+  }
+
+  func freshSilence(at moment: Moment) -> Silence {
+    Silence(interval: limits.staleAfter, mostDoublings: limits.staleDoublings, since: moment.reading)
+  }
+
+  private mutating func change(_ id: ConnectionID, _ body: (inout Link) -> Void) {
+    if case .open(var link) = current, link.id == id {
+      body(&link)
+      current = .open(link)
+    } else if case .open(var link) = following?.state, link.id == id {
+      body(&link)
+      following?.state = .open(link)
+    }
+  }
+
+  /// Data that comes while the last streams are being subscribed ends no gap: there is one until all are.
+  private mutating func received(_ utc: Int64, from id: ConnectionID, at moment: Moment) -> [Action] {
+    guard isKnown(id) else { return [] }
+    hasReceived = true
+    change(id) { $0.received(at: utc, moment) }
+    guard case .open(let link) = current, link.id == id else { return [] }
+    silence.broken(at: moment.reading)
+    following?.noteLeaderSpoke(at: moment.now)
+    return gaps.data(at: utc, moment.reading) + endProbe(at: moment)
+  }
+
+  private func isKnown(_ id: ConnectionID) -> Bool {
+    switch current {
+    case .open(let link) where link.id == id: return true
+    case .opening(id, _): return true
+    default: return following?.id == id || draining?.id == id
+    }
+  }
+
+  private mutating func ended(_ id: ConnectionID, _ cause: Gap.Cause, at moment: Moment) -> [Action] {
+    if draining?.id == id {
+      draining = nil
       return []
     }
-  }
-
-  private mutating func timer(at now: Duration, random: Double) -> [Action] {
-    switch state {
-    case .waiting: return connect(at: now)
-    case .opening(let id): return [.abandon(id)] + lost(.refused) + wait(random: random)
-    case .idle, .open, .stopped: return []
+    if following?.id == id { return followerLost(id, at: moment) }
+    switch current {
+    case .opening(id, _): return refused(at: moment)
+    case .open(let link) where link.id == id: return lost(cause, at: moment)
+    default: return []
     }
   }
 
-  private mutating func stop() -> [Action] {
-    defer { state = .stopped }
-    switch state {
-    case .opening(let id): return [.cancelTimer, .abandon(id)]
-    case .open(let id, _): return [.cancelTimer, .close(id)]
-    case .idle, .waiting, .stopped: return [.cancelTimer]
+  // MARK: Losses
+
+  /// The current connection is gone. If another one is on its way or there, that one goes on.
+  mutating func lost(_ cause: Gap.Cause, atOnce: Bool = false, at moment: Moment) -> [Action] {
+    switch following?.state {
+    case .open(let follower):
+      // Had it caught up, it would have taken over.
+      return gaps.lost(cause, since: follower.opened.utc) + takeOver(follower, at: moment)
+    case .opening(let id, let until):
+      following = nil
+      if let openSince { backOff.recover(for: moment.now - openSince) }
+      openSince = nil
+      current = .opening(id, until: until)
+      return gaps.lost(cause) + [.release]
+    case .wanted, nil:
+      following = nil
+      wait(atOnce: atOnce, at: moment)
+      return gaps.lost(cause)
     }
   }
 
-  private mutating func wait(random: Double) -> [Action] {
-    state = .waiting
-    return [.setTimer(backOff.next(random: random))]
+  mutating func refused(at moment: Moment) -> [Action] {
+    wait(atOnce: false, at: moment)
+    return gaps.lost(.refused)
   }
 
-  /// One gap lasts until data comes again, however many attempts fail in between.
-  private mutating func lost(_ cause: Gap.Cause) -> [Action] {
-    if isGapOpen { return [] }
-    isGapOpen = true
-    return [.openGap(startedAt: lastAlive, cause: cause)]
+  /// Waits as long as back-off says, or not at all: a dead connection has cost half a minute already. That is
+  /// done once, and again after a healthy time.
+  private mutating func wait(atOnce: Bool, at moment: Moment) {
+    if let openSince { backOff.recover(for: moment.now - openSince) }
+    openSince = nil
+    if atOnce, !hasReconnectedAtOnce {
+      hasReconnectedAtOnce = true
+      current = .waiting(until: moment.now)
+    } else {
+      current = .waiting(until: moment.now + backOff.next(random: moment.random))
+    }
+  }
+
+  /// The follower becomes the current connection; what had been the current one is the caller's to end.
+  mutating func takeOver(_ link: Link, at moment: Moment) -> [Action] {
+    current = .open(link)
+    following = nil
+    silence = freshSilence(at: moment)
+    guard let first = link.firstData, let last = link.lastData else { return [.release] }
+    return gaps.tookOver(first: first.utc, last: last.utc, moment.reading) + [.release]
   }
 }

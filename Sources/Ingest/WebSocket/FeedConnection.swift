@@ -7,15 +7,21 @@ import WAL
 protocol FeedConnectionOwner: AnyObject {
   /// False while the log's queue is full: then TCP holds the server back.
   var mayRead: Bool { get }
+  /// The WebSocket is open, and the server has answered every request to subscribe.
   func opened(_ connection: FeedConnection)
+  /// The server does not subscribe the connection to these streams; it goes on with the others.
+  func refused(_ streams: [String], _ failure: RequestAnswer.Failure, by connection: FeedConnection)
   func received(_ delivery: Delivery, from connection: FeedConnection)
+  /// A read brought bytes, but no data message: a pong, a ping, an answer, a part of something.
+  func arrived(_ connection: FeedConnection)
   /// The server has announced that it will end the connection.
   func serverWillClose(_ connection: FeedConnection)
   /// Called once, after everything that was received has been handed over.
   func ended(_ connection: FeedConnection, _ reason: FeedError)
 }
 
-/// One WebSocket to the exchange: opens it, answers pings, and turns each read of the socket into a delivery.
+/// One WebSocket to the exchange: opens it, subscribes, answers pings, and turns each read of the socket into a
+/// delivery.
 ///
 /// Added to a channel that is active already and does not read by itself.
 final class FeedConnection: ChannelInboundHandler {
@@ -27,31 +33,59 @@ final class FeedConnection: ChannelInboundHandler {
 
   private enum State {
     case opening(Handshake)
+    /// The requests that the server has not answered.
+    case subscribing([SubscribeRequest])
     case open
+    /// Our close frame is out; what the server still sends until its own counts.
+    case draining
     case ended
   }
 
   let id: FeedSession.ConnectionID
-  private unowned let owner: any FeedConnectionOwner
+  /// Whether it has been open: only then does its data say that each stream is received.
+  private(set) var hasOpened = false
+  private let owner: any FeedConnectionOwner
   private let wallClock: @Sendable () -> Int64
+  private let requests: [SubscribeRequest]
   private var state: State
-  private var frames = FrameReader(maximumMessage: maximumMessage)
+  private var frames: FrameReader
   private var decoder: MessageDecoder
+  private var outbox = Outbox()
+  private var sending: Scheduled<Void>?
   private var received = ByteBuffer()
   private var delivery = Delivery()
   private var lastSize = (ticks: 0, bytes: 0)
   private var context: ChannelHandlerContext?
   private var isPaused = false
+  /// Gets each data message in place of the decoder, for a test of the protocol.
+  private let echo: Echo?
 
+  typealias Echo = (_ connection: FeedConnection, _ message: ByteBuffer, _ isText: Bool) -> Void
+
+  /// - Parameter echo: makes it a plain WebSocket client, which answers messages instead of decoding them and
+  ///   takes no text that is not UTF-8. The feed does: it keeps such a message as a dead letter, because an
+  ///   exchange that repeats it would end every connection, and all good ticks on it, again and again.
   init(
-    id: FeedSession.ConnectionID, address: FeedAddress, owner: any FeedConnectionOwner,
-    wallClock: @escaping @Sendable () -> Int64
+    id: FeedSession.ConnectionID, endpoint: FeedEndpoint, target: FeedTarget, owner: any FeedConnectionOwner,
+    wallClock: @escaping @Sendable () -> Int64, echo: Echo? = nil
   ) {
     self.id = id
     self.owner = owner
     self.wallClock = wallClock
-    state = .opening(Handshake(address: address))
-    decoder = MessageDecoder(urlStream: address.rawStream)
+    self.echo = echo
+    frames = FrameReader(maximumMessage: Self.maximumMessage, refusesBadText: echo != nil)
+    requests = target.requests
+    state = .opening(Handshake(host: endpoint.hostHeader, target: target.text))
+    decoder = MessageDecoder(urlStream: target.rawStream)
+  }
+
+  /// What it is waiting for, for a message about one that takes too long.
+  var phase: String {
+    switch state {
+    case .opening: "the answer to the upgrade"
+    case .subscribing(let open): "the answers to \(open.count) requests to subscribe"
+    case .open, .draining, .ended: "nothing"
+    }
   }
 
   // MARK: What the owner asks for
@@ -63,26 +97,45 @@ final class FeedConnection: ChannelInboundHandler {
     context?.read()
   }
 
-  /// Ends the connection in an orderly way: what was received is handed over, nothing more is read.
+  /// Asks the server for a sign of life.
+  func ping() { send(.ping) }
+
+  /// Ends the connection in an orderly way: says so, and reads on until the server has ended it too.
   func close() {
-    if case .open = state { sendClose(code: 1000) }
-    end(FeedError(.closed(code: nil), "closed by this side"))
+    switch state {
+    case .opening: end(FeedError(.closed(code: nil), "closed by this side"))
+    case .subscribing, .open:
+      state = .draining
+      sendClose(code: 1000)
+    case .draining, .ended: break
+    }
+  }
+
+  /// Drops the connection at once and says nothing more of it, whatever the server does or does not do.
+  func abandon() {
+    if case .ended = state { return }
+    leave()
+    delivery = Delivery()
+    guard let context else { return }
+    do {
+      // Past TLS, whose own goodbye would wait for the server's.
+      try context.pipeline.syncOperations.context(handlerType: NIOSSLClientHandler.self).close(promise: nil)
+    } catch {
+      // There is no TLS in between.
+      context.close(promise: nil)
+    }
   }
 
   // MARK: Reading
 
   func handlerAdded(context: ChannelHandlerContext) {
     self.context = context
-    begin(context)
-  }
-
-  func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
-
-  private func begin(_ context: ChannelHandlerContext) {
     guard case .opening(let handshake) = state else { return }
     context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: handshake.request)), promise: nil)
     context.read()
   }
+
+  func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     if case .ended = state { return }
@@ -93,7 +146,7 @@ final class FeedConnection: ChannelInboundHandler {
         received = bytes
       } else {
         received.discardReadBytes()
-        if case .open = state {
+        if isUpgraded {
           received.reserveCapacity(
             minimumWritableBytes: max(bytes.readableBytes, try frames.missing(in: received)))
         }
@@ -106,10 +159,10 @@ final class FeedConnection: ChannelInboundHandler {
   }
 
   func channelReadComplete(context: ChannelHandlerContext) {
-    handOver()
+    if !handOver(), isUpgraded { owner.arrived(self) }
     switch state {
     case .opening: context.read()
-    case .open:
+    case .subscribing, .open, .draining:
       if owner.mayRead {
         context.read()
       } else {
@@ -120,6 +173,14 @@ final class FeedConnection: ChannelInboundHandler {
     context.fireChannelReadComplete()
   }
 
+  /// Whether frames are exchanged.
+  private var isUpgraded: Bool {
+    switch state {
+    case .subscribing, .open, .draining: true
+    case .opening, .ended: false
+    }
+  }
+
   private func readOn() throws(FeedError) {
     if case .opening(var handshake) = state {
       let progress = try handshake.receive(&received)
@@ -127,20 +188,19 @@ final class FeedConnection: ChannelInboundHandler {
         state = .opening(handshake)
         return
       }
-      state = .open
-      owner.opened(self)
+      subscribe()
     }
-    while case .open = state, let item = try frames.next(&received) {
+    while isUpgraded, let item = try frames.next(&received) {
       switch item {
-      case .message(let message): take(message)
-      case .ping(let payload):
-        send(ControlFrame.bytes(.pong, payload: payload, mask: .random()))
+      case .message(let message, let isText):
+        if let echo {
+          echo(self, message, isText)
+        } else {
+          take(message)
+        }
+      case .ping(let payload): send(.pong(payload))
       case .pong: break
-      case .close(let code, let reason):
-        sendClose(code: code)
-        let said = code.map { "with code \($0)" } ?? "without a code"
-        let why = reason.isEmpty ? "" : ": \(reason)"
-        end(FeedError(.closed(code: code), "the server closed the connection \(said)\(why)"))
+      case .close(let code, let reason): closed(code: code, reason: reason)
       }
     }
   }
@@ -151,19 +211,60 @@ final class FeedConnection: ChannelInboundHandler {
       delivery.add(bytes.bindMemory(to: UInt8.self), decoder: &decoder)
     }
     switch outcome {
+    case .answer(let answer): take(answer)
     case .serverShutdown: owner.serverWillClose(self)
-    case .ticks, .rejected, .answer: break
+    case .ticks, .rejected: break
     }
   }
 
-  private func handOver() {
+  /// Whether there was any data.
+  private func handOver() -> Bool {
     defer { delivery = Delivery() }
-    guard !delivery.isEmpty else { return }
+    guard !delivery.isEmpty else { return false }
     lastSize = (delivery.ticks.count, delivery.ticks.byteCount)
     owner.received(delivery, from: self)
+    return true
+  }
+
+  // MARK: Subscribing
+
+  private func subscribe() {
+    state = .subscribing(requests)
+    for request in requests { send(.text(request.text)) }
+    openIfSubscribed()
+  }
+
+  private func take(_ answer: RequestAnswer) {
+    guard case .subscribing(var open) = state else { return }
+    // A server that could not read a request cannot name it; it answers them in their order.
+    guard let place = answer.id.map({ id in open.firstIndex { $0.id == id } }) ?? open.indices.first else {
+      return
+    }
+    let request = open.remove(at: place)
+    state = .subscribing(open)
+    if let failure = answer.failure { owner.refused(request.streams, failure, by: self) }
+    openIfSubscribed()
+  }
+
+  private func openIfSubscribed() {
+    guard case .subscribing(let open) = state, open.isEmpty else { return }
+    state = .open
+    hasOpened = true
+    owner.opened(self)
   }
 
   // MARK: Ending
+
+  private func closed(code: Int?, reason: String) {
+    switch state {
+    case .subscribing, .open: sendClose(code: code)
+    // Its answer to ours.
+    case .draining, .opening, .ended: break
+    }
+    let said = code.map { "with code \($0)" } ?? "without a code"
+    let why = reason.isEmpty ? "" : ": \(reason)"
+    end(FeedError(.closed(code: code), "the server closed the connection \(said)\(why)"))
+  }
 
   func channelInactive(context: ChannelHandlerContext) {
     if case .opening(var handshake) = state {
@@ -178,30 +279,70 @@ final class FeedConnection: ChannelInboundHandler {
     // The server's end without TLS's own goodbye is an end like any other.
     if let error = error as? NIOSSLError, error == .uncleanShutdown { return }
     if let error = error as? FeedError { return refuse(error) }
-    let isTLS = error is NIOSSLError || error is BoringSSLError || error is NIOSSLExtraError
-    end(FeedError(isTLS ? .tlsFailed : .closed(code: nil), "\(error)"))
+    if let trouble = TLSTrouble.text(error) { return end(FeedError(.tlsFailed, trouble)) }
+    end(FeedError(.closed(code: nil), "\(error)"))
   }
 
   /// Ends the connection because the server did something that cannot be gone on from.
   private func refuse(_ error: FeedError) {
-    if case .open = state { sendClose(code: error.code == .messageTooLarge ? 1009 : 1002) }
+    switch state {
+    case .subscribing, .open: sendClose(code: Self.closeCode(error))
+    case .opening, .draining, .ended: break
+    }
     end(error)
+  }
+
+  /// Reference: RFC 6455, section 7.4.1
+  private static func closeCode(_ error: FeedError) -> Int {
+    switch error.code {
+    case .messageTooLarge: 1009
+    case .badText: 1007
+    default: 1002
+    }
   }
 
   private func end(_ reason: FeedError) {
     if case .ended = state { return }
-    state = .ended
-    handOver()
-    received = ByteBuffer()
+    leave()
+    _ = handOver()
     owner.ended(self, reason)
     context?.close(promise: nil)
   }
 
-  private func sendClose(code: Int?) {
-    send(ControlFrame.close(code: code, mask: .random()))
+  private func leave() {
+    state = .ended
+    sending?.cancel()
+    sending = nil
+    received = ByteBuffer()
   }
 
-  private func send(_ frame: ByteBuffer) {
+  // MARK: Writing
+
+  /// Goes out at once, before all that waits: after it nothing else may be said.
+  private func sendClose(code: Int?) {
+    sending?.cancel()
+    write(ClientFrame.close(code: code, mask: .random()))
+  }
+
+  private func send(_ message: Outbox.Message) {
+    switch state {
+    case .subscribing, .open: break
+    case .opening, .draining, .ended: return
+    }
+    outbox.add(message)
+    if sending == nil { sendWhatMayGo() }
+  }
+
+  private func sendWhatMayGo() {
+    sending = nil
+    guard isUpgraded, let context else { return }
+    let now = Duration.nanoseconds(Int64(context.eventLoop.now.uptimeNanoseconds))
+    while let message = outbox.next(at: now) { write(ClientFrame.bytes(message, mask: .random())) }
+    guard let pause = outbox.pause(at: now) else { return }
+    sending = context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(pause)) { self.sendWhatMayGo() }
+  }
+
+  func write(_ frame: ByteBuffer) {
     context?.writeAndFlush(wrapOutboundOut(frame), promise: nil)
   }
 }

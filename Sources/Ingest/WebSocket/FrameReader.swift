@@ -9,8 +9,8 @@ import NIOWebSocket
 /// Reference: RFC 6455, sections 5.2 to 5.5
 struct FrameReader {
   enum Item: Equatable {
-    /// A whole data message, text or binary.
-    case message(ByteBuffer)
+    /// A whole data message.
+    case message(ByteBuffer, isText: Bool)
     case ping(ByteBuffer)
     case pong
     /// The server ends the connection.
@@ -18,11 +18,19 @@ struct FrameReader {
   }
 
   private let maximumMessage: Int
+  private let refusesBadText: Bool
   /// What has arrived of a fragmented message; nil between messages.
   private var fragments: ByteBuffer?
+  private var isFragmentedText = false
 
-  /// - Parameter maximumMessage: bytes of one message, whole or in fragments.
-  init(maximumMessage: Int) { self.maximumMessage = maximumMessage }
+  /// - Parameters:
+  ///   - maximumMessage: bytes of one message, whole or in fragments.
+  ///   - refusesBadText: whether a text that is not UTF-8 is an error here, as the RFC has it in section 8.1.
+  ///     Else it is a message like any other, for whoever decodes it.
+  init(maximumMessage: Int, refusesBadText: Bool = false) {
+    self.maximumMessage = maximumMessage
+    self.refusesBadText = refusesBadText
+  }
 
   /// The next thing the server says, taken out of the buffer; nil if more bytes are needed.
   mutating func next(_ buffer: inout ByteBuffer) throws(FeedError) -> Item? {
@@ -101,13 +109,21 @@ struct FrameReader {
       fragments?.writeImmutableBuffer(payload)
       guard head.isLast, let message = fragments else { return nil }
       fragments = nil
-      return .message(message)
+      return try data(message, isText: isFragmentedText)
     default:
-      if head.isLast { return .message(payload) }
+      if head.isLast { return try data(payload, isText: head.opcode == .text) }
+      isFragmentedText = head.opcode == .text
       // A copy of its own, which grows with the fragments, not a view of the read's buffer.
       fragments = ByteBuffer(bytes: payload.readableBytesView)
       return nil
     }
+  }
+
+  private func data(_ message: ByteBuffer, isText: Bool) throws(FeedError) -> Item {
+    if refusesBadText, isText, String(validating: message.readableBytesView, as: UTF8.self) == nil {
+      throw FeedError(.badText, "a text that is not UTF-8")
+    }
+    return .message(message, isText: isText)
   }
 
   private func close(_ payload: ByteBuffer) throws(FeedError) -> Item {
@@ -117,7 +133,7 @@ struct FrameReader {
       throw FeedError(.badFrame, "a close frame with an invalid code")
     }
     guard let reason = String(validating: payload.readableBytesView, as: UTF8.self) else {
-      throw FeedError(.badFrame, "a close frame whose reason is not UTF-8")
+      throw FeedError(.badText, "a close frame whose reason is not UTF-8")
     }
     return .close(code: Int(code), reason: reason)
   }
@@ -128,27 +144,5 @@ struct FrameReader {
     case 1000...1003, 1007...1014, 3000...4999: true
     default: false
     }
-  }
-}
-
-/// A client's control frames, which are masked.
-///
-/// Reference: RFC 6455, section 5.3
-enum ControlFrame {
-  static func bytes(_ opcode: WebSocketOpcode, payload: ByteBuffer, mask: WebSocketMaskingKey) -> ByteBuffer {
-    var buffer = ByteBuffer()
-    buffer.writeInteger(0x80 | UInt8(webSocketOpcode: opcode))
-    buffer.writeInteger(0x80 | UInt8(payload.readableBytes))
-    buffer.writeBytes(mask)
-    var masked = payload
-    masked.webSocketMask(mask)
-    buffer.writeBuffer(&masked)
-    return buffer
-  }
-
-  static func close(code: Int?, mask: WebSocketMaskingKey) -> ByteBuffer {
-    var payload = ByteBuffer()
-    if let code { payload.writeInteger(UInt16(clamping: code)) }
-    return bytes(.connectionClose, payload: payload, mask: mask)
   }
 }

@@ -17,28 +17,31 @@ struct Handshake {
 
   private enum State {
     case head
-    case refusal(status: Int, expected: Int)
+    case refusal(Refusal)
   }
 
+  private let host: String
+  private let target: String
   private let key: String
-  private let address: FeedAddress
   private var state = State.head
 
-  static let maximumHead = 64 * 1024
-  /// How much of a refusal's body is read and reported.
-  static let maximumBody = 300
+  static let maximumHead = 16 * 1024
 
-  /// - Parameter key: 16 random bytes in Base64, other ones for each connection.
-  init(address: FeedAddress, key: String = NIOWebSocketClientUpgrader.randomRequestKey()) {
-    self.address = address
+  /// - Parameters:
+  ///   - host: the value of the Host header.
+  ///   - target: path and query.
+  ///   - key: 16 random bytes in Base64, other ones for each connection.
+  init(host: String, target: String, key: String = NIOWebSocketClientUpgrader.randomRequestKey()) {
+    self.host = host
+    self.target = target
     self.key = key
   }
 
   /// Offers no extensions: permessage-deflate is not spoken here.
   var request: String {
     """
-    GET \(address.target) HTTP/1.1\r
-    Host: \(address.hostHeader)\r
+    GET \(target) HTTP/1.1\r
+    Host: \(host)\r
     Upgrade: websocket\r
     Connection: Upgrade\r
     Sec-WebSocket-Key: \(key)\r
@@ -59,11 +62,10 @@ struct Handshake {
           try check(head)
           return .upgraded
         }
-        let length = head.headers.first(name: "Content-Length").flatMap { Int($0) } ?? Self.maximumBody
-        state = .refusal(status: Int(head.status.code), expected: min(length, Self.maximumBody))
-      case .refusal(let status, let expected):
-        if buffer.readableBytes >= expected { throw refusal(status, &buffer) }
-        return .incomplete
+        state = .refusal(Refusal(head))
+      case .refusal(let refusal):
+        guard refusal.isComplete(buffer) else { return .incomplete }
+        throw refusal.error(buffer)
       }
     }
   }
@@ -72,18 +74,12 @@ struct Handshake {
   mutating func end(_ buffer: inout ByteBuffer) -> FeedError {
     switch state {
     case .head: FeedError(.badUpgrade, "the server closed the connection without a complete answer")
-    case .refusal(let status, _): refusal(status, &buffer)
+    case .refusal(let refusal): refusal.error(buffer)
     }
   }
 
-  private func refusal(_ status: Int, _ buffer: inout ByteBuffer) -> FeedError {
-    let count = min(buffer.readableBytes, Self.maximumBody)
-    let body = buffer.readString(length: count) ?? ""
-    let line = String(body.map { $0.isNewline || $0.unicodeScalars.contains { $0.value < 0x20 } ? " " : $0 })
-    return FeedError(.refused(status: status), "the server answered with HTTP status \(status): \(line)")
-  }
-
   private mutating func takeHead(_ buffer: inout ByteBuffer) throws(FeedError) -> HTTPResponseHead? {
+    try checkBeginning(buffer.readableBytesView)
     guard let length = Self.headLength(buffer.readableBytesView) else {
       if buffer.readableBytes > Self.maximumHead {
         throw FeedError(
@@ -94,17 +90,31 @@ struct Handshake {
     guard let text = buffer.readString(length: length) else { return nil }
     var lines = text.split(separator: "\r\n").makeIterator()
     guard let status = lines.next(), let code = Self.statusCode(status) else {
-      throw FeedError(.badUpgrade, "the server's answer is not HTTP: \(text.prefix(80))")
+      throw FeedError(.badUpgrade, "the server's answer is not HTTP: \(OneLine.text(text.utf8, limit: 80))")
     }
     var headers = HTTPHeaders()
     while let line = lines.next() {
-      guard let colon = line.firstIndex(of: ":") else {
-        throw FeedError(.badUpgrade, "the server's answer has a broken header: \(line.prefix(80))")
+      // The collection of headers traps on a name that is not ASCII.
+      guard let colon = line.firstIndex(of: ":"), colon > line.startIndex,
+        line[..<colon].utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f })
+      else {
+        throw FeedError(
+          .badUpgrade, "the server's answer has a broken header: \(OneLine.text(line.utf8, limit: 80))")
       }
       headers.add(name: String(line[..<colon]), value: line[line.index(after: colon)...].trimmed)
     }
     return HTTPResponseHead(
       version: .http1_1, status: HTTPResponseStatus(statusCode: code), headers: headers)
+  }
+
+  /// Refuses another protocol at its first bytes: it may never say what would be the end of a head.
+  private func checkBeginning(_ bytes: ByteBufferView) throws(FeedError) {
+    guard !zip(bytes, "HTTP/1.".utf8).allSatisfy(==) else { return }
+    // Records of TLS: an alert, or an answer to what looked like its beginning.
+    if let first = bytes.first, first == 0x15 || first == 0x16 {
+      throw FeedError(.badUpgrade, "the server speaks TLS, so the URL must begin with wss://")
+    }
+    throw FeedError(.badUpgrade, "the server's answer is not HTTP: \(OneLine.text(bytes, limit: 80))")
   }
 
   /// Up to and with the empty line.

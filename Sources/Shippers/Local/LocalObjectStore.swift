@@ -21,10 +21,16 @@ actor LocalObjectStore: ObjectStore {
   func put(_ object: NewObject) throws -> Bool {
     try prepareOnce()
     try makeParents(of: object.key)
+    return try noticingRemoval {
+      try folder.publish(try folder.writeTemporary(object.key, object.body), as: object.key)
+    }
+  }
+
+  /// Makes the folders anew before the next try: someone may have removed them.
+  private func noticingRemoval<T>(_ body: () throws -> T) throws -> T {
     do {
-      return try folder.publish(try folder.writeTemporary(object.key, object.body), as: object.key)
+      return try body()
     } catch {
-      // Someone may have removed the folder.
       madeFolder = nil
       isPrepared = false
       throw error
@@ -55,7 +61,7 @@ actor LocalObjectStore: ObjectStore {
   func writeNote(_ key: String, _ body: [UInt8]) throws {
     try prepareOnce()
     try folder.makeParents(of: key)
-    try folder.replace(try folder.writeTemporary(key, body), as: key)
+    try noticingRemoval { try folder.replace(try folder.writeTemporary(key, body), as: key) }
   }
 }
 

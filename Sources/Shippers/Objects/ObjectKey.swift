@@ -9,10 +9,7 @@ enum ObjectKey {
   static func batch(
     _ range: OffsetRange, firstReceivedAt: Int64, logID: LogID, isCompressed: Bool, settings: ObjectSettings
   ) -> String {
-    let time = Timestamp.dashed(
-      microseconds: min(
-        max(firstReceivedAt, Timestamp.representable.lowerBound),
-        Timestamp.representable.upperBound - 1))
+    let time = Timestamp.dashed(microseconds: Timestamp.clamped(microseconds: firstReceivedAt))
     var key = folder(settings)
     if settings.layout == .hive {
       key += "dt=\(time.prefix(10))/hour=\(time.dropFirst(11).prefix(2))/"
@@ -26,6 +23,14 @@ enum ObjectKey {
   /// Where the shipper notes how far it has planned.
   static func marker(logID: LogID, settings: ObjectSettings) -> String {
     folder(settings) + "_logs/\(logID).json"
+  }
+
+  /// `<folder>/_gaps/dt=2026-11-21/<name>-2026-11-21T05-13-20.123456Z-<log_id>-<gap>.jsonl`: the same for a gap
+  /// that is open and when it has ended.
+  static func gap(_ gap: Gap, logID: LogID, settings: ObjectSettings) -> String {
+    let time = Timestamp.dashed(microseconds: Timestamp.clamped(microseconds: gap.startedAt))
+    let day = settings.layout == .hive ? "dt=\(time.prefix(10))/" : ""
+    return folder(settings) + "_gaps/\(day)\(settings.fileName)-\(time)-\(logID)-\(gap.id.rawValue).jsonl"
   }
 
   private static func folder(_ settings: ObjectSettings) -> String {

@@ -27,6 +27,10 @@ public struct LogStatus: Sendable {
   public let openGaps: [Gap]
   /// Gaps that ended, of those kept.
   public let endedGaps: Int
+  /// Gaps that were open at some time in the last 24 hours, by cause; only causes that occur.
+  public let recentGaps: [Gap.Cause: Int]
+  /// Microseconds since 1970, UTC.
+  public let readAt: Int64
   /// Input that was no tick, of that kept.
   public let rejectedInput: Int
   /// Bytes of the file and of SQLite's WAL.
@@ -37,8 +41,10 @@ public struct LogStatus: Sendable {
 }
 
 extension LogReader {
-  public func status() throws -> LogStatus {
+  /// - Parameter now: microseconds since 1970, UTC.
+  public func status(now: Int64 = WallClock.now()) throws -> LogStatus {
     try read { connection in
+      let gaps = try gapCounts(connection, since: now - 86_400_000_000)
       let statement = try connection.statement(
         """
         SELECT name, next_offset, coalesce(head - next_offset + 1, 0),
@@ -67,11 +73,31 @@ extension LogReader {
         lastReceivedAt: try connection.int(
           "SELECT received_at FROM ticks ORDER BY offset DESC LIMIT 1"),
         consumers: consumers, openGaps: try connection.openGaps(),
-        endedGaps: Int(try connection.int("SELECT count(*) FROM gaps WHERE ended_at IS NOT NULL") ?? 0),
+        endedGaps: gaps.ended, recentGaps: gaps.recent, readAt: now,
         rejectedInput: Int(
           try connection.int("SELECT count(*) FROM dead_letters WHERE consumer = 'feed'") ?? 0),
         fileBytes: size(of: path), walBytes: size(of: path + "-wal"), writerPID: LogLock.holder(of: path))
     }
+  }
+
+  /// In one walk over the gaps, without their streams.
+  private func gapCounts(
+    _ connection: SQLiteConnection, since: Int64
+  ) throws(SQLiteError) -> (ended: Int, recent: [Gap.Cause: Int]) {
+    let statement = try connection.statement(
+      """
+      SELECT cause, count(ended_at), sum(coalesce(ended_at, ?1) >= ?1) FROM gaps GROUP BY cause
+      """)
+    try statement.bind([.int(since)])
+    defer { statement.reset() }
+    var ended = 0
+    var recent: [Gap.Cause: Int] = [:]
+    while try statement.step() {
+      ended += Int(statement.int(1))
+      let count = Int(statement.int(2))
+      if count > 0, let cause = Gap.Cause(rawValue: statement.text(0)) { recent[cause] = count }
+    }
+    return (ended, recent)
   }
 
   private func size(of path: String) -> Int {

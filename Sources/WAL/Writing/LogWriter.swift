@@ -23,6 +23,8 @@ final class LogWriter: Sendable {
   private let state: Monitor<State>
   /// The last durable offset.
   let head: Watch<Offset>
+  /// How many commits have opened or closed gaps.
+  let gapChanges = Watch(0)
   /// Set once, when the writer can go on no more.
   let failure = Latch<LogError>()
   /// Set when the thread is done and the connection closed.
@@ -150,6 +152,7 @@ final class LogWriter: Sendable {
         let outcomes = try loop.commit(group)
         setDiskFull(false)
         head.update { $0 = loop.head }
+        if loop.hasChangedGaps { gapChanges.update { $0 += 1 } }
         for (request, outcome) in zip(group, outcomes) { request.completion(outcome) }
         try loop.checkpointIfDue()
         return

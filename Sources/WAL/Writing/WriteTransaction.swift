@@ -8,6 +8,8 @@ public final class WriteTransaction {
   let connection: SQLiteConnection
   /// Microseconds since 1970, UTC: when the group began.
   let now: Int64
+  /// Whether a gap was opened or closed.
+  private(set) var hasChangedGaps = false
 
   init(_ connection: SQLiteConnection, now: Int64) {
     self.connection = connection
@@ -122,6 +124,7 @@ public final class WriteTransaction {
     try connection.run(
       "INSERT INTO gaps(started_at, cause, streams) VALUES (?, ?, ?)",
       .int(startedAt), .text(cause.rawValue), .text(JSONText.array(streams)))
+    hasChangedGaps = true
     return Gap.ID(rawValue: connection.lastInsertedRow)
   }
 
@@ -130,6 +133,7 @@ public final class WriteTransaction {
     try connection.run(
       "UPDATE gaps SET ended_at = max(started_at, ?) WHERE id = ? AND ended_at IS NULL", .int(endedAt),
       .int(id.rawValue))
+    hasChangedGaps = true
   }
 
   // MARK: Dead letters

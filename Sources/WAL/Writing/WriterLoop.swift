@@ -11,6 +11,8 @@ struct WriterLoop {
   private(set) var head: Offset
   /// Whether the group given to `commit` last is durable.
   private(set) var isCommitted = false
+  /// Whether that group opened or closed a gap.
+  private(set) var hasChangedGaps = false
   private var checkpoints: CheckpointSchedule
   private var failedTries = 0
 
@@ -47,6 +49,7 @@ struct WriterLoop {
     }
     try connection.run("COMMIT")
     isCommitted = true
+    hasChangedGaps = transaction.hasChangedGaps
     head = newHead
     if failedTries > 0 {
       logger.notice("the log can be written again", metadata: ["failed_tries": "\(failedTries)"])

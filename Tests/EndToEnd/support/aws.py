@@ -13,7 +13,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .delivery import StoredObject
+from .delivery import StoredObject, is_batch, told_gaps
 from .waiting import wait_until
 
 REGION = "ap-southeast-1"
@@ -104,9 +104,8 @@ class Place:
         self._s3, self._dynamo = stack.client("s3"), stack.client("dynamodb")
         if has_sinks:
             self.make_sinks()
-        stack.client("secretsmanager").create_secret(
-            Name=self.secret, SecretString=json.dumps({"streams": streams, **secret})
-        )
+        self._secrets = stack.client("secretsmanager")
+        self._secrets.create_secret(Name=self.secret, SecretString=json.dumps({"streams": streams, **secret}))
         self.keys = stack.make_user(
             f"user-{name}",
             [
@@ -135,6 +134,9 @@ class Place:
             TableName=self.table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "ttl_days"}
         )
 
+    def change_secret(self, **fields) -> None:
+        self._secrets.put_secret_value(SecretId=self.secret, SecretString=json.dumps(fields))
+
     def environment(self, url: str) -> dict[str, str]:
         """What tickwal needs to use it, by way of this endpoint."""
         return {
@@ -151,15 +153,19 @@ class Place:
         return StoredObject(key, answer["Body"].read(), answer)
 
     def objects(self, prefix: str = "") -> list[StoredObject]:
-        """The batches, without the marker."""
-        return [self.get(key) for key in self.keys_under(prefix) if "/_logs/" not in key]
+        """The batches, without marker and gaps."""
+        return [self.get(key) for key in self.keys_under(prefix) if is_batch(key)]
+
+    def gaps(self) -> dict[int, dict]:
+        """What the objects beside the batches say of each gap."""
+        return told_gaps(self.get(key) for key in self.keys_under() if "/_gaps/" in key)
 
     def versions(self) -> dict[str, int]:
         """How often each batch's key was written."""
         counts: dict[str, int] = {}
         for page in self._s3.get_paginator("list_object_versions").paginate(Bucket=self.bucket):
             for version in page.get("Versions", []):
-                if "/_logs/" not in version["Key"]:
+                if is_batch(version["Key"]):
                     counts[version["Key"]] = counts.get(version["Key"], 0) + 1
         return counts
 

@@ -5,6 +5,7 @@ import hashlib
 import json
 import re
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
@@ -77,12 +78,54 @@ def assert_items(found: dict[tuple[str, str], dict], ticks: list[Tick], days: in
         assert attributes in expected[key], key
 
 
+def is_batch(key: str) -> bool:
+    """Not the marker, and not what tells of a gap."""
+    return "/_logs/" not in key and "/_gaps/" not in key
+
+
 def local_objects(folder: Path) -> list[StoredObject]:
+    return [stored for stored in _local_files(folder) if is_batch(stored.key)]
+
+
+def local_gaps(folder: Path) -> dict[int, dict]:
+    return told_gaps(stored for stored in _local_files(folder) if "/_gaps/" in stored.key)
+
+
+def _local_files(folder: Path) -> list[StoredObject]:
     root = folder / "objects"
     return [
         StoredObject(str(path.relative_to(root)), path.read_bytes())
         for path in sorted(root.rglob("*")) if path.name.endswith((".jsonl", ".jsonl.gz"))
     ]
+
+
+def told_gaps(objects: Iterable[StoredObject]) -> dict[int, dict]:
+    """By the number of the gap, each of which has one object, of one line, under a name that says the same."""
+    gaps: dict[int, dict] = {}
+    for stored in objects:
+        assert stored.body.endswith(b"\n") and stored.body.count(b"\n") == 1
+        gap = json.loads(stored.body)
+        assert gap["gap"] not in gaps
+        gaps[gap["gap"]] = gap
+        started = gap["started_at"]
+        name = f"-{started.replace(':', '-')}-{gap['log_id']}-{gap['gap']}.jsonl"
+        assert f"/_gaps/dt={started[:10]}/" in stored.key and stored.key.endswith(name)
+        if stored.headers is not None:
+            assert stored.headers["ContentType"] == "application/json"
+            assert "ContentEncoding" not in stored.headers
+    return gaps
+
+
+def assert_gaps(log: Log, told: dict[int, dict]) -> None:
+    """The objects say of each gap what the log says."""
+    rows = log.ask("select id, started_at, ended_at, cause, streams from gaps")
+    assert told == {
+        number: {
+            "gap": number, "log_id": log.log_id, "started_at": oracle.rfc3339(started),
+            "ended_at": ended and oracle.rfc3339(ended), "cause": cause, "streams": json.loads(streams),
+        }
+        for number, started, ended, cause, streams in rows
+    }
 
 
 def local_items(folder: Path) -> dict[tuple[str, str], dict]:

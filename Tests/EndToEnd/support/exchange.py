@@ -3,12 +3,14 @@
 import base64
 import hashlib
 import socket
+import ssl
 import struct
 import threading
+from collections.abc import Callable
 
 from .waiting import wait_until
 
-TEXT, CONTINUATION, CLOSE, PING, PONG = 0x1, 0x0, 0x8, 0x9, 0xA
+TEXT, BINARY, CONTINUATION, CLOSE, PING, PONG = 0x1, 0x2, 0x0, 0x8, 0x9, 0xA
 
 
 def frame(opcode: int, payload: bytes, final: bool = True) -> bytes:
@@ -27,6 +29,8 @@ class Client:
         self._connection = connection
         self.path = path
         self.pongs: list[bytes] = []
+        self.close_code: int | None = None
+        """What the client said when it closed the connection; 0 if it gave no code."""
         self.is_closed = False
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -38,8 +42,16 @@ class Client:
             opcode = TEXT if index == 0 else CONTINUATION
             self._connection.sendall(frame(opcode, part, final=index == len(parts) - 1))
 
+    def send_bytes(self, data: bytes) -> None:
+        """Whatever this is, on the wire as it is."""
+        self._connection.sendall(data)
+
     def ping(self, payload: bytes) -> None:
         self._connection.sendall(frame(PING, payload))
+
+    def end_output(self) -> None:
+        """Sends a FIN; reads on."""
+        self._connection.shutdown(socket.SHUT_WR)
 
     def drop(self) -> None:
         """Ends the connection without a word."""
@@ -69,6 +81,7 @@ class Client:
                 if first & 0xF == PONG:
                     self.pongs.append(payload)
                 elif first & 0xF == CLOSE:
+                    self.close_code = struct.unpack(">H", payload[:2])[0] if payload else 0
                     self._connection.sendall(frame(CLOSE, payload))
                     break
         except OSError:
@@ -77,14 +90,23 @@ class Client:
         self._connection.close()
 
 
-class Exchange:
-    """Listens on loopback; `greeting` goes out in the same packet as the answer to the upgrade."""
+Answer = Callable[[socket.socket, bytes], None]
+"""Gets the connection and the right answer to the request for an upgrade, and does something else with them."""
 
-    def __init__(self, greeting: bytes = b""):
+
+class Exchange:
+    """Listens on loopback; `greeting` goes out in the same packet as the answer to the upgrade.
+
+    The first connections get what `first` says in place of the upgrade, then they are closed.
+    """
+
+    def __init__(self, greeting: bytes = b"", first: list[Answer] | None = None, tls: ssl.SSLContext | None = None):
         self.greeting = greeting
+        self._first = list(first or [])
+        self._tls = tls
         self.clients: list[Client] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"ws://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.url = f"{'wss' if tls else 'ws'}://127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
 
     def client(self, number: int = 0, seconds: float = 60) -> Client:
@@ -106,22 +128,33 @@ class Exchange:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            head = b""
-            while not head.endswith(b"\r\n\r\n"):
-                more = connection.recv(1)
-                if not more:
-                    break
-                head += more
-            if not head.endswith(b"\r\n\r\n"):
+            try:
+                self._serve(connection)
+            except OSError:
+                # The client has gone, or does not like the certificate.
                 connection.close()
-                continue
-            lines = head.decode("latin-1").split("\r\n")
-            headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:])}
-            accept = hashlib.sha1((headers["sec-websocket-key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode())
-            answer = (
-                "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                f"Sec-WebSocket-Accept: {base64.b64encode(accept.digest()).decode()}\r\n\r\n"
-            )
-            connection.sendall(answer.encode() + self.greeting)
-            self.clients.append(Client(connection, lines[0].split(" ")[1]))
+
+    def _serve(self, connection: socket.socket) -> None:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._tls:
+            connection = self._tls.wrap_socket(connection, server_side=True)
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            more = connection.recv(1)
+            if not more:
+                connection.close()
+                return
+            head += more
+        lines = head.decode("latin-1").split("\r\n")
+        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:])}
+        accept = hashlib.sha1((headers["sec-websocket-key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode())
+        answer = (
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Sec-WebSocket-Accept: {base64.b64encode(accept.digest()).decode()}\r\n\r\n"
+        ).encode()
+        if self._first:
+            self._first.pop(0)(connection, answer)
+            connection.close()
+            return
+        connection.sendall(answer + self.greeting)
+        self.clients.append(Client(connection, lines[0].split(" ")[1]))

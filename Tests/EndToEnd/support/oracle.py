@@ -50,6 +50,10 @@ def _symbol(event: dict):
     return event.get("s")
 
 
+def rfc3339(microseconds: int) -> str:
+    return (EPOCH + timedelta(microseconds=microseconds)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
 def _head(tick: Tick, event: dict) -> dict:
     time = own_time(event)
     time = tick.received_at if time is None else time

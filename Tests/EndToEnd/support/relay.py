@@ -5,6 +5,8 @@ import socket
 import threading
 from dataclasses import dataclass
 
+from .delivery import is_batch
+
 
 @dataclass(frozen=True)
 class Request:
@@ -86,10 +88,10 @@ class Relay:
         self._selector.close()
 
     def count(self, operation: str) -> int:
-        """Requests of an operation (`UpdateItem`) or of a method on keys (`PUT …`), the marker's excluded."""
+        """Requests of an operation (`UpdateItem`) or of a method on keys (`PUT …`), the marker's and the gaps' excluded."""
         return sum(
             request.target.endswith("." + operation)
-            or (request.method == operation and "/_logs/" not in request.path and not request.target)
+            or (request.method == operation and is_batch(request.path) and not request.target)
             for request in list(self.requests)
         )
 

@@ -14,7 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from .aws import REGION, Keys
-from .delivery import StoredObject
+from .delivery import StoredObject, is_batch
 from .waiting import wait_until
 
 _PORTS = ("master", "volume", "filer", "s3")
@@ -88,12 +88,12 @@ class SeaweedFS:
             self.s3.create_bucket(Bucket=name)
 
     def objects(self, bucket: str, prefix: str = "") -> list[StoredObject]:
-        """The batches, without the marker; as boto3 reads them, which compares the checksum."""
+        """The batches, without marker and gaps; as boto3 reads them, which compares the checksum."""
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
         found = []
         for key in keys:
-            if "/_logs/" not in key:
+            if is_batch(key):
                 answer = self.s3.get_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
                 found.append(StoredObject(key, answer["Body"].read(), answer))
         return found

@@ -103,6 +103,38 @@ import Testing
     }
   }
 
+  @Test(arguments: Kind.allCases)
+  func gapsWithCrashesEndInOneObjectEach(kind: Kind) async throws {
+    try await with(kind) { (store) async throws in
+      try await ShippingRig.with { rig in
+        let flaky = FlakyStore(store)
+        for stopAfter in 1...6 {
+          let open = try await rig.log.write { transaction in
+            let gaps = try (1...3).map { _ in
+              try transaction.openGap(startedAt: someTime, cause: .stale, streams: ["a@trade"])
+            }
+            try transaction.closeGap(gaps[0], endedAt: someTime + 1)
+            return gaps[1]
+          }
+          let crashed = flaky.crash(afterCalls: stopAfter)
+          let control = ShippingControl()
+          control.startDraining()
+          try await rig.beside(rig.shipping(to: flaky), control: control) {
+            try await expectEventually { crashed.value != nil }
+          }
+          try await rig.log.write { try $0.closeGap(open, endedAt: someTime + 2) }
+        }
+        flaky.goOn()
+        try await rig.drain(rig.shipping(to: flaky))
+        let logID = try await rig.reading { try await $0.logID() }
+        for gap in try await rig.reading({ try await $0.gaps(from: Gap.ID(rawValue: 1), atMost: 100) }) {
+          let object = GapObject(gap, logID: logID, settings: .test())
+          #expect(try await store.readNote(object.key) == object.body)
+        }
+      }
+    }
+  }
+
   // MARK: S3's own
 
   @Test func anUploadSaysAllAboutTheObject() async throws {
@@ -173,6 +205,10 @@ import Testing
       try FileManager.default.removeItem(atPath: folder + "/objects")
       await #expect(throws: FileError.self) { try await store.put(object("a/y.jsonl", numbers: 1...5)) }
       #expect(try await store.put(object("a/y.jsonl", numbers: 1...5)))
+      try FileManager.default.removeItem(atPath: folder + "/objects")
+      await #expect(throws: FileError.self) { try await store.writeNote("a/z.json", [1]) }
+      try await store.writeNote("a/z.json", [1])
+      #expect(try await store.readNote("a/z.json") == [1])
     }
   }
 

@@ -1,11 +1,9 @@
 import Glibc
 import NIOCore
 
-/// Writes down what the exchange sent, one message a line, for a test to compare with what arrived.
-///
-/// A message that went to several clients is one line. Lines reach the file in pieces and at the end; nothing
-/// is synced, because the record is no part of what is tested.
-struct SentRecord: ~Copyable {
+/// A text file that grows line by line. What was appended reaches the system in pieces and with ``flush()``;
+/// nothing is synced, because it is no part of what is tested.
+struct LineFile: ~Copyable {
   private let path: String
   private let descriptor: Int32
   private var pending = ByteBuffer()
@@ -19,12 +17,25 @@ struct SentRecord: ~Copyable {
     guard descriptor >= 0 else {
       throw ExchangeError(code: .recordUnwritable, subject: path, reason: String(cString: strerror(errno)))
     }
+    pending.reserveCapacity(2 * Self.pieceSize)
   }
 
   deinit { close(descriptor) }
 
-  mutating func append(_ message: ByteBuffer) throws(ExchangeError) {
-    pending.writeImmutableBuffer(message)
+  mutating func write(_ text: String) { pending.writeString(text) }
+
+  mutating func write(_ bytes: ByteBuffer) { pending.writeImmutableBuffer(bytes) }
+
+  mutating func write(_ byte: UInt8) { pending.writeInteger(byte) }
+
+  /// A whole line. Throws ``ExchangeError`` if a piece could not be written.
+  mutating func writeLine(_ bytes: ByteBuffer) throws(ExchangeError) {
+    write(bytes)
+    try endLine()
+  }
+
+  /// Ends the line. Throws ``ExchangeError`` if a piece could not be written.
+  mutating func endLine() throws(ExchangeError) {
     pending.writeInteger(UInt8(ascii: "\n"))
     if pending.readableBytes >= Self.pieceSize { try flush() }
   }
@@ -32,7 +43,7 @@ struct SentRecord: ~Copyable {
   /// Hands everything to the system.
   mutating func flush() throws(ExchangeError) {
     while pending.readableBytes > 0 {
-      let count = pending.withUnsafeReadableBytes { write(descriptor, $0.baseAddress!, $0.count) }
+      let count = pending.withUnsafeReadableBytes { Glibc.write(descriptor, $0.baseAddress!, $0.count) }
       if count < 0, errno == EINTR { continue }
       guard count > 0 else {
         throw ExchangeError(

@@ -1,7 +1,7 @@
-/// Where a feed connects to: the URL of a WebSocket, taken apart.
+/// The server that a feed connects to: the URL of a WebSocket, taken apart.
 ///
 /// Reference: RFC 6455, section 3; RFC 3986
-public struct FeedAddress: Equatable, Sendable {
+public struct FeedEndpoint: Equatable, Sendable {
   /// Streams that one connection may have.
   public static let maximumStreams = 1024
 
@@ -9,38 +9,41 @@ public struct FeedAddress: Equatable, Sendable {
   /// Without the brackets of an IPv6 address.
   public let host: String
   public let port: Int
-  /// Path and query as sent to the server.
-  public let target: String
-  /// The stream that the path names, if it names exactly one for events alone (`/ws/btcusdt@trade`).
-  public let rawStream: String?
+  /// Path and query, if the URL has a path of its own: then they are asked for as they are, and the list of
+  /// streams only says what is missing in a gap.
+  public let ownTarget: String?
+  /// What goes before the path that asks for streams: of a server that has several entrances.
+  let prefix: String
+  /// The query of a URL without a path of its own, such as `timeUnit=MICROSECOND`: it goes with every list of streams.
+  let query: String
 
   /// The production and test exchange of Binance.
   private static let production = "wss://stream.binance.com:9443"
   private static let test = "wss://stream.testnet.binance.vision"
 
-  /// Makes the address for a list of streams.
+  /// Paths that are none of their own: `/market/stream?streams=…`.
   ///
+  /// Reference: https://developers.binance.com/docs/derivatives/usds-margined-futures/websocket-market-streams
+  private static let entrances: Set<Substring> = ["/market", "/public"]
+
   /// - Parameters:
-  ///   - url: `ws://` or `wss://`; a path of its own is kept as it is. Nil means Binance's.
+  ///   - url: `ws://` or `wss://`. Nil means Binance's.
   ///   - testnet: which of Binance's.
-  /// - Throws: `FeedError` (`badAddress`, `noStreams`, `tooManyStreams`).
-  public init(url: String?, testnet: Bool, streams: [String]) throws(FeedError) {
-    guard !streams.isEmpty else { throw FeedError(.noStreams, "the list of streams is empty") }
-    guard streams.count <= Self.maximumStreams else {
-      throw FeedError(
-        .tooManyStreams, "\(streams.count) streams; a connection takes at most \(Self.maximumStreams)")
-    }
-    let text = url ?? (testnet ? Self.test : Self.production)
-    let parts = try Self.split(text)
+  /// - Throws: `FeedError` (`badAddress`).
+  public init(url: String?, testnet: Bool) throws(FeedError) {
+    let parts = try Self.split(url ?? (testnet ? Self.test : Self.production))
     isSecure = parts.isSecure
     (host, port) = try Self.hostAndPort(parts.authority, isSecure: parts.isSecure)
-    if parts.target.isEmpty || parts.target == "/" {
-      target = "/stream?streams=" + streams.map(Self.percentEncoded).joined(separator: "/")
-    } else {
-      target = parts.target.hasPrefix("?") ? "/" + parts.target : parts.target
-    }
-    rawStream = Self.rawStream(in: target)
+    let path = parts.target.prefix { $0 != "?" }
+    query = String(parts.target.dropFirst(path.count + 1))
+    let entrance = path.hasSuffix("/") ? path.dropLast() : path
+    let isOwn = !entrance.isEmpty && !Self.entrances.contains(entrance)
+    prefix = isOwn ? "" : String(entrance)
+    ownTarget = isOwn ? parts.target : nil
   }
+
+  /// Streams that one connection to it takes: of a path of its own, however many the list names.
+  var capacity: Int { ownTarget == nil ? Self.maximumStreams : .max }
 
   /// The value of the Host header.
   var hostHeader: String {
@@ -105,50 +108,6 @@ public struct FeedAddress: Equatable, Sendable {
 
   private static func bad(_ text: some StringProtocol, _ why: String) -> FeedError {
     FeedError(.badAddress, "\(text.prefix(200)) is no WebSocket URL: \(why)")
-  }
-
-  /// Everything but what a query may hold as it is. `@` and `!`, which stream names are full of, may stay.
-  ///
-  /// Reference: RFC 3986, section 3.4
-  private static func percentEncoded(_ name: String) -> String {
-    var result = ""
-    for byte in name.utf8 {
-      switch byte {
-      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-        UInt8(ascii: "~"), UInt8(ascii: "@"), UInt8(ascii: "!"):
-        result.unicodeScalars.append(Unicode.Scalar(byte))
-      default:
-        let digits = String(byte, radix: 16, uppercase: true)
-        result += byte < 16 ? "%0\(digits)" : "%\(digits)"
-      }
-    }
-    return result
-  }
-
-  private static func rawStream(in target: String) -> String? {
-    let path = target.prefix { $0 != "?" }
-    guard path.hasPrefix("/ws/") else { return nil }
-    let name = percentDecoded(path.dropFirst(4))
-    // An array stream names no single stream: each element says its own.
-    guard let name, !name.isEmpty, !name.contains("/"), !name.hasPrefix("!") else { return nil }
-    return name
-  }
-
-  private static func percentDecoded(_ text: Substring) -> String? {
-    var bytes: [UInt8] = []
-    var rest = text.utf8[...]
-    while let byte = rest.popFirst() {
-      if byte == UInt8(ascii: "%"),
-        let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
-      {
-        bytes.append(value)
-        rest = rest.dropFirst(2)
-      } else {
-        bytes.append(byte)
-      }
-    }
-    return String(validating: bytes, as: UTF8.self)
   }
 }
 

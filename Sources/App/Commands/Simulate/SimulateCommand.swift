@@ -10,7 +10,9 @@ struct SimulateCommand: AsyncParsableCommand {
     commandName: "simulate", abstract: "Serve the exchange's protocol on this machine, for tests and demos.",
     discussion: """
       Prints its URL as the first line on stdout. Serves /stream?streams=a/b, /ws/<stream> and \
-      !miniTicker@arr, answers SUBSCRIBE, pings, and sends made-up prices or a recorded file until Ctrl-C.
+      !miniTicker@arr, answers SUBSCRIBE, pings, and sends made-up prices or a recorded file until Ctrl-C. A \
+      stream that was once subscribed has ticks from then on, also while nobody is connected. Every fault can be \
+      rehearsed: at a fixed age of each connection, or at random (--faults-every), the same for the same --seed.
       """)
 
   @Option(help: ArgumentHelp("Where to listen; port 0 takes a free one", valueName: "host:port"))
@@ -29,17 +31,31 @@ struct SimulateCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("Time between pings", valueName: "seconds")) var pingInterval = "20"
   @Option(help: ArgumentHelp("Drop a client that has not answered a ping for so long", valueName: "seconds"))
   var pongTimeout = "60"
-  @Option(help: ArgumentHelp("Close each connection after so long", valueName: "seconds")) var closeAfter:
-    String?
-  @Option(help: ArgumentHelp("Close each connection after so many messages", valueName: "n"))
-  var closeAfterMessages: String?
-  @Option(help: ArgumentHelp("Answer every attempt to connect with this HTTP status", valueName: "status"))
-  var refuse: String?
+  @Flag(
+    help:
+      "Wait for slow clients, and send nothing while nobody listens, instead of going on as a market does.")
+  var wait = false
+  @Option(
+    help: ArgumentHelp("Drop a client when more than this waits for it (default: 16 MiB)", valueName: "bytes")
+  )
+  var clientBacklog: String?
+  @Flag(
+    help: """
+      Enforce the exchange's limits: 1,024 streams a connection, 300 attempts in 5 minutes, 5 messages a second.
+      """)
+  var strict = false
+  @Option(
+    help: ArgumentHelp(
+      "Write down each message made, when and to whom, and the fate of connections", valueName: "file"))
+  var journal: String?
+  @Option(help: ArgumentHelp("Write the figures at the end to this file, as JSON", valueName: "file"))
+  var report: String?
   @Option(help: ArgumentHelp("Serve wss:// with this certificate (PEM)", valueName: "file"))
   var tlsCertificate: String?
   @Option(help: ArgumentHelp("and this key (PEM)", valueName: "file")) var tlsKey: String?
   @Option(help: ArgumentHelp("Least severe messages to write to stderr", valueName: "level")) var logLevel =
     "warning"
+  @OptionGroup(title: "Faults") var faults: FaultFlags
 
   func run() async throws {
     let configuration = try checked()
@@ -59,11 +75,20 @@ struct SimulateCommand: AsyncParsableCommand {
     print("\(scheme)://\(host):\(exchange.port)")
     fflush(nil)
     for await _ in signals { break }
-    let statistics = try await exchange.statistics
+    let summary = ExchangeReport(statistics: try await exchange.statistics)
     try await exchange.stop()
-    Console.standardError.writeLine(
-      "tickwal: sent \(Figures.grouped(statistics.messages)) messages over "
-        + "\(Figures.grouped(statistics.connectionsOpened)) connections")
+    for line in summary.lines { Console.standardError.writeLine("tickwal: " + line) }
+    if let report { try write(summary.document.prettyText + "\n", to: report) }
+  }
+
+  private func write(_ text: String, to path: String) throws {
+    guard let file = fopen(path, "we") else { throw unwritable(path) }
+    let written = fputs(text, file) >= 0
+    guard fclose(file) == 0, written else { throw unwritable(path) }
+  }
+
+  private func unwritable(_ path: String) -> CommandFailure {
+    CommandFailure(.badValue, "cannot write \(path): \(String(cString: strerror(errno)))")
   }
 
   // MARK: Arguments
@@ -81,10 +106,12 @@ struct SimulateCommand: AsyncParsableCommand {
     if let symbols { configuration.listedSymbols = symbols.split(separator: ",").map { $0.uppercased() } }
     configuration.pingInterval = check.seconds(pingInterval, "--ping-interval") ?? configuration.pingInterval
     configuration.pongTimeout = check.seconds(pongTimeout, "--pong-timeout") ?? configuration.pongTimeout
-    configuration.faults.closeAfter = check.seconds(closeAfter, "--close-after")
-    configuration.faults.closeAfterMessages = check.whole(
-      closeAfterMessages, "--close-after-messages", 1...Int.max)
-    configuration.faults.refuseWithStatus = check.whole(refuse, "--refuse", 200...599)
+    configuration.waitsForClients = wait
+    configuration.clientBacklog =
+      check.whole(clientBacklog, "--client-backlog", 1...Int.max) ?? configuration.clientBacklog
+    configuration.isStrict = strict
+    configuration.journalFile = journal
+    configuration.faults = faults.faults(&check)
     if let tlsCertificate, let tlsKey {
       configuration.tls = .init(certificateFile: tlsCertificate, keyFile: tlsKey)
     } else if tlsCertificate != nil || tlsKey != nil {
@@ -93,52 +120,5 @@ struct SimulateCommand: AsyncParsableCommand {
     if loop, file == nil { check.problem("--loop", "", "given together with --file") }
     try check.finish()
     return configuration
-  }
-}
-
-/// Checks the values of flags and keeps every mistake.
-private struct FlagCheck {
-  private var problems: [BadSettings.Problem] = []
-
-  mutating func problem(_ flag: String, _ value: String, _ allowed: String) {
-    problems.append(.init(name: flag, value: Text.oneLine(value), allowed: allowed))
-  }
-
-  func finish() throws(BadSettings) {
-    guard problems.isEmpty else { throw BadSettings(problems: problems) }
-  }
-
-  mutating func whole(_ text: String?, _ flag: String, _ allowed: ClosedRange<Int>) -> Int? {
-    guard let text else { return nil }
-    if let number = Int(text), allowed.contains(number) { return number }
-    let upper = allowed.upperBound == .max ? "or more" : "to \(allowed.upperBound)"
-    problem(flag, text, "a whole number, \(allowed.lowerBound) \(upper)")
-    return nil
-  }
-
-  mutating func number(_ text: String, _ flag: String, _ allowed: ClosedRange<Double>) -> Double? {
-    if let number = Double(text), allowed.contains(number) { return number }
-    problem(flag, text, "a number from \(Int(allowed.lowerBound)) to \(Int(allowed.upperBound))")
-    return nil
-  }
-
-  mutating func seconds(_ text: String?, _ flag: String) -> Duration? {
-    guard let text else { return nil }
-    if let number = Double(text), number > 0, number <= 86_400 { return .seconds(number) }
-    problem(flag, text, "a number of seconds above 0, at most 86400")
-    return nil
-  }
-
-  mutating func address(_ text: String, _ flag: String) -> (host: String, port: Int) {
-    guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
-      (0...65_535).contains(port)
-    else {
-      problem(flag, text, "host:port, such as 127.0.0.1:9443")
-      return ("127.0.0.1", 0)
-    }
-    let host = text[..<colon]
-    return (
-      host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : String(host), port
-    )
   }
 }

@@ -1,0 +1,47 @@
+/// Checks the values of flags and keeps every mistake.
+struct FlagCheck {
+  private var problems: [BadSettings.Problem] = []
+
+  mutating func problem(_ flag: String, _ value: String, _ allowed: String) {
+    problems.append(.init(name: flag, value: Text.oneLine(value), allowed: allowed))
+  }
+
+  func finish() throws(BadSettings) {
+    guard problems.isEmpty else { throw BadSettings(problems: problems) }
+  }
+
+  mutating func whole(_ text: String?, _ flag: String, _ allowed: ClosedRange<Int>) -> Int? {
+    guard let text else { return nil }
+    if let number = Int(text), allowed.contains(number) { return number }
+    let upper = allowed.upperBound == .max ? "or more" : "to \(allowed.upperBound)"
+    problem(flag, text, "a whole number, \(allowed.lowerBound) \(upper)")
+    return nil
+  }
+
+  mutating func number(_ text: String?, _ flag: String, _ allowed: ClosedRange<Double>) -> Double? {
+    guard let text else { return nil }
+    if let number = Double(text), allowed.contains(number) { return number }
+    problem(flag, text, "a number from \(Int(allowed.lowerBound)) to \(Int(allowed.upperBound))")
+    return nil
+  }
+
+  mutating func seconds(_ text: String?, _ flag: String) -> Duration? {
+    guard let text else { return nil }
+    if let number = Double(text), number > 0, number <= 86_400 { return .seconds(number) }
+    problem(flag, text, "a number of seconds above 0, at most 86400")
+    return nil
+  }
+
+  mutating func address(_ text: String, _ flag: String) -> (host: String, port: Int) {
+    guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
+      (0...65_535).contains(port)
+    else {
+      problem(flag, text, "host:port, such as 127.0.0.1:9443")
+      return ("127.0.0.1", 0)
+    }
+    let host = text[..<colon]
+    return (
+      host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : String(host), port
+    )
+  }
+}

@@ -1,0 +1,46 @@
+/// The list of streams in force while the secret is read again and again, and what is worth saying of it: a pure
+/// value.
+struct StreamListState {
+  /// What became of a list; streams that only changed their places are no change.
+  struct Change: Equatable {
+    let added: [String]
+    let removed: [String]
+
+    init(from old: [String], to new: [String]) {
+      let before = Set(old)
+      let after = Set(new)
+      added = new.filter { !before.contains($0) }
+      removed = old.filter { !after.contains($0) }
+    }
+
+    var isEmpty: Bool { added.isEmpty && removed.isEmpty }
+  }
+
+  /// How often it is said that the list still cannot be read.
+  static let reminder = Duration.seconds(1_800)
+
+  private(set) var names: [String]
+  private var lastSaid: (reason: String, at: Duration)?
+
+  init(names: [String]) {
+    self.names = names
+  }
+
+  /// The list was read.
+  /// - Returns: what has changed, if anything; and whether it could not be read before.
+  mutating func read(_ new: [String]) -> (change: Change?, couldNotBefore: Bool) {
+    defer { lastSaid = nil }
+    let change = Change(from: names, to: new)
+    guard !change.isEmpty else { return (nil, lastSaid != nil) }
+    names = new
+    return (change, lastSaid != nil)
+  }
+
+  /// It could not be read: what is in force stays.
+  /// - Returns: whether to say so.
+  mutating func failed(_ reason: String, at now: Duration) -> Bool {
+    if let lastSaid, lastSaid.reason == reason, now - lastSaid.at < Self.reminder { return false }
+    lastSaid = (reason, now)
+    return true
+  }
+}

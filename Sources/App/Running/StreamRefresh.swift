@@ -1,0 +1,115 @@
+import AWS
+import Ingest
+import Logging
+import WAL
+
+/// What a changed list of streams is for: the feed.
+protocol StreamTarget: Sendable {
+  /// Takes another list, without touching the streams that stay.
+  func update(streams: [String])
+  /// Replaces every connection.
+  func rotate()
+}
+
+extension Feed: StreamTarget {}
+
+/// Reads the list of streams again at regular times and at SIGHUP, and gives the feed what has changed.
+///
+/// A list that cannot be read leaves the one in force as it is: nothing here ends the program.
+struct StreamRefresh: Sendable {
+  /// Reads the list once, perhaps in a few tries; `nil` where the operator has named the streams.
+  let read: (@Sendable () async throws -> StreamList)?
+  let interval: Duration
+  /// How many SIGHUPs there were.
+  let hangups: Watch<Int>
+  let target: any StreamTarget
+  let logger: Logger
+  var now: @Sendable () -> Duration = MonotonicTime.now
+  var sleep: @Sendable (Duration) async throws -> Void = { try await ContinuousClock().sleep(for: $0) }
+
+  /// How many names of streams one message shows.
+  static let namesShown = 20
+
+  /// Runs until it is cancelled.
+  ///
+  /// - Parameters:
+  ///   - names: the list that the feed began with.
+  ///   - seen: how many SIGHUPs there were when it was read.
+  func run(names: [String], seen: Int) async throws {
+    var state = StreamListState(names: names)
+    var seen = seen
+    while true {
+      try await wait(beyond: seen)
+      let count = hangups.value
+      let isAsked = count > seen
+      seen = count
+      if isAsked {
+        logger.notice(
+          read == nil
+            ? "SIGHUP: the connections are replaced; the streams are those of STREAMS"
+            : "SIGHUP: the list of streams is read again, then the connections are replaced")
+      }
+      if let read { try await refresh(&state, read, isAsked: isAsked) }
+      // After the new list, so that a connection is replaced once.
+      if isAsked { target.rotate() }
+    }
+  }
+
+  /// Waits for the next regular time, or for a SIGHUP.
+  private func wait(beyond seen: Int) async throws {
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { _ = try await hangups.wait { $0 > seen } }
+      if read != nil { group.addTask { try await sleep(interval) } }
+      defer { group.cancelAll() }
+      try await group.next()
+    }
+  }
+
+  private func refresh(
+    _ state: inout StreamListState, _ read: @Sendable () async throws -> StreamList, isAsked: Bool
+  ) async throws {
+    let list: StreamList
+    do {
+      list = try await read()
+    } catch {
+      try Task.checkCancellation()
+      let reason = (error as? CommandFailure)?.lines.joined(separator: " ") ?? "\(error)"
+      // AWS's texts have the number of the request in them.
+      let kind = (error as? AWSError)?.code.rawValue ?? reason
+      if state.failed(kind, at: now()) || isAsked {
+        logger.warning(
+          "the list of streams could not be read again: the one in force stays",
+          metadata: ["streams": "\(state.names.count)", "error": "\(reason)"])
+      }
+      return
+    }
+    let (change, couldNotBefore) = state.read(list.names)
+    if let change {
+      for warning in list.warnings { logger.warning("the secret's streams: \(warning)") }
+      logger.notice("the list of streams has changed", metadata: metadata(change, count: list.names.count))
+      target.update(streams: list.names)
+    } else if couldNotBefore || isAsked {
+      logger.notice(
+        "the list of streams was read again and has not changed",
+        metadata: ["streams": "\(state.names.count)"])
+    }
+  }
+
+  private func metadata(_ change: StreamListState.Change, count: Int) -> Logger.Metadata {
+    var metadata: Logger.Metadata = [
+      "streams": "\(count)", "added": "\(change.added.count)", "removed": "\(change.removed.count)",
+    ]
+    for (key, names) in [("added_streams", change.added), ("removed_streams", change.removed)]
+    where !names.isEmpty {
+      metadata[key] = "\(Text.list(names, limit: Self.namesShown))"
+    }
+    return metadata
+  }
+}
+
+/// A monotonic time, from any start.
+enum MonotonicTime {
+  private static let start = ContinuousClock.now
+
+  @Sendable static func now() -> Duration { start.duration(to: .now) }
+}

@@ -1,0 +1,26 @@
+/// What a feed connects to, and how it behaves.
+public struct FeedConfiguration: Sendable {
+  public var endpoint: FeedEndpoint
+  /// What it subscribes to at first; see ``Feed/update(streams:)``.
+  public var streams: [String]
+  /// A PEM file of trusted certificates instead of the system's.
+  public var caBundle: String?
+  /// Without data for so long a second connection looks whether there is any.
+  public var staleAfter: Duration
+  /// A connection is replaced before it is older than this.
+  public var maximumAge: Duration
+  /// Attempts to connect in five minutes: the exchange's limit. Higher ones are for rehearsals against a
+  /// server of one's own.
+  public var attemptLimit = 300
+
+  public init(
+    endpoint: FeedEndpoint, streams: [String], caBundle: String? = nil, staleAfter: Duration = .seconds(60),
+    maximumAge: Duration = .seconds(23 * 3600)
+  ) {
+    self.endpoint = endpoint
+    self.streams = streams
+    self.caBundle = caBundle
+    self.staleAfter = staleAfter
+    self.maximumAge = maximumAge
+  }
+}

@@ -1,0 +1,295 @@
+import WAL
+
+/// Joins what two connections of a slot deliver into one sequence: duplicates dropped, each stream in order.
+///
+/// The follower is opened beside the leader. Its ticks of a stream are held until the leader has delivered the
+/// first of them; from then on both flow. No tick is dropped but a duplicate (``DuplicateMemory``): where a bound is
+/// reached, ticks come out of order or twice. While nothing overlaps, `pass` gives back what it got.
+///
+/// Pure. Times of `now` are of one monotonic clock.
+struct Overlap: Sendable {
+  typealias ConnectionID = FeedSession.ConnectionID
+
+  struct Limits: Equatable, Sendable {
+    /// Different ticks that are remembered, the newest ones: about 40 bytes each.
+    var rememberedTicks = 262_144
+    var heldBytes = 8 << 20
+    /// How long a stream of the follower waits for the leader.
+    var hold: Duration = .seconds(2)
+    /// How long a connection's ticks are remembered after its end: the other one may be the slower.
+    var linger: Duration = .seconds(10)
+    /// A stream is active if the leader delivered it within this time.
+    var activity: Duration = .seconds(10)
+    /// How long the follower must be open before it can have caught up: before, active streams are not known.
+    var settling: Duration = .seconds(1)
+    /// How often it is looked whether it has.
+    var lookPause: Duration = .milliseconds(100)
+  }
+
+  private enum Phase {
+    /// The follower has not delivered it.
+    case awaited
+    case held
+    case flowing
+  }
+
+  private struct Stream {
+    var phase = Phase.awaited
+    /// A tick of it was seen on both, or never will be.
+    var isJoined = false
+    var leaderAt: Duration?
+  }
+
+  private enum Role { case leader, follower, other }
+
+  private struct Pair {
+    let leader: ConnectionID
+    let follower: ConnectionID
+    /// Streams of one of the two alone.
+    let single: Set<String>
+    var table = StreamTable()
+    var streams: [Stream] = []
+    /// When it may be looked whether the follower has caught up; nil before it is open.
+    var mayLookAt: Duration?
+    /// Something has changed since the last look.
+    var isChanged = true
+
+    /// The stream's place in `streams`.
+    mutating func number(of name: UnsafeRawBufferPointer) -> Int? {
+      let number = table.number(of: name)
+      if number == streams.count {
+        let isSingle = !single.isEmpty && single.contains(String(decoding: name, as: UTF8.self))
+        streams.append(isSingle ? Stream(phase: .flowing, isJoined: true) : Stream())
+      }
+      return number
+    }
+
+    func role(of id: ConnectionID) -> Role { id == leader ? .leader : id == follower ? .follower : .other }
+  }
+
+  private struct Lane {
+    var id: ConnectionID
+    var hasDelivered = false
+  }
+
+  /// Ticks dropped so far.
+  private(set) var duplicates = 0
+  /// Whether each stream active on the leader has been seen on both, at least one of them, and nothing is held,
+  /// which the leader may still be about to deliver; until the next `begin`.
+  private(set) var hasCaughtUp = false
+  private let limits: Limits
+  private var pair: Pair?
+  private var memory: DuplicateMemory
+  private var lanes = [Lane?](repeating: nil, count: DuplicateMemory.lanes)
+  private var held = HeldTicks()
+  /// Until when what ended connections delivered is remembered.
+  private var lingersUntil: Duration?
+  private var forgetsAt: Duration?
+
+  init(limits: Limits = Limits()) {
+    self.limits = limits
+    memory = DuplicateMemory(limit: limits.rememberedTicks)
+  }
+
+  /// When ``expire(at:)`` is to be called.
+  var deadline: Duration? {
+    [held.deadline, forgetsAt, lookDeadline].compactMap(\.self).min()
+  }
+
+  // MARK: Events
+
+  /// The follower is about to be connected.
+  ///
+  /// - Parameter single: streams that only one of the two subscribes to: the other is not waited for.
+  /// - Returns: what was still held of an earlier follower.
+  mutating func begin(
+    leader: ConnectionID, follower: ConnectionID, single: Set<String> = [], at now: Duration
+  ) -> Delivery {
+    let rest = endPair()
+    pair = Pair(leader: leader, follower: follower, single: single)
+    hasCaughtUp = false
+    forgetsAt = nil
+    for id in [leader, follower] where lane(of: id) == nil { beginLane(id) }
+    return rest
+  }
+
+  mutating func followerOpened(at now: Duration) {
+    if pair?.mayLookAt == nil { pair?.mayLookAt = now + limits.settling }
+  }
+
+  /// - Returns: what is to be appended now; with the delivery's messages and rejected input in any case.
+  mutating func pass(_ delivery: Delivery, from id: ConnectionID, at now: Duration) -> Delivery {
+    guard let lane = lane(of: id) else { return delivery }
+    var result = Delivery(
+      rejected: delivery.rejected, messages: delivery.messages, receivedAt: delivery.receivedAt)
+    result.ticks.reserveCapacity(ticks: delivery.ticks.count, bytes: delivery.ticks.byteCount)
+    lanes[lane]?.hasDelivered = true
+    let role = pair?.role(of: id) ?? .other
+    let leaderLane = pair.flatMap { self.lane(of: $0.leader) }
+    delivery.ticks.withTexts { entry, name, payload in
+      let tick = Tick(entry: entry, texts: delivery.ticks, key: TickKey(stream: name, payload: payload))
+      // Without a number there are more streams than can be followed.
+      guard role != .other, let stream = pair?.number(of: name) else {
+        _ = append(tick, lane: lane, to: &result)
+        return
+      }
+      if role == .leader {
+        lead(tick, stream: stream, lane: lane, at: now, into: &result)
+      } else {
+        follow(tick, stream: stream, lane: lane, leaderLane: leaderLane, at: now, into: &result)
+      }
+    }
+    look(at: now)
+    return result
+  }
+
+  /// The follower takes over: nothing is held any more.
+  mutating func release(at now: Duration) -> Delivery { endPair() }
+
+  /// A connection has ended, could not be opened, or was abandoned.
+  mutating func ended(_ id: ConnectionID, at now: Duration) -> Delivery {
+    guard let lane = lane(of: id) else { return Delivery() }
+    let isOfPair = pair.map { $0.role(of: id) != .other } ?? false
+    let rest = isOfPair ? endPair() : Delivery()
+    if lanes[lane]?.hasDelivered == true { lingersUntil = now + limits.linger }
+    lanes[lane] = nil
+    switch lanes.count(where: { $0 != nil }) {
+    case 0: forget()
+    case 1: if let lingersUntil, lingersUntil > now { forgetsAt = lingersUntil } else { forget() }
+    default: break
+    }
+    return rest
+  }
+
+  /// - Returns: what was held for long enough.
+  mutating func expire(at now: Duration) -> Delivery {
+    var result = Delivery()
+    for stream in held.due(at: now) { flow(stream, into: &result) }
+    result.noteNewest()
+    if let forgetsAt, forgetsAt <= now { forget() }
+    look(at: now)
+    return result
+  }
+
+  // MARK: Ticks
+
+  private struct Tick {
+    let entry: TickBatch.Entry
+    let texts: TickBatch
+    let key: TickKey
+  }
+
+  private mutating func lead(
+    _ tick: Tick, stream: Int, lane: Int, at now: Duration, into result: inout Delivery
+  ) {
+    pair?.streams[stream].leaderAt = now
+    if !append(tick, lane: lane, to: &result) { join(stream) }
+    if pair?.streams[stream].phase == .held, held.isFirst(tick.key, of: stream) {
+      join(stream)
+      flow(stream, into: &result)
+    }
+  }
+
+  private mutating func follow(
+    _ tick: Tick, stream: Int, lane: Int, leaderLane: Int?, at now: Duration, into result: inout Delivery
+  ) {
+    if pair?.streams[stream].phase == .awaited {
+      let isKnown = leaderLane.map { memory.hasDelivered(tick.key, lane: $0) } ?? true
+      pair?.streams[stream].phase = isKnown ? .flowing : .held
+      if isKnown { join(stream) }
+    }
+    if pair?.streams[stream].phase == .held {
+      held.add(tick.entry, of: tick.texts, key: tick.key, stream: stream, until: now + limits.hold)
+      if held.byteCount > limits.heldBytes { flowAll(into: &result) }
+    } else if !append(tick, lane: lane, to: &result) {
+      join(stream)
+    }
+  }
+
+  /// - Returns: false if it was a duplicate.
+  private mutating func append(_ tick: Tick, lane: Int, to result: inout Delivery) -> Bool {
+    // Alone, a connection only meets what the ended one delivered.
+    guard memory.admit(tick.key, lane: lane, remembers: forgetsAt == nil) else {
+      duplicates += 1
+      return false
+    }
+    result.ticks.append(tick.entry, of: tick.texts)
+    return true
+  }
+
+  /// Lets a stream of the follower go on.
+  private mutating func flow(_ stream: Int, into result: inout Delivery) {
+    pair?.streams[stream].phase = .flowing
+    pair?.isChanged = true
+    append(held.take(stream), to: &result)
+  }
+
+  private mutating func flowAll(into result: inout Delivery) {
+    let taken = held.takeAll()
+    for tick in taken.ticks { pair?.streams[tick.stream].phase = .flowing }
+    pair?.isChanged = true
+    append(taken, to: &result)
+  }
+
+  private mutating func append(_ taken: HeldTicks.Taken, to result: inout Delivery) {
+    guard let pair, let lane = lane(of: pair.follower) else { return }
+    for tick in taken.ticks {
+      _ = append(Tick(entry: tick.entry, texts: taken.texts, key: tick.key), lane: lane, to: &result)
+    }
+  }
+
+  // MARK: State
+
+  private mutating func join(_ stream: Int) {
+    guard pair?.streams[stream].isJoined == false else { return }
+    pair?.streams[stream].isJoined = true
+    pair?.isChanged = true
+  }
+
+  private var lookDeadline: Duration? {
+    guard !hasCaughtUp, let pair, pair.isChanged else { return nil }
+    return pair.mayLookAt
+  }
+
+  private mutating func look(at now: Duration) {
+    guard !hasCaughtUp, let pair, let mayLookAt = pair.mayLookAt, mayLookAt <= now else { return }
+    let oldest = now - limits.activity
+    hasCaughtUp =
+      held.isEmpty && pair.streams.contains(where: \.isJoined)
+      && pair.streams.allSatisfy { $0.isJoined || ($0.leaderAt ?? oldest) <= oldest }
+    self.pair?.isChanged = false
+    self.pair?.mayLookAt = now + limits.lookPause
+  }
+
+  private mutating func endPair() -> Delivery {
+    var result = Delivery()
+    flowAll(into: &result)
+    result.noteNewest()
+    pair = nil
+    return result
+  }
+
+  private func lane(of id: ConnectionID) -> Int? { lanes.firstIndex { $0?.id == id } }
+
+  private mutating func beginLane(_ id: ConnectionID) {
+    guard let free = lanes.firstIndex(where: { $0 == nil }) else {
+      preconditionFailure("a slot has more connections than there may be")
+    }
+    lanes[free] = Lane(id: id)
+    memory.begin(lane: free)
+  }
+
+  private mutating func forget() {
+    memory.removeAll()
+    for lane in lanes.indices { lanes[lane] = nil }
+    lingersUntil = nil
+    forgetsAt = nil
+  }
+}
+
+extension Delivery {
+  /// For ticks that did not arrive just now.
+  fileprivate mutating func noteNewest() {
+    receivedAt = ticks.entries.map(\.receivedAt).max() ?? 0
+  }
+}

@@ -1,0 +1,48 @@
+/// The way out: `stopped` or `retired`.
+extension FeedSession {
+  mutating func end(within limit: Duration, at now: Duration) -> [Action] {
+    var ending = Ending(left: [], until: now + limit)
+    var actions: [Action] = []
+    if let draining { ending.left.insert(draining.id) }
+    switch current {
+    case .waiting: break
+    case .opening(let id, _): actions.append(.abandon(id))
+    case .open(let link):
+      actions.append(.close(link.id))
+      ending.left.insert(link.id)
+      ending.current = link.id
+    }
+    switch following?.state {
+    case .wanted, nil: break
+    case .opening(let id, _): actions.append(.abandon(id))
+    case .open(let link):
+      actions.append(.close(link.id))
+      ending.left.insert(link.id)
+    }
+    return actions + goOn(ending)
+  }
+
+  mutating func goOn(_ ending: Ending, _ event: Event, at moment: Moment) -> [Action] {
+    var ending = ending
+    var actions: [Action] = []
+    switch event {
+    case .ended(let id, _): ending.left.remove(id)
+    case .data(let id, let utc) where ending.left.contains(id) && id == ending.current:
+      actions = gaps.data(at: utc, moment.reading)
+    case .paused: clock.pause(at: moment.now)
+    case .resumed: gaps.readAgain(after: clock.resume(at: moment.now), at: moment.reading)
+    case .stopped: ending.until = min(ending.until, moment.now + limits.stopping)
+    default: break
+    }
+    if moment.now >= ending.until {
+      actions += ending.left.sorted { $0.number < $1.number }.map { .abandon($0) }
+      ending.left = []
+    }
+    return actions + goOn(ending)
+  }
+
+  private mutating func goOn(_ ending: Ending) -> [Action] {
+    phase = ending.left.isEmpty ? .finished : .ending(ending)
+    return ending.left.isEmpty ? [.finished] : []
+  }
+}

@@ -1,0 +1,53 @@
+import NIOCore
+import NIOHTTP1
+
+/// A server's answer that is not the upgrade, for a message that says what it was.
+///
+/// Reference: RFC 9110, section 15; RFC 9112, section 6
+struct Refusal: Equatable {
+  private let status: Int
+  private let location: String?
+  /// Bytes after which nothing more is waited for.
+  private let expected: Int
+  private let isChunked: Bool
+
+  /// How much of the body is read and reported.
+  static let maximumBody = 300
+
+  init(_ head: HTTPResponseHead) {
+    status = Int(head.status.code)
+    location = head.headers.first(name: "Location")
+    isChunked = head.headers[canonicalForm: "Transfer-Encoding"].contains { $0.lowercased() == "chunked" }
+    switch head.status {
+    case .noContent, .notModified: expected = 0
+    default:
+      let length = isChunked ? nil : head.headers.first(name: "Content-Length").flatMap { Int($0) }
+      expected = min(length ?? Self.maximumBody, Self.maximumBody)
+    }
+  }
+
+  /// Whether enough of the body is there; a server that keeps the connection open may send no more.
+  func isComplete(_ body: ByteBuffer) -> Bool {
+    body.readableBytes >= expected
+      || isChunked && body.readableBytesView.suffix(5).elementsEqual("0\r\n\r\n".utf8)
+  }
+
+  func error(_ body: ByteBuffer) -> FeedError {
+    let place = location.map { " and sends to \(OneLine.text($0.utf8, limit: 200))" } ?? ""
+    let said = OneLine.text(body.readableBytesView, limit: Self.maximumBody)
+    return FeedError(
+      .refused(status: status),
+      "the server answered with HTTP status \(status)\(place)\(said.isEmpty ? "" : ": \(said)")")
+  }
+}
+
+/// What a stranger said, so that it fits into a line of a log.
+enum OneLine {
+  /// - Parameter limit: bytes. Control characters become spaces, what is not UTF-8 becomes U+FFFD.
+  static func text(_ bytes: some Collection<UInt8>, limit: Int) -> String {
+    let text = String(decoding: bytes.prefix(limit), as: UTF8.self)
+    return String(
+      String.UnicodeScalarView(
+        text.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }))
+  }
+}

@@ -1,0 +1,76 @@
+import Foundation
+import Testing
+
+@testable import WAL
+@testable import tickwal
+
+@Suite struct StatusReportTests {
+  /// 2026-11-21 05:13:20.123456 UTC.
+  private static let someTime: Int64 = 1_795_238_000_123_456
+
+  private func report(_ open: [Gap] = [], ended: Int = 0, recent: [Gap.Cause: Int] = [:]) -> StatusReport {
+    StatusReport(
+      LogStatus(
+        logID: LogID(rawValue: "0123456789abcdef"), head: Offset(rawValue: 5), oldest: .first,
+        lastReceivedAt: nil, consumers: [], openGaps: open, endedGaps: ended, recentGaps: recent,
+        readAt: Self.someTime + 65_000_000, rejectedInput: 0, fileBytes: 1, walBytes: 0, writerPID: nil),
+      path: "/t.db")
+  }
+
+  private func gap(_ id: Int64, _ cause: Gap.Cause = .closed, streams: Int = 1) -> Gap {
+    Gap(
+      id: Gap.ID(rawValue: id), startedAt: Self.someTime, endedAt: nil, cause: cause,
+      streams: (1...streams).map { "s\($0)@trade" })
+  }
+
+  @Test func withoutGapsNothingIsSaidOfThem() {
+    let lines = report().lines(width: nil)
+    #expect(lines.contains { $0.hasPrefix("gaps") && $0.hasSuffix("  none") })
+    #expect(!lines.contains { $0.contains("open gap") })
+  }
+
+  @Test func openGapsAreShownWithTheirLengthCauseAndFirstStreams() throws {
+    let lines = report(
+      [gap(1), gap(2, .stale, streams: 1_024)], ended: 1_200, recent: [.stale: 3, .closed: 1]
+    )
+    .lines(width: nil)
+    #expect(lines.contains { $0.hasSuffix("  1,200 ended, 2 open; last 24 h: closed 1, stale 3") })
+    #expect(
+      lines.suffix(3) == [
+        "open gap since                  for  cause   streams",
+        "2026-11-21 05:13:20 UTC  1 min 05 s  closed  s1@trade",
+        "2026-11-21 05:13:20 UTC  1 min 05 s  stale   s1@trade, s2@trade, s3@trade and 1,021 more",
+      ])
+    #expect(
+      report([], ended: 2).lines(width: nil).contains { $0.hasSuffix("2 ended, 0 open; last 24 h: none") })
+  }
+
+  @Test func ofManyOpenGapsTheNewestAreShown() {
+    let lines = report((1...25).map { gap($0, streams: Int($0)) }).lines(width: nil)
+    #expect(lines.filter { $0.contains("@trade") }.count == 10)
+    #expect(lines.last == "and 15 older ones")
+    #expect(lines[lines.count - 2].hasSuffix("s3@trade and 22 more"))
+  }
+
+  @Test func theDocumentHasEachGapWhole() throws {
+    let text = report([gap(7, .diskFull, streams: 5)], ended: 2, recent: [.crash: 4]).document.text
+    let document = try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+    let gaps = try #require(document["gaps"] as? [String: Any])
+    #expect(gaps["ended"] as? Int == 2)
+    #expect(
+      gaps["last_24_hours"] as? [String: Int] == [
+        "closed": 0, "stale": 0, "refused": 0, "shutdown": 0, "disk_full": 0, "queue_full": 0, "crash": 4,
+      ])
+    let open = try #require((gaps["open"] as? [[String: Any]])?.first)
+    #expect(open["id"] as? Int == 7)
+    #expect(open["seconds"] as? Double == 65)
+    #expect(open["cause"] as? String == "disk_full")
+    #expect((open["streams"] as? [String])?.count == 5)
+  }
+
+  @Test func aClockThatWasSetBackGivesNoNegativeLength() {
+    let gap = Gap(
+      id: Gap.ID(rawValue: 1), startedAt: Self.someTime * 2, endedAt: nil, cause: .closed, streams: [])
+    #expect(report([gap]).lines(width: nil).last?.contains(" 0 ms ") == true)
+  }
+}

@@ -1,0 +1,203 @@
+import AWS
+import Logging
+import Synchronization
+import TestSupport
+import Testing
+import WAL
+
+@testable import tickwal
+
+@Suite struct StreamSecretTests {
+  @Test func theStreamsAreReadAndNothingElse() throws {
+    let secret = "{\"api_key\":\"hunter2\",\"streams\":[\"a@trade\",\"b@trade\",\"a@trade\"]}"
+    #expect(try StreamSecret.list(in: secret).names == ["a@trade", "b@trade"])
+  }
+
+  @Test(arguments: [
+    "", "hunter2", "[\"hunter2\"]", "{\"stream\":[\"hunter2\"]}", "{\"streams\":\"hunter2\"}",
+    "{\"streams\":[1],\"key\":\"hunter2\"}", "{\"streams\":[],\"key\":\"hunter2\"}",
+    "{\"streams\":[\"\"],\"key\":\"hunter2\"}", "{\"streams\":null,\"key\":\"hunter2\"}",
+    "{\"streams\":[\"a@trade\"],\"key\":\"hunter2\"",
+  ])
+  func anUnusableSecretIsRefusedWithoutShowingIt(text: String) throws {
+    let refusal = #expect(throws: Refusal.self) { try StreamSecret.list(in: text) }
+    let reason = try #require(refusal?.reason)
+    #expect(!reason.contains("hunter2"))
+  }
+}
+
+@Suite struct StreamListStateTests {
+  @Test func whatWasAddedAndRemovedIsSaidInTheListsOrder() {
+    var state = StreamListState(names: ["a", "b", "c"])
+    let changes = [["a", "b", "c"], ["c", "b", "a"], ["d", "c", "e", "a"]].map { state.read($0).change }
+    #expect(changes[0] == nil && changes[1] == nil)
+    #expect(changes[2]?.added == ["d", "e"])
+    #expect(changes[2]?.removed == ["b"])
+    #expect(state.names == ["d", "c", "e", "a"])
+  }
+
+  @Test func thatItCannotBeReadIsSaidOnceAndThenEachHalfHourAndWhenTheReasonChanges() {
+    var state = StreamListState(names: ["a"])
+    let times: [(reason: String, seconds: Int, isSaid: Bool)] = [
+      ("x", 0, true), ("x", 300, false), ("x", 1_799, false), ("x", 1_800, true), ("x", 2_100, false),
+      ("y", 2_400, true),
+    ]
+    for (reason, seconds, isSaid) in times {
+      let said = state.failed(reason, at: .seconds(seconds))
+      #expect(said == isSaid, "\(reason) after \(seconds) s")
+    }
+    #expect(state.names == ["a"])
+    let isOver = (1...2).map { _ in state.read(["a"]).couldNotBefore }
+    #expect(isOver == [true, false])
+    let isSaid = state.failed("y", at: .seconds(2_401))
+    #expect(isSaid)
+  }
+}
+
+@Suite struct StreamRefreshTests {
+  /// A refresh whose secret, signals and time are the test's.
+  private final class Rig: StreamTarget {
+    enum Call: Equatable {
+      case update([String])
+      case rotate
+    }
+
+    let logs = RecordedLogs()
+    let hangups = Watch(0)
+    private let secret = Mutex<Result<String, AWSError>>(.success("{\"streams\":[\"a\"]}"))
+    private let made = Mutex<[Call]>([])
+    /// Intervals that are over, and reads that were made.
+    private let intervals = Watch(0)
+    private let reads = Watch(0)
+    private let taken = Watch(0)
+
+    var calls: [Call] { made.withLock { $0 } }
+    func update(streams: [String]) { made.withLock { $0.append(.update(streams)) } }
+    func rotate() { made.withLock { $0.append(.rotate) } }
+
+    func set(_ streams: [String]) {
+      set("{\"streams\":[\(streams.map { "\"\($0)\"" }.joined(separator: ","))]}")
+    }
+    func set(_ text: String) { secret.withLock { $0 = .success(text) } }
+    func fail(_ error: AWSError) { secret.withLock { $0 = .failure(error) } }
+
+    private func read() throws -> StreamList {
+      defer { reads.update { $0 += 1 } }
+      return try StreamSecret.list(in: try secret.withLock { $0 }.get())
+    }
+
+    func refresh(readsSecret: Bool = true) -> StreamRefresh {
+      StreamRefresh(
+        read: readsSecret ? { @Sendable in try self.read() } : nil, interval: .seconds(300), hangups: hangups,
+        target: self,
+        logger: logs.logger, now: { .seconds(300 * self.intervals.value) },
+        sleep: { interval in
+          #expect(interval == .seconds(300))
+          let before = self.taken.value
+          _ = try await self.intervals.wait { $0 > before }
+          self.taken.update { $0 += 1 }
+        })
+    }
+
+    /// Lets an interval pass, and waits for the read after it.
+    func interval() async throws {
+      let before = reads.value
+      intervals.update { $0 += 1 }
+      _ = try await reads.wait { $0 > before }
+    }
+
+    func hangUp() async throws {
+      let before = calls.filter { $0 == .rotate }.count
+      hangups.update { $0 += 1 }
+      #expect(try await eventually { calls.filter { $0 == .rotate }.count > before })
+    }
+
+    var said: [String] { logs.entries.map(\.message) }
+
+    func beside(readsSecret: Bool = true, _ body: @escaping @Sendable (Rig) async throws -> Void) async throws
+    {
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask { try await self.refresh(readsSecret: readsSecret).run(names: ["a"], seen: 0) }
+        group.addTask { try await body(self) }
+        // The refresh ends by being cancelled alone.
+        try await group.next()
+        group.cancelAll()
+        await #expect(throws: CancellationError.self) { try await group.waitForAll() }
+      }
+    }
+  }
+
+  @Test func aChangedListGoesToTheFeedAndIsSaid() async throws {
+    try await Rig().beside { rig in
+      try await rig.interval()
+      #expect(rig.calls.isEmpty && rig.said.isEmpty)
+      rig.set(["b", "a", "c"])
+      try await rig.interval()
+      #expect(try await eventually { rig.calls == [.update(["b", "a", "c"])] })
+      rig.set(["c"])
+      try await rig.interval()
+      #expect(try await eventually { rig.calls.last == .update(["c"]) })
+      let entries = rig.logs.entries
+      #expect(entries.map(\.message) == Array(repeating: "the list of streams has changed", count: 2))
+      #expect(entries[0].metadata == ["streams": "3", "added": "2", "removed": "0", "added_streams": "b, c"])
+      #expect(
+        entries[1].metadata == ["streams": "1", "added": "0", "removed": "2", "removed_streams": "b, a"])
+    }
+  }
+
+  @Test func ofALongChangeTwentyNamesAreSaid() async throws {
+    try await Rig().beside { rig in
+      rig.set((1...100).map { "s\($0)" })
+      try await rig.interval()
+      #expect(try await eventually { !rig.said.isEmpty })
+      let names = "\(rig.logs.entries[0].metadata["added_streams"] ?? "")"
+      #expect(names.hasSuffix("s19, s20 and 80 more"))
+    }
+  }
+
+  @Test func aSecretThatCannotBeReadOrUsedKeepsTheListAndEndsNothing() async throws {
+    try await Rig().beside { rig in
+      rig.fail(AWSError("AccessDeniedException", .permanent, operation: "GetSecretValue", message: "no"))
+      for _ in 1...4 { try await rig.interval() }
+      rig.set("{\"streams\":[],\"key\":\"hunter2\"}")
+      for _ in 1...4 { try await rig.interval() }
+      rig.set(["a", "b"])
+      try await rig.interval()
+      #expect(try await eventually { rig.calls == [.update(["a", "b"])] })
+      #expect(rig.logs.messages(.warning).count == 2)
+      #expect(!rig.logs.entries.contains { "\($0)".contains("hunter2") })
+    }
+  }
+
+  @Test func aHangupReadsTheListAtOnceAndThenReplacesTheConnections() async throws {
+    try await Rig().beside { rig in
+      rig.set(["b"])
+      try await rig.hangUp()
+      #expect(rig.calls == [.update(["b"]), .rotate])
+      try await rig.hangUp()
+      #expect(rig.calls == [.update(["b"]), .rotate, .rotate])
+      #expect(rig.said.contains("the list of streams was read again and has not changed"))
+      rig.fail(AWSError("ServiceUnavailable", .transient, operation: "GetSecretValue", message: "no"))
+      for _ in 1...2 { try await rig.hangUp() }
+      #expect(rig.calls == [.update(["b"]), .rotate, .rotate, .rotate, .rotate])
+      // Said to each who asks.
+      #expect(rig.logs.messages(.warning).count == 2)
+    }
+  }
+
+  @Test func withStreamsOfTheOperatorAHangupReplacesTheConnectionsAlone() async throws {
+    try await Rig().beside(readsSecret: false) { rig in
+      rig.set(["b"])
+      try await rig.hangUp()
+      #expect(rig.calls == [.rotate])
+    }
+  }
+
+  @Test func aHangupBetweenTheFirstReadAndTheRefreshCounts() async throws {
+    let rig = Rig()
+    rig.hangups.update { $0 += 1 }
+    try await rig.beside { (rig) async throws in
+      #expect(try await eventually { rig.calls == [.rotate] })
+    }
+  }
+}

@@ -1,0 +1,96 @@
+"""Whatever happens to the connections: each tick that the exchange made is in the log once, in order for each
+stream, or a gap covers it."""
+
+import time
+
+KINDS = ["miniTicker", "trade", "bookTicker", "depth@100ms", "aggTrade"]
+
+
+def names(count):
+    return [f"s{number // len(KINDS)}usdt@{KINDS[number % len(KINDS)]}" for number in range(count)]
+
+
+def hours(seconds):
+    return f"{seconds / 3600:.6f}"
+
+
+def start(tickwal, market, streams, **environment):
+    return tickwal.start(
+        "run", BINANCE_WS_URL=market.url, STREAMS=",".join(streams), S3_WRITE="0", DYNAMO_WRITE="0", **environment
+    )
+
+
+def assert_polite(report):
+    """The exchange's limits were kept, and no client was too slow."""
+    assert not any(report["violations"].values()), report
+    assert report["silent_clients"] == report["slow_clients"] == 0, report
+
+
+def test_disconnects_stalls_and_rotations_at_2000_ticks_a_second(tickwal, make_market):
+    market = make_market("--rate", "2000", "--strict", "--seed", "11", "--faults-every", "3")
+    run = start(tickwal, market, names(150), FEED_STALE_SECONDS="1", FEED_MAX_AGE=hours(5))
+    run.wait_until(lambda: tickwal.log.head >= 30_000, "30,000 ticks in the log")
+    assert run.terminate().code == 0
+    report = market.stop()
+    assert_polite(report)
+    figures = market.compare(tickwal.log, most_connections=2)
+    assert sum(report["faults"].values()) >= 4
+    assert figures.missing_covered > 0 and sum(figures.gaps.values()) > 1
+    assert set(figures.gaps) <= {"closed", "stale", "refused", "shutdown"}
+
+
+def test_rotations_lose_nothing(tickwal, make_market):
+    market = make_market("--rate", "2000", "--strict")
+    run = start(tickwal, market, names(100), FEED_MAX_AGE=hours(2))
+    market.wait_until_opened(6)
+    assert run.terminate().code == 0
+    report = market.stop()
+    assert_polite(report)
+    market.compare(tickwal.log, no_loss=True, most_connections=2)
+    assert report["closed_by_clients"] >= 5
+
+
+def test_an_announced_end_loses_nothing(tickwal, make_market):
+    market = make_market("--rate", "1000", "--strict", "--day", "5", "--shutdown-notice", "3")
+    run = start(tickwal, market, names(100))
+    market.wait_until_opened(4)
+    assert run.terminate().code == 0
+    report = market.stop()
+    assert_polite(report)
+    market.compare(tickwal.log, no_loss=True, most_connections=2)
+    assert report["faults"]["shutdown"] >= 3
+
+
+def test_kill_during_a_rotation(tickwal, make_market):
+    # Each stream speaks about once a second, so that the overlap lasts for a while.
+    market = make_market("--rate", "400", "--strict")
+    kills = 3
+    for _ in range(kills):
+        run = start(tickwal, market, names(400), FEED_MAX_AGE=hours(2))
+        deadline = time.monotonic() + 60
+        while market.connections < 2:
+            run.check()
+            assert time.monotonic() < deadline, "no rotation"
+            time.sleep(0.002)
+        run.kill()
+    run = start(tickwal, market, names(400))
+    head = tickwal.log.head
+    run.wait_until(lambda: tickwal.log.head >= head + 500, "ticks after the last kill")
+    assert run.terminate().code == 0
+    assert_polite(market.stop())
+    figures = market.compare(tickwal.log, most_connections=2)
+    assert figures.gaps == {"crash": kills, "shutdown": 1}
+
+
+def test_2500_streams_over_three_connections(tickwal, make_market):
+    market = make_market("--rate", "2500", "--strict")
+    run = start(tickwal, market, names(2500))
+    run.wait_until(lambda: tickwal.log.head >= 10_000, "10,000 ticks in the log")
+    run.wait_until(
+        lambda: tickwal.log.value("select count(distinct stream) from ticks") == 2500, "a tick of every stream"
+    )
+    assert run.terminate().code == 0
+    report = market.stop()
+    assert_polite(report)
+    figures = market.compare(tickwal.log, no_loss=True, most_connections=3)
+    assert figures.connections == report["attempts"] == 3

@@ -1,0 +1,89 @@
+import Foundation
+import Ingest
+import Simulate
+import TestSupport
+import Testing
+
+@testable import struct Ingest.FeedSession
+
+/// Long lists, subscribing by message, and the limit on attempts.
+@Suite(.timeLimit(.minutes(2))) struct FeedStreamsTests {
+  private func names(_ count: Int) -> [String] { (0..<count).map { "symbol\($0)usdt@trade" } }
+
+  @Test func `2,500 streams come over three connections, within the exchange's limits`() async throws {
+    let fixture = try await FeedFixture()
+    let exchange = try await fixture.startExchange {
+      $0.isStrict = true
+      $0.waitsForClients = true
+      $0.messagesPerSecond = 5_000
+    }
+    let feed = try fixture.makeFeed(port: exchange.port, streams: names(2_500))
+    try await fixture.running(feed) {
+      try await require("all subscribed") { feed.statistics.connectedStreams == 2_500 }
+      #expect(feed.statistics.plannedConnections == 3)
+      try await fixture.waitForHead(Int(fixture.log.head.rawValue) + 5_000)
+    }
+    let statistics = try await exchange.statistics
+    #expect(statistics.connectionsOpened == 3 && statistics.mostConnectionsOpen == 3)
+    #expect(statistics.violations.isEmpty)
+    try await exchange.stop()
+    #expect(try fixture.streams() == Set(names(2_500)))
+    let gaps = try fixture.gaps()
+    #expect(gaps.map(\.cause) == ["shutdown", "shutdown", "shutdown"])
+    try await fixture.log.close()
+  }
+
+  @Test func `streams that the exchange refuses are named, and the feed goes on`() async throws {
+    var fixture = try await FeedFixture()
+    let logs = RecordedLogs()
+    fixture.logger = logs.logger
+    let exchange = try await fixture.startExchange { $0.faults.refuseSubscribeShare = 1 }
+    let feed = try fixture.makeFeed(port: exchange.port, streams: names(300))
+    try await fixture.running(feed) {
+      try await require("an open connection") { feed.statistics.connections == 1 }
+    }
+    try await exchange.stop()
+    let refusal = try #require(logs.entries.first { $0.message.contains("does not subscribe") })
+    #expect(refusal.level == .error)
+    #expect(refusal.metadata["names"].map { "\($0)" }?.hasPrefix("symbol0usdt@trade,") == true)
+    #expect(feed.statistics.attempts == 1)
+    try await fixture.log.close()
+  }
+
+  @Test func `attempts to connect are counted across restarts`() async throws {
+    var fixture = try await FeedFixture()
+    let logs = RecordedLogs()
+    fixture.logger = logs.logger
+    let exchange = try await fixture.startExchange { $0.faults.refuseWithStatus = 503 }
+    let isUsedUp = { logs.entries.contains { $0.message.hasPrefix("as many attempts to connect") } }
+    let first = try fixture.makeFeed(port: exchange.port, streams: names(1), attemptLimit: 4)
+    try await fixture.running(first) { try await require("the limit") { isUsedUp() } }
+    #expect(first.statistics.attempts == 4)
+    logs.removeAll()
+    let second = try fixture.makeFeed(port: exchange.port, streams: names(1), attemptLimit: 4)
+    try await fixture.running(second) { try await require("the limit again") { isUsedUp() } }
+    #expect(second.statistics.attempts == 0)
+    #expect(try await exchange.statistics.attempts == 4)
+    try await exchange.stop()
+    try await fixture.log.close()
+  }
+
+  @Test func `a URL with a path of its own is one connection, whatever the list says`() async throws {
+    let fixture = try await FeedFixture()
+    let exchange = try await fixture.startExchange {
+      $0.messagesPerSecond = 500
+      $0.waitsForClients = true
+    }
+    let feed = try fixture.makeFeed(
+      port: 0, streams: names(2_000), url: "ws://127.0.0.1:\(exchange.port)/ws/btcusdt@trade")
+    try await fixture.running(feed) {
+      try await fixture.waitForHead(10)
+      feed.update(streams: ["btcusdt@trade"])
+      try await require("the new list") { feed.statistics.connectedStreams == 1 }
+    }
+    try await exchange.stop()
+    #expect(feed.statistics.attempts == 1 && feed.statistics.rotations == 0)
+    #expect(try fixture.gaps().map(\.streams) == [#"["btcusdt@trade"]"#])
+    try await fixture.log.close()
+  }
+}

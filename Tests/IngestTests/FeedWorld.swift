@@ -1,0 +1,390 @@
+import TestSupport
+import WAL
+
+@testable import Ingest
+
+/// An exchange with a market, its connections with their lags and faults, and a driver that does what a session
+/// says. It knows every tick there was, so it can tell what is missing; its own views of rules are naive.
+final class FeedWorld {
+  struct Manner {
+    var limits = FeedSession.Limits()
+    /// Milliseconds from tick to tick; nil: there are none.
+    var market: ClosedRange<Int>? = 50...1_500
+    var faults: [Fault] = []
+    var attemptLimit = 60
+  }
+
+  enum Fault: CaseIterable {
+    case serverEnds, deafens, dies, refuses, swallows, announcesShutdown
+    case rotate, listChanges, pause, otherSlotDials
+    /// They meet only a connection that is dialed beside a sound one.
+    case refusesFollower, swallowsFollower, followerIsDeaf
+  }
+
+  private enum Health { case sound, deaf, dead }
+
+  private final class Peer {
+    let id: FeedSession.ConnectionID
+    let lag: Duration
+    var health = Health.sound
+    /// It receives what is sent from then on.
+    var subscribedAt: Duration?
+    var isOpen = false
+    var isClosing = false
+    var hasServerEnded = false
+    var isGone = false
+    var seen: Set<Int> = []
+    var lastSeenAt: Duration?
+
+    init(_ id: FeedSession.ConnectionID, lag: Duration) {
+      self.id = id
+      self.lag = lag
+    }
+  }
+
+  private enum Message {
+    case opened
+    case data(Int)
+    case pong, refused, ended
+  }
+  private enum Happening {
+    case tick, fault
+    case arrival(Peer, Message)
+    case resume
+  }
+  struct Row: Equatable {
+    var startedAt: Int64
+    var endedAt: Int64?
+    var cause: Gap.Cause
+
+    var lengthInSeconds: Double { Double((endedAt ?? .max) - startedAt) / 1e6 }
+  }
+
+  private static let mostLag = Duration.milliseconds(300)
+  private let manner: Manner
+  private var random: SplitMix64
+  private var session: FeedSession
+  private var attempts: AttemptLimiter
+  private(set) var now = Duration.seconds(1_000)
+  private var agenda: [(time: Duration, what: Happening)] = []
+  private var peers: [FeedSession.ConnectionID: Peer] = [:]
+  private var leader: Peer?
+  private var follower: Peer?
+  private var overlapSeenOnBoth = false
+  private var unread: [(Peer, Message)] = []
+  private var isPaused = false
+  private var hasFaults = true
+  private var nextDialFault: Fault?
+  private var isListChanging = false
+  private var isStopped = false
+  private var isFinished = false
+  private var firstOpenedAt: Duration?
+  private var sent: [Duration] = []
+  private var logged: Set<Int> = []
+  private(set) var gaps: [Row] = []
+  private(set) var attemptTimes: [Duration] = []
+  private(set) var reports: [FeedSession.Report] = []
+  private(set) var troubles: [String] = []
+  private(set) var steps = 0
+
+  init(seed: UInt64, _ manner: Manner) {
+    self.manner = manner
+    random = SplitMix64(seed: seed)
+    session = FeedSession(startedAt: Self.utc(.seconds(1_000)), isCovered: false, limits: manner.limits)
+    attempts = AttemptLimiter(limit: manner.attemptLimit, window: .seconds(300))
+  }
+
+  private static func utc(_ time: Duration) -> Int64 {
+    time / .microseconds(1) > 0 ? Int64(time / .microseconds(1)) : 0
+  }
+  private var wall: Int64 { Self.utc(now) }
+
+  private func check(_ holds: Bool, _ what: @autoclosure () -> String) {
+    if !holds, troubles.count < 5 { troubles.append("at \(now): \(what())") }
+  }
+
+  // MARK: Time
+
+  func start() {
+    handle(.started)
+    schedule(.tick, in: tickPause)
+    schedule(.fault, in: .seconds(1))
+  }
+
+  func run(for length: Duration) {
+    let end = now + length
+    while troubles.isEmpty, !isFinished {
+      let next = agenda.first?.time ?? end
+      let wanted = session.deadline
+      let time = min(next, wanted ?? next, end)
+      if time >= end, next >= end, (wanted ?? end) >= end { break }
+      now = max(now, time)
+      if let wanted, wanted <= now, wanted <= next {
+        handle(.timer)
+      } else {
+        happen(agenda.removeFirst().what)
+      }
+    }
+    now = max(now, end)
+  }
+
+  private func schedule(_ what: Happening, in wait: Duration) {
+    let time = now + wait
+    let index = agenda.lastIndex { $0.time <= time }.map { $0 + 1 } ?? 0
+    agenda.insert((time, what), at: index)
+  }
+
+  private func milliseconds(_ range: ClosedRange<Int>) -> Duration {
+    .milliseconds(Int.random(in: range, using: &random))
+  }
+
+  private var tickPause: Duration { manner.market.map { milliseconds($0) } ?? .seconds(1) }
+
+  private func happen(_ what: Happening) {
+    switch what {
+    case .tick:
+      if manner.market != nil { tick() }
+      schedule(.tick, in: tickPause)
+    case .fault:
+      guard hasFaults else { return }
+      if let fault = manner.faults.randomElement(using: &random) { cause(fault) }
+      schedule(.fault, in: milliseconds(100...15_000))
+    case .arrival(let peer, let message): arrive(peer, message)
+    case .resume: resume()
+    }
+  }
+
+  private func tick() {
+    sent.append(now)
+    for peer in peers.values.sorted(by: { $0.id.number < $1.id.number }) {
+      guard let since = peer.subscribedAt, since <= now, !peer.hasServerEnded, peer.health == .sound else {
+        continue
+      }
+      schedule(.arrival(peer, .data(sent.count - 1)), in: peer.lag)
+    }
+  }
+
+  private func resume() {
+    guard isPaused else { return }
+    isPaused = false
+    handle(.resumed)
+    let waiting = unread
+    unread = []
+    for (peer, message) in waiting { arrive(peer, message) }
+  }
+
+  private func arrive(_ peer: Peer, _ message: Message) {
+    if case .refused = message {
+    } else {
+      if peer.health == .dead { return }
+      if isPaused { return unread.append((peer, message)) }
+    }
+    if peer.isGone {
+      // A driver may well say something about a connection that it was to forget.
+      if Bool.random(using: &random) { handle(.ended(peer.id, cause: .closed)) }
+      return
+    }
+    switch message {
+    case .opened:
+      peer.isOpen = true
+      firstOpenedAt = firstOpenedAt ?? now
+      if peer !== follower, leader == nil || leader?.isGone == true || leader?.isClosing == true {
+        leader = peer
+      }
+      handle(.opened(peer.id, at: wall))
+    case .data(let number): deliver(number, from: peer)
+    case .pong: handle(.arrived(peer.id))
+    case .refused, .ended:
+      forget(peer)
+      handle(.ended(peer.id, cause: .closed))
+    }
+  }
+
+  private func deliver(_ number: Int, from peer: Peer) {
+    logged.insert(number)
+    peer.seen.insert(number)
+    peer.lastSeenAt = now
+    if let leader, let follower, peer === leader || peer === follower {
+      if leader.seen.contains(number), follower.seen.contains(number) { overlapSeenOnBoth = true }
+    }
+    handle(.data(peer.id, receivedAt: wall))
+    guard let leader, let follower, follower.isOpen, !follower.isGone, !leader.isGone else { return }
+    let isActive = leader.lastSeenAt.map { now - $0 <= .seconds(10) } ?? false
+    if overlapSeenOnBoth || !isActive { handle(.caughtUp) }
+  }
+
+  private func forget(_ peer: Peer) {
+    peer.isGone = true
+    peer.hasServerEnded = true
+    peers[peer.id] = nil
+  }
+
+  // MARK: Faults
+
+  private func cause(_ fault: Fault) {
+    let open = peers.values.filter { $0.isOpen && !$0.isClosing }.sorted { $0.id.number < $1.id.number }
+    switch fault {
+    case .serverEnds: open.randomElement(using: &random).map { serverEnds($0) }
+    case .deafens where !isListChanging: open.randomElement(using: &random)?.health = .deaf
+    case .dies where !isListChanging: open.randomElement(using: &random)?.health = .dead
+    case .announcesShutdown:
+      if !isPaused { open.randomElement(using: &random).map { handle(.shutdownAnnounced($0.id)) } }
+    case .rotate: handle(.rotate(listChanged: false))
+    case .listChanges:
+      // With another list, silence proves nothing; so none may be a fault here.
+      guard peers.values.allSatisfy({ $0.health == .sound }) else { return }
+      isListChanging = true
+      handle(.rotate(listChanged: true))
+    case .pause where !isPaused:
+      isPaused = true
+      handle(.paused)
+      schedule(.resume, in: milliseconds(Bool.random(using: &random) ? 1...500 : 1_000...40_000))
+    case .otherSlotDials:
+      if attempts.wait(at: now) == .zero {
+        attempts.record(at: now)
+        attemptTimes.append(now)
+      }
+    case .deafens, .dies, .pause: break
+    case .refuses, .swallows, .refusesFollower, .swallowsFollower, .followerIsDeaf: nextDialFault = fault
+    }
+  }
+
+  private func serverEnds(_ peer: Peer, in wait: Duration = .zero) {
+    guard !peer.hasServerEnded else { return }
+    peer.hasServerEnded = true
+    schedule(.arrival(peer, .ended), in: wait + peer.lag)
+  }
+
+  func deafenAll() {
+    for peer in peers.values { peer.health = .deaf }
+  }
+
+  var rotations: Int {
+    reports.filter { if case .rotated = $0 { true } else { false } }.count
+  }
+
+  func endFaults() {
+    hasFaults = false
+    nextDialFault = nil
+    resume()
+  }
+
+  // MARK: Actions
+
+  private func handle(_ event: FeedSession.Event) {
+    steps += 1
+    let random = Double.random(in: 0..<1, using: &self.random)
+    let actions = session.handle(event, at: now, random: random, attempts: &attempts)
+    for (index, action) in actions.enumerated() { perform(action, at: index, of: actions) }
+    check(session.deadline.map { $0 > now } ?? true, "what is due is not done after \(event)")
+    check(
+      isFinished || isPaused || isStopped || session.deadline != nil, "nothing will ever happen again")
+    if isStopped, peers.values.allSatisfy({ $0.isGone }) { check(isFinished, "not finished, none is left") }
+  }
+
+  private func perform(_ action: FeedSession.Action, at index: Int, of actions: [FeedSession.Action]) {
+    check(!isFinished, "\(action) after the end")
+    switch action {
+    case .connect(let id): connect(id)
+    case .beginOverlap(let leaderID, let followerID):
+      check(actions[index + 1] == .connect(followerID), "an overlap without its connection")
+      check(peers[leaderID]?.isOpen == true, "an overlap without a leader")
+      leader = peers[leaderID]
+      follower = Peer(followerID, lag: milliseconds(1...300))
+      leader?.lastSeenAt = nil
+      leader?.seen = []
+      overlapSeenOnBoth = false
+    case .release:
+      leader = follower
+      follower = nil
+      isListChanging = false
+    case .ping(let id):
+      guard let peer = peers[id], peer.isOpen, !peer.isClosing else {
+        return check(false, "a ping where nothing is open")
+      }
+      schedule(.arrival(peer, .pong), in: peer.lag * 2)
+    case .close(let id):
+      guard let peer = peers[id], peer.isOpen, !peer.isClosing else {
+        return check(false, "a close where nothing is open")
+      }
+      peer.isClosing = true
+      if follower === peer { follower = nil }
+      if Int.random(in: 0..<5, using: &random) > 0 { serverEnds(peer, in: milliseconds(0...6_000)) }
+    case .abandon(let id):
+      guard let peer = peers[id] else { return check(false, "nothing to abandon") }
+      if follower === peer { follower = nil }
+      forget(peer)
+    case .openGap(let startedAt, let cause):
+      check(gaps.last.map { $0.endedAt != nil } ?? true, "a second gap for one loss")
+      check((gaps.last?.endedAt ?? 0) <= startedAt && startedAt <= wall, "a gap from nowhere: \(action)")
+      gaps.append(Row(startedAt: startedAt, endedAt: nil, cause: cause))
+    case .closeGap(let endedAt):
+      guard let gap = gaps.last, gap.endedAt == nil else { return check(false, "no gap to close") }
+      check(endedAt >= gap.startedAt && endedAt <= wall, "a gap that ends before it begins")
+      gaps[gaps.count - 1].endedAt = endedAt
+    case .report(let report): reports.append(report)
+    case .finished:
+      check(isStopped && peers.isEmpty, "finished too early")
+      isFinished = true
+      // As the log does when the feed has ended.
+      if let last = session.lastDataAt, gaps.last?.endedAt != nil || gaps.isEmpty {
+        gaps.append(Row(startedAt: last, endedAt: nil, cause: .shutdown))
+      }
+    }
+  }
+
+  private func connect(_ id: FeedSession.ConnectionID) {
+    check(!isStopped, "a connection after the stop")
+    attemptTimes.append(now)
+    if attemptTimes.count > manner.attemptLimit {
+      let earliest = attemptTimes[attemptTimes.count - 1 - manner.attemptLimit]
+      check(now - earliest >= .seconds(300), "an attempt too many")
+    }
+    let isFollower = follower?.id == id
+    let peer = isFollower ? follower! : Peer(id, lag: milliseconds(1...300))
+    peers[id] = peer
+    check(peers.count <= 2, "\(peers.count) connections")
+    let fault = nextDialFault
+    nextDialFault = nil
+    switch fault {
+    case .refuses: return schedule(.arrival(peer, .refused), in: milliseconds(0...3_000))
+    case .swallows: return
+    case .refusesFollower where isFollower:
+      return schedule(.arrival(peer, .refused), in: milliseconds(0...3_000))
+    case .swallowsFollower where isFollower: return
+    case .followerIsDeaf where isFollower && !isListChanging: peer.health = .deaf
+    default: break
+    }
+    let wait = milliseconds(1...2_000)
+    peer.subscribedAt = now + wait
+    schedule(.arrival(peer, .opened), in: wait + peer.lag)
+  }
+
+  // MARK: The end
+
+  func stop() {
+    isStopped = true
+    handle(Bool.random(using: &random) ? .stopped : .retired)
+  }
+
+  func checkIsLive() {
+    check(leader.map { $0.isOpen && !$0.isGone && $0.health == .sound } ?? false, "not live again")
+    check(gaps.last?.endedAt != nil || gaps.isEmpty, "a gap stays open: \(gaps)")
+    check(sent.last.map { now - $0 > .seconds(3) } ?? true || logged.contains(sent.count - 5), "deaf")
+  }
+
+  func checkIsFinished() { check(isFinished, "stopped, but not finished") }
+
+  /// Each tick is in the log, or a gap says that it may be missing.
+  func checkNothingIsMissing() {
+    guard let firstOpenedAt else { return }
+    for (number, time) in sent.enumerated() where !logged.contains(number) {
+      // Those of the last moment are still on their way.
+      guard time > firstOpenedAt, time < now - .seconds(1) else { continue }
+      let from = Self.utc(time + Self.mostLag)
+      let to = Self.utc(time - Self.mostLag)
+      let isCovered = gaps.contains { $0.startedAt <= from && ($0.endedAt ?? .max) >= to }
+      check(isCovered, "tick \(number) of \(time) is missing without a word; gaps: \(gaps.suffix(4))")
+    }
+  }
+}

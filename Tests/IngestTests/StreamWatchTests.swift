@@ -1,0 +1,104 @@
+import TestSupport
+import Testing
+import WAL
+
+@testable import Ingest
+
+@Suite struct StreamWatchTests {
+  private func ticks(_ stream: String, _ eventTimes: Int64?...) -> TickBatch {
+    var batch = TickBatch()
+    for time in eventTimes { batch.append(receivedAt: 1, eventTime: time, stream: stream, payload: "{}") }
+    return batch
+  }
+
+  @Test func `a stream that delivers nothing for five minutes is named once`() {
+    var watch = StreamWatch()
+    watch.subscribed(["a", "b"], at: .seconds(10))
+    watch.note(ticks("a", nil), at: .seconds(11))
+    #expect(watch.review(at: .seconds(309)) == [])
+    #expect(watch.review(at: .seconds(310)) == [.silent(stream: "b")])
+    #expect(watch.review(at: .seconds(900)) == [])
+  }
+
+  @Test func `a stream is awaited anew on each connection, and named again only if it had delivered`() {
+    var watch = StreamWatch()
+    watch.subscribed(["a", "b"], at: .zero)
+    watch.note(ticks("a", nil), at: .seconds(1))
+    #expect(watch.review(at: .seconds(300)) == [.silent(stream: "b")])
+    watch.subscribed(["a", "b"], at: .seconds(400))
+    #expect(watch.review(at: .seconds(699)) == [])
+    #expect(watch.review(at: .seconds(700)) == [.silent(stream: "a")])
+    watch.note(ticks("b", nil), at: .seconds(701))
+    watch.subscribed(["b"], at: .seconds(702))
+    #expect(watch.review(at: .seconds(1_002)) == [.silent(stream: "b")])
+  }
+
+  @Test func `an array stream delivers under other names`() {
+    var watch = StreamWatch()
+    watch.subscribed(["!miniTicker@arr", "!ticker@arr"], at: .zero)
+    watch.note(ticks("btcusdt@miniTicker", 1), at: .seconds(1))
+    watch.noteArray("!miniTicker@arr")
+    #expect(watch.review(at: .seconds(300)) == [.silent(stream: "!ticker@arr")])
+  }
+
+  @Test func `what is off the list is not awaited`() {
+    var watch = StreamWatch()
+    watch.subscribed(["a", "b"], at: .zero)
+    watch.unsubscribed(["a"])
+    #expect(watch.review(at: .seconds(300)) == [.silent(stream: "b")])
+  }
+
+  @Test func `late is what is older than the newest of its stream`() {
+    var watch = StreamWatch()
+    watch.note(ticks("a", 5, 5, 4, 6, nil, 5), at: .zero)
+    watch.note(ticks("b", 1), at: .zero)
+    #expect(watch.late == 2)
+  }
+
+  @Test func `a stream whose event time stands still while ticks come is named once, until it moves`() {
+    var watch = StreamWatch()
+    watch.note(ticks("a", 7), at: .zero)
+    // Quiet for long, then the same event again: nothing to be named yet.
+    watch.note(ticks("a", 7), at: .seconds(1_000))
+    #expect(watch.review(at: .seconds(2_000)) == [])
+    watch.note(ticks("a", 6), at: .seconds(1_299))
+    #expect(watch.review(at: .seconds(2_000)) == [])
+    watch.note(ticks("a", 7), at: .seconds(1_300))
+    #expect(watch.review(at: .seconds(2_000)) == [.standing(stream: "a", eventTime: 7)])
+    watch.note(ticks("a", 7), at: .seconds(2_100))
+    #expect(watch.review(at: .seconds(2_100)) == [])
+    watch.note(ticks("a", 8, 8), at: .seconds(3_000))
+    watch.note(ticks("a", 8), at: .seconds(3_300))
+    #expect(watch.review(at: .seconds(3_300)) == [.standing(stream: "a", eventTime: 8)])
+  }
+
+  @Test func `ticks without an event time do not stand still`() {
+    var watch = StreamWatch()
+    watch.note(ticks("a", nil), at: .zero)
+    watch.note(ticks("a", nil), at: .seconds(1_000))
+    #expect(watch.review(at: .seconds(1_000)) == [])
+  }
+
+  @Test func `more streams than are watched do no harm`() {
+    var watch = StreamWatch(limits: .init(streams: 3))
+    watch.subscribed(["a", "b", "c", "d"], at: .zero)
+    for number in 0..<100 { watch.note(ticks("x\(number)", 2, 1), at: .zero) }
+    watch.note(ticks("c", 2, 1), at: .zero)
+    #expect(watch.late == 1)
+    #expect(watch.review(at: .seconds(300)) == [.silent(stream: "a"), .silent(stream: "b")])
+  }
+
+  @Test(arguments: 1...10 as ClosedRange<UInt64>) func `names and numbers belong together`(_ seed: UInt64) {
+    var random = SplitMix64(seed: seed)
+    var table = StreamTable(limit: 2_000)
+    var naive: [String: Int] = [:]
+    for _ in 0..<10_000 {
+      let name = "s\(Int.random(in: 0..<3_000, using: &random))"
+      let isFull = naive.count == 2_000
+      if naive[name] == nil, !isFull { naive[name] = naive.count }
+      #expect(table.number(of: name) == naive[name])
+    }
+    #expect(table.count == naive.count)
+    for (name, number) in naive { #expect(table.name(number) == name) }
+  }
+}

@@ -1,0 +1,119 @@
+import Foundation
+import Testing
+
+@testable import Shippers
+@testable import WAL
+
+@Suite struct GapLedgerTests {
+  private let logID = LogID(rawValue: "0123456789abcdef")
+  private var ledger: GapLedger { GapLedger(destination: "{}", logID: logID) }
+
+  private func gap(_ id: Int64, endedAt: Int64? = nil) -> Gap {
+    Gap(id: Gap.ID(rawValue: id), startedAt: 1, endedAt: endedAt, cause: .closed, streams: [])
+  }
+
+  private func id(_ value: Int64) -> Gap.ID { Gap.ID(rawValue: value) }
+
+  @Test func aGapThatHasEndedIsDueAtOnceAndAnOpenOneOnceItIsOldEnough() {
+    #expect(ledger.isDue(gap(7, endedAt: 2), openThrough: id(0)))
+    #expect(!ledger.isDue(gap(7), openThrough: id(6)))
+    #expect(ledger.isDue(gap(7), openThrough: id(7)))
+  }
+
+  @Test func whatIsOpenIsRememberedUntilItsEndWasWritten() {
+    var ledger = ledger
+    ledger.wrote(gap(1, endedAt: 2))
+    ledger.wrote(gap(2))
+    ledger.wrote(gap(5))
+    #expect(ledger.nextGap == id(6))
+    #expect(ledger.openGaps == [id(2), id(5)])
+    // Written again, as after a crash.
+    ledger.wrote(gap(5))
+    #expect(ledger.openGaps == [id(2), id(5)])
+    ledger.wrote(gap(2, endedAt: 9))
+    #expect(ledger.openGaps == [id(5)])
+    #expect(ledger.nextGap == id(6))
+    ledger.forget(id(5))
+    #expect(ledger.openGaps.isEmpty)
+  }
+
+  @Test func aThousandsOfOpenGapsMakeTheNextOneWaitForAnEnd() {
+    var ledger = ledger
+    for number in 1...Int64(GapLedger.maximumOpen) {
+      #expect(ledger.isDue(gap(number), openThrough: id(.max)))
+      ledger.wrote(gap(number))
+    }
+    let next = Int64(GapLedger.maximumOpen) + 1
+    #expect(!ledger.isDue(gap(next), openThrough: id(.max)))
+    #expect(ledger.isDue(gap(next, endedAt: 2), openThrough: id(.max)))
+    ledger.wrote(gap(3, endedAt: 2))
+    #expect(ledger.isDue(gap(next), openThrough: id(.max)))
+  }
+
+  @Test func inAnotherPlaceTheSameGapsAreKnown() {
+    var ledger = ledger
+    ledger.wrote(gap(1, endedAt: 2))
+    ledger.wrote(gap(2))
+    let moved = ledger.moved(to: "{}", logID: LogID(rawValue: "fedcba9876543210"))
+    #expect(moved != ledger)
+    #expect((moved.nextGap, moved.openGaps) == (id(3), [id(2)]))
+    #expect(ledger.moved(to: "{}", logID: logID) == ledger)
+  }
+
+  @Test func itsTextIsWhatTheDocumentationSays() throws {
+    var ledger = ledger
+    ledger.wrote(gap(1))
+    ledger.wrote(gap(2, endedAt: 2))
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    let text = String(decoding: try encoder.encode(ledger), as: UTF8.self)
+    #expect(text == "{\"destination\":\"{}\",\"log_id\":\"0123456789abcdef\",\"next\":3,\"open\":[1]}")
+    #expect(try JSONDecoder().decode(GapLedger.self, from: Data(text.utf8)) == ledger)
+  }
+}
+
+@Suite struct GapObjectTests {
+  private let logID = LogID(rawValue: "0123456789abcdef")
+
+  private func object(
+    startedAt: Int64 = someTime, endedAt: Int64? = nil, streams: [String] = ["btcusdt@miniTicker"],
+    folder: String = "a/b", layout: ObjectSettings.Layout = .hive
+  ) -> GapObject {
+    GapObject(
+      Gap(
+        id: Gap.ID(rawValue: 12), startedAt: startedAt, endedAt: endedAt, cause: .diskFull, streams: streams),
+      logID: logID, settings: ObjectSettings(folder: folder, fileName: "f", layout: layout))
+  }
+
+  @Test func itIsOneLineThatSaysAll() {
+    #expect(
+      String(decoding: object().body, as: UTF8.self) == """
+        {"gap":12,"log_id":"0123456789abcdef","started_at":"2026-11-21T05:13:20.123456Z","ended_at":null,\
+        "cause":"disk_full","streams":["btcusdt@miniTicker"]}
+
+        """)
+    #expect(
+      String(decoding: object(endedAt: someTime + 1, streams: ["ü@\"", "b"]).body, as: UTF8.self) == """
+        {"gap":12,"log_id":"0123456789abcdef","started_at":"2026-11-21T05:13:20.123456Z",\
+        "ended_at":"2026-11-21T05:13:20.123457Z","cause":"disk_full","streams":["\\u00fc@\\"","b"]}
+
+        """)
+  }
+
+  @Test func itsKeyIsTheSameOpenAndEnded() {
+    let key = "a/b/_gaps/dt=2026-11-21/f-2026-11-21T05-13-20.123456Z-0123456789abcdef-12.jsonl"
+    #expect(object().key == key)
+    #expect(object(endedAt: someTime + 86_400_000_000).key == key)
+    #expect(
+      object(layout: .flat).key == "a/b/_gaps/f-2026-11-21T05-13-20.123456Z-0123456789abcdef-12.jsonl")
+    #expect(object(folder: "/").key.hasPrefix("_gaps/dt=2026-11-21/f-"))
+  }
+
+  @Test(arguments: [Int64.min, -1, .max])
+  func everyTimeHasAKeyAndAText(time: Int64) throws {
+    let object = object(startedAt: time, endedAt: time)
+    #expect(object.key.split(separator: "/").last?.count == 55)
+    let line = try #require(try JSONSerialization.jsonObject(with: Data(object.body)) as? [String: Any])
+    #expect((line["started_at"] as? String)?.utf8.count == 27)
+  }
+}
