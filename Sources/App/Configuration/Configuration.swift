@@ -40,7 +40,7 @@ protocol SettingFlags: ParsableArguments, Sendable {
   var groups: [any ParsableArguments] { get }
 }
 
-/// For commands that only read the log: `status`.
+/// For commands that only read the log: `status`, `verify`.
 struct ReadFlags: SettingFlags {
   @OptionGroup(title: "The log") var log: LogSettings.Flags
   var groups: [any ParsableArguments] { [log] }

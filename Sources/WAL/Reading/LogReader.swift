@@ -29,14 +29,15 @@ public actor LogReader {
       try connection.execute("PRAGMA query_only = 1; PRAGMA wal_autocheckpoint = 0; PRAGMA mmap_size = 0;")
       try connection.execute("PRAGMA cache_size = -2048")
       guard try connection.int("PRAGMA application_id") == Int64(Schema.applicationID) else {
-        throw LogError(.notALog, "\(path) is not a log")
+        throw LogError(
+          .notALog, "\(path) is not a log: it belongs to another program, or its header is damaged")
       }
       try LogFile.checkVersion(of: connection, path: path)
       self.connection = connection
     } catch let error as LogError {
       throw error
     } catch let error as SQLiteError where error.isCorruption {
-      throw LogError(.notALog, "\(path) is not a log: \(error.message)")
+      throw LogError.damaged(path, error)
     } catch let error as SQLiteError where error.isCannotOpen {
       throw LogError(.unusablePath, "the log \(path) cannot be read: \(error)")
     } catch let error as SQLiteError {
