@@ -223,7 +223,6 @@ import Ticks
       try await close(rig, gaps[2])
       try await rig.drain(rig.shipping(to: new, destination: other))
       #expect(try told(new.notes) == [2: Self.first, 3: Self.first])
-      #expect(written(new).count == 3)
     }
   }
 
