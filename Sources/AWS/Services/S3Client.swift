@@ -121,8 +121,8 @@ public struct S3Client: Sendable {
 extension HTTPResponse {
   /// A page that some proxy or portal sends with status 200, or an error that S3 sends with it.
   fileprivate var isPage: Bool {
-    let start = body.first { ![0x20, 0x09, 0x0A, 0x0D, 0xEF, 0xBB, 0xBF].contains($0) }
-    return start == UInt8(ascii: "<") || header("content-type")?.lowercased().hasPrefix("text/html") == true
+    // Not by its Content-Type: some stores call an empty answer text/html.
+    body.first { ![0x20, 0x09, 0x0A, 0x0D, 0xEF, 0xBB, 0xBF].contains($0) } == UInt8(ascii: "<")
   }
 
   /// Whether a success is the store's word: S3 names every object's ETag, and nothing that is kept here begins
