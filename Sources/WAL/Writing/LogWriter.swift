@@ -323,9 +323,8 @@ final class LogWriter: Sendable {
     let mayRetry = loop.mayRetry
     let room = state.withLock { state in
       state.mayRetry = mayRetry
-      guard mayAppend != state.mayAppend else { return [@Sendable () -> Void]() }
+      if mayAppend, !state.mayAppend { state.pause.ended(wall: wallClock(), at: MonotonicClock.now()) }
       state.mayAppend = mayAppend
-      if mayAppend { state.pause.ended(wall: wallClock(), at: MonotonicClock.now()) }
       return state.takeRoomWaiters()
     }
     for callback in room { callback() }
