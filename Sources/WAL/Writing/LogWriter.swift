@@ -276,6 +276,9 @@ final class LogWriter: Sendable {
           state.withLock { $0.stall = nil }
         }
         try loop.checkpointIfDue()
+        if try loop.look() {
+          state.withLock { $0.upkeep?.pace = UpkeepPace(dueAt: MonotonicClock.now()) }
+        }
         return noteRoom(&loop)
       } catch {
         guard !loop.isCommitted, let pause = loop.pauseBeforeRetry(after: error) else {
