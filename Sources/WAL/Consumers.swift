@@ -74,6 +74,7 @@ extension WriteTransaction {
   private func passTrimmed(
     _ consumer: Consumer, oldest: Offset, destination: String
   ) throws -> (next: Offset, missed: [OffsetRange]) {
+    guard consumer.next < oldest else { return (consumer.next, []) }
     var next = consumer.next
     var missed: [OffsetRange] = []
     var end = consumer.next

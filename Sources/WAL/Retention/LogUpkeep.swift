@@ -42,8 +42,7 @@ struct LogUpkeep {
   mutating func step(head: Offset) throws(SQLiteError) -> Bool {
     let now = options.uptime()
     do throws(SQLiteError) {
-      let free = Int(try connection.int("PRAGMA freelist_count") ?? 0)
-      disk.look(free: free * SQLiteConnection.pageBytes, at: MonotonicClock.now())
+      let free = try look()
       guard ages.time(at: now) >= heldUntil else { return false }
       if try trim(head: head, now: now) { return true }
       return try returnPages(free: free)
@@ -57,6 +56,16 @@ struct LogUpkeep {
         metadata: ["error": "\(error)"])
       return false
     }
+  }
+
+  /// Looks at the volume, which appends may fill between two pieces of upkeep.
+  ///
+  /// - Returns: free pages in the log's file.
+  @discardableResult
+  mutating func look() throws(SQLiteError) -> Int {
+    let free = Int(try connection.int("PRAGMA freelist_count") ?? 0)
+    disk.look(free: free * SQLiteConnection.pageBytes, at: MonotonicClock.now())
+    return free
   }
 
   mutating func writeFailed() { disk.writeFailed(at: MonotonicClock.now()) }

@@ -55,7 +55,8 @@ struct Trimmer {
     // A plan behind a gap in a consumer's shipped ones says that its ticks need not be read again.
     try connection.run(
       """
-      DELETE FROM batches WHERE first_offset <= ?1 AND last_offset <= ?1 AND state = 'shipped'
+      DELETE FROM batches WHERE consumer IN (SELECT name FROM consumers) AND first_offset <= ?1
+        AND last_offset <= ?1 AND state = 'shipped'
         AND last_offset < (SELECT next_offset FROM consumers WHERE name = consumer)
       """, .int(boundary.rawValue))
     if boundary >= head, let last = try connection.lastReceivedAt() {

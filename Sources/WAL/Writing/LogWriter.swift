@@ -276,6 +276,9 @@ final class LogWriter: Sendable {
           state.withLock { $0.stall = nil }
         }
         try loop.checkpointIfDue()
+        if try loop.look() {
+          state.withLock { $0.upkeep?.pace = UpkeepPace(dueAt: MonotonicClock.now()) }
+        }
         return noteRoom(&loop)
       } catch {
         guard !loop.isCommitted, let pause = loop.pauseBeforeRetry(after: error) else {
@@ -323,9 +326,8 @@ final class LogWriter: Sendable {
     let mayRetry = loop.mayRetry
     let room = state.withLock { state in
       state.mayRetry = mayRetry
-      guard mayAppend != state.mayAppend else { return [@Sendable () -> Void]() }
+      if mayAppend, !state.mayAppend { state.pause.ended(wall: wallClock(), at: MonotonicClock.now()) }
       state.mayAppend = mayAppend
-      if mayAppend { state.pause.ended(wall: wallClock(), at: MonotonicClock.now()) }
       return state.takeRoomWaiters()
     }
     for callback in room { callback() }

@@ -177,6 +177,14 @@ struct WriterLoop {
     return isFull && upkeep != nil
   }
 
+  /// Looks at the volume after a commit.
+  /// - Returns: whether it has become short of room by now, so that upkeep should not wait.
+  mutating func look() throws(SQLiteError) -> Bool {
+    let before = isShort
+    try upkeep?.look()
+    return isShort && !before
+  }
+
   /// Gives the ballast up, so that the next try may succeed.
   mutating func makeRoom() { upkeep?.writeFailed() }
   /// Nothing waits for room any more.
