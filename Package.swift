@@ -45,14 +45,21 @@ let package = Package(
       path: "Sources/App", swiftSettings: strict),
 
     .target(
-      name: "TestSupport", dependencies: [log], path: "Tests/TestSupport", swiftSettings: strict),
+      name: "TestSupport", dependencies: ["CTestDisk", log], path: "Tests/TestSupport", swiftSettings: strict),
+    .target(name: "CTestDisk", path: "Tests/CTestDisk", linkerSettings: [.linkedLibrary("dl")]),
+    .target(name: "CTestMemory", dependencies: ["CSQLite"], path: "Tests/CTestMemory"),
     .target(name: "CTestVFS", dependencies: ["CSQLite"], path: "Tests/CTestVFS"),
+    .executableTarget(
+      name: "AllocationFailures", dependencies: ["WAL", "CTestMemory", log], path: "Tests/AllocationFailures",
+      swiftSettings: strict),
     .testTarget(name: "TicksTests", dependencies: ["Ticks", "TestSupport"], swiftSettings: strict),
     .testTarget(
-      name: "WALTests", dependencies: ["WAL", "CSQLite", "CTestVFS", "TestSupport", log],
+      name: "WALTests",
+      dependencies: ["WAL", "AllocationFailures", "CSQLite", "CTestVFS", "TestSupport", log],
       swiftSettings: strict),
     .testTarget(
-      name: "IngestTests", dependencies: ["Ingest", "Simulate", "TestSupport"] + nio + [
+      name: "IngestTests",
+      dependencies: ["Ingest", "Simulate", "TestSupport"] + nio + [
         .product(name: "NIOEmbedded", package: "swift-nio")
       ], swiftSettings: strict),
     .testTarget(name: "AWSTests", dependencies: ["AWS", "TestSupport", log], swiftSettings: strict),

@@ -7,8 +7,9 @@ struct Tickwal: AsyncParsableCommand {
     commandName: "tickwal",
     abstract: "A durable ingester of exchange ticks.", version: "0.1.0",
     subcommands: [
-      RunCommand.self, ShipCommand.self, ReplayCommand.self, StatusCommand.self, ImportCommand.self,
-      AdoptCommand.self, SimulateCommand.self, DoctorCommand.self, ConfigCommand.self,
+      RunCommand.self, ShipCommand.self, ReplayCommand.self, ReconcileCommand.self, StatusCommand.self,
+      VerifyCommand.self,
+      ImportCommand.self, AdoptCommand.self, SimulateCommand.self, DoctorCommand.self, ConfigCommand.self,
     ])
 
   /// Runs the command, and turns how it ended into an exit status and lines on stderr.

@@ -58,17 +58,48 @@ extension WriteTransaction {
           .text(request.name.rawValue), .int(oldest.rawValue), .text(request.destination), .int(now))
         continue
       }
-      let next = max(known.next, oldest)
-      if known.next < next {
-        let range = known.next...next.previous
-        try skip(range, of: request.name, why: "trimmed while the consumer was disabled")
-        skipped.append((request.name, range))
-      }
+      let (next, missed) = try passTrimmed(known, oldest: oldest, destination: request.destination)
+      skipped += missed.map { (request.name, $0) }
       try connection.run(
         "UPDATE consumers SET enabled = 1, destination = ?, next_offset = ?, updated_at = ? WHERE name = ?",
         .text(request.destination), .int(next.rawValue), .int(now), .text(request.name.rawValue))
     }
     return (try connection.consumers().filter(\.isEnabled), skipped)
+  }
+
+  /// Finds what a consumer can still deliver of the ticks before the oldest one kept: the batches that it has
+  /// planned, whose ticks were kept for it. What it has missed is recorded.
+  ///
+  /// - Returns: where it goes on, and what it has missed.
+  private func passTrimmed(
+    _ consumer: Consumer, oldest: Offset, destination: String
+  ) throws -> (next: Offset, missed: [OffsetRange]) {
+    guard consumer.next < oldest else { return (consumer.next, []) }
+    var next = consumer.next
+    var missed: [OffsetRange] = []
+    var end = consumer.next
+    for plan in try connection.plannedRanges(of: consumer.name, from: consumer.next) + [oldest...oldest]
+    where end < oldest {
+      let goesOn = min(plan.lowerBound, oldest)
+      if end < goesOn {
+        let range = end...goesOn.previous
+        try skip(range, of: consumer.name, why: "trimmed while the consumer was disabled")
+        missed.append(range)
+        if next == end { next = goesOn } else { try passOver(range, of: consumer, destination) }
+      }
+      end = max(end, plan.upperBound.next)
+    }
+    return (next, missed)
+  }
+
+  /// Shipping comes to the range with a batch before it: as one that is done, it is not read.
+  private func passOver(_ range: OffsetRange, of consumer: Consumer, _ destination: String) throws {
+    try connection.run(
+      """
+      INSERT INTO batches(consumer, first_offset, last_offset, destination, bucket, key, rows, sha256, state,
+        planned_at, shipped_at) VALUES (?, ?, ?, ?, '', '', 0, '', 'shipped', ?, ?)
+      """, .text(consumer.name.rawValue), .int(range.lowerBound.rawValue), .int(range.upperBound.rawValue),
+      .text(destination), .int(now), .int(now))
   }
 
   /// Names every consumer that would deliver elsewhere, so that one start shows them all.
@@ -89,8 +120,28 @@ extension WriteTransaction {
 }
 
 extension SQLiteConnection {
+  /// The ranges of a consumer's plans from an offset on, shipped ones too, in order.
+  fileprivate func plannedRanges(
+    of consumer: ConsumerName, from first: Offset
+  ) throws(SQLiteError) -> [OffsetRange] {
+    let statement = try statement(
+      """
+      SELECT first_offset, last_offset FROM batches WHERE consumer = ? AND last_offset >= ?
+      ORDER BY first_offset
+      """)
+    try statement.bind([.text(consumer.rawValue), .int(first.rawValue)])
+    defer { statement.reset() }
+    var ranges: [OffsetRange] = []
+    while try statement.step() {
+      ranges.append(Offset(rawValue: statement.int(0))...Offset(rawValue: statement.int(1)))
+    }
+    return ranges
+  }
+
+  /// The oldest tick kept, not counting what is kept for open plans alone.
   func oldestOffset() throws(SQLiteError) -> Offset? {
-    try int("SELECT offset FROM ticks ORDER BY offset LIMIT 1").map { Offset(rawValue: $0) }
+    try int("SELECT offset FROM ticks WHERE offset > ? ORDER BY offset LIMIT 1", .int(try trimmed().rawValue))
+      .map { Offset(rawValue: $0) }
   }
 
   func consumers() throws(SQLiteError) -> [Consumer] {

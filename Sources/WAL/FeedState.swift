@@ -37,9 +37,9 @@ extension TickLog {
         let known = try transaction.meta(FeedMeta.streams)
         let before = try known.map { try transaction.connection.elements(ofJSON: $0) } ?? streams
         let head = try transaction.meta(FeedMeta.headAtStart).flatMap { Int64($0) } ?? 0
-        let last = try transaction.connection.int(
-          "SELECT received_at FROM ticks WHERE offset > ? ORDER BY offset DESC LIMIT 1", .int(head))
-        if let last, try !transaction.isMissing(before) {
+        if try transaction.connection.head().rawValue > head,
+          let last = try transaction.connection.lastReceivedAt(), try !transaction.isMissing(before)
+        {
           _ = try transaction.openGap(
             startedAt: last, cause: .crash, streams: transaction.withoutOpenGap(before))
         }
@@ -106,6 +106,12 @@ extension TickLog {
     try await write { transaction in
       try transaction.meta(FeedMeta.streams).map { try transaction.connection.elements(ofJSON: $0) }
     }
+  }
+}
+
+extension WriteTransaction {
+  func lastKnownStreams() throws -> [String]? {
+    try meta(FeedMeta.streams).map { try connection.elements(ofJSON: $0) }
   }
 }
 

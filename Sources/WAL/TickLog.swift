@@ -8,10 +8,15 @@ public final class TickLog: Sendable {
   public struct Options: Sendable {
     /// When a group is committed (`COMMIT_LINGER_MS`) and how much may wait for it.
     var limits = CommitQueue<WriteRequest>.Limits()
+    var checkpoints = CheckpointSchedule()
     /// Name of a registered SQLite VFS; `nil` means the system's.
     public var vfs: String?
     /// Microseconds since 1970, UTC.
     public var wallClock: @Sendable () -> Int64 = WallClock.now
+    /// By which ticks grow old.
+    public var uptime: @Sendable () -> Uptime = Uptime.now
+    /// What the file system of the log has; `nil` if that cannot be known.
+    public var volume: @Sendable (_ path: String) -> Volume? = Volume.of
 
     public init() {}
 
@@ -48,7 +53,9 @@ public final class TickLog: Sendable {
   ///   - body: more to write in the same transaction, after the ticks; it may run more than once.
   ///   - completion: called on the writer's thread with the ticks' offsets once they are durable
   ///     (`nil` without ticks), or with what went wrong. Must not block.
-  /// - Returns: `false` if the queue is full: nothing was queued, ask ``whenRoom(_:)``.
+  /// - Returns: `false` if the queue is full or the volume has no room for ticks: nothing was queued, ask
+  ///   ``whenRoom(_:)``. In the second case the log itself writes a gap of cause `disk_full`, from the last data
+  ///   to the first that is received afterwards.
   /// - Throws: the log was closed or has failed.
   public func tryAppend(
     _ ticks: TickBatch, rejected: [RejectedInput] = [],
@@ -59,7 +66,8 @@ public final class TickLog: Sendable {
       WriteRequest(ticks: ticks, rejected: rejected, body: body, completion: completion))
   }
 
-  /// Calls back once when the queue is half empty or the log has ended; perhaps at once.
+  /// Calls back once when the queue is half empty and the volume has room, or when the log has ended; perhaps
+  /// at once.
   public func whenRoom(_ callback: @escaping @Sendable () -> Void) {
     writer.whenRoom(callback)
   }
@@ -72,12 +80,16 @@ public final class TickLog: Sendable {
     _ ticks: TickBatch, rejected: [RejectedInput] = [],
     body: (@Sendable (WriteTransaction) throws -> Void)? = nil
   ) async throws -> OffsetRange? {
+    try await submit(WriteRequest(ticks: ticks, rejected: rejected, body: body) { _ in })
+  }
+
+  private func submit(_ request: WriteRequest) async throws -> OffsetRange? {
     while true {
       let range: OffsetRange?? = try await withCheckedThrowingContinuation { continuation in
         do {
-          let taken = try tryAppend(ticks, rejected: rejected, body: body) { result in
-            continuation.resume(with: result.map { .some($0) })
-          }
+          var request = request
+          request.completion = { result in continuation.resume(with: result.map { .some($0) }) }
+          let taken = try writer.submit(request)
           if !taken { continuation.resume(returning: .none) }
         } catch {
           continuation.resume(throwing: error)
@@ -90,13 +102,18 @@ public final class TickLog: Sendable {
 
   /// Writes something other than ticks in the next group commit; durable when it returns.
   ///
+  /// While the volume has no room for ticks it may overtake those that wait.
+  ///
   /// - Parameter body: runs on the writer's thread, more than once if the commit is retried; what it throws
   ///   undoes what it did, and only that.
   public func write<T: Sendable>(
     _ body: @escaping @Sendable (WriteTransaction) throws -> T
   ) async throws -> T {
     let result = LastResult<T>()
-    try await append(TickBatch()) { transaction in result.set(try body(transaction)) }
+    var request = WriteRequest(
+      body: { transaction in result.set(try body(transaction)) }, completion: { _ in })
+    request.mayPass = true
+    _ = try await submit(request)
     guard let value = result.value else {
       preconditionFailure("the commit was confirmed without its body having run")
     }
@@ -123,7 +140,7 @@ public final class TickLog: Sendable {
     try await writer.gapChanges.wait { $0 > count }
   }
 
-  /// Whether the last commit found the volume full and is being retried.
+  /// Whether the volume has no room for ticks: they are refused, or the commit of those taken is retried.
   public var isDiskFull: Bool { writer.isDiskFull }
 
   /// Waits for the failure after which nothing can be written any more.
@@ -133,6 +150,22 @@ public final class TickLog: Sendable {
   /// Opens a read-only connection with a thread of its own.
   public func makeReader() async throws -> LogReader {
     try await LogReader(path: path, vfs: options.vfs)
+  }
+
+  // MARK: Keeping its size
+
+  /// Trims ticks from now on: those that every enabled consumer is past, appended longer ago than `retention`;
+  /// without an enabled consumer, the old ones. And watches the volume: takes no ticks while it has too little
+  /// room, and keeps a ballast beside the log. To be called when the consumers are enabled.
+  public func startUpkeep(retention: Duration, disk: DiskLimits) {
+    writer.startUpkeep(LogUpkeep.Settings(retention: retention, disk: disk))
+  }
+
+  /// Looks at once what there is to do, and waits until nothing is left of it.
+  func upkeepDone() async throws {
+    try await withCheckedThrowingContinuation { continuation in
+      writer.whenUpkeepIsIdle { continuation.resume(with: $0) }
+    }
   }
 
   // MARK: Ending

@@ -163,8 +163,8 @@ import Testing
 
   @Test func `an object that S3 stored differently is put again`() async throws {
     let transport = ScriptedTransport(
-      .answer(200, ["x-amz-checksum-sha256": "other="]), .answer(200, ["x-amz-checksum-sha256": "mine="]),
-      .answer(200))
+      .answer(200, ["ETag": "\"e\"", "x-amz-checksum-sha256": "other="]),
+      .answer(200, ["ETag": "\"e\"", "x-amz-checksum-sha256": "mine="]), .answer(200, ["ETag": "\"e\""]))
     let s3 = S3Client(try client(transport))
     for _ in 1...2 {
       _ = try await s3.putObject(
@@ -185,7 +185,7 @@ import Testing
   func `encryption is asked for where objects are made, and signed`(
     encryption: ObjectEncryption, name: String, key: String?
   ) async throws {
-    let transport = ScriptedTransport(.answer(200))
+    let transport = ScriptedTransport(.answer(200, ["ETag": "\"e\""]))
     let client = AWSClient(
       transport: transport, credentials: CountingProvider { _ in CountingProvider.keys(1) },
       region: "eu-west-1",
@@ -233,6 +233,21 @@ import Testing
     let transport = ScriptedTransport(.answer(200, [:], "<html>Log in</html>"), .answer(200), Self.ok)
     _ = try await DynamoDBClient(client(transport)).updateItem(body: [], retry: failures.forever())
     #expect(transport.requests.count == 3)
+  }
+
+  @Test(arguments: [[:], ["ETag": "\"page\""]])
+  func `a page with status 200 is no object, neither put nor got`(headers: [String: String]) async throws {
+    let page = Result<HTTPResponse, TransportError>.answer(200, headers, "<html>Log in</html>")
+    let put = ScriptedTransport(page, .answer(200, ["ETag": "\"e\""]))
+    _ = try await S3Client(client(put)).putObject(bucket: "b", key: "k", body: [1], retry: failures.forever())
+    #expect(put.requests.count == 2)
+    let got = ScriptedTransport(page, .answer(200, ["ETag": "\"e\""], "{}"))
+    let found = try await S3Client(client(got)).getObject(bucket: "b", key: "k", retry: failures.forever())
+    #expect(found?.body == Array("{}".utf8))
+    let looked = ScriptedTransport(.answer(200), .answer(404))
+    #expect(
+      try await S3Client(client(looked)).headObject(bucket: "b", key: "k", retry: failures.forever()) == nil)
+    #expect(looked.requests.count == 2)
   }
 
   @Test func `a table's keys are read whatever their order`() async throws {
@@ -300,7 +315,8 @@ import Testing
     let absent = try await s3(.answer(404, [:], ClassifierTests.xml("NoSuchKey"))).getObject(
       bucket: "b", key: "k")
     #expect(absent == nil)
-    let found = try await s3(.answer(200, ["x-amz-meta-a": "1"], "text")).getObject(bucket: "b", key: "k")
+    let found = try await s3(.answer(200, ["ETag": "\"e\"", "x-amz-meta-a": "1"], "text")).getObject(
+      bucket: "b", key: "k")
     #expect(found?.body == Array("text".utf8))
     var error = await #expect(throws: AWSError.self) {
       _ = try await s3(.answer(404, [:], ClassifierTests.xml("NoSuchBucket"))).getObject(
@@ -316,5 +332,42 @@ import Testing
       _ = try await s3(.answer(400)).headObject(bucket: "b", key: "k")
     }
     #expect(error?.kind == .credentialsRefused)
+  }
+
+  @Test func `a list of keys is asked for page by page, and its query is signed as it is sent`() async throws
+  {
+    let first = """
+      <?xml version="1.0"?><ListBucketResult><Name>b</Name><EncodingType>url</EncodingType>
+      <IsTruncated>true</IsTruncated><NextContinuationToken>a+b/c==</NextContinuationToken>
+      <Contents><Key>p/dt%3D1/a+b%2Bc.gz</Key><Size>1</Size></Contents>
+      <Contents><Key>p/&amp;</Key></Contents></ListBucketResult>
+      """
+    let second =
+      "<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>p/a%2B+</Key></Contents></ListBucketResult>"
+    let transport = ScriptedTransport(.answer(200, [:], first), .answer(200, [:], second))
+    let s3 = S3Client(try client(transport))
+    let page = try await s3.listObjects(bucket: "crypto-live-bucket", prefix: "p/")
+    #expect(page.keys == ["p/dt=1/a b+c.gz", "p/&"])
+    #expect(page.next == "a+b/c==")
+    let rest = try await s3.listObjects(bucket: "crypto-live-bucket", prefix: "p/", from: page.next)
+    // This answer does not say that its keys are encoded.
+    #expect(rest.keys == ["p/a%2B+"])
+    #expect(rest.next == nil)
+    #expect(
+      transport.requests.map(\.query) == [
+        "encoding-type=url&list-type=2&prefix=p%2F",
+        "continuation-token=a%2Bb%2Fc%3D%3D&encoding-type=url&list-type=2&prefix=p%2F",
+      ])
+  }
+
+  @Test(arguments: [
+    "", "<html>hello</html>", "<ListBucketResult><Contents><Key>a</Key></Contents>",
+    "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>",
+    "<ListBucketResult><Contents><Size>1</Size></Contents></ListBucketResult>",
+  ])
+  func `a list that is cut off or is none does not pass for its end`(body: String) async throws {
+    let s3 = S3Client(try client(ScriptedTransport(.answer(200, [:], body))))
+    let error = await #expect(throws: AWSError.self) { _ = try await s3.listObjects(bucket: "b", prefix: "") }
+    #expect(error?.isRetriable == true)
   }
 }

@@ -1,4 +1,5 @@
 import Testing
+import WAL
 
 @testable import tickwal
 
@@ -32,6 +33,8 @@ import Testing
     #expect(settings.log.level == .info)
     #expect(settings.log.format == .text)
     #expect(settings.writer.commitLinger == .milliseconds(5))
+    #expect(settings.space.retention == .seconds(86_400))
+    #expect(settings.space.disk == DiskLimits(low: .percent(15), stop: .percent(5), ballast: 64 << 20))
     #expect(settings.stop.timeout == .seconds(5))
     #expect(!settings.stop.drain)
     #expect(settings.entries.allSatisfy { $0.source == .byDefault })
@@ -41,7 +44,7 @@ import Testing
   @Test func everySettingHasAFlagOfItsOwnName() throws {
     let help = RunFlags.helpMessage(columns: 200)
     let entries = try configuration().entries
-    #expect(entries.count == 32)
+    #expect(entries.count == 36)
     for entry in entries {
       #expect(help.contains("--\(SettingName.flag(of: entry.name)) <"))
       #expect(help.contains(entry.name))

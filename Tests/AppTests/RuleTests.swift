@@ -1,4 +1,5 @@
 import Testing
+import WAL
 
 @testable import tickwal
 
@@ -47,6 +48,10 @@ import Testing
     ("STREAMS_REFRESH_SECONDS", ["0", "-300", "5m"]),
     ("FEED_CA_BUNDLE", ["/nowhere/ca.pem", "/tmp"]),
     ("WAL_PATH", ["/tmp/", ":memory:"]),
+    ("WAL_RETENTION_HOURS", ["0", "-1", "1d", "nan", "87601"]),
+    ("DISK_LOW", ["15", "100%", "-1%", "%", "1e1%", "many", "10 PB", "9999999TB"]),
+    ("DISK_STOP", ["5", "5 percent", "1.2.3GB", "-5GB"]),
+    ("BALLAST_SIZE", ["64", "5%", "MiB", "64MiBs", "2000TiB"]),
   ]
 
   @Test(arguments: bad)
@@ -66,6 +71,9 @@ import Testing
     ("MAX_BATCH_SIZE", ["1", "100000", " 500 ", "007"]),
     ("MAX_BATCH_TIMEOUT", ["0.001", "10", "2.5", "86400", "10 "]),
     ("COMMIT_LINGER_MS", ["0", "60000"]),
+    ("WAL_RETENTION_HOURS", ["0.001", "24", "87600"]),
+    ("DISK_LOW", ["15 %", "0%", "99.9%", "10GiB", "10 gb", "1.5T", "0"]),
+    ("BALLAST_SIZE", ["0", "100k", "1024B", " 64 MiB "]),
     ("RETENTION_TTL_DAYS", ["1", "36500"]),
     ("TESTNET", ["true", "TRUE", "1", "Yes", "on", "false", "0", "NO", "off", ""]),
     ("LOG_LEVEL", ["trace", "WARNING", "warn", "critical"]),
@@ -90,14 +98,23 @@ import Testing
   @Test func numbersBecomeTheirValues() throws {
     let settings = try configuration([
       "MAX_BATCH_TIMEOUT": "2.5", "COMMIT_LINGER_MS": "0", "SHUTDOWN_TIMEOUT": "0.25",
-      "MAX_BATCH_SIZE": "007",
+      "MAX_BATCH_SIZE": "007", "WAL_RETENTION_HOURS": "0.5",
     ])
     #expect(settings.s3.maxBatchTimeout == .milliseconds(2_500))
     #expect(settings.writer.commitLinger == .zero)
     #expect(settings.stop.timeout == .milliseconds(250))
+    #expect(settings.space.retention == .seconds(1_800))
     #expect(settings.s3.maxBatchSize == 7)
     let feed = try configuration(["FEED_MAX_AGE": "0.5", "STREAMS_REFRESH_SECONDS": "1.5"]).feed
     #expect((feed.maximumAge, feed.refreshInterval) == (.seconds(1_800), .milliseconds(1_500)))
+  }
+
+  @Test func amountsOfSpaceAreSharesOrBytes() throws {
+    let disk = try configuration([
+      "DISK_LOW": "12.5%", "DISK_STOP": "1.5GiB", "BALLAST_SIZE": "10MB",
+    ]).space.disk
+    #expect(disk == DiskLimits(low: .percent(12.5), stop: .bytes(3 << 29), ballast: 10_000_000))
+    #expect(try configuration(["DISK_LOW": "3%", "DISK_STOP": "4%"]).warnings.count == 1)
   }
 
   @Test(arguments: [("true", true), ("YES", true), ("On", true), ("1", true), ("off", false), ("", false)])

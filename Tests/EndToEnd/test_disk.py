@@ -1,17 +1,22 @@
 """A full disk is waited out; a disk that fails ends the program, and nothing that was confirmed is lost."""
 
+import contextlib
 import os
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from support.delivery import assert_dense, assert_items, assert_objects, local_items, local_objects
 from support.faults import Disk
-from support.program import PATIENCE, Tickwal
+from support.program import PATIENCE
 from support.ticks import combined, mini_tickers
 
-FIRST, MORE = mini_tickers(100), mini_tickers(2_000, seed=2)
+FIRST, MORE, LAST = mini_tickers(100), mini_tickers(2_000, seed=2), mini_tickers(10, seed=3)
+
+LOG_ALONE = {"S3_WRITE": "0", "DYNAMO_WRITE": "0"}
+"""Then nothing is trimmed to make room."""
 
 
 @pytest.fixture
@@ -21,8 +26,8 @@ def disk(faults, tickwal):
 
 def start(tickwal, disk, exchange, **environment):
     return tickwal.start(
-        "run", "--local", tickwal.folder, BINANCE_WS_URL=exchange.url, STREAMS="a@miniTicker", **disk.environment,
-        **environment,
+        "run", "--local", tickwal.folder, BINANCE_WS_URL=exchange.url, STREAMS="a@miniTicker",
+        **(disk.environment if disk else {}), **environment,
     )
 
 
@@ -37,22 +42,40 @@ def events(tickwal):
     return [(tick.stream, tick.payload) for tick in ticks]
 
 
+def assert_paused_for_the_disk(log):
+    """The feed was paused, which is written down, and nothing else happened to it."""
+    gaps = log.ask("select cause, started_at, ended_at, streams from gaps")
+    assert gaps and {cause for cause, *_ in gaps} == {"disk_full"}
+    for _, started_at, ended_at, streams in gaps:
+        assert ended_at is not None and started_at <= ended_at
+        assert "@" in streams
+        # From the last tick before to the first one after.
+        assert log.value("select count(*) from ticks where received_at = ?", ended_at)
+
+
 def test_a_full_disk_is_waited_out_and_nothing_is_missed(tickwal, disk, make_exchange):
     exchange = make_exchange()
-    run = start(tickwal, disk, exchange, DRAIN_ON_STOP="1", SHUTDOWN_TIMEOUT=str(PATIENCE))
+    run = start(tickwal, disk, exchange, **LOG_ALONE)
     send(exchange, FIRST)
-    run.wait_until(lambda: tickwal.log.is_shipped(len(FIRST)), "the first ticks are shipped")
+    run.wait_until(lambda: tickwal.log.head == len(FIRST), "the first ticks are in the log")
     disk.fill()
     send(exchange, MORE)
     run.wait_until_said("volume of the log is full")
     seen = events(tickwal)
     assert len(FIRST) <= len(seen) < len(FIRST + MORE)
     assert seen == (FIRST + MORE)[: len(seen)]
+    # What comes now is refused, and waits in the connection.
+    send(exchange, LAST[:5])
     disk.free()
-    run.wait_until(lambda: tickwal.log.head == len(FIRST + MORE), "all ticks are in the log")
-    assert events(tickwal) == FIRST + MORE
-    assert tickwal.log.ask("select * from gaps") == []
-    assert run.terminate(seconds=2 * PATIENCE).code == 0
+    run.wait_until_said("has room again")
+    send(exchange, LAST[5:])
+    everything = FIRST + MORE + LAST
+    run.wait_until(lambda: tickwal.log.head == len(everything), "all ticks are in the log")
+    assert events(tickwal) == everything
+    # The exchange may have dropped something meanwhile; this one did not.
+    assert_paused_for_the_disk(tickwal.log)
+    assert run.terminate().code == 0
+    tickwal.drain("--local", tickwal.folder)
     assert_objects(tickwal.log, local_objects(tickwal.folder), tickwal.log.ticks(), most_rows=100)
     assert_items(local_items(tickwal.folder), tickwal.log.ticks())
 
@@ -60,16 +83,16 @@ def test_a_full_disk_is_waited_out_and_nothing_is_missed(tickwal, disk, make_exc
 @pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_well_on_a_full_disk(tickwal, disk, make_exchange, kind):
     exchange = make_exchange()
-    run = start(tickwal, disk, exchange, SHUTDOWN_TIMEOUT="1")
+    run = start(tickwal, disk, exchange, SHUTDOWN_TIMEOUT="1", **LOG_ALONE)
     send(exchange, FIRST)
-    run.wait_until(lambda: tickwal.log.is_shipped(len(FIRST)), "the first ticks are shipped")
+    run.wait_until(lambda: tickwal.log.head == len(FIRST), "the first ticks are in the log")
     disk.fill()
     send(exchange, MORE)
     run.wait_until_said("volume of the log is full")
     run.send(kind)
     ended = run.end()
     assert ended.code == 0, ended.err
-    assert "backlog" in ended.err or "everything is shipped" in ended.err
+    assert "stopped; no consumer is enabled" in ended.err
     seen = events(tickwal)
     assert seen == (FIRST + MORE)[: len(seen)] and len(seen) >= len(FIRST)
     disk.free()
@@ -161,32 +184,199 @@ def test_a_failed_sync_ends_an_import(tickwal, disk):
     assert events(tickwal) == FIRST + MORE
 
 
+class Volume:
+    """A small file system of its own; a stricter judge than the library, where mounting is allowed."""
+
+    def __init__(self, folder: Path, size: str):
+        self.folder = folder
+        folder.mkdir()
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True, text=True
+        )
+        if done.returncode != 0:
+            pytest.skip(f"cannot mount a file system: {done.stderr.strip()}")
+
+    def resize(self, size: str) -> None:
+        subprocess.run(["mount", "-o", f"remount,size={size}", self.folder], check=True)
+
+    def fill(self, leaving: int) -> None:
+        """With a file beside the others, up to so many bytes."""
+        count = self.available - leaving
+        with open(self.folder / "filler", "wb") as filler:
+            os.posix_fallocate(filler.fileno(), 0, count)
+
+    def free(self) -> None:
+        (self.folder / "filler").unlink()
+
+    @property
+    def available(self) -> int:
+        info = os.statvfs(self.folder)
+        return info.f_bavail * info.f_frsize
+
+    def unmount(self) -> None:
+        subprocess.run(["umount", "--lazy", self.folder], check=True)
+
+
 @pytest.fixture
-def small_volume(tmp_path):
-    """A file system of 8 MiB; a stricter judge than the library, where mounting is allowed."""
-    folder = tmp_path / "volume"
+def make_volume(tmp_path):
+    volumes: list[Volume] = []
+
+    def make(size: str) -> Volume:
+        volumes.append(Volume(tmp_path / f"volume-{len(volumes)}", size))
+        return volumes[-1]
+
+    yield make
+    for volume in volumes:
+        volume.unmount()
+
+
+GUARDED = {"DISK_LOW": "15%", "DISK_STOP": "5%", "BALLAST_SIZE": "64MiB"}
+
+
+@pytest.fixture
+def on_volume(tickwal, make_volume):
+    """The program with its log on a small volume."""
+
+    def make(size: str) -> Volume:
+        volume = make_volume(size)
+        tickwal.path = tickwal.log.path = volume.folder / "ticks.db"
+        tickwal.environment["WAL_PATH"] = str(tickwal.path)
+        return volume
+
+    return make
+
+
+def test_a_small_volume_fills_up_and_grows(tickwal, on_volume, simulate):
+    volume = on_volume("8m")
+    count = 80_000
+    url = simulate("--rate", "20000", "--wait", "--count", str(count))
+    run = tickwal.start("run", BINANCE_WS_URL=url, STREAMS="a@miniTicker,b@trade", S3_WRITE="0", DYNAMO_WRITE="0")
+    run.wait_until_said("volume of the log is full")
+    assert 0 < tickwal.log.head < count
+    volume.resize("256m")
+    run.wait_until(lambda: tickwal.log.head == count, f"{count} ticks in the log")
+    assert_dense(tickwal.log.ticks())
+    assert_paused_for_the_disk(tickwal.log)
+    assert run.terminate().code == 0
+
+
+def test_a_volume_that_runs_full_pauses_the_feed_and_nothing_else(tickwal, on_volume, make_exchange):
+    volume = on_volume("64m")
+    exchange = make_exchange()
+    ballast = volume.folder / "ticks.db.ballast"
+    run = start(tickwal, None, exchange, **GUARDED)
+    run.wait_until(lambda: ballast.exists() and ballast.stat().st_blocks * 512 >= 600_000, "the ballast is made")
+    send(exchange, FIRST)
+    run.wait_until(lambda: tickwal.log.is_shipped(len(FIRST)), "the first ticks are shipped")
+    before = tickwal.log.ticks()
+    volume.fill(leaving=1 << 20)
+    run.wait_until_said("has too little room")
+    send(exchange, MORE)
+    # Refused, but what was shipped is trimmed to make room.
+    run.wait_until(lambda: tickwal.log.ask("select * from ticks") == [], "what is shipped is trimmed early")
+    run.wait_until(lambda: tickwal.log.ask("select cause from recent_gaps") == [("disk_full",)], "the gap is open")
+    assert tickwal.log.head == len(FIRST)
+    ballast.unlink()
+    volume.free()
+    run.wait_until_said("has room again")
+    run.wait_until(lambda: tickwal.log.is_shipped(len(FIRST + MORE)), "all ticks are shipped")
+    run.wait_until(lambda: ballast.exists() and ballast.stat().st_blocks * 512 >= 600_000, "it is made again")
+    send(exchange, LAST)
+    run.wait_until(lambda: tickwal.log.is_shipped(len(FIRST + MORE + LAST)), "the last ones, too")
+    assert_paused_for_the_disk(tickwal.log)
+    assert run.terminate().code == 0
+    ticks = before + tickwal.log.ticks()
+    assert_dense(ticks)
+    assert [(tick.stream, tick.payload) for tick in ticks] == FIRST + MORE + LAST
+    assert_objects(tickwal.log, local_objects(tickwal.folder), ticks, most_rows=100)
+    assert_items(local_items(tickwal.folder), ticks)
+
+
+def test_a_full_volume_is_opened_and_emptied(tickwal, on_volume, make_exchange):
+    volume = on_volume("64m")
+    exchange = make_exchange()
+    run = start(tickwal, None, exchange, DYNAMO_WRITE="0", MAX_BATCH_TIMEOUT="3600", MAX_BATCH_SIZE="1000", **GUARDED)
+    send(exchange, FIRST)
+    run.wait_until(lambda: tickwal.log.head == len(FIRST), "the ticks are in the log")
+    run.kill()
+    assert (volume.folder / "ticks.db.ballast").exists()
+    volume.fill(leaving=0)
+    tickwal.drain("--local", tickwal.folder, DYNAMO_WRITE="0", **GUARDED)
+    assert tickwal.log.is_shipped(len(FIRST))
+    assert sum(stored.text.count(b"\n") for stored in local_objects(tickwal.folder)) == len(FIRST)
+
+
+def test_ten_megabytes_are_enough(tickwal, on_volume, simulate):
+    on_volume("10m")
+    count = 60_000
+    url = simulate("--rate", "5000", "--wait", "--count", str(count))
+    run = tickwal.start(
+        "run", "--local", tickwal.folder, BINANCE_WS_URL=url, STREAMS="a@miniTicker,b@trade", DYNAMO_WRITE="0",
+        MAX_BATCH_SIZE="1000", **GUARDED,
+    )
+    run.wait_until(lambda: tickwal.log.is_shipped(count), f"{count} ticks are shipped", 2 * PATIENCE)
+    assert run.terminate().code == 0
+    objects = local_objects(tickwal.folder)
+    assert sum(stored.text.count(b"\n") for stored in objects) == count
+    ranges = sorted((int(stored.name["first"]), int(stored.name["last"])) for stored in objects)
+    assert [first for first, _ in ranges] == [1] + [last + 1 for _, last in ranges[:-1]]
+    assert {cause for (cause,) in tickwal.log.ask("select cause from gaps")} <= {"disk_full", "shutdown"}
+
+
+def test_a_full_volume_of_the_folder_is_waited_out(tickwal, make_volume, make_exchange):
+    volume = make_volume("8m")
+    exchange = make_exchange()
+    run = tickwal.start("run", "--local", volume.folder, BINANCE_WS_URL=exchange.url, STREAMS="a@miniTicker")
+    send(exchange, FIRST)
+    run.wait_until(lambda: tickwal.log.is_shipped(len(FIRST)), "the first ticks are shipped")
+    volume.fill(leaving=0)
+    send(exchange, MORE)
+    run.wait_until_said("could not deliver")
+    # The feed goes on.
+    run.wait_until(lambda: tickwal.log.head == len(FIRST + MORE), "all ticks are in the log")
+    assert not tickwal.log.is_shipped(len(FIRST + MORE))
+    volume.free()
+    run.wait_until(lambda: tickwal.log.is_shipped(len(FIRST + MORE)), "all ticks are shipped")
+    assert run.terminate().code == 0
+    ticks = tickwal.log.ticks()
+    assert_objects(tickwal.log, local_objects(volume.folder), ticks, most_rows=100)
+    assert_items(local_items(volume.folder), ticks)
+
+
+@pytest.fixture
+def failing_volume(tmp_path):
+    """An ext4 file system that becomes read-only when it is told that it has an error."""
+    image, folder = tmp_path / "image", tmp_path / "ext4"
     folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", folder], capture_output=True, text=True)
-    if mounted.returncode != 0:
-        pytest.skip(f"cannot mount a file system: {mounted.stderr.strip()}")
-    yield folder
+    with open(image, "wb") as file:
+        file.truncate(64 << 20)
+    commands = [["mkfs.ext4", "-q", image], ["mount", "-o", "loop,errors=remount-ro", image, folder]]
+    for command in commands:
+        try:
+            done = subprocess.run(command, capture_output=True, text=True)
+        except FileNotFoundError:
+            pytest.skip(f"{command[0]} is not there")
+        if done.returncode != 0:
+            pytest.skip(f"{command[0]}: {done.stderr.strip()}")
+    device = Path(subprocess.check_output(["findmnt", "-n", "-o", "SOURCE", folder], text=True).strip()).name
+    trigger = Path("/sys/fs/ext4", device, "trigger_fs_error")
+    yield folder, trigger
     subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-def test_a_small_volume_fills_up_and_grows(binary, small_volume, tmp_path, simulate):
-    count = 40_000
-    program = Tickwal(binary, tmp_path, {"WAL_PATH": str(small_volume / "ticks.db")})
-    program.path = program.log.path = small_volume / "ticks.db"
-    try:
-        url = simulate("--rate", "20000", "--wait", "--count", str(count))
-        run = program.start("run", BINANCE_WS_URL=url, STREAMS="a@miniTicker,b@trade", S3_WRITE="0", DYNAMO_WRITE="0")
-        run.wait_until_said("volume of the log is full")
-        assert os.statvfs(small_volume).f_bavail < 64
-        assert 0 < program.log.head < count
-        subprocess.run(["mount", "-o", "remount,size=256m", small_volume], check=True)
-        run.wait_until(lambda: program.log.head == count, f"{count} ticks in the log")
-        assert_dense(program.log.ticks())
-        assert program.log.ask("select * from gaps") == []
-        assert run.terminate().code == 0
-    finally:
-        program.stop_all()
+def test_a_volume_that_becomes_read_only_ends_the_program(tickwal, failing_volume, make_exchange):
+    folder, trigger = failing_volume
+    if not trigger.exists():
+        pytest.skip(f"this kernel has no {trigger}")
+    tickwal.path = tickwal.log.path = folder / "ticks.db"
+    tickwal.environment["WAL_PATH"] = str(tickwal.path)
+    exchange = make_exchange()
+    run = start(tickwal, None, exchange, **GUARDED)
+    send(exchange, FIRST)
+    run.wait_until(lambda: tickwal.log.is_shipped(len(FIRST)), "the first ticks are shipped")
+    trigger.write_text("1")
+    with contextlib.suppress(OSError):  # It may have ended by then.
+        send(exchange, MORE)
+    ended = run.end()
+    assert ended.code == 74, ended.err
+    assert "the log failed" in ended.err and "volume of the log is full" not in ended.err

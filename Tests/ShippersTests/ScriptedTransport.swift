@@ -87,11 +87,12 @@ final class SmallS3: Sendable {
         return .answer(200, ["ETag": "\"e\""])
       case .head:
         guard let known else { return .answer(404) }
-        let headers = known.metadata.map { ("x-amz-meta-\($0.key)", $0.value) }
-        return .answer(200, Dictionary(uniqueKeysWithValues: headers))
+        var headers = ["ETag": "\"e\""]
+        for (name, value) in known.metadata { headers["x-amz-meta-\(name)"] = value }
+        return .answer(200, headers)
       case .get:
         guard let known else { return .s3Error(404, "NoSuchKey") }
-        return .answer(200, [:], String(decoding: known.request.body, as: UTF8.self))
+        return .answer(200, ["ETag": "\"e\""], String(decoding: known.request.body, as: UTF8.self))
       default: return .s3Error(405, "MethodNotAllowed")
       }
     }

@@ -22,6 +22,20 @@ import Testing
     #expect(schedule.due(walFrames: 5_120) == .passive)
   }
 
+  @Test func aSmallVolumeGetsAShortWAL() {
+    var schedule = CheckpointSchedule()
+    schedule.fit(volumeBytes: 100 << 20)
+    let passive = (100 << 20) / 64 / CheckpointSchedule.bytesPerFrame
+    #expect(schedule.due(walFrames: passive - 1) == nil)
+    #expect(schedule.due(walFrames: passive) == .passive)
+    #expect(schedule.due(walFrames: passive * 4) == .restart)
+    schedule.fit(volumeBytes: 1 << 20)
+    #expect(schedule.due(walFrames: 63) == nil)
+    #expect(schedule.due(walFrames: 64) == .passive)
+    schedule.fit(volumeBytes: 1 << 40)
+    #expect(schedule.due(walFrames: 4_095) == nil)
+  }
+
   @Test func aWALThatStartedOverIsShortAgain() {
     var schedule = CheckpointSchedule()
     #expect(schedule.due(walFrames: 16_384) == .restart)

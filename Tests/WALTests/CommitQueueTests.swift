@@ -22,6 +22,38 @@ import Testing
     #expect(limits.linger == .milliseconds(5))
   }
 
+  @Test func whatMayPassIsTakenAlone() {
+    var queue = queue([(500, 10), (600, 10)])
+    queue.add(2, ticks: 0, bytes: 0, mayPass: true, now: .zero)
+    queue.add(3, ticks: 1, bytes: 1, now: .zero)
+    queue.add(4, ticks: 0, bytes: 0, mayPass: true, now: .zero)
+    #expect(queue.hasPassing)
+    #expect(queue.takeGroup() == [0, 1])
+    queue.putBack()
+    #expect((queue.ticks, queue.bytes) == (1_101, 21))
+    #expect(queue.takePassing() == [2, 4])
+    #expect(!queue.hasPassing)
+    queue.putBack()
+    #expect(queue.hasPassing)
+    #expect(queue.takePassing() == [2, 4])
+    #expect(queue.takePassing() == [])
+    #expect(queue.takeGroup() == [0, 1])
+    #expect(queue.takeGroup() == [3])
+    #expect((queue.ticks, queue.bytes) == (0, 0))
+    #expect(queue.isEmpty)
+  }
+
+  @Test func whatIsPutBackComesFirstAgain() {
+    var queue = queue((0..<50).map { _ in (ticks: 100, bytes: 1) })
+    #expect(queue.takeGroup() == Array(0..<10))
+    #expect(queue.takeGroup() == Array(10..<20))
+    queue.add(50, ticks: 1, bytes: 1, now: .zero)
+    queue.putBack()
+    #expect(queue.takeGroup() == Array(10..<20))
+    #expect(queue.takeAll() == Array(20...50))
+    #expect((queue.ticks, queue.bytes) == (0, 0))
+  }
+
   @Test func anEmptyQueueIsIdle() {
     #expect(queue([]).decide(now: .seconds(9)) == .idle)
     var emptied = queue([(1, 1)])

@@ -82,9 +82,10 @@ func offsets(_ range: ClosedRange<Int64>) -> OffsetRange {
 }
 
 /// Reads the whole log in pages, and checks that pages follow one another.
-func readAll(_ reader: LogReader, pageTicks: Int = 700) async throws -> (ticks: [Int64: String], bad: [Int64])
-{
-  var next = Offset.first
+func readAll(
+  _ reader: LogReader, from first: Offset = .first, pageTicks: Int = 700
+) async throws -> (ticks: [Int64: String], bad: [Int64]) {
+  var next = first
   var all: [Int64: String] = [:]
   var bad: [Int64] = []
   while true {

@@ -8,6 +8,20 @@ enum XMLText {
     return unescaped(xml[start.upperBound..<end.lowerBound])
   }
 
+  /// What lies in each element of that name, as it stands.
+  static func contents(of name: String, in xml: String) -> [Substring] {
+    let (opening, closing) = ("<\(name)>", "</\(name)>")
+    var contents: [Substring] = []
+    var rest = xml[...]
+    while let start = rest.firstRange(of: opening),
+      let end = rest[start.upperBound...].firstRange(of: closing)
+    {
+      contents.append(rest[start.upperBound..<end.lowerBound])
+      rest = rest[end.upperBound...]
+    }
+    return contents
+  }
+
   private static func unescaped(_ text: Substring) -> String {
     var result = String(text)
     for (entity, character) in [

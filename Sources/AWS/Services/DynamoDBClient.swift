@@ -7,22 +7,42 @@ public struct DynamoDBClient: Sendable {
   private let updateItem: JSONService
   private let describeTable: JSONService
   private let describeTimeToLive: JSONService
+  private let batchGetItem: JSONService
 
   public init(_ client: AWSClient) {
     let keys = SigningKeyCache(region: client.region, service: Service.dynamodb.rawValue)
-    func service(_ operation: String) -> JSONService {
+    func service(_ operation: String, maximumResponseBytes: Int = 1 << 20) -> JSONService {
       JSONService(
         client, .dynamodb, operation: operation, target: "DynamoDB_20120810",
-        contentType: "application/x-amz-json-1.0", signingKeys: keys)
+        contentType: "application/x-amz-json-1.0", signingKeys: keys,
+        maximumResponseBytes: maximumResponseBytes)
     }
     updateItem = service("UpdateItem")
     describeTable = service("DescribeTable")
     describeTimeToLive = service("DescribeTimeToLive")
+    // 16 MB of items at most, and as JSON several times that at worst.
+    batchGetItem = service("BatchGetItem", maximumResponseBytes: 100 << 20)
   }
 
   /// Writes one item; it is durable when this returns. `body` is the request's JSON, ready made.
   public func updateItem(body: [UInt8], retry: Retry = .never) async throws -> Answer {
     try await updateItem.call(body, retry: retry).answer
+  }
+
+  /// Reads items as they are now, in no certain order; keys without an item are left out.
+  ///
+  /// - Parameter keys: at most 100, each once.
+  ///
+  /// Reference: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
+  public func batchGetItem(
+    table: String, keys: [DynamoItem], retry: Retry = .never
+  ) async throws -> FoundItems {
+    let (output, answer) = try await batchGetItem.call(
+      BatchGetItem.Input(requestItems: [table: BatchGetItem.Keys(keys: keys)]), retry: retry,
+      as: BatchGetItem.Output.self)
+    return FoundItems(
+      items: output.responses.values.flatMap { $0 },
+      unprocessed: output.unprocessedKeys?.values.flatMap(\.keys) ?? [], answer: answer)
   }
 
   /// The table's keys and state. A missing table throws `AWSError.Code.resourceNotFound`.

@@ -14,7 +14,7 @@ struct JSONService: Sendable {
 
   init(
     _ client: AWSClient, _ service: Service, operation: String, target: String, contentType: String,
-    signingKeys: SigningKeyCache
+    signingKeys: SigningKeyCache, maximumResponseBytes: Int = 1 << 20
   ) {
     self.client = client
     self.operation = Operation(
@@ -24,7 +24,7 @@ struct JSONService: Sendable {
       .post, endpoint,
       headers: [
         "Host": endpoint.authority, "Content-Type": contentType, "X-Amz-Target": "\(target).\(operation)",
-      ], timeout: Self.timeout)
+      ], maximumResponseBytes: maximumResponseBytes, timeout: Self.timeout)
   }
 
   func call(_ body: [UInt8], retry: Retry) async throws -> HTTPResponse {

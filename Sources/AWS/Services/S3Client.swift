@@ -14,6 +14,7 @@ public struct S3Client: Sendable {
   private let head: Operation
   private let get: Operation
   private let bucket: Operation
+  private let list: Operation
 
   public init(_ client: AWSClient) {
     self.client = client
@@ -22,6 +23,7 @@ public struct S3Client: Sendable {
     head = Operation(name: "HeadObject", service: .s3, signing: (.s3, keys))
     get = Operation(name: "GetObject", service: .s3, signing: (.s3, keys))
     bucket = Operation(name: "HeadBucket", service: .s3, signing: (.s3, keys))
+    list = Operation(name: "ListObjectsV2", service: .s3, signing: (.s3, keys))
   }
 
   /// Stores an object; it is durable when this returns.
@@ -45,7 +47,7 @@ public struct S3Client: Sendable {
           return nil
         }
         return "what was stored is not what was sent: its \(Self.checksum) is another"
-      }, accepting: { $0.status == 200 })
+      }, accepting: { $0.status == 200 && !$0.isPage })
     return S3Object(response)
   }
 
@@ -53,7 +55,9 @@ public struct S3Client: Sendable {
   /// looks like, too.
   public func headObject(bucket: String, key: String, retry: Retry = .never) async throws -> S3Object? {
     let request = request(.head, bucket: bucket, key: key)
-    let response = try await client.call(head, request, retry: retry) { $0.status == 200 || $0.status == 404 }
+    let response = try await client.call(head, request, retry: retry) {
+      ($0.status == 200 && $0.isFromStore) || $0.status == 404
+    }
     return response.status == 404 ? nil : S3Object(response)
   }
 
@@ -65,7 +69,7 @@ public struct S3Client: Sendable {
     request.maximumResponseBytes = maximumBytes
     request.timeout = Self.timeout + .seconds(maximumBytes / Self.slowestBytesPerSecond)
     let response = try await client.call(get, request, retry: retry) {
-      $0.status == 200 || ($0.status == 404 && ServiceFault($0).code == "NoSuchKey")
+      ($0.status == 200 && $0.isFromStore) || ($0.status == 404 && ServiceFault($0).code == "NoSuchKey")
     }
     return response.status == 404 ? nil : (S3Object(response), response.body)
   }
@@ -77,6 +81,33 @@ public struct S3Client: Sendable {
     _ = try await client.call(bucket, request, retry: retry) { $0.status == 200 }
   }
 
+  /// The next keys that begin with `prefix`, in the order of their bytes; a thousand at most.
+  ///
+  /// - Parameter token: of the page before, `nil` for the first.
+  ///
+  /// Reference: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
+  public func listObjects(
+    bucket: String, prefix: String, from token: String? = nil, retry: Retry = .never
+  ) async throws -> S3Page {
+    var request = request(.get, bucket: bucket, key: "")
+    var query = "encoding-type=url&list-type=2"
+    if let token { query = "continuation-token=\(PercentEncoding.whole(token))&" + query }
+    if !prefix.isEmpty { query += "&prefix=\(PercentEncoding.whole(prefix))" }
+    request.query = query
+    // A key has 1,024 bytes at most, and three times that when they are encoded.
+    request.maximumResponseBytes = 8 << 20
+    var page: S3Page?
+    let response = try await client.call(list, request, retry: retry) { response in
+      guard response.status == 200 else { return false }
+      page = S3Page(xml: String(decoding: response.body, as: UTF8.self), answer: response.answer)
+      return page != nil
+    }
+    guard let page else {
+      throw AWSError(.unexpectedAnswer, .transient, operation: list.name, status: response.status)
+    }
+    return page
+  }
+
   private func request(
     _ method: HTTPRequest.Method, bucket: String, key: String, headers: HTTPHeaders = HTTPHeaders()
   ) -> HTTPRequest {
@@ -85,6 +116,18 @@ public struct S3Client: Sendable {
     request.headers.add("Host", place.endpoint.authority)
     return request
   }
+}
+
+extension HTTPResponse {
+  /// A page that some proxy or portal sends with status 200, or an error that S3 sends with it.
+  fileprivate var isPage: Bool {
+    // Not by its Content-Type: some stores call an empty answer text/html.
+    body.first { ![0x20, 0x09, 0x0A, 0x0D, 0xEF, 0xBB, 0xBF].contains($0) } == UInt8(ascii: "<")
+  }
+
+  /// Whether a success is the store's word: S3 names every object's ETag, and nothing that is kept here begins
+  /// like a page.
+  fileprivate var isFromStore: Bool { header("etag") != nil && !isPage }
 }
 
 /// An object's headers.

@@ -9,6 +9,13 @@ enum PercentEncoding {
     return String(decoding: bytes, as: UTF8.self)
   }
 
+  /// A value in a query: slashes are encoded, too.
+  static func whole(_ text: String) -> String {
+    var bytes: [UInt8] = []
+    append(text.utf8, keepingSlashes: false, to: &bytes)
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
   static func append(_ text: some Sequence<UInt8>, keepingSlashes: Bool, to bytes: inout [UInt8]) {
     for byte in text {
       if isUnreserved(byte) || (keepingSlashes && byte == UInt8(ascii: "/")) {

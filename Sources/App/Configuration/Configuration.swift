@@ -4,6 +4,7 @@ import ArgumentParser
 struct Configuration: Sendable {
   let log: LogSettings
   let writer: WriterSettings
+  let space: SpaceSettings
   let aws: AWSSettings
   let s3: S3Settings
   let dynamo: DynamoSettings
@@ -25,6 +26,7 @@ struct Configuration: Sendable {
     feed = FeedSettings(&reader)
     log = LogSettings(&reader)
     writer = WriterSettings(&reader)
+    space = SpaceSettings(&reader)
     stop = StopSettings(&reader)
     reader.warnOfUnknownNames()
     guard reader.problems.isEmpty else { throw BadSettings(problems: reader.problems) }
@@ -38,7 +40,7 @@ protocol SettingFlags: ParsableArguments, Sendable {
   var groups: [any ParsableArguments] { get }
 }
 
-/// For commands that only read the log: `status`.
+/// For commands that only read the log: `status`, `verify`.
 struct ReadFlags: SettingFlags {
   @OptionGroup(title: "The log") var log: LogSettings.Flags
   var groups: [any ParsableArguments] { [log] }
@@ -58,8 +60,9 @@ struct ShipFlags: SettingFlags {
   @OptionGroup(title: "DynamoDB") var dynamo: DynamoSettings.Flags
   @OptionGroup(title: "The log") var log: LogSettings.Flags
   @OptionGroup(title: "The log") var writer: WriterSettings.Flags
+  @OptionGroup(title: "The log") var space: SpaceSettings.Flags
   @OptionGroup(title: "Stopping") var stop: StopSettings.Flags
-  var groups: [any ParsableArguments] { [aws, s3, dynamo, log, writer, stop] }
+  var groups: [any ParsableArguments] { [aws, s3, dynamo, log, writer, space, stop] }
 }
 
 /// For `run`, and for `config`, which shows what `run` would use.
@@ -70,6 +73,7 @@ struct RunFlags: SettingFlags {
   @OptionGroup(title: "The feed") var feed: FeedSettings.Flags
   @OptionGroup(title: "The log") var log: LogSettings.Flags
   @OptionGroup(title: "The log") var writer: WriterSettings.Flags
+  @OptionGroup(title: "The log") var space: SpaceSettings.Flags
   @OptionGroup(title: "Stopping") var stop: StopSettings.Flags
-  var groups: [any ParsableArguments] { [aws, s3, dynamo, feed, log, writer, stop] }
+  var groups: [any ParsableArguments] { [aws, s3, dynamo, feed, log, writer, space, stop] }
 }

@@ -45,31 +45,24 @@ extension Rule where Value == Int {
 
 extension Rule where Value == Duration {
   /// A number of seconds above 0, fractions allowed (`2.5`), at most `limit`.
-  static func seconds(atMost limit: Int) -> Rule {
-    Rule(
-      allowed: "a number of seconds above 0, at most \(Figures.grouped(limit))", placeholder: "seconds",
-      mayBeginWithDash: true,
-      parse: { text throws(Refusal) in try positive(text, atMost: limit, unitSeconds: 1) })
-  }
+  static func seconds(atMost limit: Int) -> Rule { number("seconds", of: 1, atMost: limit) }
 
-  /// A number of hours above 0, fractions allowed (`0.5`), at most `limit`.
-  static func hours(atMost limit: Int) -> Rule {
-    Rule(
-      allowed: "a number of hours above 0, at most \(Figures.grouped(limit))", placeholder: "hours",
-      mayBeginWithDash: true,
-      parse: { text throws(Refusal) in try positive(text, atMost: limit, unitSeconds: 3_600) })
-  }
+  /// A number of hours above 0, fractions allowed, at most `limit`.
+  static func hours(atMost limit: Int) -> Rule { number("hours", of: 3_600, atMost: limit) }
 
-  private static func positive(
-    _ text: String, atMost limit: Int, unitSeconds: Double
-  ) throws(Refusal) -> Duration {
-    let parts = Text.trimmed(text).split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
-    guard parts.allSatisfy(Text.isDigits), let number = Double(parts.joined(separator: ".")),
-      number <= Double(limit)
-    else { throw Refusal() }
-    let duration = Duration.seconds(number * unitSeconds)
-    guard duration > .zero else { throw Refusal() }
-    return duration
+  private static func number(_ name: String, of unitSeconds: Double, atMost limit: Int) -> Rule {
+    Rule(
+      allowed: "a number of \(name) above 0, at most \(Figures.grouped(limit))", placeholder: name,
+      mayBeginWithDash: true,
+      parse: { text throws(Refusal) in
+        let parts = Text.trimmed(text).split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.allSatisfy(Text.isDigits), let number = Double(parts.joined(separator: ".")),
+          number <= Double(limit)
+        else { throw Refusal() }
+        let duration = Duration.seconds(number * unitSeconds)
+        guard duration > .zero else { throw Refusal() }
+        return duration
+      })
   }
 
   /// A whole number of milliseconds within `range`.

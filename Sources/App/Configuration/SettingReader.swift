@@ -83,6 +83,7 @@ struct SettingReader {
   mutating func warnOfUnknownNames() {
     let families = [
       "S3_", "DYNAMO_", "BINANCE_", "WAL_", "MAX_BATCH_", "RETENTION_", "COMMIT_", "FEED_", "STREAMS_",
+      "DISK_", "BALLAST_",
     ]
     let strangers = environment.keys.filter { name in
       !known.contains(name) && families.contains { name.hasPrefix($0) }

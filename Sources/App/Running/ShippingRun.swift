@@ -42,6 +42,7 @@ struct ShippingRun: Sendable {
     do {
       let consumers = try await log.enable(
         shipping.consumers, acceptDestinations: sinks.acceptDestination, logger: logger)
+      log.startUpkeep(retention: settings.space.retention, disk: settings.space.disk)
       isOpen.set(())
       logger.notice(
         "the log is open",

@@ -72,3 +72,45 @@ final class DynamoTable: ItemTable {
       || (error.status == 413 && error.code != .unexpectedAnswer)
   }
 }
+
+extension DynamoTable: ItemArchive {
+  func items(under keys: [ItemKey]) async throws -> [ItemKey: [ItemAttributes.Name: String]] {
+    let (streamType, isoTimestamp) = (
+      ItemAttributes.Name.streamType.text, ItemAttributes.Name.isoTimestamp.text
+    )
+    var rest: [DynamoItem] = keys.map {
+      [streamType: .string($0.streamType), isoTimestamp: .string($0.isoTimestamp)]
+    }
+    var found: [ItemKey: [ItemAttributes.Name: String]] = [:]
+    while !rest.isEmpty {
+      let answer = try await client.batchGetItem(table: name, keys: rest)
+      note(answer.answer.date)
+      for item in answer.items {
+        guard case .string(let stream) = item[streamType], case .string(let time) = item[isoTimestamp] else {
+          continue
+        }
+        found[ItemKey(streamType: stream, isoTimestamp: time)] = DynamoTable.attributes(item)
+      }
+      guard answer.unprocessed.count < rest.count else {
+        throw AWSError(
+          "UnprocessedKeys", .throttled, operation: "BatchGetItem", message: "the table read none of the keys"
+        )
+      }
+      rest = answer.unprocessed
+    }
+    return found
+  }
+
+  /// Those of the right type.
+  private static func attributes(_ item: DynamoItem) -> [ItemAttributes.Name: String] {
+    var attributes: [ItemAttributes.Name: String] = [:]
+    for name in ItemAttributes.Name.allCases {
+      switch item[name.text] {
+      case .string(let text) where !name.isNumber: attributes[name] = text
+      case .number(let digits) where name.isNumber: attributes[name] = digits
+      default: break
+      }
+    }
+    return attributes
+  }
+}

@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 import Ticks
 import WAL
@@ -12,6 +13,8 @@ actor LocalTable: ItemTable {
   private let path: String
   private let wall: @Sendable () -> Int64
   private var connection: SQLiteConnection?
+  /// For looking at items: makes no file and changes none.
+  private var reading: SQLiteConnection?
   private let queue = Mutex<[Waiting]>([])
 
   /// A row on its way; `outcome` is set once it was committed or failed.
@@ -107,6 +110,8 @@ actor LocalTable: ItemTable {
   func close() throws {
     try connection?.close()
     connection = nil
+    try reading?.close()
+    reading = nil
   }
 
   /// Attributes that an item does not have stay as they were, as with UpdateItem's SET.
@@ -118,4 +123,44 @@ actor LocalTable: ItemTable {
       ON CONFLICT(stream_type, iso_timestamp) DO UPDATE SET \(updates.joined(separator: ", "))
       """
   }()
+}
+
+extension LocalTable: ItemArchive {
+  func items(under keys: [ItemKey]) throws -> [ItemKey: [ItemAttributes.Name: String]] {
+    guard let connection = try openForReading() else { return [:] }
+    var found: [ItemKey: [ItemAttributes.Name: String]] = [:]
+    do {
+      let statement = try connection.statement(Self.lookUp)
+      for key in keys {
+        try statement.bind([.text(key.streamType), .text(key.isoTimestamp)])
+        defer { statement.reset() }
+        guard try statement.step() else { continue }
+        var attributes: [ItemAttributes.Name: String] = [:]
+        for name in ItemAttributes.Name.allCases {
+          attributes[name] = statement.optionalText(Int32(name.rawValue))
+        }
+        found[key] = attributes
+      }
+    } catch {
+      reading = nil
+      throw error
+    }
+    return found
+  }
+
+  /// `nil` if there is no table yet.
+  private func openForReading() throws -> SQLiteConnection? {
+    if let reading { return reading }
+    guard access(path, F_OK) == 0 else {
+      if errno == ENOENT { return nil }
+      throw FileError.last("looking at", path)
+    }
+    let opened = try SQLiteConnection(path: path, access: .readOnly)
+    opened.setBusyTimeout(milliseconds: 5_000)
+    reading = opened
+    return opened
+  }
+
+  private static let lookUp =
+    "SELECT \(columns.joined(separator: ", ")) FROM items WHERE stream_type = ? AND iso_timestamp = ?"
 }

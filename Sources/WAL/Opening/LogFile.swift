@@ -40,7 +40,29 @@ enum LogFile {
       throw LogError(.notALog, "\(path) is not a log: it belongs to another program; name another WAL_PATH")
     }
     try checkVersion(bigEndian(header, at: 60), of: path)
+    guard isSound(header) else {
+      throw LogError(.notALog, "\(path) is damaged: its header is not a log's; \(LogError.salvageAdvice)")
+    }
     return .log
+  }
+
+  /// Whether what is the same in the header of every log is as it must be; not all of it is looked at by SQLite.
+  private static func isSound(_ header: [UInt8]) -> Bool {
+    // The size of a page, versions that read and write, nothing reserved, shares of a page.
+    Array(header[16..<18]) == [16, 0] && (1...2).contains(header[18]) && (1...2).contains(header[19])
+      && Array(header[20..<24]) == [0, 64, 32, 32]
+      // The schema's format, UTF-8.
+      && bigEndian(header, at: 44) == 4 && bigEndian(header, at: 56) == 1
+  }
+
+  /// What is wrong with the header of a file that ought to be a log's; `nil` if nothing is. Must not be called while
+  /// this process has the file open.
+  static func headerDamage(of path: String) throws(LogError) -> String? {
+    guard let file = try RawFile(path) else { return nil }
+    defer { file.close() }
+    let header = try file.read(at: 0, count: headerLength)
+    return header.count == headerLength && header.starts(with: magic) && isSound(header)
+      ? nil : "the file's header is damaged"
   }
 
   /// The file that a symbolic link stands for; the path itself if it is none or leads nowhere.

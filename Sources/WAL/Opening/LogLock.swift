@@ -25,9 +25,10 @@ final class LogLock: Sendable {
     }
     let text = Array("\(getpid())\n".utf8)
     // In this order, so that it needs no new block on a full volume. Where it needs one after all, the lock
-    // holds, and whoever is turned away does not learn by whom.
-    guard pwrite(descriptor, text, text.count, 0) == text.count || errno == ENOSPC,
-      ftruncate(descriptor, off_t(text.count)) == 0
+    // holds, and whoever is turned away does not learn by whom; half a pid would name another process.
+    let written = pwrite(descriptor, text, text.count, 0)
+    guard written >= 0 || errno == ENOSPC,
+      ftruncate(descriptor, written == text.count ? off_t(text.count) : 0) == 0
     else {
       let code = errno
       Glibc.close(descriptor)

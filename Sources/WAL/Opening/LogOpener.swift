@@ -1,9 +1,11 @@
+import CSQLite
 import Logging
 
 extension TickLog {
   /// Opens the log for writing, or makes a new one, as the only process that may.
   ///
-  /// The order matters: the lock; a look at the file; SQLite's WAL rewritten and synced; only then SQLite.
+  /// The order matters: the lock; a look at the file and its `-wal`; SQLite's WAL rewritten and synced; only then
+  /// SQLite.
   ///
   /// - Throws: `LogError` with `inUse`, `unusablePath`, `notALog`, `newerSchema`, `diskFull` or `failed`.
   public static func open(
@@ -23,9 +25,17 @@ extension TickLog {
     // One file, one lock, whatever symbolic link names it.
     let path = LogFile.resolve(path)
     let lock = try LogLock(logPath: path)
+    do {
+      try Ballast(logPath: path).releaseIfFull(options.volume(path))
+    } catch {
+      logger.warning(
+        "the ballast beside the log cannot be changed; it is tried again", metadata: ["error": "\(error)"])
+    }
     switch try LogFile.inspect(path) {
     case .absent: try create(path: path, options: options)
-    case .log: try LogFile.rewriteWAL(of: path)
+    case .log:
+      if let objection = try WALWitness.objection(to: path) { throw LogError(.notALog, objection.text) }
+      try LogFile.rewriteWAL(of: path)
     }
     do {
       let connection = try SQLiteConnection(path: path, access: .readWrite, vfs: options.vfs)
@@ -36,15 +46,14 @@ extension TickLog {
       try connection.setCheckpointOnClose(false)
       // The header that was looked at may be older than the one in SQLite's WAL.
       try LogFile.checkVersion(of: connection, path: path)
-      let head = try configure(connection, path: path)
-      let writer = LogWriter(connection: connection, head: head, options: options, logger: logger)
+      let head = try configured(connection, path: path)
+      let writer = LogWriter(
+        connection: connection, path: path, head: head, options: options, logger: logger)
       return TickLog(path: path, options: options, writer: writer, lock: lock)
     } catch let error as LogError {
       throw error
     } catch let error as SQLiteError {
-      if error.isCorruption {
-        throw LogError(.notALog, "\(path) is damaged and cannot be opened: \(error.message)")
-      }
+      if error.isCorruption { throw LogError.damaged(path, error) }
       if error.isBusy {
         throw LogError(
           .inUse(pid: nil), "the log \(path) is locked by another program: close shells that write to it")
@@ -56,7 +65,7 @@ extension TickLog {
 
   /// Builds the new log beside its place and names it when it is whole, so that a crash never leaves half
   /// a log under the name.
-  private static func create(path: String, options: Options) throws(LogError) {
+  static func create(path: String, options: Options) throws(LogError) {
     let temporary = path + ".new"
     try LogFile.createEmpty(temporary)
     do throws(SQLiteError) {
@@ -84,6 +93,16 @@ extension TickLog {
     try LogFile.publish(temporary, as: path)
   }
 
+  private static func configured(_ connection: SQLiteConnection, path: String) throws -> Offset {
+    do throws(SQLiteError) {
+      return try configure(connection, path: path)
+    } catch {
+      // A table that is not there, as after damage to the schema.
+      guard error.isGeneric else { throw error }
+      throw LogError.damaged(path, error)
+    }
+  }
+
   /// Sets what is not stored in the file and reads everything back.
   /// - Returns: the head.
   private static func configure(
@@ -91,30 +110,54 @@ extension TickLog {
   ) throws(SQLiteError) -> Offset {
     try connection.require(pragma: "journal_mode", set: "WAL", reads: "wal")
     try connection.require(pragma: "synchronous", set: "FULL", reads: "2")
-    try connection.require(pragma: "auto_vacuum", set: nil, reads: "2")
+    try connection.require(pragma: "auto_vacuum", reads: "2")
     try connection.require(pragma: "wal_autocheckpoint", set: "0", reads: "0")
     try connection.require(pragma: "journal_size_limit", set: "67108864", reads: "67108864")
     try connection.require(pragma: "cache_size", set: "-8192", reads: "-8192")
-    try connection.require(pragma: "application_id", set: nil, reads: "\(Schema.applicationID)")
+    try connection.require(pragma: "application_id", reads: "\(Schema.applicationID)")
     try connection.execute("PRAGMA mmap_size = 0")
     // A build of SQLite without mmap answers with no row, which is as good.
     if let size = try connection.text("PRAGMA mmap_size"), size != "0" {
       throw SQLiteError.refused("PRAGMA mmap_size", "is \(size), not 0")
     }
+    return try head(of: connection, path: path)
+  }
+
+  /// The head, if it fits the ticks: one too low would give offsets twice, one too high would make dead letters of
+  /// ticks that never were.
+  private static func head(of connection: SQLiteConnection, path: String) throws(SQLiteError) -> Offset {
     guard let head = try connection.int("SELECT value FROM meta WHERE key = 'head'") else {
-      throw SQLiteError.refused("meta", "\(path) has no head")
+      throw SQLiteError.contradiction("it has no head")
     }
-    if let last = try connection.int("SELECT max(offset) FROM ticks"), last > head {
-      throw SQLiteError.refused("ticks", "\(path) has offset \(last) beyond its head \(head)")
+    let last = try connection.int("SELECT max(offset) FROM ticks")
+    if let last, last > head {
+      throw SQLiteError.contradiction("it has offset \(last) beyond its head \(head)")
+    }
+    let trimmed = try LogExtent.trimmed(connection).rawValue
+    guard trimmed <= head else {
+      throw SQLiteError.contradiction("everything up to \(trimmed) is trimmed, beyond its head \(head)")
+    }
+    let pages = try connection.int("PRAGMA page_count") ?? 0
+    guard head - max(last ?? 0, trimmed) <= pages * Int64(PageImage.pageSize / LogExtent.leastBytes) else {
+      throw SQLiteError.contradiction(
+        "its head \(head) is beyond what it can hold after offset \(last ?? trimmed)")
     }
     return Offset(rawValue: head)
   }
 }
 
 extension SQLiteConnection {
-  /// Sets a pragma (unless `set` is nil) and checks that it reads as expected.
-  fileprivate func require(pragma: String, set: String?, reads expected: String) throws(SQLiteError) {
-    if let set { try execute("PRAGMA \(pragma) = \(set)") }
+  /// Checks what is stored in the file.
+  fileprivate func require(pragma: String, reads expected: String) throws(SQLiteError) {
+    let actual = try text("PRAGMA \(pragma)")
+    guard actual == expected else {
+      throw SQLiteError.contradiction("\(pragma) reads \(actual ?? "nothing"), not \(expected)")
+    }
+  }
+
+  /// Sets a pragma and checks that it took.
+  fileprivate func require(pragma: String, set: String, reads expected: String) throws(SQLiteError) {
+    try execute("PRAGMA \(pragma) = \(set)")
     let actual = try text("PRAGMA \(pragma)")
     guard actual == expected else {
       throw SQLiteError.refused("PRAGMA \(pragma)", "reads \(actual ?? "nothing"), not \(expected)")
@@ -123,8 +166,22 @@ extension SQLiteConnection {
 }
 
 extension SQLiteError {
-  /// A setting did not take, or the content contradicts itself.
+  /// A setting did not take.
   fileprivate static func refused(_ what: String, _ why: String) -> SQLiteError {
-    SQLiteError(code: 1, systemError: 0, message: "\(what) \(why)", sql: what)
+    SQLiteError(code: SQLITE_MISUSE, systemError: 0, message: "\(what) \(why)", sql: what)
+  }
+
+  /// The content contradicts itself, which is damage as well.
+  fileprivate static func contradiction(_ what: String) -> SQLiteError {
+    SQLiteError(code: SQLITE_CORRUPT, systemError: 0, message: what, sql: "")
+  }
+}
+
+extension LogError {
+  static func damaged(_ path: String, _ error: SQLiteError) -> LogError {
+    LogError(
+      .notALog,
+      // SQLite says the same of a read that fails.
+      "\(path) is damaged, or the disk cannot read it (see the kernel's log): \(error.message); \(salvageAdvice)")
   }
 }

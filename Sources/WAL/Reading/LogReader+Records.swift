@@ -60,7 +60,7 @@ extension LogReader {
     try plans(of: consumer, where: "1 ORDER BY first_offset DESC LIMIT 1").first?.range.upperBound ?? .none
   }
 
-  private func plans(
+  func plans(
     of consumer: ConsumerName, where condition: String, _ values: SQLiteValue...
   ) throws -> [BatchPlan] {
     try read { connection in

@@ -29,14 +29,15 @@ public actor LogReader {
       try connection.execute("PRAGMA query_only = 1; PRAGMA wal_autocheckpoint = 0; PRAGMA mmap_size = 0;")
       try connection.execute("PRAGMA cache_size = -2048")
       guard try connection.int("PRAGMA application_id") == Int64(Schema.applicationID) else {
-        throw LogError(.notALog, "\(path) is not a log")
+        throw LogError(
+          .notALog, "\(path) is not a log: it belongs to another program, or its header is damaged")
       }
       try LogFile.checkVersion(of: connection, path: path)
       self.connection = connection
     } catch let error as LogError {
       throw error
     } catch let error as SQLiteError where error.isCorruption {
-      throw LogError(.notALog, "\(path) is not a log: \(error.message)")
+      throw LogError.damaged(path, error)
     } catch let error as SQLiteError where error.isCannotOpen {
       throw LogError(.unusablePath, "the log \(path) cannot be read: \(error)")
     } catch let error as SQLiteError {
@@ -69,13 +70,15 @@ public actor LogReader {
 
   /// Reads ticks from `first` on, up to `last` (the head if nil), at most so many and so many bytes, but at
   /// least one if there is one.
+  ///
+  /// - Throws: `LogError` with `notFound` if `first` is trimmed, and no open plan holds it.
   public func page(
     from first: Offset, through last: Offset? = nil, maximumTicks: Int, maximumBytes: Int = 1 << 20
   ) throws -> TickPage {
     try read { connection in
       let head = try connection.head()
       var page = TickPage(head: head)
-      let available = min(last ?? head, head)
+      let available = min(last ?? head, head, try connection.lastUntrimmed(from: first) ?? head)
       guard first <= available, maximumTicks > 0 else { return page }
       let count = min(maximumTicks, first.distance(to: available) + 1)
       let end = first.advanced(by: count - 1)
@@ -92,6 +95,26 @@ public actor LogReader {
 }
 
 extension SQLiteConnection {
+  /// Where the run of ticks that begins at an offset and is kept ends: `nil` for the log's own end.
+  ///
+  /// What lies behind the line that trimming has drawn is there for open plans alone; a row that is missing
+  /// beside them is no damage.
+  fileprivate func lastUntrimmed(from first: Offset) throws -> Offset? {
+    let trimmed = try trimmed()
+    guard first <= trimmed else { return nil }
+    let held = try int(
+      """
+      SELECT max(last_offset) FROM batches
+      WHERE state = 'planned' AND first_offset <= ?1 AND last_offset >= ?1
+      """, .int(first.rawValue))
+    guard let held else {
+      throw LogError(
+        .notFound, "offset \(first) is trimmed: the oldest tick kept is \(try oldestOffset() ?? trimmed.next)"
+      )
+    }
+    return Offset(rawValue: held)
+  }
+
   func head() throws(SQLiteError) -> Offset {
     guard let head = try int("SELECT value FROM meta WHERE key = 'head'") else {
       throw SQLiteError(code: 11, systemError: 0, message: "meta has no head", sql: "meta")

@@ -21,7 +21,7 @@ public struct LogStatus: Sendable {
   public let logID: LogID
   public let head: Offset
   public let oldest: Offset?
-  /// Microseconds since 1970, UTC; of the newest tick.
+  /// Microseconds since 1970, UTC; of the newest tick, which may be trimmed by now.
   public let lastReceivedAt: Int64?
   public let consumers: [Consumer]
   public let openGaps: [Gap]
@@ -70,8 +70,7 @@ extension LogReader {
         logID: LogID(
           rawValue: try connection.text("SELECT value FROM meta WHERE key = 'log_id'") ?? "unknown"),
         head: try connection.head(), oldest: try connection.oldestOffset(),
-        lastReceivedAt: try connection.int(
-          "SELECT received_at FROM ticks ORDER BY offset DESC LIMIT 1"),
+        lastReceivedAt: try connection.lastReceivedAt(),
         consumers: consumers, openGaps: try connection.openGaps(),
         endedGaps: gaps.ended, recentGaps: gaps.recent, readAt: now,
         rejectedInput: Int(

@@ -9,6 +9,9 @@ package final class SQLiteConnection {
   private var cached: [String: SQLiteStatement] = [:]
   private let walFrameCount = UnsafeMutablePointer<Int32>.allocate(capacity: 1)
 
+  /// SQLite's default, which every log has.
+  static let pageBytes = 4096
+
   package enum Access: Sendable {
     case readWrite, create, readOnly
 

@@ -25,6 +25,12 @@ package struct SQLiteError: Error, Sendable, CustomStringConvertible {
   /// The file's content is damaged where it was read.
   package var isCorruption: Bool { primaryCode == SQLITE_CORRUPT || primaryCode == SQLITE_NOTADB }
 
+  /// A table refuses a row.
+  package var isConstraint: Bool { primaryCode == SQLITE_CONSTRAINT || primaryCode == SQLITE_MISMATCH }
+
+  /// The text of a statement and the schema do not fit one another, among others.
+  package var isGeneric: Bool { primaryCode == SQLITE_ERROR }
+
   /// The file, its WAL or its folder is not there or may not be opened.
   package var isCannotOpen: Bool { primaryCode == SQLITE_CANTOPEN || primaryCode == SQLITE_PERM }
 

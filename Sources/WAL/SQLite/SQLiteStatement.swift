@@ -87,6 +87,7 @@ package final class SQLiteStatement {
 
   package func isNull(_ column: Int32) -> Bool { sqlite3_column_type(handle, column) == SQLITE_NULL }
   package func isInteger(_ column: Int32) -> Bool { sqlite3_column_type(handle, column) == SQLITE_INTEGER }
+  package func isText(_ column: Int32) -> Bool { sqlite3_column_type(handle, column) == SQLITE_TEXT }
   package func int(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }
 
   package func optionalInt(_ column: Int32) -> Int64? { isNull(column) ? nil : int(column) }
@@ -94,6 +95,16 @@ package final class SQLiteStatement {
   package func text(_ column: Int32) -> String { String(decoding: bytes(column), as: UTF8.self) }
 
   package func optionalText(_ column: Int32) -> String? { isNull(column) ? nil : text(column) }
+
+  /// A column as it is stored; a fraction, which no log has, as text.
+  package func value(_ column: Int32) -> SQLiteValue {
+    switch sqlite3_column_type(handle, column) {
+    case SQLITE_NULL: .null
+    case SQLITE_INTEGER: .int(int(column))
+    case SQLITE_BLOB: .blob(Array(bytes(column)))
+    default: .text(text(column))
+    }
+  }
 
   /// Text or blob as it is stored; valid until the next step, reset or conversion.
   package func bytes(_ column: Int32) -> UnsafeRawBufferPointer {

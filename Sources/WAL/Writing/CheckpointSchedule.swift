@@ -11,25 +11,38 @@ struct CheckpointSchedule {
   /// How long an insisting checkpoint waits for a reader, and appends with it.
   static let patienceMilliseconds: Int32 = 50
 
+  private var passive = passiveFrames
   private var nextAt = passiveFrames
   private var warnAt = insistFrames
   private var lastFrames = 0
+
+  /// All lengths are shorter on a volume of less than a GiB, of which the WAL must take a small part only.
+  mutating func fit(volumeBytes: Int) {
+    let wanted = max(64, min(Self.passiveFrames, volumeBytes / 64 / Self.bytesPerFrame))
+    guard wanted != passive else { return }
+    passive = wanted
+    nextAt = passive
+    warnAt = insist
+  }
+
+  private var retry: Int { passive / 4 }
+  private var insist: Int { passive * 4 }
 
   /// - Parameter walFrames: the WAL's length after the last commit.
   mutating func due(walFrames: Int) -> SQLiteConnection.CheckpointMode? {
     if walFrames < lastFrames {
       // It has started over.
-      nextAt = Self.passiveFrames
-      warnAt = Self.insistFrames
+      nextAt = passive
+      warnAt = insist
     }
     lastFrames = walFrames
     guard walFrames >= nextAt else { return nil }
-    return walFrames >= Self.insistFrames ? .restart : .passive
+    return walFrames >= insist ? .restart : .passive
   }
 
   /// - Returns: the result again, if it is time to warn of it.
   mutating func finished(_ result: SQLiteConnection.CheckpointResult) -> SQLiteConnection.CheckpointResult? {
-    nextAt = result.walFrames + Self.retryFrames
+    nextAt = result.walFrames + retry
     guard result.copiedFrames < result.walFrames, result.walFrames >= warnAt else { return nil }
     warnAt = result.walFrames * 2
     return result
@@ -37,6 +50,13 @@ struct CheckpointSchedule {
 
   /// The checkpoint did not run: it is tried again when the WAL has grown by as much as after one that did.
   mutating func failed(walFrames: Int) {
-    nextAt = walFrames + Self.retryFrames
+    nextAt = walFrames + retry
+  }
+
+  /// With all lengths in proportion to another one, for tests.
+  init(passiveFrames: Int = Self.passiveFrames) {
+    passive = passiveFrames
+    nextAt = passive
+    warnAt = insist
   }
 }

@@ -23,6 +23,7 @@ struct CommitQueue<Request> {
     let ticks: Int
     let bytes: Int
     let since: Duration
+    let mayPass: Bool
   }
 
   let limits: Limits
@@ -32,6 +33,9 @@ struct CommitQueue<Request> {
   private var first = 0
   private(set) var ticks = 0
   private(set) var bytes = 0
+  /// What was taken last.
+  private var taken: [Waiting] = []
+  private var passing = 0
 
   init(limits: Limits) {
     self.limits = limits
@@ -44,11 +48,22 @@ struct CommitQueue<Request> {
     bytes == 0 || bytes + more <= limits.capacity
   }
 
-  /// - Parameter now: on the writer's monotonic clock.
-  mutating func add(_ request: Request, ticks: Int, bytes: Int, now: Duration) {
-    waiting.append(Waiting(request: request, ticks: ticks, bytes: bytes, since: now))
-    self.ticks += ticks
-    self.bytes += bytes
+  /// Whether there is something for ``takePassing()``.
+  var hasPassing: Bool { passing > 0 }
+
+  /// - Parameters:
+  ///   - now: on the writer's monotonic clock.
+  ///   - mayPass: whether it may be committed before what was queued earlier.
+  mutating func add(_ request: Request, ticks: Int, bytes: Int, mayPass: Bool = false, now: Duration) {
+    let added = Waiting(request: request, ticks: ticks, bytes: bytes, since: now, mayPass: mayPass)
+    waiting.append(added)
+    count(added, 1)
+  }
+
+  private mutating func count(_ request: Waiting, _ sign: Int) {
+    ticks += sign * request.ticks
+    bytes += sign * request.bytes
+    if request.mayPass { passing += sign }
   }
 
   func decide(now: Duration) -> Decision {
@@ -60,25 +75,42 @@ struct CommitQueue<Request> {
 
   /// The next group: at least one request, and more until a limit is reached.
   mutating func takeGroup() -> [Request] {
-    var group: [Request] = []
     var ticks = 0
     var bytes = 0
+    taken.removeAll(keepingCapacity: true)
     while first < waiting.count, ticks < limits.maximumTicks, bytes < limits.maximumBytes,
       let next = waiting[first]
     {
-      group.append(next.request)
+      taken.append(next)
       ticks += next.ticks
       bytes += next.bytes
+      count(next, -1)
       waiting[first] = nil
       first += 1
     }
-    self.ticks -= ticks
-    self.bytes -= bytes
     if first * 2 >= waiting.count {
       waiting.removeFirst(first)
       first = 0
     }
-    return group
+    return taken.map(\.request)
+  }
+
+  /// Everything that may be committed before what is in its way.
+  mutating func takePassing() -> [Request] {
+    let all = waiting.compactMap { $0 }
+    taken = all.filter(\.mayPass)
+    waiting = all.filter { !$0.mayPass }
+    first = 0
+    for request in taken { count(request, -1) }
+    return taken.map(\.request)
+  }
+
+  /// What was taken last could not be committed: it comes first again.
+  mutating func putBack() {
+    waiting.replaceSubrange(..<first, with: taken.map { $0 })
+    first = 0
+    for request in taken { count(request, 1) }
+    taken = []
   }
 
   mutating func takeAll() -> [Request] {
@@ -87,6 +119,7 @@ struct CommitQueue<Request> {
     first = 0
     ticks = 0
     bytes = 0
+    passing = 0
     return all
   }
 }

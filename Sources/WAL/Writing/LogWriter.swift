@@ -17,10 +17,34 @@ final class LogWriter: Sendable {
     var queue: CommitQueue<WriteRequest>
     var phase = Phase.running
     var roomWaiters: [@Sendable () -> Void] = []
-    var isDiskFull = false
+    /// While the volume has no room for what is queued.
+    var stall: Stall?
+    /// Whether the volume has room for more ticks.
+    var mayAppend = true
+    /// Whether it has room for those that wait.
+    var mayRetry = true
+    var pause = AppendPause<PauseGap>()
+    var upkeep: (settings: LogUpkeep.Settings, pace: UpkeepPace)?
+    var upkeepWaiters: [@Sendable (Result<Void, any Error>) -> Void] = []
+
+    var hasRoom: Bool { mayAppend && queue.isHalfEmpty }
+
+    mutating func takeRoomWaiters() -> [@Sendable () -> Void] {
+      guard hasRoom else { return [] }
+      defer { roomWaiters = [] }
+      return roomWaiters
+    }
+  }
+
+  /// When what found no room is tried again, on the monotonic clock.
+  private struct Stall {
+    var retryAt: Duration
+    /// The same for what may pass the ticks.
+    var passingAt: Duration
   }
 
   private let state: Monitor<State>
+  private let wallClock: @Sendable () -> Int64
   /// The last durable offset.
   let head: Watch<Offset>
   /// How many commits have opened or closed gaps.
@@ -32,13 +56,16 @@ final class LogWriter: Sendable {
 
   /// Starts the thread, which takes the connection over.
   init(
-    connection: consuming sending SQLiteConnection, head: Offset, options: TickLog.Options, logger: Logger
+    connection: consuming sending SQLiteConnection, path: String, head: Offset, options: TickLog.Options,
+    logger: Logger
   ) {
     state = Monitor(State(queue: CommitQueue(limits: options.limits)))
+    wallClock = options.wallClock
     self.head = Watch(head)
     let box = ConnectionBox(connection)
     _ = DedicatedThread { [self] in
-      var loop = WriterLoop(connection: box.connection, head: head, options: options, logger: logger)
+      var loop = WriterLoop(
+        connection: box.connection, path: path, head: head, options: options, logger: logger)
       run(&loop)
       ended.set(())
     }
@@ -51,7 +78,7 @@ final class LogWriter: Sendable {
     init(_ connection: SQLiteConnection) { self.connection = connection }
   }
 
-  var isDiskFull: Bool { state.withLock { $0.isDiskFull } }
+  var isDiskFull: Bool { state.withLock { $0.stall != nil || !$0.mayAppend } }
 
   // MARK: Asking
 
@@ -65,25 +92,72 @@ final class LogWriter: Sendable {
       case .closing: return .failure(LogError(.closed, "the log is closing"))
       case .running: break
       }
+      guard bytes == 0 || state.mayAppend else {
+        refuse(request, &state)
+        return .success(false)
+      }
       guard bytes == 0 || state.queue.admits(bytes: bytes) else { return .success(false) }
-      state.queue.add(request, ticks: request.ticks.count, bytes: bytes, now: MonotonicClock.now())
+      add(request, bytes: bytes, &state)
       return .success(true)
     }
     state.signal()
     return try outcome.get()
   }
 
-  /// Calls back, once, when half of the queue is free again or the writer has ended; on the writer's
-  /// thread, or at once.
+  private func add(_ request: WriteRequest, bytes: Int, _ state: inout State) {
+    var request = request
+    let now = MonotonicClock.now()
+    if let first = request.ticks.entries.first,
+      let gap = state.pause.appended(receivedAt: first.receivedAt, at: now)
+    {
+      let body = request.body
+      request.body = { transaction in
+        try gap.close(transaction, endedAt: first.receivedAt)
+        try body?(transaction)
+      }
+    }
+    state.queue.add(request, ticks: request.ticks.count, bytes: bytes, mayPass: request.mayPass, now: now)
+  }
+
+  /// The volume has no room for ticks: the first ones that are refused begin a gap.
+  private func refuse(_ request: WriteRequest, _ state: inout State) {
+    guard let last = request.ticks.entries.last,
+      let gap = state.pause.refused(make: { PauseGap(lastReceivedAt: last.receivedAt) })
+    else { return }
+    var opening = WriteRequest(body: gap.open) { _ in }
+    opening.mayPass = true
+    add(opening, bytes: 0, &state)
+  }
+
+  /// Calls back, once, when half of the queue is free again and the volume has room, or the writer has ended; on
+  /// the writer's thread, or at once.
   func whenRoom(_ callback: @escaping @Sendable () -> Void) {
     let isRoom = state.withLock { state in
-      if case .running = state.phase, !state.queue.isHalfEmpty {
+      if case .running = state.phase, !state.hasRoom {
         state.roomWaiters.append(callback)
         return false
       }
       return true
     }
     if isRoom { callback() }
+  }
+
+  /// Starts to trim and to watch the volume, or goes on with other settings.
+  func startUpkeep(_ settings: LogUpkeep.Settings) {
+    state.withLock { $0.upkeep = (settings, UpkeepPace(dueAt: MonotonicClock.now())) }
+    state.signal()
+  }
+
+  /// Looks at once what is to be trimmed, and calls back on the writer's thread when nothing is left.
+  func whenUpkeepIsIdle(_ callback: @escaping @Sendable (Result<Void, any Error>) -> Void) {
+    let ended: LogError? = state.withLock { state in
+      if case .ended(let error) = state.phase { return error }
+      state.upkeepWaiters.append(callback)
+      state.upkeep?.pace = UpkeepPace(dueAt: MonotonicClock.now())
+      return nil
+    }
+    if let ended { callback(.failure(ended)) }
+    state.signal()
   }
 
   /// Lets the queue empty, then ends the thread.
@@ -98,20 +172,41 @@ final class LogWriter: Sendable {
 
   private enum Next {
     case commit([WriteRequest], room: [@Sendable () -> Void])
+    /// Of a stalled queue: what may pass.
+    case commitPassing([WriteRequest])
+    /// Nothing waits for room any more.
+    case recover
+    case upkeep(LogUpkeep.Settings)
     case close
   }
 
   private func next() -> Next {
     state.wait { state in
       let isClosing = if case .closing = state.phase { true } else { false }
-      switch state.queue.decide(now: MonotonicClock.now()) {
-      case .idle: return isClosing ? .done(.close) : .sleep
-      case .commitAfter(let delay) where !isClosing: return .sleepFor(delay)
+      let now = MonotonicClock.now()
+      let decision = state.queue.decide(now: now)
+      let upkeep = isClosing ? nil : state.upkeep
+      if let upkeep, upkeep.pace.isDue(now: now, isCommitDue: decision == .commitNow && state.stall == nil) {
+        return .done(.upkeep(upkeep.settings))
+      }
+      let pause = upkeep.map { $0.pace.dueAt - now }
+      if let stall = state.stall, !isClosing {
+        if state.queue.hasPassing, now >= stall.passingAt {
+          return .done(.commitPassing(state.queue.takePassing()))
+        }
+        if now >= stall.retryAt, state.mayRetry {
+          return .done(state.queue.isEmpty ? .recover : .commit(state.queue.takeGroup(), room: []))
+        }
+        let retryAt = state.mayRetry ? stall.retryAt : now + Self.retryPause
+        let next = state.queue.hasPassing ? min(stall.passingAt, retryAt) : retryAt
+        return .sleepFor(min(next - now, pause ?? next - now))
+      }
+      switch decision {
+      case .idle: return isClosing ? .done(.close) : pause.map { .sleepFor($0) } ?? .sleep
+      case .commitAfter(let delay) where !isClosing: return .sleepFor(min(delay, pause ?? delay))
       case .commitNow, .commitAfter:
         let group = state.queue.takeGroup()
-        var room: [@Sendable () -> Void] = []
-        if state.queue.isHalfEmpty { swap(&room, &state.roomWaiters) }
-        return .done(.commit(group, room: room))
+        return .done(.commit(group, room: state.takeRoomWaiters()))
       }
     }
   }
@@ -128,48 +223,130 @@ final class LogWriter: Sendable {
           fail(LogError("closing the log", error))
         }
         return
-      case .commit(let group, let room):
-        for callback in room { callback() }
+      case .upkeep(let settings):
         do {
-          try commit(group, &loop)
+          try upkeep(&loop, settings)
         } catch {
           loop.abandon()
-          fail(error)
-          // A checkpoint may fail after the group's commit, which its requests know of by then.
-          if !loop.isCommitted {
-            for request in group { request.completion(.failure(error)) }
-          }
-          return
+          return fail(LogError("trimming the log", error))
         }
+      case .recover:
+        loop.foundRoom()
+        state.withLock { $0.stall = nil }
+        publish(loop)
+      case .commit(let group, let room):
+        for callback in room { callback() }
+        guard commit(group, &loop, isPassing: false) else { return }
+      case .commitPassing(let group):
+        guard commit(group, &loop, isPassing: true) else { return }
       }
     }
   }
 
-  /// Commits one group, trying again for as long as the volume is full or another process holds a lock.
-  private func commit(_ group: [WriteRequest], _ loop: inout WriterLoop) throws(LogError) {
+  /// - Returns: `false` if the writer has failed.
+  private func commit(_ group: [WriteRequest], _ loop: inout WriterLoop, isPassing: Bool) -> Bool {
+    do {
+      try tryCommit(group, &loop, isPassing: isPassing)
+      return true
+    } catch {
+      loop.abandon()
+      fail(error)
+      // A checkpoint may fail after the group's commit, which its requests know of by then.
+      if !loop.isCommitted {
+        for request in group { request.completion(.failure(error)) }
+      }
+      return false
+    }
+  }
+
+  /// Commits one group, trying again for as long as another process holds a lock. On a full volume it goes
+  /// back into the queue.
+  private func tryCommit(
+    _ group: [WriteRequest], _ loop: inout WriterLoop, isPassing: Bool
+  ) throws(LogError) {
+    var hasMadeRoom = false
     while true {
       do throws(SQLiteError) {
         let outcomes = try loop.commit(group)
-        setDiskFull(false)
         head.update { $0 = loop.head }
         if loop.hasChangedGaps { gapChanges.update { $0 += 1 } }
         for (request, outcome) in zip(group, outcomes) { request.completion(outcome) }
+        if !isPassing {
+          loop.foundRoom()
+          state.withLock { $0.stall = nil }
+        }
         try loop.checkpointIfDue()
-        return
+        if try loop.look() {
+          state.withLock { $0.upkeep?.pace = UpkeepPace(dueAt: MonotonicClock.now()) }
+        }
+        return noteRoom(&loop)
       } catch {
         guard !loop.isCommitted, let pause = loop.pauseBeforeRetry(after: error) else {
           throw LogError(
             loop.isCommitted ? "copying SQLite's WAL into the log's file" : "committing to the log", error)
         }
-        setDiskFull(error.isDiskFull)
-        if isClosing { throw LogError("committing to the log at shutdown", error) }
+        if error.isDiskFull, !isClosing {
+          loop.makeRoom()
+          state.withLock { $0.queue.putBack() }
+          // What may pass is tried at once with the ballast's room, and ticks when there is some of their own.
+          stall(retryIn: pause, passingIn: isPassing ? pause : .zero)
+          return publish(loop)
+        }
+        if isClosing {
+          guard error.isDiskFull, !hasMadeRoom else {
+            throw LogError("committing to the log at shutdown", error)
+          }
+          hasMadeRoom = true
+          loop.makeRoom()
+          continue
+        }
         sleep(pause)
       }
     }
   }
 
-  private func setDiskFull(_ isFull: Bool) {
-    state.withLock { $0.isDiskFull = isFull }
+  private static let retryPause = Duration.seconds(1)
+
+  private func stall(retryIn pause: Duration, passingIn passing: Duration) {
+    let now = MonotonicClock.now()
+    state.withLock { $0.stall = Stall(retryAt: now + pause, passingAt: now + passing) }
+  }
+
+  /// Looks whether a checkpoint or a piece of upkeep has found no room, and lets everybody know how it is.
+  private func noteRoom(_ loop: inout WriterLoop) {
+    if loop.takeFull() {
+      loop.makeRoom()
+      stall(retryIn: Self.retryPause, passingIn: .zero)
+    }
+    publish(loop)
+  }
+
+  private func publish(_ loop: WriterLoop) {
+    let mayAppend = loop.mayAppend
+    let mayRetry = loop.mayRetry
+    let room = state.withLock { state in
+      state.mayRetry = mayRetry
+      if mayAppend, !state.mayAppend { state.pause.ended(wall: wallClock(), at: MonotonicClock.now()) }
+      state.mayAppend = mayAppend
+      return state.takeRoomWaiters()
+    }
+    for callback in room { callback() }
+  }
+
+  private func upkeep(
+    _ loop: inout WriterLoop, _ settings: LogUpkeep.Settings
+  ) throws(SQLiteError) {
+    let start = MonotonicClock.now()
+    let didWork = try loop.upkeep(settings)
+    let end = MonotonicClock.now()
+    noteRoom(&loop)
+    let waiters = state.withLock { state in
+      state.upkeep?.pace.finished(from: start, to: end, didWork: didWork)
+      guard !didWork else { return [@Sendable (Result<Void, any Error>) -> Void]() }
+      defer { state.upkeepWaiters = [] }
+      return state.upkeepWaiters
+    }
+    for waiter in waiters { waiter(.success(())) }
   }
 
   private var isClosing: Bool {
@@ -193,13 +370,16 @@ final class LogWriter: Sendable {
 
   /// Refuses everything from now on, and what still waits.
   private func end(_ error: LogError) {
-    let (requests, room) = state.withLock { state in
+    let (requests, room, upkeep) = state.withLock { state in
       state.phase = .ended(error)
-      let room = state.roomWaiters
-      state.roomWaiters = []
-      return (state.queue.takeAll(), room)
+      defer {
+        state.roomWaiters = []
+        state.upkeepWaiters = []
+      }
+      return (state.queue.takeAll(), state.roomWaiters, state.upkeepWaiters)
     }
     for request in requests { request.completion(.failure(error)) }
     for callback in room { callback() }
+    for waiter in upkeep { waiter(.failure(error)) }
   }
 }

@@ -2,11 +2,13 @@
 struct WriteRequest: Sendable {
   var ticks = TickBatch()
   var rejected: [RejectedInput] = []
+  /// Whether it may be committed before what was queued earlier, while the volume has no room for ticks.
+  var mayPass = false
   /// Runs after the ticks were inserted, inside a savepoint of its own; again if the group is retried.
   var body: (@Sendable (WriteTransaction) throws -> Void)?
   /// Called on the writer's thread, without its lock: after the commit with the offsets of the ticks
   /// (`nil` if there were none), or with what made the request fail.
-  let completion: @Sendable (Result<OffsetRange?, any Error>) -> Void
+  var completion: @Sendable (Result<OffsetRange?, any Error>) -> Void
 
   /// What counts against the queue's capacity.
   var byteCount: Int { ticks.byteCount + rejected.reduce(0) { $0 + $1.payload.count } }

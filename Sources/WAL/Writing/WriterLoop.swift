@@ -1,10 +1,12 @@
 import CSQLite
+import Glibc
 import Logging
 
 /// What the writer's thread does with its connection, one group after another.
 struct WriterLoop {
   private let connection: SQLiteConnection
   private let inserter: TickInserter
+  private let path: String
   private let options: TickLog.Options
   private let logger: Logger
   /// The last durable offset.
@@ -15,14 +17,18 @@ struct WriterLoop {
   private(set) var hasChangedGaps = false
   private var checkpoints: CheckpointSchedule
   private var failedTries = 0
+  private var upkeep: LogUpkeep?
+  private var isFull = false
+  private var walLimit = 64 << 20
 
-  init(connection: SQLiteConnection, head: Offset, options: TickLog.Options, logger: Logger) {
+  init(connection: SQLiteConnection, path: String, head: Offset, options: TickLog.Options, logger: Logger) {
     self.connection = connection
+    self.path = path
     inserter = TickInserter(connection)
     self.options = options
     self.logger = logger
     self.head = head
-    checkpoints = CheckpointSchedule()
+    checkpoints = options.checkpoints
     connection.watchWAL()
   }
 
@@ -92,7 +98,10 @@ struct WriterLoop {
       return nil
     }
     failedTries += 1
-    if failedTries == 1 || failedTries.isMultiple(of: Self.triesBetweenReminders) {
+    // Without upkeep nobody else says that the volume is full.
+    if failedTries == 1 || failedTries.isMultiple(of: Self.triesBetweenReminders),
+      !error.isDiskFull || upkeep == nil
+    {
       logger.error(
         error.isDiskFull
           ? "the volume of the log is full: the feed is paused and the commit is retried; make room"
@@ -108,7 +117,10 @@ struct WriterLoop {
 
   /// Copies SQLite's WAL into the database file when it is long enough.
   mutating func checkpointIfDue() throws(SQLiteError) {
-    guard let mode = checkpoints.due(walFrames: connection.walFrames) else { return }
+    if let mode = checkpoints.due(walFrames: connection.walFrames) { try checkpoint(mode) }
+  }
+
+  private mutating func checkpoint(_ mode: SQLiteConnection.CheckpointMode) throws(SQLiteError) {
     do throws(SQLiteError) {
       // Appends wait while a checkpoint waits for readers.
       connection.setBusyTimeout(milliseconds: CheckpointSchedule.patienceMilliseconds)
@@ -124,11 +136,77 @@ struct WriterLoop {
       // Nothing is lost: what the WAL holds is durable, and appends go on while it can grow.
       checkpoints.failed(walFrames: connection.walFrames)
       if error.isDiskFull {
+        isFull = true
         logger.warning(
           "no room to copy SQLite's WAL into the log's file; it is tried again later: make room",
           metadata: ["error": "\(error)"])
       }
     }
+  }
+
+  // MARK: Upkeep
+
+  /// Does one piece of upkeep, see ``LogUpkeep``; nothing of what is queued.
+  ///
+  /// - Returns: whether there may be more to do.
+  mutating func upkeep(_ settings: LogUpkeep.Settings) throws(SQLiteError) -> Bool {
+    if upkeep?.settings != settings {
+      upkeep = try LogUpkeep(connection, path: path, settings: settings, options: options, logger: logger)
+    }
+    let didWork: Bool
+    do throws(SQLiteError) {
+      didWork = try upkeep?.step(head: head) ?? false
+    } catch {
+      guard error.isDiskFull else { throw error }
+      isFull = true
+      return false
+    }
+    if let volume = upkeep?.disk.volumeBytes { try fit(volume: volume) }
+    if isShort, walFileBytes > walLimit {
+      try checkpoint(.truncate)
+    } else if didWork {
+      // What trimming frees is free only in SQLite's WAL until then, which grows by it.
+      try checkpoint(.passive)
+    }
+    return didWork
+  }
+
+  /// Whether a write has found no room since this was asked last.
+  mutating func takeFull() -> Bool {
+    defer { isFull = false }
+    return isFull && upkeep != nil
+  }
+
+  /// Looks at the volume after a commit.
+  /// - Returns: whether it has become short of room by now, so that upkeep should not wait.
+  mutating func look() throws(SQLiteError) -> Bool {
+    let before = isShort
+    try upkeep?.look()
+    return isShort && !before
+  }
+
+  /// Gives the ballast up, so that the next try may succeed.
+  mutating func makeRoom() { upkeep?.writeFailed() }
+  /// Nothing waits for room any more.
+  mutating func foundRoom() { upkeep?.writeSucceeded() }
+
+  var mayAppend: Bool { upkeep?.disk.mayAppend ?? true }
+  /// Whether ticks that found no room may be tried again.
+  var mayRetry: Bool { upkeep?.disk.mayRetry ?? true }
+  private var isShort: Bool { upkeep?.disk.isShort ?? false }
+
+  /// What SQLite's WAL may keep of a volume.
+  private mutating func fit(volume: Int) throws(SQLiteError) {
+    let limit = max(1 << 19, min(64 << 20, volume / 16))
+    guard limit != walLimit else { return }
+    walLimit = limit
+    checkpoints.fit(volumeBytes: volume)
+    try connection.execute("PRAGMA journal_size_limit = \(limit)")
+  }
+
+  private var walFileBytes: Int {
+    var info = stat()
+    return stat(path + "-wal", &info) == 0 ? Int(info.st_size) : 0
   }
 
   /// How long a statement waits for a lock that another process holds.

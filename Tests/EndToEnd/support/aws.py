@@ -169,6 +169,12 @@ class Place:
                     counts[version["Key"]] = counts.get(version["Key"], 0) + 1
         return counts
 
+    def put(self, key: str, body: bytes, **headers) -> None:
+        self._s3.put_object(Bucket=self.bucket, Key=key, Body=body, **headers)
+
+    def objects_of(self, log_id: str) -> list[StoredObject]:
+        return [self.get(key) for key in self.keys_under() if is_batch(key) and f"-{log_id}-" in key]
+
     def delete_object(self, key: str) -> None:
         self._s3.delete_object(Bucket=self.bucket, Key=key)
 
@@ -186,4 +192,11 @@ class Place:
     def delete_item(self, key: tuple[str, str]) -> None:
         self._dynamo.delete_item(
             TableName=self.table, Key={"stream_type": {"S": key[0]}, "iso_timestamp": {"S": key[1]}}
+        )
+
+    def change_item(self, key: tuple[str, str], name: str, value: dict) -> None:
+        self._dynamo.update_item(
+            TableName=self.table, Key={"stream_type": {"S": key[0]}, "iso_timestamp": {"S": key[1]}},
+            UpdateExpression="SET #name = :value", ExpressionAttributeNames={"#name": name},
+            ExpressionAttributeValues={":value": value},
         )

@@ -93,8 +93,10 @@ class Tickwal:
         self.binary, self.folder = binary, folder
         self.path = folder / "ticks.db"
         self.log = Log(self.path)
-        # Without keys the program would ask the network for the instance's: tests stay on loopback.
+        # Without keys the program would ask the network for the instance's: tests stay on loopback. And how full
+        # this machine's disk is must not matter.
         self.environment = {
+            "DISK_LOW": "0", "DISK_STOP": "0", "BALLAST_SIZE": "0",
             "AWS_EC2_METADATA_DISABLED": "true", "HOME": str(folder), "WAL_PATH": str(self.path), "MAX_BATCH_SIZE": "100",
             "MAX_BATCH_TIMEOUT": "0.5", **(environment or {}),
         }

@@ -158,7 +158,7 @@ import Testing
   }
 
   @Test func plainTextHasNoEncoding() async throws {
-    let transport = ScriptedTransport { _, _ in .answer(200) }
+    let transport = ScriptedTransport { _, _ in .answer(200, ["ETag": "\"e\""]) }
     let store = S3Store(client: S3Client(try transport.client()), bucket: "bucket")
     #expect(try await store.put(object("x.jsonl", numbers: 1...2)))
     #expect(transport.requests.first?.headers["Content-Encoding"] == nil)

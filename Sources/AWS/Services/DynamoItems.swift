@@ -1,0 +1,83 @@
+/// One attribute of an item, of the two types that are used here.
+///
+/// Reference: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeValue.html
+public enum AttributeValue: Sendable, Hashable {
+  case string(String)
+  /// Its digits, as DynamoDB gives them: without zeros at the end.
+  case number(String)
+  /// Of another type.
+  case other
+}
+
+extension AttributeValue: Codable {
+  /// As the answers' keys are read: with a small letter first.
+  private struct Received: Decodable {
+    var s: String?
+    var n: String?
+  }
+
+  public init(from decoder: any Decoder) throws {
+    let received = try Received(from: decoder)
+    self = received.s.map { .string($0) } ?? received.n.map { .number($0) } ?? .other
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    switch self {
+    case .string(let text): try container.encode(["S": text])
+    case .number(let digits): try container.encode(["N": digits])
+    case .other: try container.encode(["NULL": true])
+    }
+  }
+}
+
+/// An item, or the key of one, by the names of its attributes.
+public typealias DynamoItem = [String: AttributeValue]
+
+/// One answer to BatchGetItem.
+public struct FoundItems: Sendable, Equatable {
+  public var items: [DynamoItem]
+  /// Keys that the table did not get to; ask again.
+  public var unprocessed: [DynamoItem]
+  public var answer: Answer
+
+  public init(items: [DynamoItem], unprocessed: [DynamoItem], answer: Answer = Answer(date: nil)) {
+    self.items = items
+    self.unprocessed = unprocessed
+    self.answer = answer
+  }
+}
+
+/// The form of BatchGetItem's requests and answers.
+enum BatchGetItem {
+  struct Keys: Encodable {
+    var keys: [DynamoItem]
+
+    enum CodingKeys: String, CodingKey {
+      case keys = "Keys"
+      case consistentRead = "ConsistentRead"
+    }
+
+    func encode(to encoder: any Encoder) throws {
+      var container = encoder.container(keyedBy: CodingKeys.self)
+      try container.encode(keys, forKey: .keys)
+      try container.encode(true, forKey: .consistentRead)
+    }
+  }
+
+  struct Input: Encodable {
+    var requestItems: [String: Keys]
+
+    enum CodingKeys: String, CodingKey {
+      case requestItems = "RequestItems"
+    }
+  }
+
+  struct Output: Decodable {
+    struct Unprocessed: Decodable {
+      var keys: [DynamoItem]
+    }
+    var responses: [String: [DynamoItem]]
+    var unprocessedKeys: [String: Unprocessed]?
+  }
+}

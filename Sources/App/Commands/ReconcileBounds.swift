@@ -1,0 +1,66 @@
+import Ticks
+import WAL
+
+/// Which part of the log `reconcile` compares.
+struct ReconcileBounds: Sendable, Equatable {
+  private let first: Offset?
+  private let last: Offset?
+  /// Microseconds since 1970, UTC.
+  private let day: Range<Int64>?
+  private let dayText: String
+
+  /// - Throws: `BadSettings` with every mistake.
+  init(from first: String?, to last: String?, day: String?) throws(BadSettings) {
+    var problems: [BadSettings.Problem] = []
+    func offset(_ text: String, _ flag: String) -> Offset? {
+      if let number = Int64(text), number >= 1 { return Offset(rawValue: number) }
+      problems.append(.init(name: flag, value: Text.oneLine(text), allowed: "a whole number, 1 or more"))
+      return nil
+    }
+    self.first = first.flatMap { offset($0, "--from-offset") }
+    self.last = last.flatMap { offset($0, "--to-offset") }
+    dayText = day ?? ""
+    self.day = day.flatMap(Self.day)
+    if let day, self.day == nil {
+      problems.append(.init(name: "--day", value: Text.oneLine(day), allowed: "a date such as 2026-11-22"))
+    }
+    if let day, first != nil || last != nil {
+      problems.append(
+        .init(name: "--day", value: Text.oneLine(day), allowed: "given without --from-offset and --to-offset")
+      )
+    }
+    guard problems.isEmpty else { throw BadSettings(problems: problems) }
+  }
+
+  /// - Throws: `LogError` with `notFound` for a day of which the log has nothing.
+  func offsets(in reader: LogReader) async throws -> (first: Offset?, last: Offset?) {
+    guard let day else { return (first, last) }
+    guard let range = try await reader.offsets(receivedIn: day) else {
+      throw LogError(.notFound, "the log has no ticks that were received on \(dayText)")
+    }
+    return (range.lowerBound, range.upperBound)
+  }
+
+  /// The microseconds of a day that exists.
+  private static func day(_ text: String) -> Range<Int64>? {
+    let parts = text.split(separator: "-", omittingEmptySubsequences: false)
+    guard parts.count == 3, parts.map(\.count) == [4, 2, 2], parts.allSatisfy(Text.isDigits),
+      let year = Int(parts[0]), let month = Int(parts[1]), let day = Int(parts[2]), year >= 1
+    else { return nil }
+    let start = Int64(daysSince1970(year, month, day)) * 86_400_000_000
+    // Only a day that exists comes back as it was written.
+    guard Timestamp.dashed(microseconds: Timestamp.clamped(microseconds: start)).prefix(10) == text else {
+      return nil
+    }
+    return start..<start + 86_400_000_000
+  }
+
+  /// Reference: https://howardhinnant.github.io/date_algorithms.html, days_from_civil
+  private static func daysSince1970(_ year: Int, _ month: Int, _ day: Int) -> Int {
+    let year = month <= 2 ? year - 1 : year
+    let era = year / 400
+    let yearOfEra = year - era * 400
+    let dayOfYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1
+    return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
+  }
+}

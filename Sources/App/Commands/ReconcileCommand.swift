@@ -1,0 +1,124 @@
+import AWS
+import ArgumentParser
+import Logging
+import Shippers
+import WAL
+
+/// `tickwal reconcile`: whether what was shipped is where it was shipped to.
+struct ReconcileCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "reconcile", abstract: "Compare the log with what is at the destinations.",
+    discussion: """
+      Reads beside a running `run`, with the same settings, and moves no consumer. Prints what is missing, double \
+      or different, one line for each of the first 100, and exits with 1 if anything is. Ticks that are not \
+      shipped yet are not missing.
+      """)
+
+  @Option(help: ArgumentHelp("Compare one consumer alone", valueName: "name")) var consumer: String?
+  @Option(help: ArgumentHelp("First offset (default: the first of all)", valueName: "n")) var fromOffset:
+    String?
+  @Option(help: ArgumentHelp("Last offset (default: the head)", valueName: "m")) var toOffset: String?
+  @Option(help: ArgumentHelp("What was received on this day (UTC) instead", valueName: "2026-11-22"))
+  var day: String?
+  @Flag(help: "Read and hash each object whole, and ask for every item instead of 1,000 at random places")
+  var full = false
+  @Flag(help: "Ship what is missing; nothing that is there is touched") var repair = false
+  @Flag(help: "For programs: one JSON document") var json = false
+  @Option(help: ArgumentHelp("Compare with a folder instead of AWS", valueName: "folder")) var local: String?
+  @OptionGroup var flags: ShipFlags
+
+  func run() async throws {
+    let bounds = try ReconcileBounds(from: fromOffset, to: toOffset, day: day)
+    let settings = try Configuration(flags: flags, environment: ProcessEnvironment.current)
+    ConsoleLogHandler.bootstrap(settings.log)
+    try settings.log.path.checkReadable()
+    let command = self
+    let report = try await Signals.cancelling { try await command.compare(settings, bounds) }
+    Console.standardError.endProgress()
+    print(json ? report.document.prettyText : report.lines.joined(separator: "\n"))
+    if !report.agrees { throw CommandFailure(.problems, report.summary) }
+  }
+
+  private func compare(_ settings: Configuration, _ bounds: ReconcileBounds) async throws -> ReconcileReport {
+    let reader = try await LogReader(path: settings.log.path.text)
+    do {
+      let report = try await compare(reader, settings, bounds)
+      try await reader.close()
+      return report
+    } catch {
+      try await reader.close()
+      throw error
+    }
+  }
+
+  private func compare(
+    _ reader: LogReader, _ settings: Configuration, _ bounds: ReconcileBounds
+  ) async throws -> ReconcileReport {
+    let logger = Logger(label: "tickwal")
+    let connection = AWSConnection(settings.aws, logger: logger)
+    defer { connection.close() }
+    let shipping = try await settings.shipping(to: local, aws: connection)
+    let consumers = try chosen(shipping.consumers, among: try await reader.consumers())
+    let offsets = try await bounds.offsets(in: reader)
+    let reconcile = try await Reconcile(
+      reader: reader, from: offsets.first, through: offsets.last,
+      options: Reconcile.Options(isFull: full, repairs: repair), logger: logger,
+      report: ReconcileMeter(console: .standardError).show)
+    var results: [Reconciliation] = []
+    for consumer in consumers {
+      results.append(try await compare(consumer, reconcile, settings, connection))
+    }
+    return ReconcileReport(
+      path: settings.log.path.text, logID: try await reader.logID(), range: reconcile.range,
+      options: reconcile.options, results: results)
+  }
+
+  private func compare(
+    _ consumer: Consumer, _ reconcile: Reconcile, _ settings: Configuration, _ connection: AWSConnection
+  ) async throws -> Reconciliation {
+    if let local {
+      let folder = try LocalPlace.absolute(local)
+      return consumer.name == .localS3
+        ? try await reconcile.objects(of: consumer, inFolder: folder, settings.objectSettings)
+        : try await reconcile.items(of: consumer, inFolder: folder, settings.itemSettings)
+    }
+    if consumer.name == .dynamodb {
+      return try await reconcile.items(
+        of: consumer, with: try await connection.client(), settings.itemSettings)
+    }
+    return try await reconcile.objects(
+      of: consumer, with: try await connection.client(), bucket: settings.s3.bucket, settings.objectSettings,
+      clientAt: { connection.client(s3Endpoint: $0) })
+  }
+
+  /// The consumers of the settings, or the one that was named, as the log has them.
+  /// - Throws: `LogError` (`destinationChanged`) where the log's delivers to another place.
+  private func chosen(_ requests: [ConsumerRequest], among known: [Consumer]) throws -> [Consumer] {
+    var requests = requests
+    if let consumer {
+      requests = requests.filter { $0.name.rawValue == consumer }
+      guard !requests.isEmpty else {
+        throw BadSettings(problems: [
+          .init(
+            name: "--consumer", value: Text.oneLine(consumer),
+            allowed: local == nil
+              ? "s3 or dynamodb, and enabled" : "local-s3 or local-dynamodb, and enabled")
+        ])
+      }
+    }
+    let chosen = try requests.compactMap { request -> Consumer? in
+      guard let consumer = known.first(where: { $0.name == request.name }) else { return nil }
+      guard consumer.destination == request.destination else {
+        throw LogError(
+          .destinationChanged,
+          "consumer \(request.name) delivers to \(consumer.destination), and the settings say "
+            + "\(request.destination); compare with the settings of `run`")
+      }
+      return consumer
+    }
+    guard !chosen.isEmpty else {
+      throw CommandFailure(.problems, "the log has shipped nothing there: no enabled consumer is in it")
+    }
+    return chosen
+  }
+}

@@ -1,0 +1,91 @@
+import Shippers
+import WAL
+
+/// What `reconcile` found, as text and as JSON.
+struct ReconcileReport: Sendable {
+  let path: String
+  let logID: LogID
+  let range: OffsetRange
+  let options: Reconcile.Options
+  let results: [Reconciliation]
+
+  var agrees: Bool { results.allSatisfy(\.agrees) }
+
+  /// For the last line, where something is wrong.
+  var summary: String {
+    let wrong = results.reduce(0) { $0 + $1.missing - $1.repaired + $1.double + $1.different }
+    return
+      "\(Figures.grouped(wrong)) \(wrong == 1 ? "difference" : "differences") between the log and what was shipped"
+  }
+
+  // MARK: Text
+
+  var lines: [String] { results.flatMap(lines) }
+
+  private func lines(_ result: Reconciliation) -> [String] {
+    var lines = result.problems.map { problem in
+      "\(result.consumer) \(problem.isRepaired ? "repaired" : problem.kind.rawValue): \(Text.oneLine(problem.text, limit: 2_000))"
+    }
+    if result.moreProblems > 0 {
+      lines.append("\(result.consumer): \(Figures.grouped(result.moreProblems)) more")
+    }
+    var counts = [
+      "\(Figures.grouped(result.checked)) \(result.unit) compared\(result.isSample ? " at random" : "")",
+      "\(Figures.grouped(result.agreeing)) agree",
+      "\(Figures.grouped(result.missing)) missing", "\(Figures.grouped(result.double)) double",
+      "\(Figures.grouped(result.different)) different",
+    ]
+    for (count, words) in result.asides where count > 0 {
+      counts.append("\(Figures.grouped(count)) \(words)")
+    }
+    lines.append("\(result.consumer): \(counts.joined(separator: ", "))")
+    return lines
+  }
+
+  // MARK: JSON
+
+  var document: JSONDocument {
+    .object([
+      "path": .string(path), "log_id": .string(logID.rawValue),
+      "first": .integer(Int(range.lowerBound.rawValue)),
+      "last": .integer(Int(range.upperBound.rawValue)), "full": .bool(options.isFull),
+      "repair": .bool(options.repairs), "agrees": .bool(agrees),
+      "consumers": .array(results.map(document)),
+    ])
+  }
+
+  private func document(_ result: Reconciliation) -> JSONDocument {
+    .object([
+      "consumer": .string(result.consumer.rawValue), "destination": .string(result.destination),
+      "unit": .string(result.unit), "checked": .integer(result.checked),
+      "agreeing": .integer(result.agreeing),
+      "missing": .integer(result.missing), "double": .integer(result.double),
+      "different": .integer(result.different), "repaired": .integer(result.repaired),
+      "pending": .integer(result.pending), "outside": .integer(result.outside),
+      "dead_letters": .integer(result.deadLetters), "skipped": .integer(result.skipped),
+      "expired": .integer(result.expired), "other_ttl": .integer(result.otherTTL),
+      "sample": .bool(result.isSample),
+      "problems": .array(
+        result.problems.map { problem in
+          .object([
+            "kind": .string(problem.kind.rawValue), "repaired": .bool(problem.isRepaired),
+            "text": .string(problem.text),
+          ])
+        }),
+      "more_problems": .integer(result.moreProblems),
+    ])
+  }
+}
+
+extension Reconciliation {
+  fileprivate var unit: String { consumer == .dynamodb || consumer == .localDynamoDB ? "items" : "objects" }
+
+  /// What is no problem and yet worth knowing.
+  fileprivate var asides: [(Int, String)] {
+    [
+      (repaired, "repaired"), (pending, "not shipped yet"), (outside, "of ticks that are not kept any more"),
+      (expired, "expired"), (otherTTL, "with another ttl_days"), (deadLetters, "ticks are dead letters"),
+      (skipped, "ticks were skipped"),
+    ]
+  }
+}

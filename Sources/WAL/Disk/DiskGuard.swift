@@ -1,0 +1,115 @@
+/// What is done as the log's volume fills up, and when it has room again. A pure value.
+///
+/// Levels are judged by the space that appends can have: what is available on the volume and the free pages in
+/// the log's file, less the ballast while that has yet to be made. So releasing the ballast changes no level.
+struct DiskGuard {
+  enum Level: Int, Comparable, CaseIterable {
+    case normal
+    /// What is shipped is trimmed whatever its age.
+    case low
+    /// Nothing is appended; shipping goes on.
+    case stop
+    /// A write found no room.
+    case full
+
+    static func < (left: Level, right: Level) -> Bool { left.rawValue < right.rawValue }
+  }
+
+  struct Reading: Equatable {
+    var available: Int
+    /// Bytes of free pages in the log's file.
+    var free: Int
+    var volume: Int
+    /// Whether the ballast is there, as large as it should be.
+    var hasBallast: Bool
+  }
+
+  enum Action: Equatable {
+    case makeBallast(bytes: Int)
+    case releaseBallast
+    /// The level is another one now, or it is time to say it again.
+    case report(Level)
+  }
+
+  private let limits: DiskLimits
+  private(set) var level = Level.normal
+  private(set) var last: Reading?
+  private var isFull = false
+  private var band = Level.normal
+  private var reportAt: Duration?
+
+  init(limits: DiskLimits) {
+    self.limits = limits
+  }
+
+  /// Appending is refused: the feed must not be read.
+  var mayAppend: Bool { level < .stop }
+  /// Everything that can be spared is to go.
+  var isShort: Bool { level > .normal }
+
+  /// Whether ticks that found no room may be tried again: what the ballast gave is not for them.
+  var mayRetry: Bool {
+    guard let last else { return true }
+    return space(last) >= leastRoom(last.volume)
+  }
+
+  // MARK: Events
+
+  mutating func handle(_ reading: Reading, at now: Duration) -> [Action] {
+    last = reading
+    band = band(of: reading)
+    var actions = settle(at: now)
+    let ballast = limits.ballast(of: reading.volume)
+    if level < .stop, !reading.hasBallast, reading.available >= ballast + leastRoom(reading.volume) {
+      actions.append(.makeBallast(bytes: ballast))
+    }
+    return actions
+  }
+
+  /// A write of the log, a commit or a checkpoint, found no room.
+  mutating func writeFailed(at now: Duration) -> [Action] {
+    isFull = true
+    var actions = settle(at: now)
+    if last?.hasBallast ?? true {
+      last?.hasBallast = false
+      actions.append(.releaseBallast)
+    }
+    return actions
+  }
+
+  /// Everything that waited to be written has been.
+  mutating func writeSucceeded(at now: Duration) -> [Action] {
+    guard isFull, mayRetry else { return [] }
+    isFull = false
+    return settle(at: now)
+  }
+
+  // MARK: Levels
+
+  private mutating func settle(at now: Duration) -> [Action] {
+    let before = level
+    level = isFull ? .full : band
+    if level == before, level == .normal || now < reportAt ?? .zero { return [] }
+    reportAt = now + (level == .low ? .seconds(3_600) : .seconds(600))
+    return [.report(level)]
+  }
+
+  /// A limit is left again only with some room to spare, so that a level lasts.
+  private func band(of reading: Reading) -> Level {
+    let stop = limits.stop.bytes(of: reading.volume)
+    let low = max(stop, limits.low.bytes(of: reading.volume))
+    let space = space(reading)
+    if space < (band == .stop ? stop + stop / 4 : stop) { return .stop }
+    if space < (band >= .low ? low + low / 10 : low) { return .low }
+    return .normal
+  }
+
+  private func space(_ reading: Reading) -> Int {
+    reading.available + reading.free - (reading.hasBallast ? 0 : limits.ballast(of: reading.volume))
+  }
+
+  /// Room for a few group commits.
+  private func leastRoom(_ volume: Int) -> Int {
+    min(4 << 20, max(limits.stop.bytes(of: volume) / 2, volume / 100))
+  }
+}

@@ -1,0 +1,90 @@
+import Logging
+
+/// Carries out what ``DiskGuard`` decides: reads the volume, makes and releases the ballast, and says so.
+///
+/// Trouble with the ballast is said and waited out. It is no trouble of the log.
+struct DiskKeeper {
+  private var state: DiskGuard
+  private let limits: DiskLimits
+  private let ballast: Ballast
+  private let path: String
+  private let volume: @Sendable (String) -> Volume?
+  private let logger: Logger
+  private var hasBallastFailed = false
+
+  /// - Parameter volume: says what the file system of a path has.
+  init(path: String, limits: DiskLimits, volume: @escaping @Sendable (String) -> Volume?, logger: Logger) {
+    self.path = path
+    self.limits = limits
+    self.volume = volume
+    self.logger = logger
+    state = DiskGuard(limits: limits)
+    ballast = Ballast(logPath: path)
+  }
+
+  var isShort: Bool { state.isShort }
+  var mayAppend: Bool { state.mayAppend }
+  var mayRetry: Bool { state.mayRetry }
+  /// `nil` before the first look.
+  var volumeBytes: Int? { state.last?.volume }
+
+  /// - Parameter free: bytes of free pages in the log's file.
+  mutating func look(free: Int, at now: Duration) {
+    guard let volume = volume(path) else { return }
+    let hasBallast = ballast.isWhole(bytes: limits.ballast(of: volume.size))
+    perform(
+      state.handle(
+        .init(available: volume.available, free: free, volume: volume.size, hasBallast: hasBallast), at: now))
+  }
+
+  mutating func writeFailed(at now: Duration) { perform(state.writeFailed(at: now)) }
+  mutating func writeSucceeded(at now: Duration) { perform(state.writeSucceeded(at: now)) }
+
+  private mutating func perform(_ actions: [DiskGuard.Action]) {
+    for action in actions {
+      switch action {
+      case .makeBallast(let bytes):
+        change { (ballast) throws(Ballast.Failure) in try ballast.make(bytes: bytes) }
+      case .releaseBallast: change { (ballast) throws(Ballast.Failure) in try ballast.release() }
+      case .report(let level): report(level)
+      }
+    }
+  }
+
+  private mutating func change(_ body: (Ballast) throws(Ballast.Failure) -> Void) {
+    do throws(Ballast.Failure) {
+      try body(ballast)
+      hasBallastFailed = false
+    } catch {
+      guard !hasBallastFailed else { return }
+      hasBallastFailed = true
+      logger.warning(
+        "the ballast beside the log cannot be changed; it is tried again", metadata: ["error": "\(error)"])
+    }
+  }
+
+  private func report(_ level: DiskGuard.Level) {
+    var metadata: Logger.Metadata = [:]
+    if let last = state.last {
+      metadata = [
+        "available_bytes": "\(last.available)", "free_in_log_bytes": "\(last.free)",
+        "volume_bytes": "\(last.volume)",
+      ]
+    }
+    switch level {
+    case .normal: logger.notice("the volume of the log has room again", metadata: metadata)
+    case .low:
+      logger.warning(
+        "the volume of the log is running full: what is shipped is trimmed whatever its age; make room",
+        metadata: metadata)
+    case .stop:
+      logger.error(
+        "the volume of the log has too little room: the feed is paused, shipping goes on; make room",
+        metadata: metadata)
+    case .full:
+      logger.error(
+        "the volume of the log is full: the feed is paused and the commit is retried; make room",
+        metadata: metadata)
+    }
+  }
+}

@@ -1,0 +1,24 @@
+import Glibc
+
+/// The file system that the log lies on.
+public struct Volume: Sendable, Equatable {
+  /// Bytes that this process may still write.
+  public var available: Int
+  public var size: Int
+
+  public init(available: Int, size: Int) {
+    self.available = available
+    self.size = size
+  }
+
+  /// The file system of a file, or of its folder if there is no file yet.
+  ///
+  /// - Returns: `nil` if the system does not say.
+  public static func of(_ path: String) -> Volume? {
+    var info = statvfs()
+    let folder = path.lastIndex(of: "/").map { path[...$0] } ?? "."
+    guard statvfs(path, &info) == 0 || statvfs(String(folder), &info) == 0 else { return nil }
+    let unit = Int(info.f_frsize)
+    return Volume(available: Int(info.f_bavail) * unit, size: Int(info.f_blocks) * unit)
+  }
+}

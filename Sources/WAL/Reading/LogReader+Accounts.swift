@@ -1,0 +1,91 @@
+/// What the log says became of offsets, for comparing it with what is at the destinations.
+extension LogReader {
+  /// The next plans that hold an offset of a range, in order.
+  ///
+  /// - Parameter count: the most to return.
+  public func plans(of consumer: ConsumerName, in range: OffsetRange, atMost count: Int) throws -> [BatchPlan]
+  {
+    // Plans do not overlap, so at most one that begins before the range reaches into it.
+    let reaching = try plan(of: consumer, covering: range.lowerBound)
+    let first = reaching?.range.upperBound.next ?? range.lowerBound
+    let others = try plans(
+      of: consumer, where: "first_offset BETWEEN ?2 AND ?3 ORDER BY first_offset LIMIT ?4",
+      .int(first.rawValue), .int(range.upperBound.rawValue), .int(reaching == nil ? count : count - 1))
+    return (reaching.map { [$0] } ?? []) + others
+  }
+
+  /// The offsets of a range that a consumer has as dead letters, in order; each once.
+  public func deadOffsets(of consumer: ConsumerName, in range: OffsetRange) throws -> [Offset] {
+    try read { connection in
+      let statement = try connection.statement(
+        """
+        SELECT DISTINCT offset FROM dead_letters WHERE consumer = ? AND offset BETWEEN ? AND ? ORDER BY offset
+        """)
+      try statement.bind([
+        .text(consumer.rawValue), .int(range.lowerBound.rawValue), .int(range.upperBound.rawValue),
+      ])
+      defer { statement.reset() }
+      var offsets: [Offset] = []
+      while try statement.step() { offsets.append(Offset(rawValue: statement.int(0))) }
+      return offsets
+    }
+  }
+
+  /// How many offsets of a range a consumer has as dead letters.
+  public func deadLetterCount(of consumer: ConsumerName, in range: OffsetRange) throws -> Int {
+    try read { connection in
+      let count = try connection.int(
+        "SELECT count(DISTINCT offset) FROM dead_letters WHERE consumer = ? AND offset BETWEEN ? AND ?",
+        .text(consumer.rawValue), .int(range.lowerBound.rawValue), .int(range.upperBound.rawValue))
+      return Int(count ?? 0)
+    }
+  }
+
+  /// What of a range a consumer passed over, cut to the range, in order.
+  public func skipped(of consumer: ConsumerName, in range: OffsetRange) throws -> [OffsetRange] {
+    try read { connection in
+      let statement = try connection.statement(
+        """
+        SELECT max(first_offset, ?2), min(last_offset, ?3) FROM skipped
+        WHERE consumer = ?1 AND first_offset <= ?3 AND last_offset >= ?2 AND first_offset <= last_offset
+        ORDER BY first_offset
+        """)
+      try statement.bind([
+        .text(consumer.rawValue), .int(range.lowerBound.rawValue), .int(range.upperBound.rawValue),
+      ])
+      defer { statement.reset() }
+      var ranges: [OffsetRange] = []
+      while try statement.step() {
+        ranges.append(Offset(rawValue: statement.int(0))...Offset(rawValue: statement.int(1)))
+      }
+      return ranges
+    }
+  }
+
+  /// The offsets whose ticks were received in a stretch of time, found by halving: where the clock was set
+  /// back, the bounds are some of those that fit.
+  ///
+  /// - Parameter time: microseconds since 1970, UTC.
+  /// - Returns: `nil` if the log has none of them.
+  public func offsets(receivedIn time: Range<Int64>) throws -> OffsetRange? {
+    try read { connection in
+      guard let oldest = try connection.oldestOffset() else { return nil }
+      let head = try connection.head()
+      /// The first offset that was received at a time or after it.
+      func first(at time: Int64) throws -> Offset {
+        var (low, high) = (oldest, head.next)
+        while low < high {
+          let middle = low.advanced(by: low.distance(to: high) / 2)
+          // A row that is missing is judged by the next one.
+          let receivedAt = try connection.int(
+            "SELECT received_at FROM ticks WHERE offset >= ? ORDER BY offset LIMIT 1", .int(middle.rawValue))
+          if let receivedAt, receivedAt < time { low = middle.next } else { high = middle }
+        }
+        return low
+      }
+      let start = try first(at: time.lowerBound)
+      let end = try first(at: time.upperBound).previous
+      return start <= end ? start...end : nil
+    }
+  }
+}

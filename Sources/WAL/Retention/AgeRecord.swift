@@ -1,0 +1,60 @@
+/// How old the log's ticks and gaps are, as kept in `meta`.
+struct AgeRecord {
+  private let clock: LogClock
+  private(set) var offsets: AgeMarks
+  private(set) var gaps: AgeMarks
+  private var nextMark: Int64
+
+  private static let clockKey = "retention_clock"
+  private static let offsetsKey = "retention_marks"
+  private static let gapsKey = "retention_gap_marks"
+  private static let gapInterval: Int64 = 86_400_000_000
+
+  init(_ connection: SQLiteConnection, now: Uptime, wall: Int64) throws(SQLiteError) {
+    let stored = { (key: String) throws(SQLiteError) in
+      try connection.text("SELECT value FROM meta WHERE key = ?", .text(key))
+    }
+    clock = LogClock(stored: try stored(Self.clockKey), now: now, wall: wall)
+    let time = clock.time(at: now)
+    offsets = AgeMarks(text: try stored(Self.offsetsKey), now: time)
+    gaps = AgeMarks(text: try stored(Self.gapsKey), now: time)
+    nextMark = time
+  }
+
+  func time(at now: Uptime) -> Int64 { clock.time(at: now) }
+
+  func isMarkDue(at now: Uptime) -> Bool { clock.time(at: now) >= nextMark }
+
+  /// Notes how far the log is now, within the transaction under way.
+  ///
+  /// - Parameter endedGap: the highest id of a gap without an open one before it.
+  mutating func mark(
+    _ connection: SQLiteConnection, head: Offset, endedGap: Int64, rule: RetentionRule, now: Uptime,
+    wall: Int64
+  ) throws(SQLiteError) {
+    let time = clock.time(at: now)
+    offsets.note(highest: head.rawValue, at: time)
+    offsets.prune(age: rule.retention.microseconds, at: time)
+    if time - (gaps.marks.last?.time ?? time - Self.gapInterval) >= Self.gapInterval {
+      gaps.note(highest: endedGap, at: time)
+      gaps.prune(age: RetentionRule.gaps.microseconds, at: time)
+    }
+    for (key, text) in [
+      (Self.clockKey, clock.text(at: now, wall: wall)), (Self.offsetsKey, offsets.text),
+      (Self.gapsKey, gaps.text),
+    ] {
+      try connection.run(
+        "INSERT INTO meta(key, value) VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value",
+        .text(key), .text(text))
+    }
+    nextMark = time + rule.markInterval.microseconds
+  }
+}
+
+extension Duration {
+  /// Whole microseconds.
+  var microseconds: Int64 {
+    let parts = components
+    return parts.seconds * 1_000_000 + parts.attoseconds / 1_000_000_000_000
+  }
+}

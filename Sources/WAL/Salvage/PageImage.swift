@@ -1,0 +1,88 @@
+import Glibc
+
+/// A copy of a log's file, with everything from its `-wal` that is whole, for SQLite to read where it cannot read the
+/// original; and the pages with the schema replaced where they are damaged.
+enum PageImage {
+  /// - Parameter frames: what of the `-wal` is to be in it.
+  static func write(_ path: String, _ frames: WALFrames?, to image: String) throws(LogError) {
+    guard let file = try RawFile(path) else { throw LogError.unusable(path, ENOENT) }
+    defer { file.close() }
+    let descriptor = open(image, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { throw LogError.unusable(image, errno) }
+    defer { close(descriptor) }
+    var position = 0
+    while true {
+      let bytes = try file.read(at: position, count: 1 << 20)
+      if bytes.isEmpty { break }
+      try write(bytes, at: position, descriptor, image)
+      position += bytes.count
+    }
+    if let frames, let wal = try RawFile(path + "-wal") {
+      defer { wal.close() }
+      for frame in frames.frames {
+        let page = try wal.read(at: frame.position, count: frames.pageSize)
+        try write(page, at: (Int(frame.page) - 1) * frames.pageSize, descriptor, image)
+        position = max(position, Int(frame.page) * frames.pageSize)
+      }
+    }
+    try settle(descriptor, image, pages: (position + pageSize - 1) / pageSize)
+  }
+
+  /// Puts a new log's pages in the place of those with the header and the schema: they are the same in every log.
+  static func replaceSchema(in image: String, from template: String) throws(LogError) {
+    guard let file = try RawFile(template) else { throw LogError.unusable(template, ENOENT) }
+    defer { file.close() }
+    let descriptor = open(image, O_RDWR | O_CLOEXEC)
+    guard descriptor >= 0 else { throw LogError.unusable(image, errno) }
+    defer { close(descriptor) }
+    let first = try file.read(at: 0, count: pageSize)
+    try write(first, at: 0, descriptor, image)
+    for number in children(of: first) {
+      let page = try file.read(at: (number - 1) * pageSize, count: pageSize)
+      try write(page, at: (number - 1) * pageSize, descriptor, image)
+    }
+    let end = lseek(descriptor, 0, SEEK_END)
+    try settle(descriptor, image, pages: (Int(end) + pageSize - 1) / pageSize)
+  }
+
+  /// The leaves of the schema, where it does not fit on the first page.
+  private static func children(of first: [UInt8]) -> [Int] {
+    guard first[100] == 0x05 else { return [] }
+    let count = Int(first[103]) << 8 | Int(first[104])
+    return [Int(first.uint32(at: 108))]
+      + (0..<count).map { index in
+        let pointer = 112 + 2 * index
+        return Int(first.uint32(at: Int(first[pointer]) << 8 | Int(first[pointer + 1])))
+      }
+  }
+
+  /// Makes the header fit: no `-wal`, so many pages, none of them free.
+  private static func settle(_ descriptor: Int32, _ image: String, pages: Int) throws(LogError) {
+    guard ftruncate(descriptor, off_t(pages * pageSize)) == 0 else { throw LogError.unusable(image, errno) }
+    try write([1, 1], at: 18, descriptor, image)
+    let count = [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: pages >> $0) }
+    try write(count + [0, 0, 0, 0, 0, 0, 0, 0], at: 28, descriptor, image)
+    // That the count is valid is said by these two being the same.
+    try write([0, 0, 0, 1], at: 24, descriptor, image)
+    try write([0, 0, 0, 1], at: 92, descriptor, image)
+  }
+
+  private static func write(
+    _ bytes: [UInt8], at position: Int, _ descriptor: Int32, _ image: String
+  ) throws(LogError) {
+    var done = 0
+    while done < bytes.count {
+      let count = bytes.withUnsafeBytes { buffer in
+        pwrite(descriptor, buffer.baseAddress! + done, bytes.count - done, off_t(position + done))
+      }
+      guard count > 0 else {
+        if errno == EINTR { continue }
+        throw LogError.unusable(image, errno)
+      }
+      done += count
+    }
+  }
+
+  /// That of every log.
+  static let pageSize = 4_096
+}

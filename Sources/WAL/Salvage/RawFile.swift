@@ -1,0 +1,51 @@
+import Glibc
+
+/// A file read by position. Never the log's while this process has it open in SQLite: closing would drop SQLite's
+/// locks on it.
+struct RawFile {
+  let path: String
+  private let descriptor: Int32
+
+  /// `nil` if there is no such file.
+  init?(_ path: String) throws(LogError) {
+    self.path = path
+    descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      guard errno == ENOENT else { throw LogError.unusable(path, errno) }
+      return nil
+    }
+    var info = stat()
+    guard fstat(descriptor, &info) == 0, info.st_mode & S_IFMT == S_IFREG else {
+      Glibc.close(descriptor)
+      throw LogError.notRegular(path)
+    }
+  }
+
+  /// Bytes.
+  func size() throws(LogError) -> Int {
+    var info = stat()
+    guard fstat(descriptor, &info) == 0 else { throw LogError.unusable(path, errno) }
+    return Int(info.st_size)
+  }
+
+  func close() { Glibc.close(descriptor) }
+
+  /// Fewer bytes where the file ends.
+  func read(at position: Int, count: Int) throws(LogError) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: count)
+    var done = 0
+    while done < count {
+      let step = bytes.withUnsafeMutableBytes { buffer in
+        pread(descriptor, buffer.baseAddress! + done, count - done, off_t(position + done))
+      }
+      if step == 0 { break }
+      guard step > 0 else {
+        if errno == EINTR { continue }
+        throw LogError(.failed, "reading \(path) failed: \(String(cString: strerror(errno)))")
+      }
+      done += step
+    }
+    bytes.removeLast(count - done)
+    return bytes
+  }
+}

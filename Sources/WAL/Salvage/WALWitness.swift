@@ -1,0 +1,87 @@
+import Glibc
+
+/// What a log's file and its `-wal` say of themselves, read without SQLite: whether the two belong together.
+struct WALWitness: Equatable {
+  /// Microseconds since 1970, UTC: when the log was made.
+  var createdAt: Int64?
+  /// The last offset that it says is there.
+  var head: Int64?
+
+  /// Takes what a page says, if it is one of `meta`.
+  mutating func note(_ page: ArraySlice<UInt8>) throws(LogError) {
+    guard page.first == LeafPage.index else { return }
+    let leaf = LeafPage(Array(page), reserved: 0) { (_) throws(LogError) in nil }
+    for row in try leaf.rows(columns: 2, isTable: false, everywhere: false) {
+      guard let key = row.values[0].bytes, let value = row.values[1].int else { continue }
+      if key == Self.createdAtKey { createdAt = value }
+      if key == Self.headKey { head = max(head ?? value, value) }
+    }
+  }
+
+  private static let createdAtKey = Array("created_at".utf8)
+  private static let headKey = Array("head".utf8)
+
+  /// `meta` is among the first pages of every log: its root is made with the file and never moved.
+  static let pages = 16
+
+  static func ofFile(_ path: String) throws(LogError) -> WALWitness {
+    var witness = WALWitness()
+    guard let file = try RawFile(path) else { return witness }
+    defer { file.close() }
+    for number in 1..<pages {
+      let page = try file.read(at: number * 4_096, count: 4_096)
+      if page.count == 4_096 { try witness.note(page[...]) }
+    }
+    return witness
+  }
+
+  /// What is wrong with a `-wal`.
+  enum Objection: Equatable {
+    /// SQLite would read a part of it, or nothing, although more was committed.
+    case damaged(String)
+    /// It is whole, and another log's, or this log's from another time.
+    case foreign(String)
+
+    var text: String {
+      switch self {
+      case .damaged(let text), .foreign(let text): text
+      }
+    }
+  }
+
+  /// Why SQLite must not be given this `-wal` with this file; `nil` if nothing speaks against it.
+  ///
+  /// SQLite takes any `-wal` that is whole in itself for the file's own, and of one that is damaged what lies before
+  /// the damage. Must not be called while this process has the file open.
+  static func objection(to path: String) throws(LogError) -> Objection? {
+    guard let frames = try WALFrames.read(beside: path) else { return nil }
+    return objection(to: path, frames, base: try ofFile(path))
+  }
+
+  static func objection(to path: String, _ frames: WALFrames, base: WALWitness) -> Objection? {
+    let head = base.head ?? 0
+    if let created = base.createdAt, let other = frames.all.createdAt, created != other {
+      return .foreign("\(path)-wal belongs to another log: put the right one beside \(path), or move it away")
+    }
+    let damage =
+      "\(path)-wal is damaged at its \(frames.hasHeader ? "frame \(frames.firstDamaged ?? 0)" : "header"): "
+      + "\(frames.unreachable) frames behind it, already committed, would be lost; "
+      + LogError.salvageAdvice
+    if !frames.hasHeader {
+      return frames.commitsFromDamage > 0 && (frames.all.head ?? 0) > head ? .damaged(damage) : nil
+    }
+    // What a crash has left unfinished is one transaction at most, and was not confirmed.
+    if frames.commitsFromDamage > 1 { return .damaged(damage) }
+    if let other = frames.reachable.head, other < head {
+      return frames.commitsFromDamage > 0
+        ? .damaged(damage)
+        : .foreign(
+          "\(path)-wal is older than \(path) (its last offset is \(other), not \(head)): move it away")
+    }
+    return nil
+  }
+}
+
+extension LogError {
+  static let salvageAdvice = "`tickwal verify --salvage FILE` saves what can be read to a new log"
+}

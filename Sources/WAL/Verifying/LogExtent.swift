@@ -1,0 +1,95 @@
+/// Which ticks must be in a log.
+struct LogExtent {
+  /// `nil` if it cannot be read.
+  private(set) var head: Offset?
+  /// What is not trimmed, `nil` if everything is.
+  private(set) var kept: OffsetRange?
+  /// What must be there: what open batches hold of the trimmed ticks, and what is kept. In order.
+  private(set) var ranges: [OffsetRange] = []
+  /// What a salvage has written down as lost, in order.
+  private(set) var lost: [OffsetRange] = []
+
+  /// A row takes at least so many bytes of the file.
+  static let leastBytes = 16
+
+  /// Reads the extent, and says what contradicts itself in it.
+  ///
+  /// - Parameter fileBytes: a head beyond what the file can hold is not believed, nor followed.
+  init(_ connection: SQLiteConnection, fileBytes: Int, _ problems: inout LogProblems) throws(SQLiteError) {
+    var trimmed = Offset.none
+    do throws(SQLiteError) {
+      head = try connection.int("SELECT value FROM meta WHERE key = 'head'").map { Offset(rawValue: $0) }
+      if head == nil { problems.add(.meta, "there is no head") }
+      trimmed = try Self.trimmed(connection)
+      lost = try connection.skipped(by: .salvage)
+      if let head, trimmed > head {
+        problems.add(.meta, "everything up to \(trimmed) is trimmed, but the head is \(head)")
+        trimmed = .none
+      }
+      ranges = try Self.held(connection, through: trimmed)
+    } catch {
+      guard error.isCorruption || error.isGeneric else { throw error }
+      problems.add(.meta, "the log's extent cannot be read: \(error.message)")
+    }
+    var first: Offset?
+    var last: Offset?
+    do throws(SQLiteError) {
+      first = try connection.int("SELECT min(offset) FROM ticks").map { Offset(rawValue: $0) }
+      last = try connection.int("SELECT max(offset) FROM ticks").map { Offset(rawValue: $0) }
+    } catch {
+      guard error.isCorruption || error.isGeneric else { throw error }
+      problems.add(.ticks, "the ends of the ticks cannot be read: \(error.message)")
+    }
+    if let first, first < .first { problems.add(.ticks, "there is an offset below 1: \(first)") }
+    if let head, let last, last > head {
+      problems.add(.ticks, "offset \(last) is there, but the head is \(head)", head.next...last)
+    }
+    var end = max(last ?? .none, head ?? .none)
+    let possible = max(last ?? trimmed, trimmed).advanced(by: fileBytes / Self.leastBytes)
+    if end > possible {
+      problems.add(
+        .meta,
+        "the head \(end) is beyond what a file of \(fileBytes) bytes can hold after offset \(last ?? trimmed)"
+      )
+      end = last ?? trimmed
+    }
+    if trimmed < end { kept = trimmed.next...end }
+    if let kept { ranges.append(kept) }
+  }
+
+  /// Everything up to there is trimmed, but for what open batches hold.
+  static func trimmed(_ connection: SQLiteConnection) throws(SQLiteError) -> Offset {
+    Offset(rawValue: try connection.int("SELECT value FROM meta WHERE key = 'trimmed'") ?? 0)
+  }
+
+  static func isTrimmed(_ offset: Offset, _ connection: SQLiteConnection) throws(SQLiteError) -> Bool {
+    guard try offset <= trimmed(connection) else { return false }
+    do throws(SQLiteError) {
+      return try connection.int(
+        "SELECT 1 FROM batches WHERE state = 'planned' AND first_offset <= ?1 AND last_offset >= ?1 LIMIT 1",
+        .int(offset.rawValue)) == nil
+    } catch {
+      guard error.isCorruption else { throw error }
+      return true
+    }
+  }
+
+  private static func held(
+    _ connection: SQLiteConnection, through trimmed: Offset
+  ) throws(SQLiteError) -> [OffsetRange] {
+    let statement = try connection.statement(
+      """
+      SELECT first_offset, last_offset FROM batches WHERE state = 'planned' AND first_offset BETWEEN 1 AND ?
+        AND last_offset >= first_offset ORDER BY first_offset
+      """)
+    try statement.bind(1, trimmed.rawValue)
+    defer { statement.reset() }
+    var ranges: [OffsetRange] = []
+    while try statement.step() {
+      let first = max(Offset(rawValue: statement.int(0)), ranges.last?.upperBound.next ?? .first)
+      let last = min(Offset(rawValue: statement.int(1)), trimmed)
+      if first <= last { ranges.append(first...last) }
+    }
+    return ranges
+  }
+}

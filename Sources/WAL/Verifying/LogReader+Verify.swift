@@ -1,0 +1,108 @@
+import Glibc
+
+/// What a check of a whole log has found.
+public struct LogVerification: Sendable {
+  public internal(set) var problems = LogProblems()
+  public internal(set) var head: Offset?
+  /// The range of the ticks that must be there, `nil` if there need be none.
+  public internal(set) var kept: OffsetRange?
+  /// Ticks that are as they were appended.
+  public internal(set) var good = 0
+  /// Ticks that are missing or damaged.
+  public internal(set) var bad = 0
+  /// Ticks that a salvage has written down as lost.
+  public internal(set) var lost = 0
+}
+
+/// How far a check has come.
+public enum LogVerificationProgress: Sendable {
+  /// SQLite checks its own structure; how long that takes is not known.
+  case structure
+  case ticks(checked: Int, of: Int)
+  case records
+}
+
+extension LogVerification {
+  /// Checks everything in a log that can be checked, and changes nothing; works beside a process that writes it.
+  /// What is appended meanwhile is left out.
+  ///
+  /// - Throws: `CancellationError`; `LogError` with `unusablePath`, `notALog`, `newerSchema` or `failed` if the file
+  ///   cannot be read at all. What is merely wrong is a problem, not an error.
+  public static func of(
+    path: String, report: @escaping @Sendable (LogVerificationProgress) -> Void = { _ in }
+  ) async throws -> LogVerification {
+    let path = LogFile.resolve(path)
+    var objection: String?
+    // While a process writes the log, its files change from one read to the next; that one has looked at its start.
+    if LogLock.holder(of: path) == nil {
+      objection = try WALWitness.objection(to: path)?.text ?? LogFile.headerDamage(of: path)
+    }
+    let reader = try await LogReader(path: path)
+    do {
+      let result = try await reader.verify(objection: objection, report: report)
+      try await reader.close()
+      return result
+    } catch {
+      try await reader.close()
+      throw error
+    }
+  }
+}
+
+extension LogReader {
+  /// Holds a snapshot for as long as SQLite takes to check its structure, otherwise for short stretches.
+  fileprivate func verify(
+    objection: String?, report: @Sendable (LogVerificationProgress) -> Void
+  ) throws -> LogVerification {
+    var result = LogVerification()
+    if let objection { result.problems.add(.structure, objection) }
+    report(.structure)
+    try read { try StructureCheck(connection: $0).run(&result.problems) }
+    try Task.checkCancellation()
+    let extent = try read { try LogExtent($0, fileBytes: fileBytes, &result.problems) }
+    result.head = extent.head
+    result.kept = extent.kept
+    try checkTicks(extent, &result, report)
+    report(.records)
+    guard extent.head != nil else { return result }
+    try read { connection in
+      let trimmed = try LogExtent.trimmed(connection)
+      try RecordCheck(connection: connection, head: try connection.head(), trimmed: trimmed).run(
+        &result.problems)
+    }
+    return result
+  }
+
+  private func checkTicks(
+    _ extent: LogExtent, _ result: inout LogVerification,
+    _ report: @Sendable (LogVerificationProgress) -> Void
+  ) throws {
+    let total = extent.ranges.reduce(0) { $0 + $1.length }
+    var before = 0
+    for range in extent.ranges {
+      var check = TickCheck(range, known: extent.lost)
+      while !check.isDone {
+        try Task.checkCancellation()
+        report(.ticks(checked: before + range.lowerBound.distance(to: check.next), of: total))
+        try read { connection in
+          // Trimming may go on meanwhile.
+          if try LogExtent.isTrimmed(check.next, connection) {
+            check.pass(through: min(range.upperBound, max(check.next, try LogExtent.trimmed(connection))))
+          }
+          if !check.isDone { try check.step(connection, &result.problems) }
+        }
+      }
+      before += range.length
+      result.good += check.good
+      result.bad += check.bad
+      result.lost += check.lost
+    }
+  }
+
+  private var fileBytes: Int {
+    [path, path + "-wal"].reduce(0) { sum, name in
+      var info = stat()
+      return sum + (stat(name, &info) == 0 ? Int(info.st_size) : 0)
+    }
+  }
+}

@@ -1,0 +1,97 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Shippers
+@testable import WAL
+
+@Suite struct ReconcileTests {
+  private let items = ItemSettings(table: "t", concurrency: 4, retentionDays: 1)
+
+  private func reconcile(
+    _ rig: ShippingRig, _ reader: LogReader, from first: Int64? = nil, through last: Int64? = nil,
+    _ options: Reconcile.Options = Reconcile.Options()
+  ) async throws -> Reconcile {
+    try await Reconcile(
+      reader: reader, from: first.map { offset($0) }, through: last.map { offset($0) }, options: options,
+      clock: rig.clock.shipping, logger: rig.logs.logger, report: { _ in })
+  }
+
+  /// A log whose ticks all have their items in a folder.
+  private func withItems(
+    _ count: Int, _ body: (ShippingRig, LogReader, Consumer, _ folder: String) async throws -> Void
+  ) async throws {
+    try await ShippingRig.with { (rig) async throws in
+      try await rig.log.append(ticks(count))
+      let folder = rig.folder + "/out"
+      try await rig.drain(
+        try Shipping.toFolder(folder, objects: nil, items: items, clock: rig.clock.shipping))
+      try await rig.withReader { (reader) async throws in
+        let consumer = try #require(try await reader.consumers().first { $0.name == .localDynamoDB })
+        try await body(rig, reader, consumer, folder)
+      }
+    }
+  }
+
+  @Test func itemsWhoseTTLIsOverAreNotMissing() async throws {
+    try await withItems(30) { (rig, reader, consumer, folder) async throws in
+      for suffix in ["", "-wal", "-shm"] where access(folder + "/table.db" + suffix, F_OK) == 0 {
+        try FileManager.default.removeItem(atPath: folder + "/table.db" + suffix)
+      }
+      let before = try await reconcile(rig, reader).items(of: consumer, inFolder: folder, items)
+      #expect(before.missing == 30)
+      #expect(before.expired == 0)
+      #expect(access(folder + "/table.db", F_OK) != 0, "it only looked")
+      rig.clock.setWall(someTime + 2 * 86_400_000_000)
+      let after = try await reconcile(rig, reader, Reconcile.Options(repairs: true)).items(
+        of: consumer, inFolder: folder, items)
+      #expect(after.missing == 0)
+      #expect(after.expired == 30)
+      #expect(after.agrees)
+      #expect(access(folder + "/table.db", F_OK) != 0, "what has expired is not written")
+    }
+  }
+
+  @Test func aLongLogIsSampledFromEndToEndAndComparedWhollyWithFull() async throws {
+    try await withItems(4_000) { (rig, reader, consumer, folder) async throws in
+      let sample = try await reconcile(rig, reader).items(of: consumer, inFolder: folder, items)
+      #expect(sample.isSample)
+      #expect(sample.checked == 1_000)
+      #expect(sample.agreeing == 1_000)
+      let full = try await reconcile(rig, reader, Reconcile.Options(isFull: true)).items(
+        of: consumer, inFolder: folder, items)
+      #expect(!full.isSample)
+      #expect(full.agreeing == 4_000)
+      let part = try await reconcile(rig, reader, from: 3_001, through: 3_500).items(
+        of: consumer, inFolder: folder, items)
+      #expect(!part.isSample)
+      #expect(part.checked == 500)
+    }
+  }
+
+  @Test func problemsAreKeptUpToALimitAndAllAreCounted() {
+    var result = Reconciliation(
+      Consumer(name: .s3, next: .first, destination: "{}", isEnabled: true, expired: 0))
+    #expect(result.agrees)
+    for number in 0..<150 { result.add(.missing, isRepaired: number < 50, "\(number)") }
+    #expect(result.problems.count == Reconciliation.problemLimit)
+    #expect(result.moreProblems == 50)
+    #expect(result.missing == 150)
+    #expect(result.repaired == 50)
+    #expect(!result.agrees)
+  }
+
+  @Test(arguments: [(2, 1), (1, 26), (30, 31)] as [(Int64, Int64)])
+  func aRangeThatIsNotThereIsRefused(first: Int64, last: Int64) async throws {
+    try await ShippingRig.with { (rig) async throws in
+      try await rig.log.append(ticks(25))
+      try await rig.withReader { (reader) async throws in
+        let error = await #expect(throws: LogError.self) {
+          _ = try await reconcile(rig, reader, from: first, through: last)
+        }
+        #expect(error?.code == .notFound)
+        #expect(error?.description.contains("\(first) to \(last)") == true)
+      }
+    }
+  }
+}

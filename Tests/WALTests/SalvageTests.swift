@@ -1,0 +1,230 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import WAL
+
+func salvage(_ path: String, to output: String) async throws -> SalvageOutcome {
+  try await LogSalvage(of: path, to: output).run()
+}
+
+/// Every row beside the ticks, as text.
+func records(of path: String) async throws -> [String] {
+  let connection = try SQLiteConnection(path: path, access: .readOnly)
+  var rows: [String] = []
+  for table in TableCopy.all {
+    let columns = table.columns.map { "coalesce(\($0), 'NULL')" }.joined(separator: " || '|' || ")
+    let statement = try connection.prepare(
+      "SELECT '\(table.table) ' || \(columns) FROM \(table.table) ORDER BY \(table.order.joined(separator: ", "))"
+    )
+    while try statement.step() { rows.append(statement.text(0)) }
+  }
+  try connection.close()
+  return rows
+}
+
+func bytes(of path: String) throws -> [UInt8] { [UInt8](try Data(contentsOf: URL(fileURLWithPath: path))) }
+
+func write(_ bytes: [UInt8], to path: String) throws {
+  try Data(bytes).write(to: URL(fileURLWithPath: path))
+}
+
+@Suite(.serialized) struct SalvageTests {
+  private func withFullLog(
+    ticks: Int = 400, padding: Int = 0, _ body: (_ path: String, _ output: String) async throws -> Void
+  ) async throws {
+    try await withTemporaryFolder { folder in
+      try await makeFullLog(folder + "/ticks.db", ticks: ticks, padding: padding)
+      try await body(folder + "/ticks.db", folder + "/saved.db")
+    }
+  }
+
+  @Test func aWholeLogIsCopiedWholeAndNotTouched() async throws {
+    try await withFullLog { path, output in
+      let before = try bytes(of: path)
+      let outcome = try await salvage(path, to: output)
+      #expect(outcome.ticks == 400)
+      #expect(outcome.lost == 0)
+      #expect(outcome.notes == [])
+      #expect(try bytes(of: path) == before)
+      #expect(try await records(of: output) == records(of: path))
+      let read = try await contents(of: output)
+      #expect((1...400).map { read.ticks[$0] } == lines(ticks(400)))
+      #expect(try await LogVerification.of(path: output).problems.first == [])
+      #expect(!FileManager.default.fileExists(atPath: output + ".part"))
+      #expect(!FileManager.default.fileExists(atPath: output + ".image"))
+      var info = stat()
+      #expect(stat(output, &info) == 0 && info.st_mode & 0o777 == 0o600)
+    }
+  }
+
+  @Test func whatIsThereIsNotOverwritten() async throws {
+    try await withFullLog { path, output in
+      try write([1, 2, 3], to: output)
+      let error = try await logError { _ = try await salvage(path, to: output) }
+      #expect(error.description.contains("is there already"))
+      #expect(try bytes(of: output) == [1, 2, 3])
+      let itself = try await logError { _ = try await salvage(path, to: path) }
+      #expect(itself.description.contains("is there already"))
+      #expect(try await LogVerification.of(path: path).problems.first == [])
+    }
+  }
+
+  @Test func whatIsLostIsWrittenDownAndTheRestGoesOn() async throws {
+    try await withFullLog { path, output in
+      try alter(
+        path,
+        "DELETE FROM ticks WHERE offset BETWEEN 40 AND 44; UPDATE ticks SET received_at = 0 WHERE offset = 90"
+      )
+      let outcome = try await salvage(path, to: output)
+      #expect(outcome.ticks == 394)
+      #expect(outcome.lostRanges == [offsets(40...44), offsets(90...90)])
+      let check = try await LogVerification.of(path: output)
+      #expect(check.problems.first == [])
+      #expect(check.good == 394)
+      #expect(check.lost == 6)
+      let rows = try await records(of: output)
+      #expect(
+        rows.contains {
+          $0.hasPrefix("dead_letters") && $0.contains("|90|salvage|the row's checksum is wrong|0|{\"n\":90")
+        })
+      // Consumers go on as they would in the old one.
+      let reader = try await LogReader(path: output)
+      let page = try await reader.page(from: Offset(rawValue: 39), maximumTicks: 7)
+      #expect(page.bad.map(\.offset.rawValue) == [40, 41, 42, 43, 44])
+      try await reader.close()
+      let log = try await TickLog.open(path: output, options: .make(), logger: silent)
+      #expect(try await log.append(ticks(1, from: 401)) == offsets(401...401))
+      try await log.close()
+      // And once more.
+      let again = try await salvage(output, to: output + "2")
+      #expect(again.lost == 6)
+      #expect(try await LogVerification.of(path: output + "2").problems.first == [])
+    }
+  }
+
+  @Test func ticksAreFoundOnPagesThatNothingLeadsToAnyMore() async throws {
+    try await withFullLog(ticks: 2_000, padding: 200) { path, output in
+      var file = try bytes(of: path)
+      let inner = stride(from: 4_096, to: file.count, by: 4_096).filter { file[$0] == 0x05 }
+      #expect(!inner.isEmpty)
+      for start in inner { for index in start..<start + 4_096 { file[index] = 0xA5 } }
+      try write(file, to: path)
+      let outcome = try await salvage(path, to: output)
+      #expect(outcome.lost == 0)
+      #expect(outcome.foundOnPages > 1_000)
+      let read = try await contents(of: output)
+      #expect((1...2_000).map { read.ticks[$0] } == lines(ticks(2_000, padding: 200)))
+      #expect(try await LogVerification.of(path: output).problems.first == [])
+    }
+  }
+
+  @Test(arguments: [0, 300, 3_990, 4_010, 4_030, 4_230, 5_000, 8_300, 70_000])
+  func ticksOfAnyLengthAreReadFromPages(_ padding: Int) async throws {
+    try await withFullLog(ticks: 60, padding: padding) { path, _ in
+      let pages = try RawPages(path: path, wal: nil)
+      defer { pages.close() }
+      var found: Set<Int64> = []
+      for number in 1...pages.count {
+        try RawTicks(pages: pages).visit(page: UInt32(number)) { row in
+          #expect(row.payload.count == "{\"n\":\(row.offset),\"pad\":\"\"}".utf8.count + padding)
+          found.insert(row.offset.rawValue)
+        }
+      }
+      #expect(found == Set(1...60))
+    }
+  }
+
+  @Test(arguments: [0..<100, 100..<2_000, 0..<4_096, 16..<20, 20..<21, 56..<60, 68..<72])
+  func aDamagedFirstPageCostsNothing(_ range: Range<Int>) async throws {
+    try await withFullLog { path, output in
+      let expected = try await records(of: path)
+      var file = try bytes(of: path)
+      for index in range { file[index] ^= 0x55 }
+      try write(file, to: path)
+      let error = try await logError {
+        try await TickLog.open(path: path, options: .make(), logger: silent).close()
+      }
+      #expect(error.code == .notALog)
+      let outcome = try await salvage(path, to: output)
+      #expect(outcome.ticks == 400)
+      #expect(outcome.lost == 0)
+      #expect(try await records(of: output) == expected)
+      #expect(try await LogVerification.of(path: output).problems.first == [])
+    }
+  }
+
+  @Test func aTruncatedLogIsRefusedAndItsRestSaved() async throws {
+    try await withFullLog(ticks: 1_000) { path, output in
+      let whole = try bytes(of: path)
+      for (number, length) in [whole.count - 4_096, whole.count * 3 / 4, whole.count * 3 / 4 + 700]
+        .enumerated()
+      {
+        try write(Array(whole.prefix(length)), to: path)
+        let error = try await logError {
+          try await TickLog.open(path: path, options: .make(), logger: silent).close()
+        }
+        #expect(error.code == .notALog)
+        #expect(error.description.contains("verify --salvage"))
+        let saved = output + "\(number)"
+        let outcome = try await salvage(path, to: saved)
+        #expect(outcome.lost > 0)
+        let read = try await contents(of: saved)
+        let expected = lines(ticks(1_000))
+        for (offset, line) in read.ticks { #expect(line == expected[Int(offset) - 1]) }
+        #expect(read.ticks.count == outcome.ticks)
+        #expect(try await LogVerification.of(path: saved).problems.first == [])
+      }
+    }
+  }
+
+  @Test(arguments: [
+    "DELETE FROM meta", "DELETE FROM meta WHERE key = 'log_id'", "DELETE FROM consumers",
+    "DELETE FROM batches WHERE first_offset = 101", "DELETE FROM batches WHERE first_offset < 120",
+    "UPDATE batches SET last_offset = 151 WHERE first_offset = 101",
+    "UPDATE batches SET last_offset = 100000 WHERE first_offset = 101", "UPDATE batches SET sha256 = 'x'",
+    "UPDATE consumers SET next_offset = 99999", "UPDATE consumers SET next_offset = 310",
+    "UPDATE consumers SET next_offset = 1", "UPDATE meta SET value = 5 WHERE key = 'head'",
+    "UPDATE meta SET value = 1 << 50 WHERE key = 'head'", "UPDATE gaps SET ended_at = 1",
+    "UPDATE dead_letters SET offset = 5000", "UPDATE skipped SET consumer = 'x'",
+    "INSERT INTO meta VALUES ('trimmed', 500)",
+  ])
+  func whateverTheRecordsSayTheNewLogIsWhole(_ sql: String) async throws {
+    try await withFullLog { path, output in
+      let reader = try await LogReader(path: path)
+      let logID = try await reader.logID()
+      try await reader.close()
+      try alter(path, "PRAGMA ignore_check_constraints = ON; \(sql)")
+      #expect(try await !LogVerification.of(path: path).problems.isEmpty)
+      let outcome = try await salvage(path, to: output)
+      #expect(outcome.ticks == 400)
+      #expect(outcome.lost == 0)
+      #expect(outcome.head == Offset(rawValue: 400))
+      // Also found in the names of the objects.
+      #expect(outcome.logID == logID)
+      #expect(!outcome.hasNewLogID)
+      #expect(try await LogVerification.of(path: output).problems.first == [])
+      let log = try await TickLog.open(path: output, options: .make(), logger: silent)
+      #expect(try await log.append(ticks(1, from: 401)) == offsets(401...401))
+      try await log.close()
+    }
+  }
+
+  @Test func whatIsNoLogIsRefused() async throws {
+    try await withTemporaryFolder { folder in
+      for (name, content) in [("empty", ""), ("text", String(repeating: "ticks\n", count: 3_000))] {
+        try write(Array(content.utf8), to: folder + "/" + name)
+        let error = try await logError {
+          _ = try await salvage(folder + "/" + name, to: folder + "/saved.db")
+        }
+        #expect(error.code == .notALog)
+        #expect(!FileManager.default.fileExists(atPath: folder + "/saved.db"))
+      }
+      let other = try SQLiteConnection(path: folder + "/other.db", access: .create)
+      try other.execute("CREATE TABLE t(x); INSERT INTO t VALUES (1)")
+      try other.close()
+      let error = try await logError { _ = try await salvage(folder + "/other.db", to: folder + "/saved.db") }
+      #expect(error.code == .notALog)
+    }
+  }
+}

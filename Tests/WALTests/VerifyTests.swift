@@ -1,0 +1,214 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import WAL
+
+/// A closed log with something in every table: 400 ticks, of which s3 has shipped 300 in batches of 50 and planned
+/// two more, and dynamodb is past 350.
+func makeFullLog(_ path: String, ticks count: Int = 400, padding: Int = 0) async throws {
+  let log = try await TickLog.open(path: path, options: .make(), logger: silent)
+  for first in stride(from: 1, through: count, by: 100) {
+    try await log.append(ticks(min(100, count - first + 1), from: first, padding: padding))
+  }
+  let consumers = [("s3", "{\"bucket\":\"b\"}"), ("dynamodb", "{\"table\":\"t\"}")].map {
+    ConsumerRequest(name: ConsumerName(rawValue: $0.0), destination: $0.1)
+  }
+  _ = try await log.enable(consumers, acceptDestinations: false, logger: silent)
+  let logID = try await log.write { try $0.logID() }
+  for number in 0..<8 {
+    let range = offsets(Int64(number * 50 + 1)...Int64(number * 50 + 50))
+    let plan = BatchPlan(
+      consumer: ConsumerName(rawValue: "s3"), range: range, destination: consumers[0].destination,
+      bucket: "b",
+      key:
+        "batch_jsonl/dt=2026-11-21/hour=05/miniticker-\(logID)-\(range.lowerBound)-\(range.upperBound).jsonl.gz",
+      rows: 50, sha256: String(repeating: "0123456789abcdef", count: 4))
+    try await log.write { transaction in
+      try transaction.plan(plan)
+      guard number < 6 else { return }
+      try transaction.markShipped(plan)
+      try transaction.commit(plan.consumer, next: range.upperBound.next)
+    }
+  }
+  try await log.write { transaction in
+    try transaction.commit(ConsumerName(rawValue: "dynamodb"), next: Offset(rawValue: 351))
+    try transaction.add(
+      DeadLetter(
+        offset: Offset(rawValue: 7), consumer: ConsumerName(rawValue: "dynamodb"), cause: "refused",
+        attempts: 1,
+        payload: Array("{}".utf8)))
+    try transaction.skip(offsets(20...21), of: ConsumerName(rawValue: "dynamodb"), why: "sought past")
+    let gap = try transaction.openGap(startedAt: someTime, cause: .closed, streams: ["btcusdt@miniTicker"])
+    try transaction.closeGap(gap, endedAt: someTime + 5)
+    _ = try transaction.openGap(startedAt: someTime + 9, cause: .stale, streams: ["btcusdt@miniTicker"])
+    try transaction.setMeta("feed", "running")
+    try transaction.setMetaList("streams", ["btcusdt@miniTicker"])
+  }
+  try await log.append(TickBatch(), rejected: [RejectedInput(payload: Array("x".utf8), cause: "no JSON")])
+  try await log.close()
+}
+
+@Suite(.serialized) struct VerifyTests {
+  private func problems(after sql: String) async throws -> LogProblems {
+    try await withTemporaryFolder { folder in
+      let path = folder + "/ticks.db"
+      try await makeFullLog(path)
+      if !sql.isEmpty {
+        try alter(
+          path, "PRAGMA writable_schema = ON; PRAGMA ignore_check_constraints = ON; \(sql)")
+      }
+      return try await LogVerification.of(path: path).problems
+    }
+  }
+
+  @Test func aLogAsItMustBeHasNoProblems() async throws {
+    #expect(try await problems(after: "").first == [])
+    #expect(try await problems(after: "INSERT INTO meta VALUES ('import abc', '8 done')").first == [])
+  }
+
+  @Test(arguments: [
+    ("DELETE FROM ticks WHERE offset = 33", LogProblem.Kind.ticks, "offset 33: the row is missing"),
+    ("DELETE FROM ticks WHERE offset BETWEEN 33 AND 40", .ticks, "offset 33 to 40: the row is missing"),
+    ("DELETE FROM ticks WHERE offset > 390", .ticks, "offset 391 to 400: the row is missing"),
+    (
+      "UPDATE ticks SET payload = payload || ' ' WHERE offset = 5", .ticks,
+      "offset 5: the row's checksum is wrong"
+    ),
+    (
+      "UPDATE ticks SET stream = CAST(stream AS BLOB) WHERE offset = 5", .ticks,
+      "offset 5: the row's checksum"
+    ),
+    ("UPDATE meta SET value = 399 WHERE key = 'head'", .ticks, "offset 400 is there, but the head is 399"),
+    ("UPDATE meta SET value = 1 << 40 WHERE key = 'head'", .meta, "beyond what a file"),
+    ("DELETE FROM meta WHERE key = 'head'", .meta, "there is no head"),
+    ("DELETE FROM meta WHERE key = 'log_id'", .meta, "log_id is missing"),
+    ("UPDATE meta SET value = '0123' WHERE key = 'log_id'", .meta, "log_id has a value that cannot be"),
+    ("UPDATE meta SET value = 'x' WHERE key = 'feed'", .meta, "feed has a value that cannot be"),
+    (
+      "INSERT INTO meta VALUES ('trimmed', 500)", .meta,
+      "everything up to 500 is trimmed, but the head is 400"
+    ),
+    ("UPDATE consumers SET next_offset = 402 WHERE name = 'dynamodb'", .consumers, "dynamodb reads 402 next"),
+    ("UPDATE consumers SET next_offset = 0 WHERE name = 'dynamodb'", .consumers, "dynamodb reads 0 next"),
+    (
+      "UPDATE consumers SET next_offset = 351 WHERE name = 's3'", .batches,
+      "is open, but the consumer has passed it"
+    ),
+    ("UPDATE consumers SET next_offset = 310 WHERE name = 's3'", .batches, "is cut in two"),
+    (
+      "UPDATE consumers SET next_offset = 251 WHERE name = 's3'", .batches,
+      "is shipped, but the consumer is not past"
+    ),
+    (
+      "UPDATE consumers SET destination = 'x' WHERE name = 's3'", .consumers, "s3 has a column that cannot be"
+    ),
+    ("UPDATE consumers SET name = 's2' WHERE name = 's3'", .consumers, "s2 is not the name of a consumer"),
+    ("DELETE FROM consumers WHERE name = 's3'", .batches, "is of no consumer of the log"),
+    ("DELETE FROM batches WHERE first_offset = 101", .batches, "s3 has passed offsets 101 to 150"),
+    (
+      "UPDATE batches SET last_offset = 149 WHERE first_offset = 101", .batches,
+      "s3 has passed offsets 150 to 150"
+    ),
+    (
+      "UPDATE batches SET last_offset = 151 WHERE first_offset = 101", .batches,
+      "overlaps the one that ends at 151"
+    ),
+    ("UPDATE batches SET last_offset = 410 WHERE first_offset = 351", .batches, "ends after the head 400"),
+    (
+      "UPDATE batches SET last_offset = 90 WHERE first_offset = 101", .batches, "batch 101 of s3 has a column"
+    ),
+    ("UPDATE batches SET rows = 51 WHERE first_offset = 101", .batches, "has 51 rows"),
+    ("UPDATE batches SET key = replace(key, '-101-', '-10-')", .batches, "has a key of other offsets"),
+    ("UPDATE batches SET sha256 = 'x' WHERE first_offset = 101", .batches, "has no SHA-256"),
+    (
+      "UPDATE batches SET shipped_at = NULL WHERE first_offset = 101", .batches, "has a column that cannot be"
+    ),
+    ("UPDATE gaps SET ended_at = started_at - 1 WHERE id = 1", .gaps, "gap 1 ends before it begins"),
+    ("UPDATE gaps SET streams = 'x' WHERE id = 1", .gaps, "gap 1 has a column that cannot be"),
+    ("UPDATE gaps SET cause = 'because' WHERE id = 1", .gaps, "gap 1 has a column that cannot be"),
+    ("UPDATE dead_letters SET offset = 401 WHERE id = 1", .deadLetters, "dead letter 1 at offset 401"),
+    ("UPDATE dead_letters SET offset = NULL WHERE id = 1", .deadLetters, "dead letter 1 has a column"),
+    ("UPDATE dead_letters SET consumer = 'kinesis' WHERE id = 1", .deadLetters, "is of no consumer"),
+    ("UPDATE skipped SET last_offset = 19", .skipped, "skipped range at 20 of dynamodb has a column"),
+    ("DROP INDEX open_batches", .schema, "open_batches is missing"),
+    ("DROP VIEW backlog", .schema, "backlog is missing"),
+    (
+      "UPDATE sqlite_schema SET sql = replace(sql, 'expired', 'expirex') WHERE name = 'consumers'", .schema,
+      "consumers is not as tickwal makes it"
+    ),
+    (
+      "UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE name = 'gaps') WHERE name = 'skipped'",
+      .structure, "2nd reference"
+    ),
+  ])
+  func whatIsWrongIsFoundAndSaid(_ sql: String, _ kind: LogProblem.Kind, _ text: String) async throws {
+    let problems = try await problems(after: sql)
+    #expect(
+      problems.first.contains { $0.kind == kind && $0.text.contains(text) },
+      "\(problems.first.map { "\($0.kind.rawValue): \($0.text)" })")
+  }
+
+  @Test func aHoleThatDeadLettersAccountForIsNone() async throws {
+    let sql = """
+      DELETE FROM batches WHERE first_offset = 251;
+      UPDATE consumers SET next_offset = 251 WHERE name = 's3';
+      DELETE FROM batches WHERE first_offset > 251;
+      UPDATE consumers SET next_offset = 253 WHERE name = 's3';
+      INSERT INTO dead_letters(offset, consumer, cause, attempts, payload, created_at)
+        VALUES (251, 's3', 'x', 1, x'00', 1), (252, 's3', 'x', 1, x'00', 1);
+      """
+    #expect(try await problems(after: sql).first == [])
+    #expect(
+      try await problems(after: sql + "DELETE FROM dead_letters WHERE offset = 252").first.map(\.text)
+        == ["s3 has passed offsets 251 to 252, which are in none of its batches"])
+  }
+
+  @Test func whatIsTrimmedIsNotMissing() async throws {
+    let trimmed = """
+      DELETE FROM ticks WHERE offset <= 120; DELETE FROM batches WHERE last_offset <= 100;
+      UPDATE consumers SET next_offset = 50 WHERE name = 'dynamodb'; INSERT INTO meta VALUES ('trimmed', 120);
+      """
+    #expect(try await problems(after: trimmed).first == [])
+    // Rows up to the line may still be there.
+    #expect(
+      try await problems(after: trimmed.replacing("offset <= 120; DELETE", with: "offset <= 60; DELETE"))
+        .first == [])
+    // A batch that is open holds its own.
+    let held = """
+      DELETE FROM ticks WHERE offset <= 300 OR offset BETWEEN 351 AND 390;
+      DELETE FROM batches WHERE state = 'shipped'; INSERT INTO meta VALUES ('trimmed', 390);
+      """
+    #expect(
+      try await problems(after: held).first.map(\.text) == ["offset 351 to 390: the row is missing"])
+  }
+
+  @Test func ofManyProblemsTheFirstAreKeptAndAllCounted() async throws {
+    let problems = try await problems(after: "DELETE FROM ticks WHERE offset % 2 = 0")
+    #expect(problems.first.count == LogProblems.kept)
+    #expect(problems.counts == [.ticks: 200])
+  }
+
+  @Test func ticksAppendedMeanwhileAreNoProblem() async throws {
+    try await withLog { log, path in
+      try await log.append(ticks(500))
+      let isAppended = Latch<Void>()
+      let result = try await LogVerification.of(path: path) { progress in
+        guard case .structure = progress else { return }
+        // On the reader's thread, before anything is read.
+        do {
+          let taken = try log.tryAppend(ticks(100, from: 501)) { _ in isAppended.set(()) }
+          #expect(taken)
+        } catch {
+          Issue.record(error)
+        }
+      }
+      try await isAppended.wait()
+      #expect(result.problems.first == [])
+      #expect(result.good == 500 || result.good == 600)
+      let after = try await LogVerification.of(path: path)
+      #expect(after.good == 600)
+      #expect(after.problems.first == [])
+    }
+  }
+}
