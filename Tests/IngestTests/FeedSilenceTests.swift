@@ -54,7 +54,7 @@ import Testing
     limits.staleAfter = .milliseconds(200)
     let feed = try fixture.makeFeed(port: exchange.port, streams: Self.streams, limits: limits)
     try await fixture.running(feed) {
-      try await require("a connection") { try await exchange.statistics.connectionsOpened == 1 }
+      try await require("a connection") { try await exchange.statistics.connectionsOpened >= 1 }
       try await exchange.setFaults(ExchangeFaults())
       try await require("the gap's end") { try fixture.gaps().first?.endedAt != nil }
       let head = Int(fixture.log.head.rawValue)
@@ -79,7 +79,7 @@ import Testing
     limits.pongTimeout = .milliseconds(100)
     let feed = try fixture.makeFeed(port: exchange.port, streams: Self.streams, limits: limits)
     try await fixture.running(feed) {
-      try await require("a connection") { try await exchange.statistics.connectionsOpened == 1 }
+      try await require("a connection") { try await exchange.statistics.connectionsOpened >= 1 }
       try await exchange.setFaults(ExchangeFaults())
       try await require("another") { feed.statistics.reconnects >= 1 }
       let head = Int(fixture.log.head.rawValue)
