@@ -106,6 +106,11 @@ extension Shipping {
           try await gaps.writeLast(logger: context.logger)
         }
       }
+    } redeliver: { page in
+      .refused(
+        page.bad.first?.cause
+          ?? "its row can be read again, but its object is frozen without it: `tickwal replay --to s3 --prefix P` makes a copy that has it"
+      )
     }
   }
 
@@ -119,6 +124,8 @@ extension Shipping {
           attempts: context.attempts, pacing: ItemPacing(concurrency: settings.concurrency))
         try await context.ship(sink, reader: reader, next: consumer.next)
       }
+    } redeliver: { page in
+      try await table.redeliver(page, retentionDays: settings.retentionDays)
     }
   }
 }
@@ -146,7 +153,9 @@ extension Shipping.Context {
   }
 
   fileprivate func ship(_ sink: some Sink, reader: LogReader, next: Offset) async throws {
-    try await Shipper(sink: sink, log: log, control: control, progress: progress)
-      .run(reader: reader, next: next)
+    try await Shipper(
+      sink: sink, log: log, control: control, progress: progress,
+      reporter: DeadLetterReporter(logger: logger, now: clock.now)
+    ).run(reader: reader, next: next)
   }
 }

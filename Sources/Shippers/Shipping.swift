@@ -8,6 +8,8 @@ public struct Shipping: Sendable {
   struct Member: Sendable {
     let request: ConsumerRequest
     let run: @Sendable (Consumer, Context) async throws -> Void
+    /// Delivers a single tick, once; of a page of one offset.
+    let redeliver: @Sendable (TickPage) async throws -> Redelivery
   }
 
   /// What every consumer of a process shares.
@@ -32,6 +34,8 @@ public struct Shipping: Sendable {
   /// For ``TickLog/enable(_:acceptDestinations:logger:)``.
   public var consumers: [ConsumerRequest] { members.map(\.request) }
 
+  func member(of consumer: ConsumerName) -> Member? { members.first { $0.request.name == consumer } }
+
   /// Runs one consumer until `control` ends it.
   ///
   /// - Parameter consumer: as `enable` returned it.
@@ -40,7 +44,7 @@ public struct Shipping: Sendable {
     _ consumer: Consumer, log: TickLog, control: ShippingControl, progress: ShippingProgress,
     clock: ShippingClock = .system, logger: Logger
   ) async throws {
-    guard let member = members.first(where: { $0.request.name == consumer.name }) else {
+    guard let member = member(of: consumer.name) else {
       preconditionFailure("consumer \(consumer.name) is none of this process's")
     }
     var logger = logger

@@ -83,7 +83,7 @@ extension WriteTransaction {
       let goesOn = min(plan.lowerBound, oldest)
       if end < goesOn {
         let range = end...goesOn.previous
-        try skip(range, of: consumer.name, why: "trimmed while the consumer was disabled")
+        try skip(range, of: consumer.name, why: SkipReason.trimmed)
         missed.append(range)
         if next == end { next = goesOn } else { try passOver(range, of: consumer, destination) }
       }

@@ -19,6 +19,11 @@ public struct Consumer: Sendable, Equatable {
   public let isEnabled: Bool
   /// Ticks not written because their TTL had passed.
   public let expired: Int
+
+  /// The same, as it is when it reads another offset next.
+  public func reading(_ next: Offset) -> Consumer {
+    Consumer(name: name, next: next, destination: destination, isEnabled: isEnabled, expired: expired)
+  }
 }
 
 /// A batch as written down before its upload.

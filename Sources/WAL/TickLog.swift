@@ -45,6 +45,9 @@ public final class TickLog: Sendable {
     self.lock = lock
   }
 
+  /// The file that a path means: what belongs to a log lies beside that one, not beside a link to it.
+  public static func file(of path: String) -> String { LogFile.resolve(path) }
+
   // MARK: Appending
 
   /// Queues ticks and rejected input without waiting; made for the thread that reads the socket.

@@ -41,18 +41,25 @@ struct Pipeline: Sendable {
   /// What is going on, for the progress line.
   struct Running: Sendable {
     let feed: Latch<Feed>
-    let progress: [ShippingProgress]
+    let loops: [ConsumerLoop]
+    var progress: [ShippingProgress] { loops.map(\.progress) }
   }
 
-  /// - Parameter watch: runs beside the work and is cancelled with it.
+  /// - Parameters:
+  ///   - watch: runs beside the work and is cancelled with it.
+  ///   - serve: the same, for operators.
   /// - Returns: whether a signal ended it.
   /// - Throws: the log's failure, at once; bad settings that are found out late.
-  func run(watch: @escaping @Sendable (Running) async throws -> Void) async throws -> Bool {
-    let control = ShippingControl()
+  func run(
+    watch: @escaping @Sendable (Running) async throws -> Void,
+    serve: @escaping @Sendable ([ConsumerLoop]) async throws -> Void
+  ) async throws -> Bool {
     let feed = Latch<Feed>()
-    let progress = consumers.map { ShippingProgress(consumer: $0.name, next: $0.next) }
-    var stopping = StoppingState(hasFeed: makeFeed != nil, shippers: consumers.count)
-    if makeFeed == nil { control.startDraining() }
+    let loops = consumers.map {
+      ConsumerLoop($0, shipping: shipping, log: log, patience: stop.timeout, logger: logger)
+    }
+    var stopping = StoppingState(hasFeed: makeFeed != nil, shippers: loops.count)
+    if makeFeed == nil { for loop in loops { loop.startDraining() } }
 
     return try await withThrowingTaskGroup(of: Event?.self) { group in
       group.addTask {
@@ -69,7 +76,11 @@ struct Pipeline: Sendable {
         return .timeIsUp
       }
       group.addTask {
-        try await untilCancelled { try await watch(Running(feed: feed, progress: progress)) }
+        try await untilCancelled { try await watch(Running(feed: feed, loops: loops)) }
+        return nil
+      }
+      group.addTask {
+        try await untilCancelled { try await serve(loops) }
         return nil
       }
       if let makeFeed {
@@ -78,22 +89,20 @@ struct Pipeline: Sendable {
           return .feedEnded
         }
       }
-      for (consumer, progress) in zip(consumers, progress) {
+      for loop in loops {
         group.addTask {
           // Cancelled when time is up: everything that was confirmed is committed.
-          try await untilCancelled {
-            try await shipping.run(consumer, log: log, control: control, progress: progress, logger: logger)
-          }
+          try await untilCancelled { try await loop.run() }
           return .shipperEnded
         }
       }
       while !stopping.isDone, let event = try await group.next() {
         switch event {
         case .signal:
-          if makeFeed == nil { control.startStopping() }
+          if makeFeed == nil { for loop in loops { loop.startStopping() } }
         case .feedEnded:
           stopping.hasFeed = false
-          if stop.drain { control.startDraining() } else { control.startStopping() }
+          for loop in loops { if stop.drain { loop.startDraining() } else { loop.startStopping() } }
         case .shipperEnded: stopping.shippers -= 1
         case .timeIsUp:
           logger.notice(

@@ -58,7 +58,11 @@ struct ShippingRun: Sendable {
           try await reportBacklog(log)
           ImmediateExit.fullVolume(interrupted)
         }
-      ).run(watch: watch.watch)
+      ).run(watch: watch.watch) { loops in
+        try await ControlServer(
+          operations: Operations(log: log, loops: loops, shipping: shipping, logger: logger), logger: logger
+        ).run()
+      }
     } catch {
       Console.standardError.endProgress()
       try await log.close()

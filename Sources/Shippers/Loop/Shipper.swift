@@ -8,6 +8,7 @@ struct Shipper<S: Sink>: Sendable {
   let log: TickLog
   let control: ShippingControl
   let progress: ShippingProgress
+  let reporter: DeadLetterReporter
 
   private enum Event: Sendable {
     case fetched([Prepared<S.Delivery>])
@@ -117,6 +118,7 @@ struct Shipper<S: Sink>: Sendable {
     progress.committed(
       next: next, expired: expired, deadLetters: deadLetters.count,
       bytes: confirmations.reduce(0) { $0 + $1.bytes })
+    reporter.added(deadLetters)
   }
 }
 

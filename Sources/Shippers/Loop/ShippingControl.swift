@@ -1,6 +1,6 @@
 import WAL
 
-/// Tells shippers when to end: one object for all of a process, moved forward only.
+/// Tells a shipper when to end; moved forward only.
 public final class ShippingControl: Sendable {
   private let drain = Latch<Void>()
   private let stop = Latch<Void>()
@@ -22,6 +22,10 @@ public final class ShippingControl: Sendable {
   /// Waits until the shippers are to drain or to stop.
   /// - Throws: `CancellationError`.
   func untilEnding() async throws { try await drain.wait() }
+
+  /// Waits until the shippers are to stop.
+  /// - Throws: `CancellationError`.
+  func untilStopping() async throws { try await stop.wait() }
 
   /// Sleeps, unless the shippers are to stop.
   /// - Throws: `ShippingStopped` if they are, `CancellationError`.

@@ -23,6 +23,8 @@ public final class ShippingProgress: Sendable {
 
   public var snapshot: Snapshot { state.withLock { $0 } }
 
+  func moved(to next: Offset) { state.withLock { $0.next = next } }
+
   func committed(next: Offset, expired: Int, deadLetters: Int, bytes: Int) {
     state.withLock { state in
       state.next = next

@@ -128,7 +128,7 @@ struct SalvageFinish {
       holes.append(hole)
     }
     for hole in holes {
-      try skip(hole, consumer.name, "passed before the salvage; its batches could not be read")
+      try skip(hole, consumer.name, SkipReason.salvaged)
     }
     if let first = holes.first, let last = holes.last {
       outcome.notes.append(

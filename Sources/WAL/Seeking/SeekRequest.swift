@@ -39,6 +39,8 @@ public struct SeekError: Error, Sendable, Equatable, CustomStringConvertible {
     case outOfBounds
     /// In a batch that has lost its first ticks.
     case trimmedBatch
+    /// What the objects of some ticks hold is not known any more: they could end up in two.
+    case lostBatches
     /// Ticks would be passed over, and that was not asked for.
     case needsSkip
   }

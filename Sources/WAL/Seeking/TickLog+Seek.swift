@@ -51,6 +51,7 @@ extension WriteTransaction {
 
   private func goBack(_ consumer: Consumer, to landing: Offset) throws -> (batches: Int, deadLetters: Int) {
     let name = consumer.name
+    try refuseLostBatches(of: name, from: landing)
     let passed = max(consumer.next.previous.rawValue, try meta(name.passedKey).flatMap { Int64($0) } ?? 0)
     try setMeta(name.passedKey, "\(passed)")
     try connection.run(
@@ -62,6 +63,17 @@ extension WriteTransaction {
     let batches = connection.changes
     try forgetSkipped(of: name, from: landing)
     return (batches, try forgetDeadLetters(of: name, from: landing))
+  }
+
+  private func refuseLostBatches(of consumer: ConsumerName, from landing: Offset) throws {
+    let last = try connection.int(
+      "SELECT max(last_offset) FROM skipped WHERE consumer = ? AND last_offset >= ? AND why = ?",
+      .text(consumer.rawValue), .int(landing.rawValue), .text(SkipReason.salvaged))
+    guard let last = last.map({ Offset(rawValue: $0) }) else { return }
+    throw SeekError(
+      .lostBatches,
+      "\(consumer) cannot go back to \(landing): the batches up to \(last) could not be read when the log was salvaged, and cut anew their ticks could be in two objects; from \(last.next) on is possible"
+    )
   }
 
   /// What the consumer comes to again is not skipped any more, but for single rows that an object is frozen
@@ -106,7 +118,7 @@ extension WriteTransaction {
   private func passOver(_ consumer: Consumer, to landing: Offset) throws -> Int {
     let range = consumer.next...landing.previous
     for part in range.without(try connection.skipped(by: consumer.name)) {
-      try skip(part, of: consumer.name, why: "seek")
+      try skip(part, of: consumer.name, why: SkipReason.seek)
     }
     // Its object may be there already: a plan is never forgotten, so that no other object gets its ticks.
     try connection.run(

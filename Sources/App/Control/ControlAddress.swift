@@ -1,0 +1,66 @@
+import Glibc
+import WAL
+
+/// Where a process that has a log open can be asked: `WAL_PATH.sock`.
+struct ControlAddress: Sendable {
+  let path: String
+
+  /// - Parameter logPath: links are followed as they are for the log.
+  init(logPath: String) {
+    path = TickLog.file(of: logPath) + ".sock"
+  }
+
+  /// Calls `body` with an address of at most 107 bytes that means the path: `sockaddr_un` takes no more, so a
+  /// long one is named through a descriptor of its folder.
+  ///
+  /// - Throws: `SocketError`.
+  ///
+  /// Reference: unix(7).
+  func withSocketAddress<T>(
+    _ body: (UnsafePointer<sockaddr>, socklen_t) throws(SocketError) -> T
+  ) throws(SocketError) -> T {
+    guard path.utf8.count > Self.limit else { return try Self.with(path, body) }
+    let name = path.split(separator: "/").last.map(String.init) ?? ""
+    let folder = String(path.dropLast(name.count))
+    let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw SocketError("opening the folder of \(path)", errno) }
+    defer { close(descriptor) }
+    let short = "/proc/self/fd/\(descriptor)/\(name)"
+    guard short.utf8.count <= Self.limit else { throw SocketError("using \(path)", ENAMETOOLONG) }
+    return try Self.with(short, body)
+  }
+
+  /// Bytes that `sun_path` has room for, without the NUL.
+  static let limit = MemoryLayout.size(ofValue: sockaddr_un().sun_path) - 1
+
+  private static func with<T>(
+    _ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) throws(SocketError) -> T
+  ) throws(SocketError) -> T {
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+    let result: Result<T, SocketError> = withUnsafePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+        Result { () throws(SocketError) in
+          try body(address, socklen_t(MemoryLayout<sockaddr_un>.size))
+        }
+      }
+    }
+    return try result.get()
+  }
+}
+
+/// A call on a socket that failed.
+struct SocketError: Error, Equatable, CustomStringConvertible {
+  let doing: String
+  let code: Int32
+
+  init(_ doing: String, _ code: Int32) {
+    self.doing = doing
+    self.code = code
+  }
+
+  /// Nobody listens there.
+  var meansNobody: Bool { code == ENOENT || code == ECONNREFUSED }
+  var description: String { "\(doing): \(String(cString: strerror(code)))" }
+}

@@ -1,0 +1,54 @@
+import Glibc
+import WAL
+
+/// Asks the process that has a log open.
+actor ControlClient {
+  private let executor = ThreadExecutor()
+  nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+  private let address: ControlAddress
+
+  /// How long an answer may take: a loop that is stopped waits for what it has on its way, and each of several
+  /// deliveries for its sink.
+  static let patience = Duration.seconds(300)
+
+  init(_ address: ControlAddress) {
+    self.address = address
+  }
+
+  /// - Throws: `SocketError` if nobody listens; `CommandFailure` for a refusal, or for no answer.
+  func ask(_ request: ControlRequest) throws -> ControlAnswer {
+    let socket = try connect()
+    let line: [UInt8]
+    do throws(SocketError) {
+      try socket.write(try Self.encoded(request), within: ControlListener.patience)
+      line = try socket.readLine(atMost: ControlAnswer.maximumBytes, within: Self.patience)
+    } catch {
+      throw CommandFailure(
+        .problems,
+        "the process that has the log open gave no answer (\(error)): it may have done it all the same; look with `tickwal status`"
+      )
+    }
+    return try ControlLine.decode(ControlAnswer.self, line).checked()
+  }
+
+  private static func encoded(_ request: ControlRequest) throws(SocketError) -> [UInt8] {
+    do {
+      return try ControlLine.encode(request)
+    } catch {
+      preconditionFailure("a request of numbers and texts cannot be encoded: \(error)")
+    }
+  }
+
+  private func connect() throws(SocketError) -> LineSocket {
+    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    guard descriptor >= 0 else { throw SocketError("making a socket", errno) }
+    let connected = LineSocket(descriptor)
+    try address.withSocketAddress { (socketAddress, length) throws(SocketError) in
+      guard Glibc.connect(descriptor, socketAddress, length) == 0 else {
+        throw SocketError("connecting to \(address.path)", errno)
+      }
+    }
+    return connected
+  }
+}

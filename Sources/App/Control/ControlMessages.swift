@@ -1,0 +1,141 @@
+import FoundationEssentials
+import WAL
+
+/// What is asked of a process that has the log open: one line of JSON.
+struct ControlRequest: Codable, Sendable, Equatable {
+  enum Command: String, Codable, Sendable {
+    case seek
+    case retry = "dead-letters retry"
+    case discard = "dead-letters discard"
+  }
+
+  /// Of the language that both sides speak.
+  static let version = 1
+  static let maximumBytes = 64 << 10
+  static let maximumIDs = 25
+
+  var version = ControlRequest.version
+  let command: Command
+  // Of seek.
+  var consumer: String?
+  var offset: Int64?
+  var skip: Bool?
+  var dryRun: Bool?
+  /// Of dead letters, at most `maximumIDs`.
+  var ids: [Int64]?
+
+  enum CodingKeys: String, CodingKey {
+    case version, command, consumer, offset, skip, ids
+    case dryRun = "dry_run"
+  }
+
+  static func seek(_ request: SeekRequest, dryRun: Bool) -> ControlRequest {
+    ControlRequest(
+      command: .seek, consumer: request.consumer.rawValue, offset: request.offset.rawValue,
+      skip: request.maySkip, dryRun: dryRun)
+  }
+
+  static func deadLetters(_ command: Command, _ ids: [KeptDeadLetter.ID]) -> ControlRequest {
+    ControlRequest(command: command, ids: ids.map(\.rawValue))
+  }
+}
+
+/// The answer: one line of JSON with one of these.
+struct ControlAnswer: Codable, Sendable, Equatable {
+  struct Seek: Codable, Sendable, Equatable {
+    let consumer: String
+    let enabled: Bool
+    let requested: Int64
+    let from: Int64
+    let to: Int64
+    let batches: Int
+    let deadLetters: Int
+
+    enum CodingKeys: String, CodingKey {
+      case consumer, enabled, requested, from, to, batches
+      case deadLetters = "dead_letters"
+    }
+  }
+
+  struct Letter: Codable, Sendable, Equatable {
+    enum Outcome: String, Codable, Sendable {
+      /// Confirmed by the sink, or appended; the letter is gone.
+      case delivered
+      /// Not written, because its TTL has passed; the letter is gone.
+      case expired
+      /// Refused again: the letter has another attempt and the new cause.
+      case refused
+      /// Could not be tried; the letter is as it was.
+      case untried
+      case discarded
+      /// There is no such letter.
+      case unknown
+    }
+
+    let id: Int64
+    let outcome: Outcome
+    /// Why, or what it became.
+    var detail: String?
+  }
+
+  struct Failure: Codable, Sendable, Equatable {
+    let exitCode: Int32
+    let message: String
+
+    enum CodingKeys: String, CodingKey {
+      case message
+      case exitCode = "exit_code"
+    }
+  }
+
+  static let maximumBytes = 256 << 10
+
+  var version = ControlRequest.version
+  var seek: Seek?
+  var letters: [Letter]?
+  var error: Failure?
+
+  enum CodingKeys: String, CodingKey {
+    case version, seek, error
+    case letters = "dead_letters"
+  }
+
+  static func failed(_ code: ExitCode, _ message: String) -> ControlAnswer {
+    ControlAnswer(error: Failure(exitCode: code.rawValue, message: Text.oneLine(message, limit: 4_000)))
+  }
+
+  /// - Throws: `CommandFailure` if it is a refusal.
+  func checked() throws -> ControlAnswer {
+    guard version == ControlRequest.version else {
+      throw CommandFailure(
+        .problems,
+        "the process that has the log open speaks version \(version) of the socket's language, this one version \(ControlRequest.version): use the same tickwal"
+      )
+    }
+    guard let error else { return self }
+    throw CommandFailure(ExitCode(rawValue: error.exitCode) ?? .problems, error.message)
+  }
+}
+
+/// One line of JSON, and back.
+enum ControlLine {
+  static func encode(_ message: some Encodable) throws -> [UInt8] {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return Array(try encoder.encode(message)) + [UInt8(ascii: "\n")]
+  }
+
+  /// - Throws: `CommandFailure` (1).
+  static func decode<T: Decodable>(_ type: T.Type, _ line: [UInt8]) throws -> T {
+    do {
+      return try JSONDecoder().decode(type, from: Data(line))
+    } catch {
+      throw CommandFailure(.problems, "what came through the socket is not understood: \(error)")
+    }
+  }
+
+  /// Told before anything else is read, so that another version gets an answer that it understands.
+  struct Version: Decodable {
+    let version: Int
+  }
+}

@@ -1,0 +1,64 @@
+import Logging
+import WAL
+
+/// Serves `WAL_PATH.sock` beside the work: hears one request after the other, and answers each.
+struct ControlServer: Sendable {
+  let operations: Operations
+  let logger: Logger
+
+  /// Runs until it is cancelled. Trouble with the socket ends nothing else: commands then say that nobody
+  /// listens.
+  func run() async throws {
+    let listener: ControlListener
+    do {
+      listener = try ControlListener(ControlAddress(logPath: operations.log.path))
+    } catch {
+      return unserved(error)
+    }
+    do {
+      try await serve(listener)
+    } catch let error as SocketError {
+      unserved(error)
+    }
+    await listener.removeName()
+  }
+
+  private func unserved(_ error: SocketError) {
+    logger.error(
+      "`tickwal seek` and `dead-letters` cannot reach this process: everything else goes on",
+      metadata: ["error": "\(error)"])
+  }
+
+  private func serve(_ listener: ControlListener) async throws {
+    try await withTaskCancellationHandler {
+      while let line = try await listener.nextLine() {
+        let answer = try ControlLine.encode(await answer(line))
+        do {
+          try await listener.answer(answer)
+        } catch let error as SocketError {
+          logger.warning(
+            "who asked has gone before the answer; what was asked is done", metadata: ["error": "\(error)"])
+        }
+      }
+    } onCancel: {
+      listener.stop()
+    }
+  }
+
+  private func answer(_ line: [UInt8]) async -> ControlAnswer {
+    do {
+      let version = try ControlLine.decode(ControlLine.Version.self, line).version
+      guard version == ControlRequest.version else {
+        return .failed(
+          .problems,
+          "the process that has the log open speaks version \(ControlRequest.version) of the socket's language, and was asked in version \(version): use the same tickwal"
+        )
+      }
+      return await operations.answer(try ControlLine.decode(ControlRequest.self, line))
+    } catch let error as CommandFailure {
+      return .failed(error.exitCode, error.lines.joined(separator: " "))
+    } catch {
+      return .failed(.problems, "\(error)")
+    }
+  }
+}

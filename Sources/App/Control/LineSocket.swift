@@ -1,0 +1,75 @@
+import Glibc
+
+/// One end of a connection that carries one line each way, within time limits. For threads that may block.
+struct LineSocket: ~Copyable {
+  private let descriptor: Int32
+
+  /// Takes a connected socket over.
+  init(_ descriptor: Int32) {
+    self.descriptor = descriptor
+  }
+
+  deinit { Glibc.close(descriptor) }
+
+  /// Gives the socket away, open.
+  consuming func take() -> Int32 {
+    let descriptor = descriptor
+    discard self
+    return descriptor
+  }
+
+  /// Reads up to the first line feed, which is left out.
+  ///
+  /// - Throws: `SocketError`: `ETIMEDOUT`, `EMSGSIZE`, or `ECONNRESET` if the other side ended before.
+  func readLine(atMost limit: Int, within time: Duration) throws(SocketError) -> [UInt8] {
+    let clock = ContinuousClock()
+    let deadline = clock.now.advanced(by: time)
+    var line: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 4_096)
+    while true {
+      try wait(for: POLLIN, until: deadline, clock)
+      let count = read(descriptor, &buffer, buffer.count)
+      if count < 0 {
+        if errno == EINTR { continue }
+        throw SocketError("reading from the socket", errno)
+      }
+      guard count > 0 else { throw SocketError("reading from the socket", ECONNRESET) }
+      let end = buffer[..<count].firstIndex(of: UInt8(ascii: "\n"))
+      line += buffer[..<(end ?? count)]
+      guard line.count <= limit else { throw SocketError("reading from the socket", EMSGSIZE) }
+      if end != nil { return line }
+    }
+  }
+
+  func write(_ bytes: [UInt8], within time: Duration) throws(SocketError) {
+    let clock = ContinuousClock()
+    let deadline = clock.now.advanced(by: time)
+    var written = 0
+    while written < bytes.count {
+      try wait(for: POLLOUT, until: deadline, clock)
+      let count = bytes.withUnsafeBytes {
+        send(
+          descriptor, $0.baseAddress! + written, bytes.count - written, Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL))
+      }
+      if count < 0 {
+        if errno == EINTR || errno == EAGAIN { continue }
+        throw SocketError("writing to the socket", errno)
+      }
+      written += count
+    }
+  }
+
+  private func wait(for event: Int32, until deadline: ContinuousClock.Instant, _ clock: ContinuousClock)
+    throws(SocketError)
+  {
+    while true {
+      let left = clock.now.duration(to: deadline)
+      guard left > .zero else { throw SocketError("waiting for the other side of the socket", ETIMEDOUT) }
+      var waiting = pollfd(fd: descriptor, events: Int16(event), revents: 0)
+      let milliseconds = min(left / .milliseconds(1), 60_000).rounded(.up)
+      let ready = poll(&waiting, 1, Int32(milliseconds))
+      if ready > 0 { return }
+      if ready < 0, errno != EINTR { throw SocketError("waiting for the socket", errno) }
+    }
+  }
+}

@@ -1,0 +1,63 @@
+import Logging
+import Shippers
+import WAL
+
+/// Lets the process that has the log open do something, or does it itself if there is none.
+struct LogOperator: Sendable {
+  let settings: Configuration
+  let logger: Logger
+  /// What a process without consumers needs for deliveries.
+  let makeShipping: @Sendable () async throws -> Shipping
+
+  /// How long a process may have the lock without listening: it may be starting or ending.
+  private static let patience = Duration.seconds(3)
+  private static let pause = Duration.milliseconds(100)
+
+  /// - Throws: `CommandFailure` with what the answer says went wrong, or (75) if the log is in use by somebody
+  ///   who does not listen; `LogError`.
+  func ask(_ request: ControlRequest) async throws -> ControlAnswer {
+    try settings.log.path.checkReadable()
+    let client = ControlClient(ControlAddress(logPath: settings.log.path.text))
+    let clock = ContinuousClock()
+    let deadline = clock.now.advanced(by: Self.patience)
+    while true {
+      do {
+        return try await doIt(request)
+      } catch let inUse as LogError where inUse.isInUse {
+        do {
+          return try await client.ask(request)
+        } catch let error as SocketError {
+          guard error.meansNobody else { throw CommandFailure(.problems, "\(error)") }
+          guard clock.now < deadline else { throw Self.deaf(inUse) }
+          try await clock.sleep(for: Self.pause)
+        }
+      }
+    }
+  }
+
+  private func doIt(_ request: ControlRequest) async throws -> ControlAnswer {
+    let log = try await settings.openLog(logger: logger)
+    let answer: Result<ControlAnswer, any Error>
+    do {
+      let shipping = request.command == .retry ? try await makeShipping() : .none
+      answer = .success(
+        await Operations(log: log, loops: [], shipping: shipping, logger: logger).answer(request))
+    } catch {
+      answer = .failure(error)
+    }
+    try await log.close()
+    return try answer.get().checked()
+  }
+
+  private static func deaf(_ error: LogError) -> CommandFailure {
+    CommandFailure(
+      .logInUse,
+      "\(error.description), which does not listen on its socket: wait until it has ended, or stop it")
+  }
+}
+
+extension LogError {
+  fileprivate var isInUse: Bool {
+    if case .inUse = code { true } else { false }
+  }
+}

@@ -1,0 +1,42 @@
+/// What a seek did, as text for people. Pure.
+struct SeekReport {
+  private let seek: ControlAnswer.Seek
+  private let dryRun: Bool
+
+  init(_ seek: ControlAnswer.Seek, dryRun: Bool) {
+    self.seek = seek
+    self.dryRun = dryRun
+  }
+
+  var lines: [String] {
+    var lines = [movement]
+    if seek.to != seek.requested {
+      lines.append(
+        "offset \(Figures.grouped(seek.requested)) is in the batch that begins at \(Figures.grouped(seek.to))")
+    }
+    if seek.deadLetters > 0 {
+      lines.append("\(Figures.grouped(seek.deadLetters)) dead letters \(would("are", "would be")) tried again")
+    }
+    if !seek.enabled {
+      lines.append("\(seek.consumer) is not enabled: it goes on there when a start has it again")
+    }
+    return lines
+  }
+
+  private var movement: String {
+    let name = seek.consumer
+    let to = Figures.grouped(seek.to)
+    guard seek.from != seek.to else { return "\(name) reads offset \(to) next already" }
+    let distance = Figures.grouped(abs(seek.to - seek.from))
+    let batches = seek.batches == 1 ? "1 batch" : "\(Figures.grouped(seek.batches)) batches"
+    let from = "\(name) \(would("reads", "would read")) offset \(to) next, before \(Figures.grouped(seek.from))"
+    if seek.to > seek.from {
+      let open = seek.batches > 0 ? ", \(batches) that \(seek.batches == 1 ? "was" : "were") open among them" : ""
+      return "\(from): \(distance) ticks \(would("are", "would be")) skipped\(open)"
+    }
+    let planned = seek.batches > 0 ? ", \(batches) among them under their own keys" : ""
+    return "\(from): \(distance) ticks \(would("are", "would be")) delivered again\(planned)"
+  }
+
+  private func would(_ done: String, _ undone: String) -> String { dryRun ? undone : done }
+}

@@ -1,0 +1,45 @@
+import Logging
+import Synchronization
+import WAL
+
+/// Says when ticks have become dead letters: at once when the first does, then summed up.
+final class DeadLetterReporter: Sendable {
+  private let logger: Logger
+  private let now: @Sendable () -> Duration
+  private let state = Mutex(DeadLetterSummary())
+
+  init(logger: Logger, now: @escaping @Sendable () -> Duration) {
+    self.logger = logger
+    self.now = now
+  }
+
+  /// To be called when they are durable.
+  func added(_ letters: [DeadLetter]) {
+    guard let letter = letters.first else { return }
+    let now = now()
+    guard let count = state.withLock({ $0.added(letters.count, now: now) }) else { return }
+    logger.warning(
+      "ticks became dead letters: they are not delivered; see `tickwal dead-letters list`",
+      metadata: [
+        "count": "\(count)", "offset": "\(letter.offset.map { "\($0)" } ?? "none")",
+        "cause": "\(letter.cause.prefix(500))",
+      ])
+  }
+}
+
+/// How often dead letters are worth a line: a pure value.
+struct DeadLetterSummary {
+  static let interval = Duration.seconds(60)
+
+  private var unsaid = 0
+  private var lastSaid: Duration?
+
+  /// - Returns: how many to speak of now, those counted in silence included.
+  mutating func added(_ count: Int, now: Duration) -> Int? {
+    unsaid += count
+    if let lastSaid, now - lastSaid < Self.interval { return nil }
+    lastSaid = now
+    defer { unsaid = 0 }
+    return unsaid
+  }
+}
