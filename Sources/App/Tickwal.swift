@@ -8,7 +8,7 @@ struct Tickwal: AsyncParsableCommand {
     abstract: "A durable ingester of exchange ticks.", version: "0.1.0",
     subcommands: [
       RunCommand.self, ShipCommand.self, ReplayCommand.self, ReconcileCommand.self, StatusCommand.self,
-      SeekCommand.self,
+      SeekCommand.self, DeadLettersCommand.self,
       VerifyCommand.self,
       ImportCommand.self, AdoptCommand.self, SimulateCommand.self, DoctorCommand.self, ConfigCommand.self,
     ])

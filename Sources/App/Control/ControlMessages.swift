@@ -58,7 +58,7 @@ struct ControlAnswer: Codable, Sendable, Equatable {
   }
 
   struct Letter: Codable, Sendable, Equatable {
-    enum Outcome: String, Codable, Sendable {
+    enum Outcome: String, Codable, Sendable, CaseIterable {
       /// Confirmed by the sink, or appended; the letter is gone.
       case delivered
       /// Not written, because its TTL has passed; the letter is gone.

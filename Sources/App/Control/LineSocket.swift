@@ -49,7 +49,8 @@ struct LineSocket: ~Copyable {
       try wait(for: POLLOUT, until: deadline, clock)
       let count = bytes.withUnsafeBytes {
         send(
-          descriptor, $0.baseAddress! + written, bytes.count - written, Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL))
+          descriptor, $0.baseAddress! + written, bytes.count - written,
+          Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL))
       }
       if count < 0 {
         if errno == EINTR || errno == EAGAIN { continue }

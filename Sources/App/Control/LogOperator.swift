@@ -6,7 +6,7 @@ import WAL
 struct LogOperator: Sendable {
   let settings: Configuration
   let logger: Logger
-  /// What a process without consumers needs for deliveries.
+  /// For deliveries without a process that runs; called when one is due.
   let makeShipping: @Sendable () async throws -> Shipping
 
   /// How long a process may have the lock without listening: it may be starting or ending.
@@ -37,16 +37,12 @@ struct LogOperator: Sendable {
 
   private func doIt(_ request: ControlRequest) async throws -> ControlAnswer {
     let log = try await settings.openLog(logger: logger)
-    let answer: Result<ControlAnswer, any Error>
-    do {
-      let shipping = request.command == .retry ? try await makeShipping() : .none
-      answer = .success(
-        await Operations(log: log, loops: [], shipping: shipping, logger: logger).answer(request))
-    } catch {
-      answer = .failure(error)
-    }
+    // The command itself says what it has done.
+    var logger = logger
+    logger.logLevel = max(logger.logLevel, .warning)
+    let answer = await Operations(log: log, loops: [], shipping: makeShipping, logger: logger).answer(request)
     try await log.close()
-    return try answer.get().checked()
+    return try answer.checked()
   }
 
   private static func deaf(_ error: LogError) -> CommandFailure {

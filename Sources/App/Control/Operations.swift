@@ -8,7 +8,8 @@ struct Operations: Sendable {
   let log: TickLog
   /// The loops of this process: none, if it has the log open for one request alone.
   let loops: [ConsumerLoop]
-  let shipping: Shipping
+  /// Made when it is needed.
+  let shipping: @Sendable () async throws -> Shipping
   let logger: Logger
 
   /// - Returns: an answer in any case; failures are among them.
@@ -19,6 +20,9 @@ struct Operations: Sendable {
       case .retry: return ControlAnswer(letters: try await retry(try ids(of: request)))
       case .discard: return ControlAnswer(letters: try await discard(try ids(of: request)))
       }
+    } catch is CancellationError {
+      return .failed(
+        .problems, "the process is ending, and has not done all of it: ask again when it has ended")
     } catch let error as any CommandError {
       return .failed(error.exitCode, error.lines.joined(separator: " "))
     } catch {
@@ -79,7 +83,7 @@ struct Operations: Sendable {
     guard let kept = try await reader.deadLetter(id) else { return answer(id, .unknown) }
     if kept.letter.consumer == .feed { return try await append(kept) }
     let consumer = kept.letter.consumer
-    let redelivery = try await shipping.redeliver(kept.letter, reader: reader)
+    let redelivery = try await shipping().redeliver(kept.letter, reader: reader)
     switch redelivery {
     case .delivered:
       try await log.write { try $0.remove([id]) }

@@ -60,7 +60,8 @@ struct ShippingRun: Sendable {
         }
       ).run(watch: watch.watch) { loops in
         try await ControlServer(
-          operations: Operations(log: log, loops: loops, shipping: shipping, logger: logger), logger: logger
+          operations: Operations(log: log, loops: loops, shipping: { shipping }, logger: logger),
+          logger: logger
         ).run()
       }
     } catch {

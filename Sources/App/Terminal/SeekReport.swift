@@ -12,10 +12,12 @@ struct SeekReport {
     var lines = [movement]
     if seek.to != seek.requested {
       lines.append(
-        "offset \(Figures.grouped(seek.requested)) is in the batch that begins at \(Figures.grouped(seek.to))")
+        "offset \(Figures.grouped(seek.requested)) is in the batch that begins at \(Figures.grouped(seek.to))"
+      )
     }
     if seek.deadLetters > 0 {
-      lines.append("\(Figures.grouped(seek.deadLetters)) dead letters \(would("are", "would be")) tried again")
+      lines.append(
+        "\(Figures.grouped(seek.deadLetters)) dead letters \(would("are", "would be")) tried again")
     }
     if !seek.enabled {
       lines.append("\(seek.consumer) is not enabled: it goes on there when a start has it again")
@@ -29,9 +31,11 @@ struct SeekReport {
     guard seek.from != seek.to else { return "\(name) reads offset \(to) next already" }
     let distance = Figures.grouped(abs(seek.to - seek.from))
     let batches = seek.batches == 1 ? "1 batch" : "\(Figures.grouped(seek.batches)) batches"
-    let from = "\(name) \(would("reads", "would read")) offset \(to) next, before \(Figures.grouped(seek.from))"
+    let from =
+      "\(name) \(would("reads", "would read")) offset \(to) next, before \(Figures.grouped(seek.from))"
     if seek.to > seek.from {
-      let open = seek.batches > 0 ? ", \(batches) that \(seek.batches == 1 ? "was" : "were") open among them" : ""
+      let open =
+        seek.batches > 0 ? ", \(batches) that \(seek.batches == 1 ? "was" : "were") open among them" : ""
       return "\(from): \(distance) ticks \(would("are", "would be")) skipped\(open)"
     }
     let planned = seek.batches > 0 ? ", \(batches) among them under their own keys" : ""

@@ -30,13 +30,16 @@ struct StatusReport {
       ["last tick", status.lastReceivedAt.map { UTCTime.readable(microseconds: $0) } ?? "never"],
       ["size", "\(Figures.bytes(status.fileBytes)), SQLite's WAL \(Figures.bytes(status.walBytes))"],
     ]
-    if status.rejectedInput > 0 {
-      rows.append([
-        "no ticks", "\(Figures.grouped(status.rejectedInput)) inputs kept as dead letters of feed",
-      ])
-    }
+    if let deadLetters { rows.append(["dead letters", deadLetters]) }
     rows.append(["gaps", gaps])
     return rows
+  }
+
+  private var deadLetters: String? {
+    let counts =
+      [("feed", status.rejectedInput)] + status.consumers.map { ($0.name.rawValue, $0.deadLetters) }
+    let kept = counts.filter { $0.1 > 0 }.map { "\(Figures.grouped($0.1)) of \($0.0)" }
+    return kept.isEmpty ? nil : kept.joined(separator: ", ") + "; see `tickwal dead-letters list`"
   }
 
   private var gaps: String {

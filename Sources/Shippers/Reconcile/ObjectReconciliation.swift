@@ -136,6 +136,8 @@ struct ObjectReconciliation: Sendable {
     case agrees
     /// Not confirmed yet, and not there.
     case pending
+    /// Passed over by an operator, and not there.
+    case skipped
     case missing(String)
     case repaired
     case different(String)
@@ -149,6 +151,8 @@ struct ObjectReconciliation: Sendable {
     }
     guard let stored = try await sha256(of: plan, in: place) else {
       guard plan.state == .shipped else { return .pending }
+      let skipped = try await reader.skipped(of: consumer.name, in: plan.range)
+      if plan.range.without(skipped).isEmpty { return .skipped }
       return reconcile.options.repairs ? try await repair(plan, in: place) : .missing("not there")
     }
     guard let sha256 = stored else {
@@ -243,6 +247,7 @@ extension Reconciliation {
     switch finding {
     case .agrees: agreeing += 1
     case .pending: pending += 1
+    case .skipped: skipped += plan.range.length
     case .missing(let how): add(.missing, "\(what): \(how)")
     case .repaired: add(.missing, isRepaired: true, "\(what): not there; uploaded again")
     case .different(let how): add(.different, "\(what): \(how)")

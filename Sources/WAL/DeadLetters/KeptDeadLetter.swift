@@ -16,21 +16,21 @@ public struct KeptDeadLetter: Sendable, Equatable {
 }
 
 extension LogReader {
-  /// Dead letters, the oldest first.
+  /// Dead letters, the newest first.
   ///
   /// - Parameters:
   ///   - consumer: whose; `nil` for everybody's.
-  ///   - id: the last one that is known already.
+  ///   - id: only those before this one.
   ///   - payload: how many bytes of each payload to read at most.
   public func deadLetters(
-    of consumer: ConsumerName?, after id: KeptDeadLetter.ID = .init(rawValue: 0), atMost count: Int,
-    payload: Int = .max
+    of consumer: ConsumerName?, before id: KeptDeadLetter.ID = .init(rawValue: .max), atMost count: Int,
+    payload: Int
   ) throws -> [KeptDeadLetter] {
     try read { connection in
       // Two queries, so that each finds its index.
-      let filter = consumer == nil ? "id > ?1" : "consumer = ?4 AND id > ?1"
+      let filter = consumer == nil ? "id < ?1" : "consumer = ?4 AND id < ?1"
       return try connection.deadLetters(
-        "\(filter) ORDER BY id LIMIT ?2", payload: Int64(payload),
+        "\(filter) ORDER BY id DESC LIMIT ?2", payload: Int64(payload),
         [.int(id.rawValue), .int(count), .null] + (consumer.map { [.text($0.rawValue)] } ?? []))
     }
   }
