@@ -138,6 +138,9 @@ public final class ConsumerLoop: Sendable {
 
   // MARK: Moving
 
+  /// Whether a move waits for what is on its way.
+  var isPausing: Bool { state.withLock { $0.pause != nil } }
+
   /// Moves the consumer; durable when it returns, and the loop runs from there, if it has not ended.
   ///
   /// - Throws: `SeekError`, and then the consumer goes on where it was; `MoveUnderWay`; the log's errors.
