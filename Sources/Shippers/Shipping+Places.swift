@@ -106,7 +106,7 @@ extension Shipping {
           try await gaps.writeLast(logger: context.logger)
         }
       }
-    } redeliver: { page in
+    } redeliver: { page, _ in
       .refused(
         page.bad.first?.cause
           ?? "its row can be read again, but its object is frozen without it: `tickwal replay --to s3 --prefix P` makes a copy that has it"
@@ -124,8 +124,8 @@ extension Shipping {
           attempts: context.attempts, pacing: ItemPacing(concurrency: settings.concurrency))
         try await context.ship(sink, reader: reader, next: consumer.next)
       }
-    } redeliver: { page in
-      try await table.redeliver(page, retentionDays: settings.retentionDays)
+    } redeliver: { page, wall in
+      try await table.redeliver(page, retentionDays: settings.retentionDays, wall: wall)
     }
   }
 }

@@ -8,8 +8,8 @@ public struct Shipping: Sendable {
   struct Member: Sendable {
     let request: ConsumerRequest
     let run: @Sendable (Consumer, Context) async throws -> Void
-    /// Delivers a single tick, once; of a page of one offset.
-    let redeliver: @Sendable (TickPage) async throws -> Redelivery
+    /// Delivers a single tick, once; of a page of one offset, and by our clock (microseconds since 1970, UTC).
+    let redeliver: @Sendable (TickPage, _ wall: Int64) async throws -> Redelivery
   }
 
   /// What every consumer of a process shares.

@@ -10,7 +10,7 @@ struct LogOperator: Sendable {
   let makeShipping: @Sendable () async throws -> Shipping
 
   /// How long a process may have the lock without listening: it may be starting or ending.
-  private static let patience = Duration.seconds(3)
+  var patience = Duration.seconds(3)
   private static let pause = Duration.milliseconds(100)
 
   /// - Throws: `CommandFailure` with what the answer says went wrong, or (75) if the log is in use by somebody
@@ -19,7 +19,7 @@ struct LogOperator: Sendable {
     try settings.log.path.checkReadable()
     let client = ControlClient(ControlAddress(logPath: settings.log.path.text))
     let clock = ContinuousClock()
-    let deadline = clock.now.advanced(by: Self.patience)
+    let deadline = clock.now.advanced(by: patience)
     while true {
       do {
         return try await doIt(request)

@@ -17,7 +17,9 @@ extension Shipping {
   /// Delivers the tick of a dead letter to its consumer, once. Moves no consumer and writes nothing to the log.
   ///
   /// - Throws: `CancellationError`; the log's errors.
-  public func redeliver(_ letter: DeadLetter, reader: LogReader) async throws -> Redelivery {
+  public func redeliver(
+    _ letter: DeadLetter, reader: LogReader, clock: ShippingClock = .system
+  ) async throws -> Redelivery {
     guard let offset = letter.offset, let member = member(of: letter.consumer) else {
       return .untried("this process does not deliver to \(letter.consumer)")
     }
@@ -34,7 +36,7 @@ extension Shipping {
       return .untried("its tick is not kept any more; its payload is all there is")
     }
     do {
-      return try await member.redeliver(page)
+      return try await member.redeliver(page, clock.wall())
     } catch let error as LogError {
       throw error
     } catch {
@@ -45,17 +47,22 @@ extension Shipping {
 }
 
 extension ItemTable {
+  /// - Parameter wall: our clock, microseconds since 1970, UTC.
   /// - Throws: what is worth another try, later.
-  func redeliver(_ page: TickPage, retentionDays: Int) async throws -> Redelivery {
+  func redeliver(_ page: TickPage, retentionDays: Int, wall: Int64) async throws -> Redelivery {
     guard let tick = page.ticks.entries.first else {
       return .refused(page.bad.first?.cause ?? "the log ends before it")
     }
     let ttl = ItemAttributes.ttl(receivedAt: tick.receivedAt, retentionDays: retentionDays)
-    let now = if let clock { clock } else { try await askClock() }
-    if ttl <= now { return .expired }
+    if clock != nil || ttl <= wall / 1_000_000 {
+      let now = if let clock { clock } else { try await askClock() }
+      if ttl <= now { return .expired }
+    }
     do {
       let refusal = try await write(try request(page.ticks, tick, retentionDays: retentionDays))
-      return refusal.map { .refused($0.cause) } ?? .delivered
+      guard let refusal else { return .delivered }
+      return refusal.concernsKeySchema
+        ? .untried("the table's keys are not the right ones: \(refusal.cause)") : .refused(refusal.cause)
     } catch let error as JSONError {
       return .refused("\(error)")
     }
