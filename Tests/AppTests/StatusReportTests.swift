@@ -8,12 +8,16 @@ import Testing
   /// 2026-11-21 05:13:20.123456 UTC.
   private static let someTime: Int64 = 1_795_238_000_123_456
 
-  private func report(_ open: [Gap] = [], ended: Int = 0, recent: [Gap.Cause: Int] = [:]) -> StatusReport {
+  private func report(
+    _ open: [Gap] = [], ended: Int = 0, recent: [Gap.Cause: Int] = [:], rejected: Int = 0,
+    consumers: [LogStatus.Consumer] = []
+  ) -> StatusReport {
     StatusReport(
       LogStatus(
         logID: LogID(rawValue: "0123456789abcdef"), head: Offset(rawValue: 5), oldest: .first,
-        lastReceivedAt: nil, consumers: [], openGaps: open, endedGaps: ended, recentGaps: recent,
-        readAt: Self.someTime + 65_000_000, rejectedInput: 0, fileBytes: 1, walBytes: 0, writerPID: nil),
+        lastReceivedAt: nil, consumers: consumers, openGaps: open, endedGaps: ended, recentGaps: recent,
+        readAt: Self.someTime + 65_000_000, rejectedInput: rejected, fileBytes: 1, walBytes: 0, writerPID: nil
+      ),
       path: "/t.db")
   }
 
@@ -27,6 +31,21 @@ import Testing
     let lines = report().lines(width: nil)
     #expect(lines.contains { $0.hasPrefix("gaps") && $0.hasSuffix("  none") })
     #expect(!lines.contains { $0.contains("open gap") })
+  }
+
+  @Test func deadLettersAreToldByConsumer() {
+    func consumer(_ name: String, _ deadLetters: Int) -> LogStatus.Consumer {
+      LogStatus.Consumer(
+        name: ConsumerName(rawValue: name), next: .first, lag: 0, oldestUnshippedSeconds: 0,
+        destination: "{}", isEnabled: true, expired: 0, deadLetters: deadLetters, skipped: 0, openBatches: 0)
+    }
+    let consumers = [consumer("dynamodb", 1_500), consumer("s3", 0)]
+    let line = report(rejected: 3, consumers: consumers).lines(width: nil).first {
+      $0.hasPrefix("dead letters")
+    }
+    #expect(line == "dead letters  3 of feed, 1,500 of dynamodb; see `tickwal dead-letters list`")
+    #expect(
+      !report(consumers: [consumer("s3", 0)]).lines(width: nil).contains { $0.hasPrefix("dead letters") })
   }
 
   @Test func openGapsAreShownWithTheirLengthCauseAndFirstStreams() throws {
