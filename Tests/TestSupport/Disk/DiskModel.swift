@@ -33,6 +33,17 @@ public struct DiskModel {
     public var durable: [UInt8]
     /// A name that is not goes with the power; one that was given to the file before may be there again.
     public var isNameDurable: Bool
+
+    public init(visible: [UInt8], durable: [UInt8], isNameDurable: Bool) {
+      self.visible = visible
+      self.durable = durable
+      self.isNameDurable = isNameDurable
+    }
+
+    /// As it is found when the power is back.
+    public init(durable: [UInt8]) {
+      self.init(visible: durable, durable: durable, isNameDurable: true)
+    }
   }
 
   private struct File {

@@ -16,6 +16,8 @@ struct LogContents: Equatable, Sendable {
   /// How many requests of a walk it has seen.
   var revision = 0
   var head: Int64 = 0
+  /// Everything up to here is trimmed.
+  var trimmed: Int64 = 0
   /// Offsets with what is at them.
   var ticks: [Int64: String] = [:]
   /// Next offsets.
@@ -28,11 +30,11 @@ struct LogContents: Equatable, Sendable {
 
   /// What can be said of any log, whatever was done to it.
   var contradiction: String? {
-    let offsets = ticks.keys.sorted()
-    if let first = offsets.first, let last = offsets.last {
-      if last != head || Int(last - first) + 1 != offsets.count { return "offsets are not dense" }
+    if trimmed > head || ticks.keys.sorted() != Array(trimmed + 1..<head + 1) {
+      return "offsets are not dense"
     }
     if let ahead = consumers.first(where: { $0.value > head + 1 }) { return "\(ahead.key) is ahead" }
+    if let behind = consumers.first(where: { $0.value <= trimmed }) { return "\(behind.key) is behind" }
     var next = batches.first?.first ?? 0
     for batch in batches {
       if batch.first != next || batch.last < batch.first { return "batches do not follow one another" }
@@ -42,12 +44,43 @@ struct LogContents: Equatable, Sendable {
     }
     return next > head + 1 ? "a batch is ahead" : nil
   }
+
+  /// Where it differs from what it should be, but for the texts of ticks.
+  func difference(from expected: LogContents) -> String? {
+    guard self != expected else { return nil }
+    var (found, expected) = (self, expected)
+    let ticks = Set(found.ticks.keys).symmetricDifference(expected.ticks.keys)
+    let others = found.ticks.filter { expected.ticks[$0.key] != $0.value }.keys
+    (found.ticks, expected.ticks) = ([:], [:])
+    return "ticks \(ticks.union(others).sorted()); \(found) instead of \(expected)"
+  }
+
+  // MARK: Trimming
+
+  /// How far it may be trimmed: what every consumer is past and what is old, up to where a batch ends.
+  ///
+  /// - Parameter aged: the last tick that is old.
+  func lastTrimmable(aged: Int64) -> Int64 {
+    let last = max(trimmed, min(aged, head, (consumers.values.min() ?? .max) - 1))
+    let cut = batches.first { $0.isShipped && $0.first <= last && $0.last > last }
+    return cut.map { $0.first - 1 } ?? last
+  }
+
+  /// What it holds when everything up to an offset is trimmed.
+  func trimmed(through line: Int64) -> LogContents {
+    var rest = self
+    rest.trimmed = line
+    rest.ticks = ticks.filter { $0.key > line }
+    rest.batches.removeAll { $0.isShipped && $0.last <= line }
+    return rest
+  }
 }
 
 extension LogReader {
   func logContents() throws -> (contents: LogContents, integrity: String?) {
     var contents = LogContents()
-    var next = Offset.first
+    var next = try read { try $0.trimmed().next }
+    contents.trimmed = next.rawValue - 1
     while true {
       let page = try page(from: next, maximumTicks: 1_000)
       guard let range = page.range else { break }

@@ -10,15 +10,18 @@ struct LogWalk: Sendable {
     case reject
     /// A plan for so many offsets after those planned.
     case plan(length: Int)
-    /// The sink confirmed an open batch.
-    case ship(batch: Int)
+    /// The sink confirmed so many of the open batches, the first ones.
+    case ship(Range<Int>)
     case commit(next: Int64)
     case bury(offset: Int64)
     case openGap
     case closeGap(id: Int64)
   }
 
+  /// What the log holds if nothing is trimmed beyond what was when the walk began.
   private(set) var model: LogContents
+  /// The last tick that is old by now.
+  private(set) var aged: Int64 = 0
   private var random: SplitMix64
 
   init(seed: UInt64, from model: LogContents = LogContents()) {
@@ -26,7 +29,9 @@ struct LogWalk: Sendable {
     random = SplitMix64(seed: seed)
   }
 
-  private var firstUnplanned: Int64 { (model.batches.last?.last ?? 0) + 1 }
+  private var firstUnplanned: Int64 {
+    max(model.batches.last?.last ?? 0, model.consumers["s3", default: 1] - 1) + 1
+  }
   private var openBatches: [Int] { model.batches.indices.filter { !model.batches[$0].isShipped } }
   private var next: Int64 { model.consumers["dynamodb"] ?? 1 }
 
@@ -35,6 +40,13 @@ struct LogWalk: Sendable {
     let step = choose()
     apply(step)
     return step
+  }
+
+  /// Whether it is time to trim. Then all that is there is old.
+  mutating func grow() -> Bool {
+    guard Int.random(in: 0..<3, using: &random) == 0 else { return false }
+    aged = model.head
+    return true
   }
 
   private mutating func choose() -> Step {
@@ -47,7 +59,9 @@ struct LogWalk: Sendable {
       let most = Int(model.head - firstUnplanned) + 1
       return .plan(length: Int.random(in: 1...max(1, most), using: &random))
     case 3, 4:
-      if let batch = openBatches.randomElement(using: &random) { return .ship(batch: batch) }
+      if let first = openBatches.first {
+        return .ship(first..<first + Int.random(in: 1...openBatches.count, using: &random))
+      }
     case 5 where next <= model.head:
       return .commit(next: Int64.random(in: next...model.head, using: &random) + 1)
     case 6 where next <= model.head: return .bury(offset: next)
@@ -73,8 +87,8 @@ struct LogWalk: Sendable {
       let first = firstUnplanned
       let last = min(model.head, first + Int64(length) - 1)
       model.batches.append(LogContents.Batch(first: first, last: last, isShipped: false))
-    case .ship(let batch):
-      model.batches[batch].isShipped = true
+    case .ship(let batches):
+      for batch in batches { model.batches[batch].isShipped = true }
       model.consumers["s3"] = LogWalk.shipped(model)
     case .commit(let next): model.consumers["dynamodb"] = next
     case .bury(let offset):
@@ -92,7 +106,7 @@ struct LogWalk: Sendable {
 
   /// The next offset after the shipped batches at the beginning.
   private static func shipped(_ model: LogContents) -> Int64 {
-    model.batches.prefix(while: \.isShipped).last.map { $0.last + 1 } ?? 1
+    model.batches.prefix(while: \.isShipped).last.map { $0.last + 1 } ?? model.consumers["s3", default: 1]
   }
 
   // MARK: Doing it to a log
@@ -128,26 +142,26 @@ struct LogWalk: Sendable {
       }
     case .plan:
       if let batch = model.batches.last { try transaction.plan(plan(batch)) }
-    case .ship(let batch):
-      try transaction.markShipped(plan(model.batches[batch]))
-      try transaction.commit(ConsumerName(rawValue: "s3"), next: Offset(rawValue: shipped(model)))
+    case .ship(let batches):
+      for batch in batches { try transaction.markShipped(plan(model.batches[batch])) }
+      try transaction.commit(s3, next: Offset(rawValue: shipped(model)))
     case .commit(let next):
-      try transaction.commit(ConsumerName(rawValue: "dynamodb"), next: Offset(rawValue: next))
+      try transaction.commit(dynamo, next: Offset(rawValue: next))
     case .bury(let offset):
-      let consumer = ConsumerName(rawValue: "dynamodb")
       try transaction.add(
         DeadLetter(
-          offset: Offset(rawValue: offset), consumer: consumer, cause: "refused", attempts: 1, payload: [4]))
-      try transaction.commit(consumer, next: Offset(rawValue: offset + 1))
+          offset: Offset(rawValue: offset), consumer: dynamo, cause: "refused", attempts: 1, payload: [4]))
+      try transaction.commit(dynamo, next: Offset(rawValue: offset + 1))
     case .openGap: _ = try transaction.openGap(startedAt: time, cause: .closed, streams: ["btcusdt@trade"])
     case .closeGap(let id): try transaction.closeGap(Gap.ID(rawValue: id), endedAt: time)
     }
   }
 
   private static func plan(_ batch: LogContents.Batch) -> BatchPlan {
-    BatchPlan(
-      consumer: ConsumerName(rawValue: "s3"),
-      range: Offset(rawValue: batch.first)...Offset(rawValue: batch.last), destination: "{}", bucket: "b",
-      key: "k-\(batch.first)", rows: Int(batch.last - batch.first) + 1, sha256: "\(batch.first)")
+    let number = String(batch.first, radix: 16)
+    return BatchPlan(
+      consumer: s3, range: offsets(batch.first...batch.last), destination: "{}", bucket: "b",
+      key: "k-\(batch.first)-\(batch.last).jsonl", rows: Int(batch.last - batch.first) + 1,
+      sha256: String(repeating: "0", count: 64 - number.count) + number)
   }
 }
