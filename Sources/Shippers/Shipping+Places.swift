@@ -85,7 +85,8 @@ extension Shipping {
         let marker = LogMarker(
           key: ObjectKey.marker(logID: logID, settings: settings), logID: logID,
           // Shipped plans may have been trimmed.
-          highestPlanned: max(try await reader.highestPlanned(of: name), consumer.next.previous),
+          highestPlanned: max(
+            try await reader.highestPlanned(of: name), try await reader.highestPassed(by: name)),
           store: store, attempts: context.attempts, clock: context.clock)
         let sink = ObjectSink(
           consumer: name, settings: settings, destination: destination, store: store, openStore: openStore,

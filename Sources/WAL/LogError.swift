@@ -19,6 +19,8 @@ public struct LogError: Error, Sendable, CustomStringConvertible, CustomDebugStr
     case notFound
     /// A plan for some of the offsets is there already.
     case alreadyPlanned
+    /// What was confirmed does not follow what the consumer has behind it: somebody has moved it.
+    case consumerMoved
     /// The volume has no room; the writer itself retries this, a reader or opener reports it.
     case diskFull
   }

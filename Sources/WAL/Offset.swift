@@ -29,4 +29,18 @@ public typealias OffsetRange = ClosedRange<Offset>
 extension ClosedRange where Bound == Offset {
   /// How many offsets it holds.
   public var length: Int { lowerBound.distance(to: upperBound) + 1 }
+
+  /// What is left without some other ranges, which are in order.
+  public func without(_ others: [OffsetRange]) -> [OffsetRange] {
+    var left: [OffsetRange] = []
+    var next = lowerBound
+    for other in others {
+      if other.lowerBound > next, next <= upperBound {
+        left.append(next...Swift.min(other.lowerBound.previous, upperBound))
+      }
+      next = Swift.max(next, other.upperBound.next)
+    }
+    if next <= upperBound { left.append(next...upperBound) }
+    return left
+  }
 }

@@ -10,6 +10,13 @@ struct DeliveryWindow<Confirmation> {
     var confirmation: Confirmation?
   }
 
+  /// From `first` up to `next`, which is not in it.
+  struct Confirmed {
+    let first: Offset
+    let next: Offset
+    let confirmations: [Confirmation]
+  }
+
   private var entries: [Entry] = []
   private var firstEntry = 0
   /// The consumer's next offset once everything taken by `takeConfirmed` is committed.
@@ -47,7 +54,8 @@ struct DeliveryWindow<Confirmation> {
   }
 
   /// Removes the longest confirmed prefix and moves `next` past it; `nil` if the oldest is unconfirmed.
-  mutating func takeConfirmed() -> (next: Offset, confirmations: [Confirmation])? {
+  mutating func takeConfirmed() -> Confirmed? {
+    let first = next
     var confirmations: [Confirmation] = []
     while firstEntry < entries.count, let confirmation = entries[firstEntry].confirmation {
       confirmations.append(confirmation)
@@ -59,7 +67,7 @@ struct DeliveryWindow<Confirmation> {
       entries.removeFirst(firstEntry)
       firstEntry = 0
     }
-    return (next, confirmations)
+    return Confirmed(first: first, next: next, confirmations: confirmations)
   }
 
   private func index(startingAt offset: Offset) -> Int {
@@ -73,3 +81,5 @@ struct DeliveryWindow<Confirmation> {
     return low
   }
 }
+
+extension DeliveryWindow.Confirmed: Sendable where Confirmation: Sendable {}

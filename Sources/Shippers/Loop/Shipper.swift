@@ -26,7 +26,7 @@ struct Shipper<S: Sink>: Sendable {
     do {
       try await ship(from: sink.makeSource(reader: reader, next: next), &window)
     } catch is CancellationError {
-      if let (next, confirmations) = window.takeConfirmed() { try await commit(next, confirmations) }
+      if let confirmed = window.takeConfirmed() { try await commit(confirmed) }
       throw CancellationError()
     }
   }
@@ -61,10 +61,10 @@ struct Shipper<S: Sink>: Sendable {
         state.isFetching = true
         group.addTask { .fetched(try await source.next()) }
       }
-      if state.committing == 0, let (next, confirmations) = window.takeConfirmed() {
-        state.committing = confirmations.count
+      if state.committing == 0, let confirmed = window.takeConfirmed() {
+        state.committing = confirmed.confirmations.count
         group.addTask {
-          try await commit(next, confirmations)
+          try await commit(confirmed)
           return .committed
         }
       }
@@ -104,18 +104,18 @@ struct Shipper<S: Sink>: Sendable {
     if let failure { throw failure }
   }
 
-  private func commit(_ next: Offset, _ confirmations: [Confirmation]) async throws {
+  private func commit(_ confirmed: DeliveryWindow<Confirmation>.Confirmed) async throws {
     let consumer = sink.consumer
+    let (first, next, confirmations) = (confirmed.first, confirmed.next, confirmed.confirmations)
     let expired = confirmations.reduce(0) { $0 + $1.expired }
+    let deadLetters = confirmations.flatMap(\.deadLetters)
     try await log.write { transaction in
-      for confirmation in confirmations {
-        for letter in confirmation.deadLetters { try transaction.add(letter) }
-        try confirmation.record?(transaction)
-      }
-      try transaction.commit(consumer, next: next, expired: expired)
+      for confirmation in confirmations { try confirmation.record?(transaction) }
+      try transaction.add(deadLetters, of: consumer)
+      try transaction.commit(consumer, from: first, next: next, expired: expired)
     }
     progress.committed(
-      next: next, expired: expired, deadLetters: confirmations.reduce(0) { $0 + $1.deadLetters.count },
+      next: next, expired: expired, deadLetters: deadLetters.count,
       bytes: confirmations.reduce(0) { $0 + $1.bytes })
   }
 }

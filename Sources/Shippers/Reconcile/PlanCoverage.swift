@@ -32,19 +32,3 @@ struct PlanCoverage {
     return next <= last ? next...last : nil
   }
 }
-
-extension OffsetRange {
-  /// What is left without some other ranges, which are in order.
-  func without(_ others: [OffsetRange]) -> [OffsetRange] {
-    var left: [OffsetRange] = []
-    var next = lowerBound
-    for other in others {
-      if other.lowerBound > next, next <= upperBound {
-        left.append(next...Swift.min(other.lowerBound.previous, upperBound))
-      }
-      next = Swift.max(next, other.upperBound.next)
-    }
-    if next <= upperBound { left.append(next...upperBound) }
-    return left
-  }
-}

@@ -35,13 +35,28 @@ public final class WriteTransaction {
   // MARK: Consumers
 
   /// Moves a consumer's committed offset.
-  /// - Parameter expired: how many ticks it passed without writing them because their TTL was over.
-  public func commit(_ consumer: ConsumerName, next: Offset, expired: Int = 0) throws {
+  ///
+  /// - Parameters:
+  ///   - from: what it must be until now.
+  ///   - expired: how many ticks it passed without writing them because their TTL was over.
+  /// - Throws: `LogError` with `consumerMoved` if it is another one.
+  public func commit(
+    _ consumer: ConsumerName, from: Offset? = nil, next: Offset, expired: Int = 0
+  ) throws {
     try connection.run(
-      "UPDATE consumers SET next_offset = ?, expired = expired + ?, updated_at = ? WHERE name = ?",
-      .int(next.rawValue), .int(expired), .int(now), .text(consumer.rawValue))
+      """
+      UPDATE consumers SET next_offset = ?2, expired = expired + ?3, updated_at = ?4
+      WHERE name = ?1 AND next_offset = coalesce(?5, next_offset)
+      """,
+      .text(consumer.rawValue), .int(next.rawValue), .int(expired), .int(now), .int(from?.rawValue))
     guard connection.changes == 1 else {
-      throw LogError(.notFound, "there is no consumer \(consumer) in the log")
+      let stored = try connection.int(
+        "SELECT next_offset FROM consumers WHERE name = ?", .text(consumer.rawValue))
+      guard let stored else { throw LogError(.notFound, "there is no consumer \(consumer) in the log") }
+      throw LogError(
+        .consumerMoved,
+        "what \(consumer) has confirmed ends at \(next.previous), but begins at \(from ?? .none), and it reads \(stored) next"
+      )
     }
   }
 
@@ -137,6 +152,29 @@ public final class WriteTransaction {
   }
 
   // MARK: Dead letters
+
+  /// Keeps ticks of one consumer, in order, but for those that it has as dead letters or as skipped already: a
+  /// frozen batch that is delivered again lacks the same rows.
+  public func add(_ letters: [DeadLetter], of consumer: ConsumerName) throws {
+    let offsets = letters.compactMap(\.offset)
+    guard let first = offsets.min(), let last = offsets.max() else { return }
+    let known = try connection.rows(
+      """
+      SELECT offset, offset FROM dead_letters WHERE consumer = ?1 AND offset BETWEEN ?2 AND ?3
+      UNION ALL
+      SELECT first_offset, last_offset FROM skipped
+      WHERE consumer = ?1 AND first_offset <= ?3 AND last_offset >= ?2 AND first_offset <= last_offset
+      ORDER BY 1
+      """, .text(consumer.rawValue), .int(first.rawValue), .int(last.rawValue)
+    ) { Offset(rawValue: $0.int(0))...Offset(rawValue: $0.int(1)) }
+    var rest = known[...]
+    for letter in letters {
+      guard let offset = letter.offset else { continue }
+      while let range = rest.first, range.upperBound < offset { rest.removeFirst() }
+      if let range = rest.first, range.contains(offset) { continue }
+      try add(letter)
+    }
+  }
 
   public func add(_ letter: DeadLetter) throws {
     try connection.run(
