@@ -194,8 +194,14 @@ struct DeliveryModel: Sendable {
     if consumer.next < min(known, seekingTo[name] ?? known) {
       contradict("\(name) went back from \(known) to \(consumer.next)")
     }
-    if consumer.isEnabled, consumer.next <= snapshot.trimmed {
-      contradict("\(snapshot.trimmed) is trimmed, \(name) reads \(consumer.next) next")
+    // Behind the line is only what was planned before the consumer was disabled for a while.
+    if consumer.isEnabled,
+      let lost = (consumer.next..<max(consumer.next, snapshot.trimmed + 1)).first(where: { offset in
+        !snapshot.skips(offset, of: name)
+          && (name != .s3 || snapshot.plan(holding: offset)?.isShipped != false)
+      })
+    {
+      contradict("\(lost) is trimmed, \(name) reads \(consumer.next) next")
     }
     for offset in start..<max(start, consumer.next) where !isSettled(offset, for: name, in: snapshot) {
       contradict("\(name) has passed \(offset), which is nowhere")

@@ -31,7 +31,7 @@ struct LogSnapshot: Sendable {
     skipped[consumer]?.contains { $0.contains(offset) } ?? false
   }
 
-  /// The s3 batch that holds an offset.
+  /// The batch of s3 that holds an offset.
   func plan(holding offset: Int64) -> Plan? { plans.first { $0.range.contains(offset) } }
 }
 
