@@ -27,6 +27,8 @@ struct LogContents: Equatable, Sendable {
   var gaps: [Gap] = []
   /// Offsets of dead letters; 0 for input that is no tick.
   var letters: [Int64] = []
+  /// Offsets that a consumer has passed over.
+  var skipped: [String: Set<Int64>] = [:]
 
   /// What can be said of any log, whatever was done to it.
   var contradiction: String? {
@@ -35,14 +37,25 @@ struct LogContents: Equatable, Sendable {
     }
     if let ahead = consumers.first(where: { $0.value > head + 1 }) { return "\(ahead.key) is ahead" }
     if let behind = consumers.first(where: { $0.value <= trimmed }) { return "\(behind.key) is behind" }
-    var next = batches.first?.first ?? 0
+    let next = consumers["s3", default: 1]
+    var covered = trimmed
     for batch in batches {
-      if batch.first != next || batch.last < batch.first { return "batches do not follow one another" }
-      next = batch.last + 1
-      let isPassed = batch.last < consumers["s3", default: 1]
-      if isPassed, !batch.isShipped { return "s3 is past a batch that is not shipped" }
+      if batch.first <= covered || batch.last < batch.first { return "batches overlap" }
+      if !areSkipped(from: covered + 1, to: min(batch.first, next)) {
+        return "s3 is past what is in no batch"
+      }
+      covered = batch.last
+      if batch.isShipped != (batch.last < next) {
+        return "s3 is past a batch that is open, or before one that is not"
+      }
+      if batch.first < next, batch.last >= next { return "s3 is in a batch" }
     }
-    return next > head + 1 ? "a batch is ahead" : nil
+    if !areSkipped(from: covered + 1, to: next) { return "s3 is past what is in no batch" }
+    return covered > head ? "a batch is ahead" : nil
+  }
+
+  private func areSkipped(from first: Int64, to end: Int64) -> Bool {
+    (first..<max(first, end)).allSatisfy { skipped["s3"]?.contains($0) ?? false }
   }
 
   /// Where it differs from what it should be, but for the texts of ticks.
@@ -106,6 +119,11 @@ extension LogReader {
       }
       let letters = try connection.prepare("SELECT coalesce(offset, 0) FROM dead_letters ORDER BY id")
       while try letters.step() { contents.letters.append(letters.int(0)) }
+      let skipped = try connection.prepare("SELECT consumer, first_offset, last_offset FROM skipped")
+      while try skipped.step() {
+        guard skipped.int(1) <= skipped.int(2) else { continue }
+        contents.skipped[skipped.text(0), default: []].formUnion(skipped.int(1)...skipped.int(2))
+      }
       return (contents, try connection.text("PRAGMA integrity_check"))
     }
   }

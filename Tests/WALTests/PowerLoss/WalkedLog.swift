@@ -107,7 +107,7 @@ func check(
     let verification = try await LogVerification.of(path: folder + "/" + logName)
     #expect(verification.problems.first.map(\.text) == [], context)
     log.startUpkeep(retention: anHour, disk: .off)
-    var walk = LogWalk(seed: UInt64(found.head), from: found)
+    var walk = LogWalk(seed: UInt64(found.head), from: found, aged: crash.aged)
     _ = try await take(3, of: &walk, on: log, CrashRecorder(seed: 0, writesBetween: 1), machine)
     try await log.upkeepDone()
     let after = try await reader.logContents().contents
