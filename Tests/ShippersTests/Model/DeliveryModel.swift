@@ -26,6 +26,9 @@ struct DeliveryModel: Sendable {
   /// The lowest offset that a seek under way may bring a consumer to.
   private var seekingTo: [ConsumerName: Int64] = [:]
   private var sought: Set<ConsumerName> = []
+  /// Those that were disabled for a while.
+  private var hasPaused: Set<ConsumerName> = []
+  private var mayBeOpen = 0
   /// What may be recorded as skipped, and the sets of consumers that may be enabled.
   private var maySkip: [ConsumerName: Set<Int64>] = [:]
   private var mayBeEnabled: [Set<ConsumerName>] = [[]]
@@ -59,8 +62,11 @@ struct DeliveryModel: Sendable {
   /// Everything that is there may be old from now on.
   mutating func age() { aged = Int64(asked.count) }
 
-  mutating func ask(enable consumers: Set<ConsumerName>) {
+  /// - Parameter mayBeOpen: how many plans of s3 may be open from now on, with those that are.
+  mutating func ask(enable consumers: Set<ConsumerName>, mayBeOpen: Int) {
     mayBeEnabled.append(consumers)
+    hasPaused.formUnion(last.consumers.keys.filter { !consumers.contains($0) })
+    self.mayBeOpen = max(self.mayBeOpen, mayBeOpen)
     // One that was not enabled has missed what was trimmed meanwhile.
     for name in consumers where last.consumers[name]?.isEnabled == false {
       let first = last.consumers[name]?.next ?? 1
@@ -226,12 +232,20 @@ struct DeliveryModel: Sendable {
       if end > snapshot.head { contradict("the plan of \(range) is beyond the head \(snapshot.head)") }
       if plan.isShipped, end >= next, !plan.key.isEmpty { contradict("\(range) is shipped, \(next) is next") }
       if !plan.isShipped, range.lowerBound < next { contradict("\(range) is open, \(next) is next") }
+      // One that is disabled cannot hold the line.
+      if plan.isShipped, range.lowerBound <= snapshot.trimmed, snapshot.trimmed < end,
+        !hasPaused.contains(.s3)
+      {
+        contradict("\(range) is trimmed in part: to \(snapshot.trimmed)")
+      }
       if !plan.isShipped, !range.allSatisfy({ snapshot.rows[$0] != nil }) {
         contradict("\(range) is open, and its ticks are gone")
       }
       check(plan)
       frozen[range.lowerBound] = plan
     }
+    let open = snapshot.plans.filter { !$0.isShipped }.count
+    if open > mayBeOpen, !sought.contains(.s3) { contradict("\(open) plans are open at a time") }
     let there = Set(snapshot.plans.map(\.range.lowerBound))
     for (first, plan) in frozen where !there.contains(first) && plan.range.upperBound > snapshot.trimmed {
       contradict("the plan of \(plan.range) is gone")
