@@ -9,6 +9,9 @@ public final class TickLog: Sendable {
     /// When a group is committed (`COMMIT_LINGER_MS`) and how much may wait for it.
     var limits = CommitQueue<WriteRequest>.Limits()
     var checkpoints = CheckpointSchedule()
+    /// How many ticks are trimmed in one transaction.
+    var trimStep = Trimmer.step
+    var vacuum = VacuumSchedule()
     /// Name of a registered SQLite VFS; `nil` means the system's.
     public var vfs: String?
     /// Microseconds since 1970, UTC.

@@ -16,9 +16,13 @@ final class TestClock: Sendable {
     var sleeps: [Duration] = []
     var sleepers: [Int: Sleeper] = [:]
     var nextID = 0
+    var shortest = TestClock.shortest
   }
 
+  /// Waits shorter than this end at once.
   static let shortest = Duration.seconds(21)
+  /// The same in a hurry: holds and batches that wait for their time, too.
+  private static let shortestInAHurry = Duration.seconds(62)
   private let state: Mutex<State>
 
   init(wall: Int64 = someTime) {
@@ -50,25 +54,35 @@ final class TestClock: Sendable {
     for continuation in woken { continuation.resume() }
   }
 
+  /// From now on the waits of all but those who wait for minutes end at once.
+  func hurry() {
+    state.withLock { $0.shortest = Self.shortestInAHurry }
+    advance(by: Self.shortestInAHurry)
+  }
+
+  func relax() { state.withLock { $0.shortest = Self.shortest } }
+
   private func sleep(_ duration: Duration) async throws {
-    let id = state.withLock { state in
+    let (id, isShort) = state.withLock { state in
       state.nextID += 1
       state.sleeps.append(duration)
-      return state.nextID
+      return (state.nextID, duration < state.shortest)
     }
     try Task.checkCancellation()
-    if duration < Self.shortest {
+    if isShort {
       state.withLock { $0.now += duration }
       return await Task.yield()
     }
     try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { continuation in
-        let isCancelled = state.withLock { state in
-          if Task.isCancelled { return true }
+        let ended: Result<Void, any Error>? = state.withLock { state in
+          if Task.isCancelled { return .failure(CancellationError()) }
+          // A hurry that has begun meanwhile does not come again.
+          if duration < state.shortest { return .success(()) }
           state.sleepers[id] = Sleeper(deadline: state.now + duration, continuation: continuation)
-          return false
+          return nil
         }
-        if isCancelled { continuation.resume(throwing: CancellationError()) }
+        if let ended { continuation.resume(with: ended) }
       }
     } onCancel: {
       let sleeper = state.withLock { $0.sleepers.removeValue(forKey: id) }

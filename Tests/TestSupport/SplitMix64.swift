@@ -10,10 +10,15 @@ public struct SplitMix64: RandomNumberGenerator, Sendable {
 
   /// A generator with a seed of its own, which it prints; `TICKWAL_TEST_SEED` in the environment overrides it.
   public static func forTest(_ name: String = #function) -> SplitMix64 {
+    SplitMix64(seed: seedForTest(name))
+  }
+
+  /// The seed of such a generator, for tests that make several of it.
+  public static func seedForTest(_ name: String = #function) -> UInt64 {
     let given = getenv("TICKWAL_TEST_SEED").flatMap { UInt64(String(cString: $0)) }
     let seed = given ?? UInt64.random(in: .min ... .max)
     print("\(name): TICKWAL_TEST_SEED=\(seed)")
-    return SplitMix64(seed: seed)
+    return seed
   }
 
   public mutating func next() -> UInt64 {

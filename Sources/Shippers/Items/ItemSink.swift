@@ -155,12 +155,14 @@ actor ItemSource: DeliverySource {
 
   func next() async throws -> [Prepared<ItemDelivery>] {
     while !tail.control.isStopping {
+      // Asked before reading: what was appended before the drain began is in the page.
+      let isDraining = tail.control.isDraining
       let page = try await reader.page(from: position, maximumTicks: Self.pageTicks)
       if let range = page.range {
         position = range.upperBound.next
         return deliveries(page)
       }
-      if tail.control.isDraining { return [] }
+      if isDraining { return [] }
       try await tail.wait(beyond: position.previous)
     }
     return []

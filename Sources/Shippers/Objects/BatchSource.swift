@@ -51,6 +51,8 @@ actor BatchSource: DeliverySource {
     var builder = BatchBuilder(first: position, settings: settings)
     var deadline: Duration?
     while !tail.control.isStopping {
+      // Asked before reading: what was appended before the drain began is in the page.
+      let isDraining = tail.control.isDraining
       let page = try await reader.page(from: builder.next, through: last, maximumTicks: builder.room)
       if deadline == nil, let receivedAt = page.ticks.entries.first?.receivedAt {
         deadline = clock.now() + remainingWait(receivedAt: receivedAt)
@@ -59,8 +61,8 @@ actor BatchSource: DeliverySource {
       if isCut || (last.map { builder.next > $0 } ?? false) { return finish(builder) }
       guard builder.next > page.head else { continue }
       let wait = deadline.map { $0 - clock.now() }
-      if !builder.isEmpty, tail.control.isDraining || (wait ?? .zero) <= .zero { return finish(builder) }
-      if tail.control.isDraining { return nil }
+      if !builder.isEmpty, isDraining || (wait ?? .zero) <= .zero { return finish(builder) }
+      if isDraining { return nil }
       try await tail.wait(beyond: builder.next.previous, atMost: wait)
     }
     return nil

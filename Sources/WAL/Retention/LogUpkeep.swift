@@ -15,7 +15,7 @@ struct LogUpkeep {
   private let logger: Logger
   private let trimmer: Trimmer
   private var ages: AgeRecord
-  private var vacuum = VacuumSchedule()
+  private var vacuum: VacuumSchedule
   private(set) var disk: DiskKeeper
   /// On the log's own time: trimming is not tried before, because the file is damaged.
   private var heldUntil: Int64 = 0
@@ -31,7 +31,8 @@ struct LogUpkeep {
     self.options = options
     self.logger = logger
     rule = RetentionRule(retention: settings.retention)
-    trimmer = Trimmer(connection)
+    trimmer = Trimmer(connection, step: options.trimStep)
+    vacuum = options.vacuum
     ages = try AgeRecord(connection, now: options.uptime(), wall: options.wallClock())
     disk = DiskKeeper(path: path, limits: settings.disk, volume: options.volume, logger: logger)
   }

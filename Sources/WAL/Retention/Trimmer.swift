@@ -5,6 +5,7 @@
 /// the line are deleted in portions. Rows of plans that are open stay behind the line until those are settled.
 struct Trimmer {
   private let connection: SQLiteConnection
+  private let step: Int
 
   /// How far the line moves at a time, and how many rows are deleted in one transaction.
   static let step = 2_000
@@ -13,8 +14,9 @@ struct Trimmer {
   /// How long one transaction may go on deleting: rows can be large.
   private static let budget = Duration.milliseconds(4)
 
-  init(_ connection: SQLiteConnection) {
+  init(_ connection: SQLiteConnection, step: Int) {
     self.connection = connection
+    self.step = step
   }
 
   // MARK: The line
@@ -34,7 +36,7 @@ struct Trimmer {
   private func boundary(
     after trimmed: Offset, through last: Offset, whole consumers: [Consumer]
   ) throws(SQLiteError) -> Offset? {
-    try TrimBoundary.next(after: trimmed, through: last, step: Self.step) { (offset) throws(SQLiteError) in
+    try TrimBoundary.next(after: trimmed, through: last, step: step) { (offset) throws(SQLiteError) in
       for consumer in consumers {
         let statement = try connection.statement(
           """
@@ -84,7 +86,7 @@ struct Trimmer {
   ///
   /// - Parameter elapsed: since the transaction began.
   func deleteRows(elapsed: () -> Duration) throws(SQLiteError) {
-    var left = Self.step
+    var left = step
     for range in try free(through: try connection.trimmed()) {
       while left > 0, elapsed() < Self.budget, let first = try first(in: range) {
         let count = min(Self.portion, left)

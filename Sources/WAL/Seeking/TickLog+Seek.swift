@@ -26,7 +26,7 @@ private struct DryRun: Error {
 }
 
 extension WriteTransaction {
-  fileprivate func seek(_ request: SeekRequest) throws -> SeekOutcome {
+  func seek(_ request: SeekRequest) throws -> SeekOutcome {
     let consumers = try connection.consumers()
     guard let consumer = consumers.first(where: { $0.name == request.consumer }) else {
       throw SeekRule.unknown(request.consumer, among: consumers)

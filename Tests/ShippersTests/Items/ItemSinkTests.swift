@@ -19,13 +19,6 @@ import Testing
       })
   }
 
-  private func check(_ rig: ShippingRig, _ table: ScriptedTable, _ reader: LogReader) async throws {
-    let next = try await reader.consumers().first?.next ?? .first
-    let stored = numbers(in: table)
-    let missing = (1..<next.rawValue).filter { !stored.contains($0) }
-    #expect(missing.isEmpty, "committed \(next) without \(missing)")
-  }
-
   /// A sort key ends with the hash of the payload, which tells the number.
   private func suffix(_ number: Int) -> String {
     "#\(SHA256.hash(Array("{\"n\":\(number)}".utf8)).hex.prefix(16))"
@@ -77,36 +70,6 @@ import Testing
         #expect(try await rig.next(.dynamodb) == .first)
         go.set(())
         try await expectEventually { try await rig.next(.dynamodb) == offset(301) }
-      }
-    }
-  }
-
-  /// Promise 5, under completions in random order and random failures, throttling among them.
-  @Test func theCommittedOffsetNeverPassesWhatTheTableLacks() async throws {
-    let seed = SplitMix64.forTest().seeded
-    for round in 0..<4 {
-      try await ShippingRig.with { rig in
-        try await rig.log.append(ticks(600))
-        let table = ScriptedTable()
-        try await rig.withReader { reader in
-          let random = Mutex(SplitMix64(seed: seed &+ UInt64(round)))
-          @Sendable func draw(_ range: Range<Int>) -> Int {
-            random.withLock { Int.random(in: range, using: &$0) }
-          }
-          table.hook { _ in
-            if draw(0..<10) == 0 { try await check(rig, table, reader) }
-            for _ in 0..<draw(0..<20) { await Task.yield() }
-            switch draw(0..<12) {
-            case 0: throw AWSError.answer(500, .transient)
-            case 1: throw AWSError.answer(400, .throttled, "ProvisionedThroughputExceededException")
-            default: return nil
-            }
-          }
-          try await rig.drain(rig.shipping(to: table, concurrency: [1, 3, 20, 50][round]))
-          try await check(rig, table, reader)
-        }
-        #expect(numbers(in: table) == Set(1...600))
-        #expect(try await rig.deadLetters.isEmpty)
       }
     }
   }

@@ -33,6 +33,17 @@ public struct DiskModel {
     public var durable: [UInt8]
     /// A name that is not goes with the power; one that was given to the file before may be there again.
     public var isNameDurable: Bool
+
+    public init(visible: [UInt8], durable: [UInt8], isNameDurable: Bool) {
+      self.visible = visible
+      self.durable = durable
+      self.isNameDurable = isNameDurable
+    }
+
+    /// As it is found when the power is back.
+    public init(durable: [UInt8]) {
+      self.init(visible: durable, durable: durable, isNameDurable: true)
+    }
   }
 
   private struct File {
@@ -179,10 +190,16 @@ public struct DiskModel {
   private static func apply(_ change: Change, to bytes: inout [UInt8]) {
     switch change {
     case .write(let offset, let new):
-      if bytes.count < offset + new.count {
-        bytes.append(contentsOf: repeatElement(0, count: offset + new.count - bytes.count))
+      if bytes.count < offset { bytes += [UInt8](repeating: 0, count: offset - bytes.count) }
+      let over = min(new.count, bytes.count - offset)
+      // Byte by byte, as a debug build replaces a range, takes most of a test's time.
+      bytes.withUnsafeMutableBytes { bytes in
+        new.withUnsafeBytes {
+          UnsafeMutableRawBufferPointer(rebasing: bytes[offset..<offset + over]).copyMemory(
+            from: .init(rebasing: $0[..<over]))
+        }
       }
-      bytes.replaceSubrange(offset..<offset + new.count, with: new)
+      if over < new.count { bytes += new[over...] }
     case .truncate(let size):
       if size <= bytes.count {
         bytes.removeLast(bytes.count - size)

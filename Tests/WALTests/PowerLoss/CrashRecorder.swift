@@ -10,6 +10,9 @@ final class CrashRecorder: Sendable {
     /// Revisions: the last one confirmed, and the last one asked for.
     let confirmed: Int
     let asked: Int
+    /// Offsets: what was trimmed for certain, and the last one that was old enough to be.
+    let trimmed: Int64
+    let aged: Int64
     let label: String
   }
 
@@ -18,6 +21,8 @@ final class CrashRecorder: Sendable {
     var calls = 0
     var confirmed = 0
     var asked = 0
+    var trimmed: Int64 = 0
+    var aged: Int64 = 0
     var crashes: [Crash] = []
   }
 
@@ -40,6 +45,8 @@ final class CrashRecorder: Sendable {
 
   func ask(_ revision: Int) { state.withLock { $0.asked = max($0.asked, revision) } }
   func confirm(_ revision: Int) { state.withLock { $0.confirmed = max($0.confirmed, revision) } }
+  func ask(aged: Int64) { state.withLock { $0.aged = aged } }
+  func confirm(trimmed: Int64) { state.withLock { $0.trimmed = trimmed } }
   var confirmed: Int { state.withLock { $0.confirmed } }
   var crashes: [Crash] { state.withLock { $0.crashes } }
 
@@ -69,8 +76,15 @@ final class CrashRecorder: Sendable {
     _ disk: SimulatedDisk, _ loss: DiskModel.Loss, _ label: String, _ state: inout State
   ) {
     let files = disk.contents(after: loss, using: &state.random)
-    if let last = state.crashes.last, last.files == files, last.confirmed == state.confirmed { return }
+    if let last = state.crashes.last, last.files == files, last.confirmed == state.confirmed,
+      last.trimmed == state.trimmed
+    {
+      return
+    }
     state.crashes.append(
-      Crash(files: files, confirmed: state.confirmed, asked: state.asked, label: "\(label), \(loss) lost"))
+      Crash(
+        files: files, confirmed: state.confirmed, asked: state.asked, trimmed: state.trimmed,
+        aged: state.aged,
+        label: "\(label), \(loss) lost"))
   }
 }

@@ -99,11 +99,13 @@ import Testing
     try await withSimulatedDisk { disk in
       let recorder = CrashRecorder(seed: seed, writesBetween: writesBetween)
       recorder.watch(disk)
+      let machine = ManualMachine()
       var walk = LogWalk(seed: seed)
       var history = [walk.model]
       for _ in 0..<sessions {
-        let log = try await openLog(disk.folder)
-        history += try await take(steps / sessions, of: &walk, on: log, recorder).dropFirst()
+        let log = try await openLog(disk.folder, machine)
+        log.startUpkeep(retention: anHour, disk: .off)
+        history += try await take(steps / sessions, of: &walk, on: log, recorder, machine).dropFirst()
         recorder.loseNow(disk, "before the end")
         try await log.close()
         recorder.loseNow(disk, "after the end")

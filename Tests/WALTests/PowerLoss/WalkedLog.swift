@@ -8,10 +8,14 @@ import Testing
 
 let logName = "ticks.db"
 
-/// With short checkpoints, so that a small log has many.
-func openLog(_ folder: String) async throws -> TickLog {
-  var options = TickLog.Options.make()
+/// With short checkpoints and small pieces of upkeep, so that a small log has many.
+///
+/// - Parameter machine: its time is what ticks grow old by.
+func openLog(_ folder: String, _ machine: ManualMachine? = nil) async throws -> TickLog {
+  var options = machine?.options() ?? .make()
   options.checkpoints = CheckpointSchedule(passiveFrames: 40)
+  options.trimStep = 7
+  options.vacuum = VacuumSchedule(portion: 3, negligible: 5)
   return try await TickLog.open(path: folder + "/" + logName, options: options, logger: silent)
 }
 
@@ -22,14 +26,22 @@ func contents(of log: TickLog) async throws -> LogContents {
   return contents
 }
 
-/// Takes steps in bursts, so that some share a commit.
+/// Takes steps in bursts, so that some share a commit, and between them now and then trims what is there.
 ///
-/// - Returns: what the log held before the first and after each.
+/// - Returns: what the log held before the first and after each, but for what was trimmed.
 func take(
-  _ count: Int, of walk: inout LogWalk, on log: TickLog, _ recorder: CrashRecorder
+  _ count: Int, of walk: inout LogWalk, on log: TickLog, _ recorder: CrashRecorder,
+  _ machine: ManualMachine? = nil
 ) async throws -> [LogContents] {
   var history = [walk.model]
   while history.count <= count {
+    let isTrimming = machine != nil && walk.grow()
+    if let machine, isTrimming {
+      try await log.note(machine)
+      recorder.ask(aged: walk.aged)
+      machine.pass(anHour)
+    }
+    async let upkeep: Void = isTrimming ? log.upkeepDone() : ()
     let last = Latch<Void>()
     let burst = min(count + 1 - history.count, history.count % 4 + 1)
     for number in 1...burst {
@@ -49,22 +61,34 @@ func take(
       #expect(isTaken)
     }
     try await last.wait()
+    try await upkeep
+    if isTrimming { try await expectTrimmed(log, walk, recorder) }
   }
   return history
+}
+
+private func expectTrimmed(_ log: TickLog, _ walk: LogWalk, _ recorder: CrashRecorder) async throws {
+  try await log.upkeepDone()
+  let line = walk.model.lastTrimmable(aged: walk.aged)
+  recorder.confirm(trimmed: line)
+  let difference = try await contents(of: log).difference(from: walk.model.trimmed(through: line))
+  #expect(difference == nil, "step \(walk.model.revision)")
+  let remains = try await Remains(log).ticks
+  #expect(remains == (line < walk.model.head ? "\(line + 1)-\(walk.model.head)" : ""))
 }
 
 /// Opens what a loss of power left, compares it with the model, and goes on with it.
 func check(
   _ crash: CrashRecorder.Crash, _ history: [LogContents], _ label: String
 ) async throws {
-  try await withTemporaryFolder { folder in
-    for (name, bytes) in crash.files {
-      try Data(bytes).write(to: URL(fileURLWithPath: folder + "/" + name))
-    }
+  // Whose syncs cost nothing.
+  try await withSimulatedDisk(files: crash.files.mapValues(DiskModel.LeftFile.init(durable:))) { disk in
+    let folder = disk.folder
     let context: Comment = "\(label): \(crash.label)"
+    let machine = ManualMachine()
     let log: TickLog
     do {
-      log = try await openLog(folder)
+      log = try await openLog(folder, machine)
     } catch {
       Issue.record(error, context)
       return
@@ -74,14 +98,20 @@ func check(
     #expect(integrity == "ok", context)
     #expect(found.contradiction == nil, context)
     #expect(crash.confirmed...crash.asked ~= found.revision, context)
+    #expect(crash.trimmed...crash.aged ~= found.trimmed, context)
     if history.indices.contains(found.revision) {
-      let isAsWasAsked = found == history[found.revision]
-      #expect(isAsWasAsked, context)
+      let asked = history[found.revision]
+      #expect(asked.lastTrimmable(aged: found.trimmed) == found.trimmed, context)
+      #expect(found.difference(from: asked.trimmed(through: found.trimmed)) == nil, context)
     }
-    var walk = LogWalk(seed: UInt64(found.head), from: found)
-    let further = try await take(3, of: &walk, on: log, CrashRecorder(seed: 0, writesBetween: 1))
-    let goesOn = try await reader.logContents().contents == further.last
-    #expect(goesOn, context)
+    let verification = try await LogVerification.of(path: folder + "/" + logName)
+    #expect(verification.problems.first.map(\.text) == [], context)
+    log.startUpkeep(retention: anHour, disk: .off)
+    var walk = LogWalk(seed: UInt64(found.head), from: found, aged: crash.aged)
+    _ = try await take(3, of: &walk, on: log, CrashRecorder(seed: 0, writesBetween: 1), machine)
+    try await log.upkeepDone()
+    let after = try await reader.logContents().contents
+    #expect(after.difference(from: walk.model.trimmed(through: after.trimmed)) == nil, context)
     try await reader.close()
     try await log.close()
   }

@@ -1,0 +1,27 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The real log and the real loops of two consumers, through crashes, losses of power and refusals, against a model
+/// that knows what was promised.
+///
+/// `TICKWAL_MODEL_WALKS` says how many walks, `TICKWAL_TEST_SEED` which is the first; a walk that fails names its own.
+@Suite(.timeLimit(.minutes(10))) struct ModelWalkTests {
+  @Test func whateverHappensThePromisesHold() async throws {
+    let walks = ProcessInfo.processInfo.environment["TICKWAL_MODEL_WALKS"].flatMap(UInt64.init) ?? 200
+    let first = SplitMix64.seedForTest()
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for lane in 0..<4 as Range<UInt64> {
+        group.addTask {
+          for number in 0..<walks where number % 4 == lane {
+            let seed = first &+ number
+            let broken = try await ModelWalk(seed: seed).run()
+            let again: Comment = "again with TICKWAL_MODEL_WALKS=1 TICKWAL_TEST_SEED=\(seed)"
+            #expect(broken == [], again)
+          }
+        }
+      }
+      try await group.waitForAll()
+    }
+  }
+}
