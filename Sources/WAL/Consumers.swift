@@ -42,8 +42,7 @@ extension WriteTransaction {
   fileprivate func enable(
     _ requests: [ConsumerRequest], acceptDestinations: Bool
   ) throws -> (consumers: [Consumer], skipped: [(ConsumerName, OffsetRange)]) {
-    let head = try connection.head()
-    let oldest = try connection.oldestOffset() ?? head.next
+    let oldest = try connection.trimmed().next
     var skipped: [(ConsumerName, OffsetRange)] = []
     let stored = try connection.consumers()
     if !acceptDestinations { try refuseOtherDestinations(of: requests, stored: stored) }
@@ -138,10 +137,12 @@ extension SQLiteConnection {
     return ranges
   }
 
-  /// The oldest tick kept, not counting what is kept for open plans alone.
+  /// The oldest tick kept, not counting what is kept for open plans alone; `nil` if there is none.
+  ///
+  /// The ticks are not asked: one that is missing or lies on a damaged page is a bad row, and not trimmed.
   func oldestOffset() throws(SQLiteError) -> Offset? {
-    try int("SELECT offset FROM ticks WHERE offset > ? ORDER BY offset LIMIT 1", .int(try trimmed().rawValue))
-      .map { Offset(rawValue: $0) }
+    let oldest = try trimmed().next
+    return oldest <= (try head()) ? oldest : nil
   }
 
   func consumers() throws(SQLiteError) -> [Consumer] {

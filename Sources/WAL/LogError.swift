@@ -29,16 +29,20 @@ public struct LogError: Error, Sendable, CustomStringConvertible, CustomDebugStr
   /// Safe for a log line.
   public let description: String
   public let debugDescription: String
+  /// The content of the file is damaged; not its volume, as far as is known.
+  public let isDamage: Bool
 
   public init(_ code: Code, _ description: String, details: String? = nil) {
     self.code = code
     self.description = description
     debugDescription = details ?? description
+    isDamage = false
   }
 
   init(_ doing: String, _ error: SQLiteError) {
     code = error.isDiskFull ? .diskFull : .failed
     description = "\(doing): \(error)"
     debugDescription = description
+    isDamage = error.isCorruption
   }
 }

@@ -284,6 +284,14 @@ def test_a_folder_is_compared_likewise(in_folder):
     assert shipped.compare("--consumer", "local-s3").wrong("local-s3") == {"double": 1, "different": 1}
 
 
+def test_a_folder_that_is_not_there_is_not_made(in_folder):
+    shipped, folder = in_folder
+    elsewhere = folder.parent / "elsewhere"
+    ended = shipped.tickwal.run_to_end("reconcile", "--local", elsewhere)
+    assert ended.code == 78 and "elsewhere" in ended.err
+    assert not elsewhere.exists()
+
+
 def test_rows_that_went_bad_in_the_log_are_told(in_folder):
     shipped, _ = in_folder
     log = sqlite3.connect(shipped.tickwal.path)

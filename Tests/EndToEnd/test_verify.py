@@ -96,6 +96,17 @@ def test_a_log_that_cannot_be_opened(tickwal):
     tickwal.succeed("verify")
 
 
+def test_damage_that_ends_a_command_says_what_to_do(tickwal):
+    import_ticks(tickwal, 1_000)
+    [root] = tickwal.log.ask("select rootpage from sqlite_schema where name = 'consumers'")[0]
+    damaged = bytearray(tickwal.path.read_bytes())
+    damaged[(root - 1) * 4096 : root * 4096] = b"\xa5" * 4096
+    tickwal.path.write_bytes(damaged)
+    for command in (["status"], ["ship", "--local", tickwal.folder]):
+        ended = tickwal.run_to_end(*command)
+        assert ended.code == 74 and "tickwal verify" in ended.err and "--salvage" in ended.err
+
+
 def test_a_folder_that_is_not_there_is_not_made(tickwal):
     import_ticks(tickwal, 10)
     folder = tickwal.folder / "nowhere"

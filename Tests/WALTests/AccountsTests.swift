@@ -72,6 +72,7 @@ import Testing
       try await log.append(batch)
       try await log.write {
         try $0.connection.run("DELETE FROM ticks WHERE offset <= 5 OR offset IN (12, 13)")
+        try $0.setMeta("trimmed", "5")
       }
       try await withReader(log) { (reader) async throws in
         #expect(try await reader.offsets(receivedIn: 100..<200) == range(10...19))

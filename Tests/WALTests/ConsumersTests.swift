@@ -23,7 +23,7 @@ import Testing
       #expect(first.map(\.next) == [.first])
       try await log.append(ticks(10))
       try await log.close()
-      try alter(path, "DELETE FROM ticks WHERE offset <= 4")
+      try alter(path, "DELETE FROM ticks WHERE offset <= 4; INSERT INTO meta VALUES ('trimmed', 4)")
       log = try await TickLog.open(path: path, options: .make(), logger: silent)
       let logs = RecordedLogs()
       let both = try await log.enable([dynamo, s3], acceptDestinations: false, logger: logs.logger)
@@ -48,13 +48,32 @@ import Testing
     }
   }
 
+  @Test func ticksThatAreMissingAreNotTakenForTrimmed() async throws {
+    try await withTemporaryFolder { folder in
+      let path = folder + "/ticks.db"
+      var log = try await TickLog.open(path: path, options: .make(), logger: silent)
+      _ = try await log.enable([s3], acceptDestinations: false, logger: silent)
+      try await log.append(ticks(10))
+      try await log.close()
+      try alter(path, "DELETE FROM ticks WHERE offset <= 4")
+      log = try await TickLog.open(path: path, options: .make(), logger: silent)
+      let consumers = try await log.enable([s3, dynamo], acceptDestinations: false, logger: silent)
+      #expect(consumers.map(\.next) == [.first, .first])
+      let reader = try await log.makeReader()
+      #expect(try await reader.oldest() == .first)
+      #expect(try await reader.text("SELECT count(*) FROM skipped") == "0")
+      try await reader.close()
+      try await log.close()
+    }
+  }
+
   @Test func anEmptiedLogStartsConsumersBehindItsHead() async throws {
     try await withTemporaryFolder { folder in
       let path = folder + "/ticks.db"
       var log = try await TickLog.open(path: path, options: .make(), logger: silent)
       try await log.append(ticks(10))
       try await log.close()
-      try alter(path, "DELETE FROM ticks")
+      try alter(path, "DELETE FROM ticks; INSERT INTO meta VALUES ('trimmed', 10)")
       log = try await TickLog.open(path: path, options: .make(), logger: silent)
       let consumers = try await log.enable([s3], acceptDestinations: false, logger: silent)
       #expect(consumers.map(\.next) == [Offset(rawValue: 11)])

@@ -107,21 +107,28 @@ import Testing
     }
   }
 
-  @Test func aDamagedPageCostsItsOwnTicks() async throws {
+  /// The page with the oldest tick is where a start looks first.
+  @Test(arguments: [Int64(1), 1_000])
+  func aDamagedPageCostsItsOwnTicks(number: Int64) async throws {
     try await withLog { log, path in
       try await log.append(ticks(2_000))
       try await log.close()
       var bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
       let leaves = leaves(of: bytes, count: 2_000)
       #expect(leaves.reduce(0) { $0 + $1.numbers.count } == 2_000)
-      let leaf = try #require(leaves.first { $0.numbers.contains(1_000) })
+      let leaf = try #require(leaves.first { $0.numbers.contains(number) })
       for index in leaf.start..<leaf.start + 100 { bytes[index] ^= 0xFF }
       try Data(bytes).write(to: URL(fileURLWithPath: path))
-      let reader = try await LogReader(path: path)
+      let again = try await TickLog.open(path: path, options: .make(), logger: silent)
+      #expect(try await again.enable([s3, dynamo]).map(\.next) == [.first, .first])
+      #expect(try await again.append(ticks(1, from: 2_001)) == offsets(2_001...2_001))
+      let reader = try await again.makeReader()
       let read = try await readAll(reader)
       #expect(Set(read.bad) == leaf.numbers)
-      #expect(read.ticks.count == 2_000 - leaf.numbers.count)
+      #expect(read.ticks.count == 2_001 - leaf.numbers.count)
+      #expect(try await reader.status().oldest == .first)
       try await reader.close()
+      try await again.close()
     }
   }
 

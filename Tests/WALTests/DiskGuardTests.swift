@@ -62,6 +62,27 @@ private let mebi = 1 << 20
     #expect(state.handle(reading(500), at: .seconds(10_000)) == [])
   }
 
+  /// Ticks come, and early trimming makes room as fast.
+  @Test func aLimitThatIsPassedAgainAndAgainIsSaidOnceAnHour() {
+    var state = DiskGuard(limits: limits)
+    #expect(state.handle(reading(149), at: .zero) == [.report(.low)])
+    #expect(state.handle(reading(165), at: .seconds(1)) == [.report(.normal)])
+    for second in 1..<1_800 {
+      #expect(state.handle(reading(149), at: .seconds(2 * second)) == [])
+      #expect(state.level == .low)
+      #expect(state.handle(reading(165), at: .seconds(2 * second + 1)) == [])
+    }
+    #expect(state.handle(reading(149), at: .seconds(3_600)) == [.report(.low)])
+    #expect(state.handle(reading(165), at: .seconds(3_601)) == [.report(.normal)])
+    // Once it lasts, it is said, and what is worse at once.
+    #expect(state.handle(reading(149), at: .seconds(3_610)) == [])
+    #expect(state.handle(reading(149), at: .seconds(3_669)) == [])
+    #expect(state.handle(reading(149), at: .seconds(3_670)) == [.report(.low)])
+    #expect(state.handle(reading(165), at: .seconds(3_671)) == [.report(.normal)])
+    #expect(state.handle(reading(149), at: .seconds(3_672)) == [])
+    #expect(state.handle(reading(49), at: .seconds(3_673)) == [.report(.stop)])
+  }
+
   // MARK: Ballast
 
   @Test func theBallastIsMadeWhereThereIsRoomForIt() {

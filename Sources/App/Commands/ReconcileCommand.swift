@@ -32,6 +32,7 @@ struct ReconcileCommand: AsyncParsableCommand {
     let settings = try Configuration(flags: flags, environment: ProcessEnvironment.current)
     ConsoleLogHandler.bootstrap(settings.log)
     try settings.log.path.checkReadable()
+    if let local { _ = try LocalPlace.existing(local) }
     let command = self
     let report = try await Signals.cancelling { try await command.compare(settings, bounds) }
     Console.standardError.endProgress()

@@ -12,6 +12,12 @@ extension LogError: CommandError {
 
   var lines: [String] {
     switch code {
+    case .failed where isDamage:
+      [
+        line,
+        "a part of the log's file is damaged, or the disk cannot read it (dmesg): `tickwal verify` says what is "
+          + "damaged, and with --salvage FILE makes a new log of what can be read.",
+      ]
     case .failed:
       [
         line,

@@ -46,6 +46,12 @@ extension Configuration {
 
 /// The folder of `--local`.
 enum LocalPlace {
+  /// For commands that only look: the folder must be there.
+  static func existing(_ path: String) throws -> String {
+    guard access(path, F_OK) == 0 else { throw bad(path, errno) }
+    return try absolute(path)
+  }
+
   /// Made if its parent is there; without links and dots, so that one folder has one name.
   static func absolute(_ path: String) throws -> String {
     if mkdir(path, 0o755) != 0, errno != EEXIST { throw bad(path, errno) }

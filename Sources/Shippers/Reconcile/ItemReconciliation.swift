@@ -32,8 +32,9 @@ struct ItemReconciliation: Sendable {
         candidates = try await sample(range, places: done..<min(done + Self.pageTicks, Self.sample))
         done = min(done + Self.pageTicks, Self.sample)
       } else {
-        let page = try await reader.page(from: next, through: range.upperBound, maximumTicks: Self.pageTicks)
-        guard let read = page.range else { throw LogError(.notFound, "the log ends before offset \(next)") }
+        let kept = try await reader.keptPage(
+          from: next, through: range.upperBound, maximumTicks: Self.pageTicks)
+        guard let page = kept, let read = page.range else { break }
         candidates = self.candidates(page)
         next = read.upperBound.next
         done = range.lowerBound.distance(to: next)
@@ -93,9 +94,10 @@ struct ItemReconciliation: Sendable {
       let start = range.length * place / Self.sample
       let end = range.length * (place + 1) / Self.sample
       let offset = range.lowerBound.advanced(by: Int.random(in: start..<end))
-      let page = try await reader.page(from: offset, through: offset, maximumTicks: 1)
-      // A tick that was trimmed meanwhile comes as a bad row.
-      found += candidates(page)
+      // One that was trimmed meanwhile is left out.
+      if let page = try await reader.keptPage(from: offset, through: offset, maximumTicks: 1) {
+        found += candidates(page)
+      }
     }
     return found
   }
@@ -216,8 +218,8 @@ struct ItemReconciliation: Sendable {
     let head = try await reader.head()
     while next <= head, !left.isEmpty {
       try Task.checkCancellation()
-      let page = try await reader.page(from: next, through: head, maximumTicks: ItemSource.pageTicks)
-      guard let read = page.range else { break }
+      let kept = try await reader.keptPage(from: next, through: head, maximumTicks: ItemSource.pageTicks)
+      guard let page = kept, let read = page.range else { break }
       for tick in page.ticks.entries where times.contains(tick.eventTime) {
         guard let item = expected(page.ticks, tick), let group = left[item.key] else { continue }
         let rest = group.filter { suspect in
@@ -245,6 +247,24 @@ struct ItemReconciliation: Sendable {
 
   private func report(_ unit: String, _ done: Int, of total: Int?) {
     reconcile.report(Reconcile.Progress(consumer: consumer.name, unit: unit, done: done, total: total))
+  }
+}
+
+extension LogReader {
+  /// As ``page(from:through:maximumTicks:maximumBytes:)``, but reads on where ticks are kept if the first ones were
+  /// trimmed meanwhile.
+  ///
+  /// - Returns: `nil` if nothing of the range is kept any more.
+  fileprivate func keptPage(from first: Offset, through last: Offset, maximumTicks: Int) throws -> TickPage? {
+    var first = first
+    while true {
+      do {
+        return try page(from: first, through: last, maximumTicks: maximumTicks)
+      } catch let error as LogError where error.code == .notFound {
+        guard let oldest = try oldest(), oldest > first, oldest <= last else { return nil }
+        first = oldest
+      }
+    }
   }
 }
 

@@ -181,9 +181,7 @@ struct ObjectReconciliation: Sendable {
   // MARK: Rows
 
   private func compareRows(of plan: BatchPlan, stored sha256: String) async throws -> Finding {
-    guard try await hasTicks(of: plan), let batch = try await build(plan, compressed: false) else {
-      return .agrees
-    }
+    guard let batch = try await build(plan, compressed: false) else { return .agrees }
     if batch.sha256 == sha256 { return .agrees }
     let damage = batch.bad.count > plan.range.length - plan.rows
     return .different(
@@ -192,25 +190,22 @@ struct ObjectReconciliation: Sendable {
         : "is as it was planned, but the log gives other rows now")
   }
 
-  private func hasTicks(of plan: BatchPlan) async throws -> Bool {
-    guard let oldest = try await reader.oldest() else { return false }
-    return plan.range.lowerBound >= oldest
-  }
-
-  /// `nil` if its ticks were trimmed meanwhile.
+  /// `nil` if its ticks were trimmed, perhaps meanwhile.
   private func build(_ plan: BatchPlan, compressed: Bool) async throws -> BuiltBatch? {
-    let batch =
-      compressed
-      ? try await BuiltBatch.rebuild(plan, from: reader, settings: settings)
-      : try await BuiltBatch.rebuild(plan.forText, from: reader, settings: settings)
-    return try await hasTicks(of: plan) ? batch : nil
+    do {
+      return try await BuiltBatch.rebuild(
+        compressed ? plan : plan.forText, from: reader, settings: settings)
+    } catch let error as LogError where error.code == .notFound {
+      guard try await plan.range.lowerBound < oldestKept() else { throw error }
+      return nil
+    }
   }
 
   // MARK: Repair
 
   /// Uploads the object again under its own key, if it is still the one that was planned.
   private func repair(_ plan: BatchPlan, in place: any ObjectArchive) async throws -> Finding {
-    guard try await hasTicks(of: plan), let batch = try await build(plan, compressed: true) else {
+    guard let batch = try await build(plan, compressed: true) else {
       return .missing("not there, and its ticks are not kept any more")
     }
     guard plan.wasEverPlanned(sha256: batch.sha256) else {

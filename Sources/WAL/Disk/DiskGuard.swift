@@ -37,6 +37,10 @@ struct DiskGuard {
   private var isFull = false
   private var band = Level.normal
   private var reportAt: Duration?
+  /// What was said last.
+  private var said = Level.normal
+  private var lowSaidAt: Duration?
+  private var lowSince: Duration?
 
   init(limits: DiskLimits) {
     self.limits = limits
@@ -87,12 +91,22 @@ struct DiskGuard {
   // MARK: Levels
 
   private mutating func settle(at now: Duration) -> [Action] {
-    let before = level
     level = isFull ? .full : band
-    if level == before, level == .normal || now < reportAt ?? .zero { return [] }
-    reportAt = now + (level == .low ? .seconds(3_600) : .seconds(600))
+    lowSince = level == .low ? lowSince ?? now : nil
+    if level == said, level == .normal || now < reportAt ?? .zero { return [] }
+    if said == .normal, let lowSince, let lowSaidAt, now < min(lowSince + Self.calm, lowSaidAt + Self.hour) {
+      return []
+    }
+    said = level
+    if level == .low { lowSaidAt = now }
+    reportAt = now + (level == .low ? Self.hour : .seconds(600))
     return [.report(level)]
   }
+
+  private static let hour = Duration.seconds(3_600)
+  /// Where what is shipped is trimmed as fast as ticks come, the lower limit is passed again and again: after the
+  /// first time it is said if it lasts so long.
+  private static let calm = Duration.seconds(60)
 
   /// A limit is left again only with some room to spare, so that a level lasts.
   private func band(of reading: Reading) -> Level {

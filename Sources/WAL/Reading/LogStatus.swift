@@ -48,7 +48,6 @@ extension LogReader {
       let statement = try connection.statement(
         """
         SELECT name, next_offset, coalesce(head - next_offset + 1, 0),
-          coalesce((SELECT oldest_unshipped_seconds FROM backlog WHERE consumer = name), 0.0) * 1000,
           destination, enabled, expired,
           (SELECT count(*) FROM dead_letters WHERE consumer = name),
           (SELECT coalesce(sum(last_offset - first_offset + 1), 0) FROM skipped WHERE consumer = name),
@@ -56,20 +55,24 @@ extension LogReader {
         FROM consumers, (SELECT value AS head FROM meta WHERE key = 'head') ORDER BY enabled DESC, name
         """)
       defer { statement.reset() }
+      let head = try connection.head()
       var consumers: [LogStatus.Consumer] = []
       while try statement.step() {
+        let next = Offset(rawValue: statement.int(1))
+        let isEnabled = statement.int(4) != 0
+        let since = isEnabled ? try connection.receivedAt(from: next, through: head) : nil
         consumers.append(
           LogStatus.Consumer(
-            name: ConsumerName(rawValue: statement.text(0)), next: Offset(rawValue: statement.int(1)),
-            lag: Int(statement.int(2)), oldestUnshippedSeconds: Double(statement.int(3)) / 1000,
-            destination: statement.text(4), isEnabled: statement.int(5) != 0, expired: Int(statement.int(6)),
-            deadLetters: Int(statement.int(7)), skipped: Int(statement.int(8)),
-            openBatches: Int(statement.int(9))))
+            name: ConsumerName(rawValue: statement.text(0)), next: next, lag: Int(statement.int(2)),
+            oldestUnshippedSeconds: since.map { Double(max(0, now - $0) / 1_000) / 1_000 } ?? 0,
+            destination: statement.text(3), isEnabled: isEnabled, expired: Int(statement.int(5)),
+            deadLetters: Int(statement.int(6)), skipped: Int(statement.int(7)),
+            openBatches: Int(statement.int(8))))
       }
       return LogStatus(
         logID: LogID(
           rawValue: try connection.text("SELECT value FROM meta WHERE key = 'log_id'") ?? "unknown"),
-        head: try connection.head(), oldest: try connection.oldestOffset(),
+        head: head, oldest: try connection.oldestOffset(),
         lastReceivedAt: try connection.lastReceivedAt(),
         consumers: consumers, openGaps: try connection.openGaps(),
         endedGaps: gaps.ended, recentGaps: gaps.recent, readAt: now,
@@ -103,4 +106,24 @@ extension LogReader {
     var info = stat()
     return stat(path, &info) == 0 ? Int(info.st_size) : 0
   }
+}
+
+extension SQLiteConnection {
+  /// When the first tick of a range was received; those on damaged pages are passed over, a few of them one by one.
+  fileprivate func receivedAt(from first: Offset, through head: Offset) throws(SQLiteError) -> Int64? {
+    var offset = first
+    while offset <= head, first.distance(to: offset) < Self.farthest {
+      do throws(SQLiteError) {
+        return try int(
+          "SELECT received_at FROM ticks WHERE offset >= ? ORDER BY offset LIMIT 1", .int(offset.rawValue))
+      } catch {
+        guard error.isCorruption else { throw error }
+        offset = offset.next
+      }
+    }
+    return nil
+  }
+
+  /// More than lie below one page of the tree.
+  private static let farthest = 20_000
 }
