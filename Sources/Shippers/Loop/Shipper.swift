@@ -1,3 +1,4 @@
+import KillPoints
 import Logging
 import WAL
 
@@ -107,6 +108,7 @@ struct Shipper<S: Sink>: Sendable {
   private func commit(_ next: Offset, _ confirmations: [Confirmation]) async throws {
     let consumer = sink.consumer
     let expired = confirmations.reduce(0) { $0 + $1.expired }
+    KillPoint.offset.before()
     try await log.write { transaction in
       for confirmation in confirmations {
         for letter in confirmation.deadLetters { try transaction.add(letter) }
@@ -114,6 +116,7 @@ struct Shipper<S: Sink>: Sendable {
       }
       try transaction.commit(consumer, next: next, expired: expired)
     }
+    KillPoint.offset.after()
     progress.committed(
       next: next, expired: expired, deadLetters: confirmations.reduce(0) { $0 + $1.deadLetters.count },
       bytes: confirmations.reduce(0) { $0 + $1.bytes })
