@@ -189,6 +189,20 @@ class Place:
                 found[plain["stream_type"][1], plain["iso_timestamp"][1]] = plain
         return found
 
+    def has_items(self, keys: list[tuple[str, str]]) -> bool:
+        """Whether there is something under each of these keys."""
+        for start in range(0, len(keys), 100):
+            wanted = [
+                {"stream_type": {"S": stream}, "iso_timestamp": {"S": time}} for stream, time in keys[start : start + 100]
+            ]
+            answer = self._dynamo.batch_get_item(
+                RequestItems={self.table: {"Keys": wanted, "ProjectionExpression": "stream_type", "ConsistentRead": True}}
+            )
+            assert not answer.get("UnprocessedKeys")
+            if len(answer["Responses"][self.table]) != len(wanted):
+                return False
+        return True
+
     def delete_item(self, key: tuple[str, str]) -> None:
         self._dynamo.delete_item(
             TableName=self.table, Key={"stream_type": {"S": key[0]}, "iso_timestamp": {"S": key[1]}}
