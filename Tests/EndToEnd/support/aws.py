@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -63,7 +64,19 @@ class MiniStack:
     def _check(self) -> None:
         assert self._process.poll() is None, "MiniStack ended; see ministack.log"
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def pause(self) -> None:
+        """From now on it takes connections and requests, and answers nothing."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+
     def stop(self) -> None:
+        self.resume()
         self._process.terminate()
         try:
             self._process.wait(20)
