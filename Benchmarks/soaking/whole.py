@@ -18,7 +18,7 @@ from .stores import Cloud, Folder
 from .volume import Volume
 
 MOST_GAP_SECONDS = 120
-RETENTION_SECONDS = (2, 10, 36, 72)
+RETENTION_SECONDS = (2, 20, 45, 90)
 REPORT_SECONDS = 60
 STOP_SECONDS = 90
 DRAIN_SECONDS = 900
