@@ -11,6 +11,8 @@ import subprocess
 import time
 from collections import Counter
 
+from support.log import Log
+
 from .checker import follow
 from .parts import Exchange, environment, limits_broken, names
 from .samples import Lives
@@ -249,13 +251,13 @@ class WholeSoak:
     # The end
 
     def stop(self) -> list[str]:
-        problems, age = [], time.monotonic() - self._started
+        problems = []
         if self.program.poll() is None:
+            # Of what was missed between a kill and the end only a process that has received something can tell.
+            self._wait_for_ticks()
             self.program.terminate()
         try:
-            # A signal that comes before it is listened to ends a process as it ends any.
-            allowed = (0, -signal.SIGTERM) if age < 0.5 else (0,)
-            if (code := self.program.wait(STOP_SECONDS)) not in allowed:
+            if (code := self.program.wait(STOP_SECONDS)) != 0:
                 problems.append(f"run ended with {code} at the end: {self._tail()}")
         except subprocess.TimeoutExpired:
             self.program.kill()
@@ -269,6 +271,12 @@ class WholeSoak:
         problems += self._command("ship", *self.arguments, seconds=DRAIN_SECONDS)[1]
         self.largest["seconds to ship the rest"] = time.monotonic() - began
         return problems
+
+    def _wait_for_ticks(self) -> None:
+        log = Log(self.log)
+        deadline, wanted = time.monotonic() + STOP_SECONDS, log.head + 2 * int(self.options.rate)
+        while log.head < wanted and time.monotonic() < deadline and self.program.poll() is None:
+            time.sleep(0.2)
 
     def check(self) -> list[str]:
         problems = self._checked()
