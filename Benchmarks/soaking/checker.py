@@ -48,18 +48,19 @@ def microseconds(text: str) -> int:
     return int(moment.timestamp()) * SECOND + moment.microsecond
 
 
-def event_of(row: bytes) -> tuple[str, str, int | None]:
-    """Stream, payload, and time of receipt if it tells that, of a row that the simulated exchange's event became."""
+def event_of(row: bytes) -> tuple[str, str, int | None, int]:
+    """Of a row that the simulated exchange's event became: stream, payload, the time of receipt if it tells that, and
+    a time not before the event was made, by less than a millisecond."""
     fields = json.loads(row)
-    received = None
+    received, made = None, (fields["event_time"] + 1) * 1_000
     if "data" in fields:
         payload = row[row.index(b',"data":') + 8:row.rindex(b"}")].decode()
         if "E" not in fields["data"]:
-            received = microseconds(fields["iso_timestamp"])
+            received = made = microseconds(fields["iso_timestamp"])
     else:
         amounts = ",".join(f'"{letter}":"{fields[name]}"' for letter, name in oracle.PRICES.items())
         payload = f'{{"e":"{fields["event_type"]}","E":{fields["event_time"]},"s":"{fields["symbol"]}",{amounts}}}'
-    return fields["stream_type"], payload, received
+    return fields["stream_type"], payload, received, made
 
 
 class Checker:
@@ -98,7 +99,7 @@ class Checker:
     def step(self, at_end: bool = False) -> bool:
         """One look at everything; whether there may be more at once."""
         try:
-            page = self._read(at_end)
+            page = self._read(continuity.NEVER if at_end else self._journal_end(), at_end)
         except sqlite3.OperationalError:
             if at_end or time.monotonic() - self._read_at > PATIENCE_SECONDS:
                 raise
@@ -110,7 +111,7 @@ class Checker:
         objects, items = (positions.get(name, 1) for name in self._store.consumers)
         before = self._next
         if self.trimmed >= self._next:
-            self._take_from_objects(self.trimmed)
+            self._take_from_objects(self.trimmed, continuity.NEVER if at_end else self._journal_end())
         else:
             for row in ticks:
                 self._take(*row)
@@ -119,7 +120,15 @@ class Checker:
         self._punch()
         return self._next > before and self._next <= head
 
-    def _read(self, at_end: bool):
+    def _journal_end(self) -> int:
+        """The time of the newest line: all before are there. It is written once a second, or later under load."""
+        with open(self._path, "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - (64 << 10)))
+            lines = file.read().split(b"\n")
+        # The first may have lost its beginning, the last its end.
+        return int(lines[-2].split(b" ", 1)[0]) if len(lines) > 2 else 0
+
+    def _read(self, journal_end: int, at_end: bool):
         connection = sqlite3.connect(f"{self._log.path.as_uri()}?mode=ro", uri=True, timeout=10)
         connection.text_factory = bytes
         try:
@@ -130,7 +139,7 @@ class Checker:
             }
             ticks = []
             if at_end or max(len(self._rows), len(self._items)) < MOST_PENDING:
-                newest = (1 << 62) if at_end else int(time.time() * SECOND) - AGE
+                newest = journal_end if at_end else min(journal_end, int(time.time() * SECOND) - AGE)
                 for row in connection.execute(
                     "select offset, received_at, event_time, stream, payload, checksum from ticks where offset >= ? "
                     "order by offset limit ?", (self._next, PAGE)
@@ -159,7 +168,7 @@ class Checker:
         self._items.append((tick.offset, (item["stream_type"][1], item["iso_timestamp"][1]), item, ttl_slack))
         self._next = tick.offset + 1
 
-    def _take_from_objects(self, last_trimmed: int) -> None:
+    def _take_from_objects(self, last_trimmed: int, journal_end: int) -> None:
         """Ticks that are trimmed already: their objects must be there."""
         self._list()
         budget = PAGE
@@ -170,20 +179,19 @@ class Checker:
                 self._next = last_trimmed + 1
                 return
             last, key = self._objects[first]
-            began = microseconds(NAME.fullmatch(key)["time"])
-            following = self._objects.get(last + 1)
-            ended = microseconds(NAME.fullmatch(following[1])["time"]) if following else began + LONGEST_BATCH
             lines = self._store.read(key).text.splitlines()
-            for offset in range(self._next, last + 1):
-                stream, payload, received = event_of(lines[offset - first])
+            events = [event_of(line) for line in lines[self._next - first:]]
+            if max(made for *_, made in events) > journal_end:
+                return
+            began = microseconds(NAME.fullmatch(key)["time"])
+            for stream, payload, received, made in events:
                 self.from_objects += 1
                 budget -= 1
                 if not self._matching.match(
-                    offset, received or ended, stream.encode(), payload.encode(), is_exact=received is not None
+                    self._next, received or made, stream.encode(), payload.encode(), is_exact=received is not None
                 ):
-                    self._say(f"the exchange has not sent offset {offset} now: {stream} {payload[:200]}")
-                self._expect(
-                    Tick(offset, received or began, None, stream, payload), 0 if received else ended - began + SECOND)
+                    self._say(f"the exchange has not sent offset {self._next} now: {stream} {payload[:200]}")
+                self._expect(Tick(self._next, received or began, None, stream, payload), 0 if received else LONGEST_BATCH)
 
     # Objects and items
 
