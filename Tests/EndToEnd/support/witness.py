@@ -32,6 +32,8 @@ class Witness:
         )
         for row in kept:
             assert Tick(*row) == self.ticks[row[0] - 1], "a committed tick has changed"
+        trimmed = int(self._log.value("select value from meta where key = 'trimmed'") or 0)
+        assert {row[0] for row in kept} >= set(range(trimmed + 1, len(self.ticks) + 1)), "what is not trimmed is gone"
         seen = self.look()
         assert self._log.head == seen, "a committed tick is gone"
         for consumer, next_offset in self._log.next_offsets().items():
