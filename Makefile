@@ -1,9 +1,10 @@
 # What people need is `make run` and `make test`; both install what a fresh Debian 12 with Swift lacks.
 SWIFT ?= swift
 
+SOAK_KIND ?= feed
 SOAK_SECONDS ?= 3600
 SOAK_STREAMS ?= 600
-SOAK_RATE ?= 2000
+SOAK_BINARY ?= .build/release/tickwal
 
 .PHONY: help run build test fuzz bench soak lint format clean
 
@@ -35,9 +36,11 @@ bench: build ## Measure each stage of the release build against a baseline (BENC
 	@scripts/venv.sh
 	.build-venv/bin/python Benchmarks/bench.py $(BENCH_FLAGS)
 
-soak: build ## An hour of faults and rotations, then the proof that nothing is missing (SOAK_SECONDS, _STREAMS, _RATE, _FLAGS)
+soak: build ## An hour in which everything goes wrong, then the proof (SOAK_KIND=feed|local|aws, _SECONDS, _RATE, _FLAGS)
 	@scripts/packages.sh soak
-	python3 Benchmarks/soak.py --seconds $(SOAK_SECONDS) --streams $(SOAK_STREAMS) --rate $(SOAK_RATE) $(SOAK_FLAGS)
+	@scripts/venv.sh
+	.build-venv/bin/python Benchmarks/soak.py --kind $(SOAK_KIND) --seconds $(SOAK_SECONDS) --streams $(SOAK_STREAMS) \
+	  $(if $(SOAK_RATE),--rate $(SOAK_RATE)) --tickwal $(SOAK_BINARY) $(SOAK_FLAGS)
 
 lint: ## Check format and scripts
 	@scripts/packages.sh lint

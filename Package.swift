@@ -27,18 +27,19 @@ let package = Package(
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
 
+    .target(name: "KillPoints", swiftSettings: strict),
     .target(name: "Ticks", swiftSettings: strict),
-    .target(name: "WAL", dependencies: ["CSQLite", "CZlib", log], swiftSettings: strict),
+    .target(name: "WAL", dependencies: ["KillPoints", "CSQLite", "CZlib", log], swiftSettings: strict),
     .target(name: "Ingest", dependencies: ["Ticks", "WAL", "CZlib", log] + nio, swiftSettings: strict),
     .target(name: "AWS", dependencies: ["CCurl", "COpenSSL", "CZlib", log], swiftSettings: strict),
     .target(
-      name: "Shippers", dependencies: ["Ticks", "WAL", "AWS", "CSQLite", "CZlib", log],
+      name: "Shippers", dependencies: ["KillPoints", "Ticks", "WAL", "AWS", "CSQLite", "CZlib", log],
       swiftSettings: strict),
     .target(name: "Simulate", dependencies: [log] + nio, swiftSettings: strict),
     .executableTarget(
       name: "tickwal",
       dependencies: [
-        "Ticks", "WAL", "Ingest", "AWS", "Shippers", "Simulate", log,
+        "KillPoints", "Ticks", "WAL", "Ingest", "AWS", "Shippers", "Simulate", log,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ],

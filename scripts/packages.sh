@@ -10,7 +10,7 @@ for task in "$@"; do
     run) wanted+=(sqlite3) ;;
     test) wanted+=(sqlite3 python3-venv tinyproxy-bin openssl) ;;
     bench) wanted+=(nginx-light libnginx-mod-http-echo libnginx-mod-http-headers-more-filter python3-venv) ;;
-    soak) wanted+=(python3) ;;
+    soak) wanted+=(python3-venv e2fsprogs util-linux) ;;
     lint) wanted+=(shellcheck) ;;
     *)
       echo "packages.sh: unknown task '$task'" >&2

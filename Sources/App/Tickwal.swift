@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import KillPoints
 
 @main
 struct Tickwal: AsyncParsableCommand {
@@ -19,6 +20,7 @@ struct Tickwal: AsyncParsableCommand {
     signal(SIGPIPE, SIG_IGN)
     let arguments = Array(CommandLine.arguments.dropFirst())
     if arguments.first == RunCommand.configuration.commandName { Hangups.ignore() }
+    if let objection = KillPoint.objection() { fail(["tickwal: " + objection], .badValue) }
     guard !arguments.isEmpty else {
       fail([helpMessage()], .usage)
     }

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import KillPoints
 import Logging
 import WAL
 
@@ -119,9 +120,11 @@ struct GapShipper: Sendable {
     // A copy of another log would write over that one's.
     try await marker.awaitPermission()
     let object = GapObject(gap, logID: logID, settings: settings)
+    KillPoint.gap.before()
     try await attempts.untilDone("write the gap", key: object.key) {
       try await store.writeNote(object.key, object.body)
     }
+    KillPoint.gap.after()
   }
 
   // MARK: The ledger

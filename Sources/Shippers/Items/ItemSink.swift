@@ -1,4 +1,5 @@
 import AWS
+import KillPoints
 import Logging
 import Synchronization
 import Ticks
@@ -90,7 +91,9 @@ struct ItemSink: Sink {
       return .undecodable(error)
     }
     do {
+      KillPoint.item.before()
       if let refusal = try await table.write(request) { return .refused(refusal) }
+      KillPoint.item.after()
       return .written(bytes: request.byteCount)
     } catch let error as AWSError where error.kind == .throttled {
       pacing.throttled()

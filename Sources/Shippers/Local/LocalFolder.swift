@@ -1,4 +1,5 @@
 import Glibc
+import KillPoints
 
 /// Files under one folder, written so that they are on the disk, whole, under their names, or not at all.
 struct LocalFolder: Sendable {
@@ -66,8 +67,10 @@ struct LocalFolder: Sendable {
 
   /// Gives the temporary file its name, unless that is taken; durable when it returns.
   func publish(_ temporary: String, as key: String) throws -> Bool {
+    KillPoint.file.before()
     let isLinked = link(temporary, path(key)) == 0
     let code = errno
+    KillPoint.file.after()
     try remove(temporary)
     guard isLinked || code == EEXIST else {
       throw FileError(doing: "naming", path: path(key), code: code)

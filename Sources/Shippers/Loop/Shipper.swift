@@ -1,3 +1,4 @@
+import KillPoints
 import Logging
 import WAL
 
@@ -110,11 +111,13 @@ struct Shipper<S: Sink>: Sendable {
     let (first, next, confirmations) = (confirmed.first, confirmed.next, confirmed.confirmations)
     let expired = confirmations.reduce(0) { $0 + $1.expired }
     let deadLetters = confirmations.flatMap(\.deadLetters)
+    KillPoint.offset.before()
     try await log.write { transaction in
       for confirmation in confirmations { try confirmation.record?(transaction) }
       try transaction.add(deadLetters, of: consumer)
       try transaction.commit(consumer, from: first, next: next, expired: expired)
     }
+    KillPoint.offset.after()
     progress.committed(
       next: next, expired: expired, deadLetters: deadLetters.count,
       bytes: confirmations.reduce(0) { $0 + $1.bytes })

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import KillPoints
 import Logging
 import Synchronization
 import Ticks
@@ -121,6 +122,8 @@ final class LogMarker: Sendable {
     let note = Note(
       logID: logID.rawValue, highestPlannedOffset: highest.rawValue,
       writtenAt: Timestamp.dashed(microseconds: clock.wall()))
+    KillPoint.note.before()
     try await store.writeNote(key, Array(try encoder.encode(note)))
+    KillPoint.note.after()
   }
 }

@@ -1,3 +1,4 @@
+import KillPoints
 import Logging
 import WAL
 
@@ -77,7 +78,9 @@ struct ObjectSink: Sink {
 
   private func plan(_ batch: BuiltBatch) async throws -> BatchPlan {
     let plan = makePlan(batch)
+    KillPoint.plan.before()
     try await log.write { try $0.plan(plan) }
+    KillPoint.plan.after()
     marker.planned(plan.range.upperBound)
     return plan
   }
@@ -123,7 +126,9 @@ struct ObjectSink: Sink {
     let object = NewObject(batch, key: plan.key, logID: logID)
     var attempt = 0
     while true {
+      KillPoint.upload.before()
       let isNew = try await attempts.untilDone("upload", key: plan.key) { try await store.put(object) }
+      KillPoint.upload.after()
       if isNew { return confirm(batch, plan, stored: batch.sha256) }
       if let sha256 = try await stored(plan) { return confirm(batch, plan, stored: sha256) }
       attempt += 1

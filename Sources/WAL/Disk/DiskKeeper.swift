@@ -1,3 +1,4 @@
+import KillPoints
 import Logging
 
 /// Carries out what ``DiskGuard`` decides: reads the volume, makes and releases the ballast, and says so.
@@ -45,7 +46,10 @@ struct DiskKeeper {
       switch action {
       case .makeBallast(let bytes):
         change { (ballast) throws(Ballast.Failure) in try ballast.make(bytes: bytes) }
-      case .releaseBallast: change { (ballast) throws(Ballast.Failure) in try ballast.release() }
+      case .releaseBallast:
+        KillPoint.ballast.before()
+        change { (ballast) throws(Ballast.Failure) in try ballast.release() }
+        KillPoint.ballast.after()
       case .report(let level): report(level)
       }
     }

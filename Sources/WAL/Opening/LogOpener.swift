@@ -1,4 +1,5 @@
 import CSQLite
+import KillPoints
 import Logging
 
 extension TickLog {
@@ -37,6 +38,7 @@ extension TickLog {
       if let objection = try WALWitness.objection(to: path) { throw LogError(.notALog, objection.text) }
       try LogFile.rewriteWAL(of: path)
     }
+    KillPoint.open.before()
     do {
       let connection = try SQLiteConnection(path: path, access: .readWrite, vfs: options.vfs)
       // From the first statement on: after a crash a reader may be recovering the WAL at this very moment.
@@ -47,6 +49,7 @@ extension TickLog {
       // The header that was looked at may be older than the one in SQLite's WAL.
       try LogFile.checkVersion(of: connection, path: path)
       let head = try configured(connection, path: path)
+      KillPoint.open.after()
       let writer = LogWriter(
         connection: connection, path: path, head: head, options: options, logger: logger)
       return TickLog(path: path, options: options, writer: writer, lock: lock)

@@ -1,3 +1,4 @@
+import KillPoints
 import Logging
 
 /// What the writer's thread does between commits so that the log keeps its size: looks at its volume, trims
@@ -89,7 +90,9 @@ struct LogUpkeep {
     }
     if let boundary { try trimmer.move(to: boundary, head: head) }
     try trimmer.deleteRows { MonotonicClock.now() - start }
+    KillPoint.trim.before()
     try connection.run("COMMIT")
+    KillPoint.trim.after()
     return hasRows || boundary != nil
   }
 
@@ -106,8 +109,10 @@ struct LogUpkeep {
     let total = Int(try connection.int("PRAGMA page_count") ?? 0)
     let pages = vacuum.pages(free: free, total: total, isSpaceShort: disk.isShort)
     guard pages > 0 else { return false }
+    KillPoint.vacuum.before()
     // Through sqlite3_exec, which steps it to its end: each step gives one page back.
     try connection.execute("PRAGMA incremental_vacuum(\(pages))")
+    KillPoint.vacuum.after()
     return true
   }
 }

@@ -1,5 +1,6 @@
 import CSQLite
 import Glibc
+import KillPoints
 import Logging
 
 /// What the writer's thread does with its connection, one group after another.
@@ -53,7 +54,10 @@ struct WriterLoop {
     if newHead != head {
       try connection.run("UPDATE meta SET value = ? WHERE key = 'head'", .int(newHead.rawValue))
     }
+    let point: KillPoint = newHead == head ? .record : .append
+    point.before()
     try connection.run("COMMIT")
+    point.after()
     isCommitted = true
     hasChangedGaps = transaction.hasChangedGaps
     head = newHead
@@ -125,7 +129,9 @@ struct WriterLoop {
       // Appends wait while a checkpoint waits for readers.
       connection.setBusyTimeout(milliseconds: CheckpointSchedule.patienceMilliseconds)
       defer { connection.setBusyTimeout(milliseconds: WriterLoop.busyTimeoutMilliseconds) }
+      KillPoint.checkpoint.before()
       let result = try connection.checkpoint(mode)
+      KillPoint.checkpoint.after()
       if let warning = checkpoints.finished(result) {
         logger.warning(
           "SQLite's WAL grows because a reader holds an old snapshot; close long transactions in other shells",
@@ -216,6 +222,7 @@ struct WriterLoop {
 
   /// Ends without a WAL if no reader is in the way.
   func close() throws(SQLiteError) {
+    KillPoint.close.before()
     do throws(SQLiteError) {
       let result = try connection.checkpoint(.truncate)
       // Nothing is left to copy, so that closing only removes the empty file.
@@ -225,6 +232,7 @@ struct WriterLoop {
       guard error.isBusy || error.isDiskFull else { throw error }
     }
     try connection.close()
+    KillPoint.close.after()
   }
 
   /// Closes the connection after a failure, without writing or syncing anything again.

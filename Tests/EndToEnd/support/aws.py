@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -63,7 +64,19 @@ class MiniStack:
     def _check(self) -> None:
         assert self._process.poll() is None, "MiniStack ended; see ministack.log"
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def pause(self) -> None:
+        """From now on it takes connections and requests, and answers nothing."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+
     def stop(self) -> None:
+        self.resume()
         self._process.terminate()
         try:
             self._process.wait(20)
@@ -188,6 +201,20 @@ class Place:
                     plain[name] = (kind, Decimal(text) if kind == "N" else text)
                 found[plain["stream_type"][1], plain["iso_timestamp"][1]] = plain
         return found
+
+    def has_items(self, keys: list[tuple[str, str]]) -> bool:
+        """Whether there is something under each of these keys."""
+        for start in range(0, len(keys), 100):
+            wanted = [
+                {"stream_type": {"S": stream}, "iso_timestamp": {"S": time}} for stream, time in keys[start : start + 100]
+            ]
+            answer = self._dynamo.batch_get_item(
+                RequestItems={self.table: {"Keys": wanted, "ProjectionExpression": "stream_type", "ConsistentRead": True}}
+            )
+            assert not answer.get("UnprocessedKeys")
+            if len(answer["Responses"][self.table]) != len(wanted):
+                return False
+        return True
 
     def delete_item(self, key: tuple[str, str]) -> None:
         self._dynamo.delete_item(

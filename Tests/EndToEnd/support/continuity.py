@@ -169,6 +169,10 @@ class Journal:
             else:
                 self._note(parts)
             line = self._file.readline()
+        if line and not line.endswith(b"\n"):
+            # It is being written.
+            self._file.seek(-len(line), 1)
+            line = None
         self._ahead = line
 
     def _note(self, parts: list) -> None:
@@ -192,80 +196,67 @@ def elements(array: bytes):
         place = end + (text[end] == ",")
 
 
-class Comparison:
-    """One reading of both. `watched` ticks are looked for, to say what became of them."""
+class Matching:
+    """Ticks in the order of their offsets, each looked for in the journal."""
 
-    def __init__(self, journal_path, log: sqlite3.Connection, cover: Cover, watched=frozenset()):
-        self.figures = Figures()
-        self.surprises: list[tuple[int, bytes, bytes]] = []
-        """Ticks that nothing in the journal explained: offset, stream, payload."""
-        self.uncovered: list[str] = []
-        self.found: dict[tuple[bytes, bytes], set] = defaultdict(set)
-        self._cover, self._watched = cover, watched
-        self._borderline: list[tuple] = []
-        self._under_way: dict[int, int] = {}
-        with open(journal_path, "rb", buffering=1 << 20) as file:
-            self._journal = Journal(file, self.figures)
-            self._read(log)
-            self._journal.read_until(NEVER)
-        for stream, queue in self._journal.pending.items():
-            for item in queue:
-                self._miss(stream, item)
-        self._judge_borderline()
-        self.last_made = self._journal.last
-        self.figures.seconds = (self._journal.last - self._journal.first) / SECOND
-        self.figures.longest_under_way_seconds = max(self._under_way.values(), default=0) / SECOND
+    def __init__(self, file, figures: Figures, missed):
+        """`missed` is called with a stream and what the journal says of a message of it that did not come."""
+        self.figures, self.journal = figures, Journal(file, figures)
+        self.under_way: dict[int, int] = {}
+        self._missed, self._newest, self._expected = missed, 0, None
 
-    def _read(self, log: sqlite3.Connection) -> None:
-        figures, pending, under_way, watched = self.figures, self._journal.pending, self._under_way, self._watched
-        cover, newest, expected = self._cover, 0, None
-        for offset, received, stream, payload in log.execute(
-            "select offset, received_at, stream, payload from ticks order by offset"
-        ):
-            figures.in_log += 1
-            if expected is not None and offset != expected:
-                figures.offsets_missing += offset - expected
-            expected = offset + 1
-            queue = pending[stream]
-            if not queue or queue[0][1] != payload:
-                self._journal.read_until(received + SECOND)
-                if not self._skip_to(stream, queue, payload):
-                    if len(self.surprises) < MOST_SURPRISES:
-                        self.surprises.append((offset, stream, payload))
-                    else:
-                        figures.unclassified += 1
-                    continue
-            made, _, was_sent, _ = queue.popleft()
-            if not was_sent:
-                figures.never_sent += 1
-            step, took = received // STEP, received - made
-            if took > under_way.get(step, -1):
-                under_way[step] = took
-            if cover.is_strictly_within(stream, received):
-                figures.in_log_within_gaps += 1
-            if watched and (stream, payload) in watched:
-                self.found[stream, payload].add("matched")
-            newest = max(newest, received)
-            if figures.in_log % 50_000 == 0:
-                self._give_up_before(newest - PATIENCE)
+    def match(self, offset: int, received: int, stream: bytes, payload: bytes, is_exact: bool = True) -> bool:
+        """Whether the journal has it. `received` may be some later time if it is not known, `is_exact` says that."""
+        figures, queue = self.figures, self.journal.pending[stream]
+        figures.in_log += 1
+        if self._expected is not None and offset != self._expected:
+            figures.offsets_missing += offset - self._expected
+        self._expected = offset + 1
+        if not queue or queue[0][1] != payload:
+            self.journal.read_until(received + SECOND)
+            if not self._skip_to(stream, queue, payload):
+                return False
+        made, _, was_sent, _ = queue.popleft()
+        if not was_sent:
+            figures.never_sent += 1
+        step, took = received // STEP, received - made
+        if is_exact and took > self.under_way.get(step, -1):
+            self.under_way[step] = took
+        self._newest = max(self._newest, received)
+        if figures.in_log % 50_000 == 0:
+            self._give_up_before(self._newest - PATIENCE)
+        return True
+
+    def finish(self) -> None:
+        """To be called when the journal is complete: what is left did not come."""
+        self.journal.read_until(NEVER)
+        self._give_up_before(NEVER)
+        self.figures.seconds = (self.journal.last - self.journal.first) / SECOND
+        self.figures.longest_under_way_seconds = max(self.under_way.values(), default=0) / SECOND
 
     def _skip_to(self, stream: bytes, queue: deque, payload: bytes) -> bool:
         for place, item in enumerate(queue):
             if item[1] == payload:
                 for _ in range(place):
-                    self._miss(stream, queue.popleft())
+                    self._missed(stream, queue.popleft())
                 return True
         return False
 
     def _give_up_before(self, moment: int) -> None:
-        for stream, queue in self._journal.pending.items():
+        for stream, queue in self.journal.pending.items():
             while queue and queue[0][0] < moment:
-                self._miss(stream, queue.popleft())
+                self._missed(stream, queue.popleft())
 
-    def _miss(self, stream: bytes, item: tuple) -> None:
-        made, payload, _, subscription = item
-        if self._watched and (stream, payload) in self._watched:
-            self.found[stream, payload].add("missing")
+
+class Judgement:
+    """Whether gaps cover what is missing."""
+
+    def __init__(self, cover: Cover, figures: Figures, under_way: dict):
+        self.uncovered: list[str] = []
+        self._cover, self._figures, self._under_way = cover, figures, under_way
+        self._borderline: list[tuple] = []
+
+    def missing(self, made: int, subscription: bytes) -> None:
         gaps = self._cover.find(subscription, made)
         if gaps:
             self._covered(gaps)
@@ -274,18 +265,8 @@ class Comparison:
         else:
             self._uncovered(made, subscription)
 
-    def _covered(self, gaps: list) -> None:
-        if any(not gap.is_end for gap in gaps):
-            self.figures.missing_covered += 1
-        else:
-            self.figures.missing_after_end += 1
-
-    def _uncovered(self, made: int, stream: bytes) -> None:
-        self.figures.missing_uncovered += 1
-        if len(self.uncovered) < EXAMPLES:
-            self.uncovered.append(f"{stream.decode()} made at {made}")
-
-    def _judge_borderline(self) -> None:
+    def finish(self) -> None:
+        """To be called when it is known how long everything was under way."""
         for made, stream in self._borderline:
             gaps = [
                 gap
@@ -297,39 +278,103 @@ class Comparison:
             else:
                 self._uncovered(made, stream)
 
+    def _covered(self, gaps: list) -> None:
+        if any(not gap.is_end for gap in gaps):
+            self._figures.missing_covered += 1
+        else:
+            self._figures.missing_after_end += 1
+
+    def _uncovered(self, made: int, stream: bytes) -> None:
+        self._figures.missing_uncovered += 1
+        if len(self.uncovered) < EXAMPLES:
+            self.uncovered.append(f"{stream.decode()} made at {made}")
+
     def _under_way_before(self, moment: int) -> int:
         last = moment // STEP
         return max([self._under_way.get(step, 0) for step in range(last - 20, last + 1)] + [LEAST_UNDER_WAY])
 
 
-def compare(
-    journal_path, log_path, no_loss: bool = False, most_connections: int | None = None,
-    most_gap_seconds: float | None = None,
-) -> Result:
-    """`most_gap_seconds` also limits the time from the program's last data to the exchange's end."""
-    address = f"file:{urllib.parse.quote(str(log_path))}?mode=ro"
-    with contextlib.closing(sqlite3.connect(address, uri=True, timeout=30)) as log:
-        log.text_factory = bytes
-        shared: dict[bytes, frozenset] = {}
-        gaps = []
-        for started, ended, cause, names in log.execute("select started_at, ended_at, cause, streams from gaps"):
-            if names not in shared:
-                shared[names] = frozenset(name.encode() for name in json.loads(names))
-            gaps.append(Gap(started, NEVER if ended is None else ended, cause.decode(), shared[names]))
-        cover = Cover(gaps)
-        comparison = Comparison(journal_path, log, cover)
-        figures = comparison.figures
-        surprises = classify(comparison, journal_path, log, cover)
-        [(figures.dead_letters,)] = log.execute("select count(*) from dead_letters where consumer = 'feed'")
-        [(head,)] = log.execute("select cast(value as integer) from meta where key = 'head'")
-    if head < figures.in_log:
-        figures.offsets_missing += 1
+class Comparison:
+    """One reading of both. `watched` ticks are looked for, to say what became of them."""
+
+    def __init__(self, journal_path, rows, cover: Cover, watched=frozenset()):
+        self.figures = Figures()
+        self.surprises: list[tuple[int, bytes, bytes]] = []
+        """Ticks that nothing in the journal explained: offset, stream, payload."""
+        self.found: dict[tuple[bytes, bytes], set] = defaultdict(set)
+        self._watched = watched
+        with open(journal_path, "rb", buffering=1 << 20) as file:
+            matching = Matching(file, self.figures, self._miss)
+            self._judgement = Judgement(cover, self.figures, matching.under_way)
+            self._read(matching, rows, cover)
+            matching.finish()
+        self._judgement.finish()
+        self.uncovered, self.last_made = self._judgement.uncovered, matching.journal.last
+
+    def _read(self, matching: Matching, rows, cover: Cover) -> None:
+        figures, watched = self.figures, self._watched
+        for offset, received, stream, payload in rows:
+            if not matching.match(offset, received, stream, payload):
+                if len(self.surprises) < MOST_SURPRISES:
+                    self.surprises.append((offset, stream, payload))
+                else:
+                    figures.unclassified += 1
+                continue
+            if cover.is_strictly_within(stream, received):
+                figures.in_log_within_gaps += 1
+            if watched and (stream, payload) in watched:
+                self.found[stream, payload].add("matched")
+
+    def _miss(self, stream: bytes, item: tuple) -> None:
+        made, payload, _, subscription = item
+        if self._watched and (stream, payload) in self._watched:
+            self.found[stream, payload].add("missing")
+        self._judgement.missing(made, subscription)
+
+
+def read_gaps(log: sqlite3.Connection) -> list:
+    """Of a connection that gives texts as bytes."""
+    shared: dict[bytes, frozenset] = {}
+    gaps = []
+    for started, ended, cause, names in log.execute("select started_at, ended_at, cause, streams from gaps"):
+        if names not in shared:
+            shared[names] = frozenset(name.encode() for name in json.loads(names))
+        gaps.append(Gap(started, NEVER if ended is None else ended, cause.decode(), shared[names]))
+    return gaps
+
+
+def note_gaps(figures: Figures, gaps: list, last_made: int) -> None:
     figures.gaps = dict(Counter(gap.cause for gap in gaps))
     lengths = [(gap.ended - gap.started) / SECOND for gap in gaps if not gap.is_open]
     figures.gap_seconds, figures.longest_gap_seconds = sum(lengths, 0.0), max(lengths, default=0.0)
     figures.open_gaps = sum(gap.is_open for gap in gaps)
     ends = [gap.started for gap in gaps if gap.is_end]
-    figures.seconds_after_end = (comparison.last_made - min(ends)) / SECOND if ends else 0.0
+    figures.seconds_after_end = (last_made - min(ends)) / SECOND if ends else 0.0
+
+
+def compare(
+    journal_path, log_path, no_loss: bool = False, most_connections: int | None = None,
+    most_gap_seconds: float | None = None, ticks=None,
+) -> Result:
+    """`most_gap_seconds` also limits the time from the program's last data to the exchange's end. `ticks` are what to
+    compare in place of those that the log still has: offset, received at, stream, payload."""
+    address = f"file:{urllib.parse.quote(str(log_path))}?mode=ro"
+    with contextlib.closing(sqlite3.connect(address, uri=True, timeout=30)) as log:
+        log.text_factory = bytes
+
+        def rows():
+            return ticks or log.execute("select offset, received_at, stream, payload from ticks order by offset")
+
+        gaps = read_gaps(log)
+        cover = Cover(gaps)
+        comparison = Comparison(journal_path, rows(), cover)
+        figures = comparison.figures
+        surprises = classify(comparison, journal_path, rows, cover)
+        [(figures.dead_letters,)] = log.execute("select count(*) from dead_letters where consumer = 'feed'")
+        [(head,)] = log.execute("select cast(value as integer) from meta where key = 'head'")
+    if head < figures.in_log:
+        figures.offsets_missing += 1
+    note_gaps(figures, gaps, comparison.last_made)
     problems = wrong(figures) + [f"missing and not covered: {example}" for example in comparison.uncovered] + surprises
     backward = [gap for gap in gaps if gap.ended < gap.started]
     problems += [f"a gap that ends before it begins: {gap.started} to {gap.ended}" for gap in backward]
@@ -349,13 +394,13 @@ def compare(
     return Result(figures, problems)
 
 
-def classify(comparison: Comparison, journal_path, log: sqlite3.Connection, cover: Cover) -> list:
+def classify(comparison: Comparison, journal_path, rows, cover: Cover) -> list:
     """What the ticks are that the first reading could not place; usually there are none."""
     if not comparison.surprises:
         return []
     figures, problems = comparison.figures, []
     watched = frozenset((stream, payload) for _, stream, payload in comparison.surprises)
-    found = Comparison(journal_path, log, cover, watched).found
+    found = Comparison(journal_path, rows(), cover, watched).found
     for offset, stream, payload in comparison.surprises:
         fates = found.get((stream, payload), set())
         if "missing" in fates:

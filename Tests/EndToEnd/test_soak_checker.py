@@ -1,0 +1,129 @@
+"""What checks a soak finds whatever is wrong."""
+
+import gzip
+import shutil
+import sqlite3
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "Benchmarks"))
+
+from soaking.checker import Checker  # noqa: E402
+from soaking.stores import Folder  # noqa: E402
+
+KINDS = ["miniTicker", "trade", "bookTicker", "depth@100ms"]
+STREAMS = [f"s{number // len(KINDS)}usdt@{KINDS[number % len(KINDS)]}" for number in range(20)]
+
+
+@pytest.fixture
+def soaked(tickwal, make_market):
+    """A run that was killed once, and then shipped everything."""
+    market = make_market("--rate", "1000", "--strict")
+    environment = {"BINANCE_WS_URL": market.url, "STREAMS": ",".join(STREAMS)}
+    for _ in range(2):
+        run = tickwal.start("run", "--local", tickwal.folder / "local", **environment)
+        wanted = tickwal.log.head + 700
+        run.wait_until(lambda: tickwal.log.head >= wanted, f"{wanted} ticks")
+        if wanted < 1_000:
+            run.kill()
+    assert run.terminate().code == 0
+    market.stop()
+    tickwal.drain("--local", tickwal.folder / "local")
+    return market.journal, tickwal.path, tickwal.folder / "local"
+
+
+def found(soaked, most_gap_seconds=60) -> list[str]:
+    journal, log, folder = soaked
+    checker = Checker(journal, log, Folder(folder))
+    problems = checker.finish(most_gap_seconds)
+    assert checker.figures.made > 1_400
+    return problems
+
+
+def objects(folder) -> list[Path]:
+    return sorted(
+        (folder / "objects/batch_jsonl").glob("dt=*/**/*.gz"), key=lambda path: int(path.name.split("-")[-2])
+    )
+
+
+def change_text(path, change) -> None:
+    path.write_bytes(gzip.compress(change(gzip.decompress(path.read_bytes()))))
+
+
+def execute(path, *statements) -> None:
+    connection = sqlite3.connect(path)
+    with connection:
+        for statement in statements:
+            connection.execute(statement)
+    connection.close()
+
+
+def test_nothing_is_wrong(soaked):
+    assert found(soaked) == []
+
+
+def test_objects_that_are_wrong(soaked):
+    folder = soaked[2]
+    gone, cut, swapped, double = objects(folder)[:4]
+    shutil.copy(double, double.with_name(double.name.replace("miniticker-", "another-")))
+    gone.unlink()
+    change_text(cut, lambda text: text[: text.rindex(b"\n", 0, -1) + 1])
+    change_text(swapped, lambda text: b"\n".join(reversed(text.splitlines())) + b"\n")
+    problems = "\n".join(found(soaked))
+    assert problems.count("is in no object") > 0
+    assert problems.count("not what its ticks make") == 2
+    assert problems.count("begins two objects") == 1
+
+
+def test_items_that_are_wrong(soaked):
+    execute(
+        soaked[2] / "table.db", "delete from items where rowid = 3",
+        "update items set ttl_days = ttl_days - 1 where rowid = 5",
+        "insert into items(stream_type, iso_timestamp) values ('more', '1')",
+        "insert into items(stream_type, iso_timestamp) values ('and more', '1')",
+    )
+    problems = "\n".join(found(soaked))
+    assert problems.count("is not there") == 1 and problems.count("is another") == 1
+    assert "items of" in problems
+
+
+def test_ticks_that_are_wrong(soaked):
+    execute(
+        soaked[1], "update ticks set payload = replace(payload, 'usdt', 'USDT') || ' ' where offset = 10",
+        "delete from ticks where offset = 20", "update ticks set event_time = event_time + 1 where event_time is not null"
+        " and offset = (select min(offset) from ticks where offset > 30 and event_time is not null)",
+    )
+    problems = "\n".join(found(soaked))
+    assert "the exchange has not sent offset 10 now" in problems
+    assert problems.count("the checksum at offset") == 2
+    assert "offsets missing: 1" in problems and "missing uncovered" in problems
+
+
+def test_what_is_trimmed_is_read_in_the_objects(soaked):
+    execute(
+        soaked[1], "delete from ticks where offset <= 500", "delete from batches where last_offset <= 500",
+        "insert into meta values ('trimmed', 500)",
+    )
+    assert found(soaked) == []
+    objects(soaked[2])[2].unlink()
+    assert any("is in no object" in problem for problem in found(soaked))
+
+
+def test_gaps_that_are_not_written_down(soaked):
+    execute(soaked[1], "delete from gaps where cause = 'crash'")
+    problems = found(soaked)
+    assert any(problem.startswith("missing uncovered") for problem in problems)
+    assert any("objects of gaps" in problem for problem in problems)
+
+
+def test_a_gap_that_is_too_long(soaked):
+    execute(soaked[1], "update gaps set started_at = started_at - 100000000 where cause = 'crash'")
+    assert any(problem.startswith("a gap of 10") for problem in found(soaked))
+
+
+def test_a_tick_that_is_there_twice(soaked):
+    execute(soaked[1], "update ticks set payload = (select payload from ticks where offset = 1), stream = "
+                       "(select stream from ticks where offset = 1) where offset = 1000")
+    assert any("has not sent offset 1000 now" in problem for problem in found(soaked))
