@@ -8,11 +8,13 @@ import Testing
   /// 2026-11-21 05:13:20.123456 UTC.
   private static let someTime: Int64 = 1_795_238_000_123_456
 
-  private func report(_ open: [Gap] = [], ended: Int = 0, recent: [Gap.Cause: Int] = [:]) -> StatusReport {
+  private func report(
+    _ open: [Gap] = [], ended: Int = 0, recent: [Gap.Cause: Int] = [:], consumers: [LogStatus.Consumer] = []
+  ) -> StatusReport {
     StatusReport(
       LogStatus(
         logID: LogID(rawValue: "0123456789abcdef"), head: Offset(rawValue: 5), oldest: .first,
-        lastReceivedAt: nil, consumers: [], openGaps: open, endedGaps: ended, recentGaps: recent,
+        lastReceivedAt: nil, consumers: consumers, openGaps: open, endedGaps: ended, recentGaps: recent,
         readAt: Self.someTime + 65_000_000, rejectedInput: 0, fileBytes: 1, walBytes: 0, writerPID: nil),
       path: "/t.db")
   }
@@ -21,6 +23,19 @@ import Testing
     Gap(
       id: Gap.ID(rawValue: id), startedAt: Self.someTime, endedAt: nil, cause: cause,
       streams: (1...streams).map { "s\($0)@trade" })
+  }
+
+  @Test func aConsumerThatWaitsForTheOperatorSaysWhy() throws {
+    let consumer = LogStatus.Consumer(
+      name: ConsumerName(rawValue: "s3"), next: .first, lag: 5, oldestUnshippedSeconds: 1, destination: "{}",
+      isEnabled: true, expired: 0, deadLetters: 0, skipped: 0, openBatches: 0,
+      hold: Hold(since: Self.someTime, why: "the key is taken: key=a/b"))
+    let report = report([gap(1)], consumers: [consumer])
+    #expect(report.lines(width: 40).contains("s3 is held, for 1 min 05 s: the key is taken: key=a/b"))
+    let document = try JSONSerialization.jsonObject(with: Data(report.document.text.utf8)) as? [String: Any]
+    let held = (document?["consumers"] as? [[String: Any]])?.first?["held"] as? [String: Any]
+    #expect(held?["since"] as? Int64 == Self.someTime)
+    #expect(held?["why"] as? String == "the key is taken: key=a/b")
   }
 
   @Test func withoutGapsNothingIsSaidOfThem() {

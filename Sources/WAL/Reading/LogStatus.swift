@@ -16,6 +16,8 @@ public struct LogStatus: Sendable {
     public let skipped: Int
     /// Batches planned and not confirmed.
     public let openBatches: Int
+    /// `nil` if it does not wait for the operator.
+    public let hold: Hold?
   }
 
   public let logID: LogID
@@ -52,8 +54,11 @@ extension LogReader {
           destination, enabled, expired,
           (SELECT count(*) FROM dead_letters WHERE consumer = name),
           (SELECT coalesce(sum(last_offset - first_offset + 1), 0) FROM skipped WHERE consumer = name),
-          (SELECT count(*) FROM batches WHERE consumer = name AND state = 'planned')
-        FROM consumers, (SELECT value AS head FROM meta WHERE key = 'head') ORDER BY enabled DESC, name
+          (SELECT count(*) FROM batches WHERE consumer = name AND state = 'planned'),
+          json_extract(hold.value, '$.since'), json_extract(hold.value, '$.why')
+        FROM consumers, (SELECT value AS head FROM meta WHERE key = 'head')
+          LEFT JOIN meta AS hold ON hold.key = 'held ' || name AND json_valid(hold.value)
+        ORDER BY enabled DESC, name
         """)
       defer { statement.reset() }
       var consumers: [LogStatus.Consumer] = []
@@ -64,7 +69,8 @@ extension LogReader {
             lag: Int(statement.int(2)), oldestUnshippedSeconds: Double(statement.int(3)) / 1000,
             destination: statement.text(4), isEnabled: statement.int(5) != 0, expired: Int(statement.int(6)),
             deadLetters: Int(statement.int(7)), skipped: Int(statement.int(8)),
-            openBatches: Int(statement.int(9))))
+            openBatches: Int(statement.int(9)),
+            hold: statement.optionalInt(10).map { Hold(since: $0, why: statement.optionalText(11) ?? "") }))
       }
       return LogStatus(
         logID: LogID(

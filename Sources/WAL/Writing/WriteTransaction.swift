@@ -43,6 +43,7 @@ public final class WriteTransaction {
     guard connection.changes == 1 else {
       throw LogError(.notFound, "there is no consumer \(consumer) in the log")
     }
+    try release(consumer)
   }
 
   /// Records that a range was passed over.
