@@ -28,7 +28,7 @@ struct StatusReport {
       ["written by", status.writerPID.map { "process \($0)" } ?? "nobody now"],
       ["ticks", ticks],
       ["last tick", status.lastReceivedAt.map { UTCTime.readable(microseconds: $0) } ?? "never"],
-      ["size", "\(Figures.bytes(status.fileBytes)), SQLite's WAL \(Figures.bytes(status.walBytes))"],
+      ["size", size],
     ]
     if status.rejectedInput > 0 {
       rows.append([
@@ -46,6 +46,14 @@ struct StatusReport {
     }
     return "\(Figures.grouped(status.endedGaps)) ended, \(Figures.grouped(status.openGaps.count)) open; "
       + "last 24 h: \(recent.isEmpty ? "none" : recent.joined(separator: ", "))"
+  }
+
+  /// SQLite's WAL has 64 MiB at most, and a few more for a moment, unless something is in the way.
+  private static let usualWALBytes = 80 << 20
+
+  private var size: String {
+    let hint = status.walBytes > Self.usualWALBytes ? " (a reader keeps it from starting over)" : ""
+    return "\(Figures.bytes(status.fileBytes)), SQLite's WAL \(Figures.bytes(status.walBytes))\(hint)"
   }
 
   private var ticks: String {
