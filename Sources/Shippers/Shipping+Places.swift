@@ -83,11 +83,13 @@ extension Shipping {
       try await context.withReader { reader in
         let logID = try await reader.logID()
         let marker = LogMarker(
-          key: ObjectKey.marker(logID: logID, settings: settings), logID: logID,
+          consumer: name, logID: logID, settings: settings, destination: destination,
           // Shipped plans may have been trimmed.
           highestPlanned: max(
-            try await reader.highestPlanned(of: name), try await reader.highestPassed(by: name)),
-          store: store, attempts: context.attempts, clock: context.clock)
+            try await reader.highestPlanned(of: name), try await reader.highestPassed(by: name),
+            consumer.next.previous),
+          store: store, log: context.log, receivedAt: { try await reader.receivedAt(from: $0) },
+          attempts: context.attempts, clock: context.clock)
         let sink = ObjectSink(
           consumer: name, settings: settings, destination: destination, store: store, openStore: openStore,
           log: context.log, logID: logID, tail: context.tail, attempts: context.attempts, marker: marker)
@@ -135,8 +137,7 @@ extension Shipping.Context {
   fileprivate func attempts(at work: String) -> Attempts {
     var logger = logger
     logger[metadataKey: "work"] = "\(work)"
-    return Attempts(
-      reporter: TroubleReporter(logger: logger, now: clock.now), control: control, clock: clock)
+    return attempts.reporting(to: TroubleReporter(logger: logger, now: clock.now))
   }
 
   fileprivate var tail: Tail { Tail(log: log, control: control, clock: clock) }

@@ -50,7 +50,8 @@ public struct Shipping: Sendable {
     var logger = logger
     logger[metadataKey: "consumer"] = "\(consumer.name)"
     let attempts = Attempts(
-      reporter: TroubleReporter(logger: logger, now: clock.now), control: control, clock: clock)
+      reporter: TroubleReporter(logger: logger, now: clock.now), control: control, clock: clock
+    ) { try await log.hold(consumer.name, why: $0) }
     try await member.run(
       consumer,
       Context(

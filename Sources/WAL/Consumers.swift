@@ -47,6 +47,7 @@ extension WriteTransaction {
     let stored = try connection.consumers()
     if !acceptDestinations { try refuseOtherDestinations(of: requests, stored: stored) }
     try connection.run("UPDATE consumers SET enabled = 0")
+    for consumer in stored { try release(consumer.name) }
     for request in requests {
       guard let known = stored.first(where: { $0.name == request.name }) else {
         try connection.run(

@@ -85,7 +85,7 @@ enum Schema {
       FROM consumers, (SELECT value AS head FROM meta WHERE key = 'head') WHERE enabled ORDER BY name;
     CREATE VIEW recent_gaps AS
       SELECT id, \(utc("started_at")) AS started_at, \(utc("ended_at")) AS ended_at,
-        round((coalesce(ended_at, \(nowMicroseconds)) - started_at) / 1e6, 3) AS seconds, cause, streams
+        round(max(0, coalesce(ended_at, \(nowMicroseconds)) - started_at) / 1e6, 3) AS seconds, cause, streams
       FROM gaps ORDER BY id DESC LIMIT 100;
     CREATE VIEW recent_batches AS
       SELECT consumer, first_offset, last_offset, rows, state, bucket, key, sha256,

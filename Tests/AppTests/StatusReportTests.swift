@@ -27,6 +27,19 @@ import Testing
       streams: (1...streams).map { "s\($0)@trade" })
   }
 
+  @Test func aConsumerThatWaitsForTheOperatorSaysWhy() throws {
+    let consumer = LogStatus.Consumer(
+      name: ConsumerName(rawValue: "s3"), next: .first, lag: 5, oldestUnshippedSeconds: 1, destination: "{}",
+      isEnabled: true, expired: 0, deadLetters: 0, skipped: 0, openBatches: 0,
+      hold: Hold(since: Self.someTime, why: "the key is taken: key=a/b"))
+    let report = report([gap(1)], consumers: [consumer])
+    #expect(report.lines(width: 40).contains("s3 is held, for 1 min 05 s: the key is taken: key=a/b"))
+    let document = try JSONSerialization.jsonObject(with: Data(report.document.text.utf8)) as? [String: Any]
+    let held = (document?["consumers"] as? [[String: Any]])?.first?["held"] as? [String: Any]
+    #expect(held?["since"] as? Int64 == Self.someTime)
+    #expect(held?["why"] as? String == "the key is taken: key=a/b")
+  }
+
   @Test func withoutGapsNothingIsSaidOfThem() {
     let lines = report().lines(width: nil)
     #expect(lines.contains { $0.hasPrefix("gaps") && $0.hasSuffix("  none") })

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from support.aws import MiniStack, Place
+from support.clock import Clock
 from support.exchange import Exchange
-from support.faults import build_faults
+from support.faults import build_library
 from support.market import Market
 from support.program import PATIENCE, Tickwal, find_binary
 from support.relay import Relay
@@ -141,4 +142,15 @@ def recorded() -> list[Path]:
 @pytest.fixture(scope="session")
 def faults(tmp_path_factory) -> Path:
     """The library that makes system calls fail."""
-    return build_faults(tmp_path_factory.mktemp("faults"))
+    return build_library("faults", tmp_path_factory.mktemp("faults"))
+
+
+@pytest.fixture(scope="session")
+def clock_library(tmp_path_factory) -> Path:
+    return build_library("clock", tmp_path_factory.mktemp("clock"))
+
+
+@pytest.fixture
+def clock(clock_library, tmp_path) -> Clock:
+    """The time of day of the programs that are given its environment."""
+    return Clock(clock_library, tmp_path / "clock")

@@ -11,8 +11,11 @@ final class ScriptedStore: ObjectStore {
     case head(String)
     case readNote(String)
     case writeNote(String)
+    case list(String)
 
     var isPut: Bool { if case .put = self { true } else { false } }
+    /// What tells of a gap, and not the note on the log.
+    var isGap: Bool { if case .writeNote(let key) = self { key.contains("/_gaps/") } else { false } }
     var isHead: Bool { if case .head = self { true } else { false } }
   }
 
@@ -53,7 +56,16 @@ final class ScriptedStore: ObjectStore {
   /// Something that is not ours under a key; `nil` to take it away.
   func setForeign(_ key: String, sha256: String??) { state.withLock { $0.foreign[key] = sha256 } }
   func setNote(_ key: String, _ text: String) { state.withLock { $0.notes[key] = Array(text.utf8) } }
+  func removeNote(_ key: String) { state.withLock { $0.notes[key] = nil } }
   func remove(_ key: String) { state.withLock { $0.objects[key] = nil } }
+
+  /// An object that some other log has put there.
+  func add(_ key: String) {
+    var builder = BatchBuilder(first: .first, settings: .test())
+    _ = builder.addBad(TickPage.BadRow(offset: .first, cause: "", payload: []))
+    let object = NewObject(builder.finish(), key: key, logID: LogID(rawValue: "0123456789abcdef"))
+    state.withLock { $0.objects[key] = object }
+  }
 
   func put(_ object: NewObject) async throws -> Bool {
     try await called(.put(object.key)) { state in
@@ -79,6 +91,15 @@ final class ScriptedStore: ObjectStore {
     try await called(.writeNote(key)) { $0.notes[key] = body }
   }
 
+  /// All keys at once.
+  func listing(prefix: String, after start: String?) -> any ObjectListing {
+    OnePage {
+      try await self.called(.list(prefix)) { state in
+        state.objects.keys.filter { $0.hasPrefix(prefix) && $0 > start ?? "" }.sorted()
+      }
+    }
+  }
+
   private func called<T: Sendable>(
     _ call: Call, _ body: @Sendable (inout sending State) -> T
   ) async throws -> T {
@@ -90,6 +111,20 @@ final class ScriptedStore: ObjectStore {
     let result = state.withLock { state in body(&state) }
     try await after(call)
     return result
+  }
+}
+
+private actor OnePage: ObjectListing {
+  private let page: @Sendable () async throws -> [String]
+  private var isAtEnd = false
+
+  init(_ page: @escaping @Sendable () async throws -> [String]) { self.page = page }
+
+  func next() async throws -> [String]? {
+    guard !isAtEnd else { return nil }
+    let keys = try await page()
+    isAtEnd = true
+    return keys
   }
 }
 

@@ -1,4 +1,5 @@
 import AWS
+import Foundation
 import Synchronization
 import Testing
 import WAL
@@ -90,11 +91,32 @@ final class SmallS3: Sendable {
         var headers = ["ETag": "\"e\""]
         for (name, value) in known.metadata { headers["x-amz-meta-\(name)"] = value }
         return .answer(200, headers)
+      case .get where request.query.contains("list-type=2"): return Self.list(objects.keys, request)
       case .get:
         guard let known else { return .s3Error(404, "NoSuchKey") }
         return .answer(200, ["ETag": "\"e\""], String(decoding: known.request.body, as: UTF8.self))
       default: return .s3Error(405, "MethodNotAllowed")
       }
     }
+  }
+
+  /// Two keys a page.
+  private static func list(_ paths: some Sequence<String>, _ request: HTTPRequest) -> HTTPResponse {
+    let pairs = request.query.split(separator: "&").map {
+      $0.split(separator: "=", omittingEmptySubsequences: false)
+    }
+    let asked = Dictionary(
+      uniqueKeysWithValues: pairs.map { (String($0[0]), $0[1].removingPercentEncoding ?? "") })
+    let after = asked["continuation-token"] ?? asked["start-after"] ?? ""
+    let bucket = request.path.hasSuffix("/") ? request.path : request.path + "/"
+    let keys = paths.filter { $0.hasPrefix(bucket) }.compactMap {
+      $0.dropFirst(bucket.count).removingPercentEncoding
+    }
+    .filter { $0.hasPrefix(asked["prefix"] ?? "") && $0 > after }.sorted()
+    var xml = keys.prefix(2).map { "<Contents><Key>\($0)</Key></Contents>" }.joined()
+    if keys.count > 2 {
+      xml += "<IsTruncated>true</IsTruncated><NextContinuationToken>\(keys[1])</NextContinuationToken>"
+    }
+    return .answer(200, [:], "<ListBucketResult>\(xml)</ListBucketResult>")
   }
 }

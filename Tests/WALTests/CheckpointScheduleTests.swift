@@ -65,6 +65,24 @@ import Testing
     for (earlier, later) in zip(warnings, warnings.dropFirst()) { #expect(later >= 2 * earlier) }
   }
 
+  @Test func theEndOfAWarningIsSaidOnce() {
+    var schedule = CheckpointSchedule()
+    #expect(schedule.due(walFrames: 16_384) == .restart)
+    #expect(schedule.finished(blocked(16_384, copied: 3)) != nil)
+    #expect(schedule.due(walFrames: 20_480) == .restart)
+    let before = schedule.takeOver()
+    #expect(schedule.finished(done(20_480)) == nil)
+    #expect(schedule.due(walFrames: 4) == nil)
+    let first = schedule.takeOver()
+    let again = schedule.takeOver()
+    #expect([before, first, again] == [false, true, false])
+    // Without a warning before it.
+    #expect(schedule.due(walFrames: 4_096) == .passive)
+    #expect(schedule.due(walFrames: 4) == nil)
+    let unwarned = schedule.takeOver()
+    #expect(!unwarned)
+  }
+
   @Test func aFailedCheckpointIsTriedAgainAfterMoreGrowth() {
     var schedule = CheckpointSchedule()
     #expect(schedule.due(walFrames: 4_096) == .passive)

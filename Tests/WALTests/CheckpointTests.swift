@@ -85,6 +85,7 @@ import Testing
         number += 1_000
       }
       #expect(try walSequence(path) > sequence)
+      #expect(logs.messages(.notice).contains { $0.contains("starts over again") })
       #expect(walBytes(path) <= 64 << 20)
       #expect(try await reader.head().rawValue == Int64(number - 1))
       try await reader.close()

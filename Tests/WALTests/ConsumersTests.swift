@@ -4,6 +4,33 @@ import Testing
 @testable import WAL
 
 @Suite struct ConsumersTests {
+  @Test func aHoldIsNotedUntilTheConsumerMovesOrTheNextStart() async throws {
+    let clock = ManualWallClock(someTime)
+    try await withLog(options: .make(clock: clock)) { log, path in
+      let s3 = ConsumerName(rawValue: "s3")
+      let requests = [ConsumerRequest(name: s3, destination: "{}")]
+      let reader = try await log.makeReader()
+      func hold() async throws -> Hold? { try await reader.status(now: someTime).consumers.first?.hold }
+      _ = try await log.enable(requests, acceptDestinations: false, logger: silent)
+      try await log.append(ticks(3))
+      #expect(try await hold() == nil)
+      try await log.hold(s3, why: "a \"b\"")
+      clock.set(someTime + 5)
+      try await log.hold(s3, why: "c")
+      #expect(try await hold() == Hold(since: someTime, why: "c"))
+      try await log.write { try $0.commit(s3, next: Offset(rawValue: 2)) }
+      #expect(try await hold() == nil)
+      try await log.hold(s3, why: "d")
+      #expect(try await hold() == Hold(since: someTime + 5, why: "d"))
+      try await log.release(s3)
+      #expect(try await hold() == nil)
+      try await log.hold(s3, why: "e")
+      _ = try await log.enable(requests, acceptDestinations: false, logger: silent)
+      #expect(try await hold() == nil)
+      try await reader.close()
+    }
+  }
+
   private let s3 = ConsumerRequest(name: ConsumerName(rawValue: "s3"), destination: "{\"bucket\":\"a\"}")
   private let dynamo = ConsumerRequest(
     name: ConsumerName(rawValue: "dynamodb"), destination: "{\"table\":\"t\"}")

@@ -83,16 +83,20 @@ public struct S3Client: Sendable {
 
   /// The next keys that begin with `prefix`, in the order of their bytes; a thousand at most.
   ///
-  /// - Parameter token: of the page before, `nil` for the first.
+  /// - Parameters:
+  ///   - start: of the first page: keys that are not above it are left out.
+  ///   - token: of the page before, `nil` for the first.
   ///
   /// Reference: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
   public func listObjects(
-    bucket: String, prefix: String, from token: String? = nil, retry: Retry = .never
+    bucket: String, prefix: String, after start: String? = nil, from token: String? = nil,
+    retry: Retry = .never
   ) async throws -> S3Page {
     var request = request(.get, bucket: bucket, key: "")
     var query = "encoding-type=url&list-type=2"
     if let token { query = "continuation-token=\(PercentEncoding.whole(token))&" + query }
     if !prefix.isEmpty { query += "&prefix=\(PercentEncoding.whole(prefix))" }
+    if let start { query += "&start-after=\(PercentEncoding.whole(start))" }
     request.query = query
     // A key has 1,024 bytes at most, and three times that when they are encoded.
     request.maximumResponseBytes = 8 << 20

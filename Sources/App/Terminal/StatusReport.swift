@@ -19,7 +19,7 @@ struct StatusReport {
     let facts = TextTable(.init(""), .init(""), rows: facts).lines(width: width)
     let consumers =
       status.consumers.isEmpty ? ["no consumer was ever enabled"] : consumerTable.lines(width: width)
-    return facts + [""] + consumers + gapLines(width: width)
+    return facts + [""] + consumers + holdLines + gapLines(width: width)
   }
 
   private var facts: [[String]] {
@@ -28,7 +28,7 @@ struct StatusReport {
       ["written by", status.writerPID.map { "process \($0)" } ?? "nobody now"],
       ["ticks", ticks],
       ["last tick", status.lastReceivedAt.map { UTCTime.readable(microseconds: $0) } ?? "never"],
-      ["size", "\(Figures.bytes(status.fileBytes)), SQLite's WAL \(Figures.bytes(status.walBytes))"],
+      ["size", size],
     ]
     if let deadLetters { rows.append(["dead letters", deadLetters]) }
     rows.append(["gaps", gaps])
@@ -49,6 +49,14 @@ struct StatusReport {
     }
     return "\(Figures.grouped(status.endedGaps)) ended, \(Figures.grouped(status.openGaps.count)) open; "
       + "last 24 h: \(recent.isEmpty ? "none" : recent.joined(separator: ", "))"
+  }
+
+  /// SQLite's WAL has 64 MiB at most, and a few more for a moment, unless something is in the way.
+  private static let usualWALBytes = 80 << 20
+
+  private var size: String {
+    let hint = status.walBytes > Self.usualWALBytes ? " (a reader keeps it from starting over)" : ""
+    return "\(Figures.bytes(status.fileBytes)), SQLite's WAL \(Figures.bytes(status.walBytes))\(hint)"
   }
 
   private var ticks: String {
@@ -75,6 +83,15 @@ struct StatusReport {
       })
   }
 
+  private var holdLines: [String] {
+    let held = status.consumers.compactMap { consumer in
+      consumer.hold.map { hold in
+        "\(consumer.name) is held, for \(Figures.duration(length(since: hold.since))): \(hold.why)"
+      }
+    }
+    return held.isEmpty ? [] : [""] + held
+  }
+
   /// How many open gaps are shown, the newest ones; the document for programs has them all.
   private static let shownGaps = 10
   private static let shownStreams = 3
@@ -85,7 +102,8 @@ struct StatusReport {
       .init("open gap since"), .init("for", .right), .init("cause"), .init("streams"),
       rows: status.openGaps.suffix(Self.shownGaps).map { gap in
         [
-          UTCTime.readable(microseconds: gap.startedAt), Figures.duration(length(gap)), gap.cause.rawValue,
+          UTCTime.readable(microseconds: gap.startedAt), Figures.duration(length(since: gap.startedAt)),
+          gap.cause.rawValue,
           Text.list(gap.streams, limit: Self.shownStreams),
         ]
       })
@@ -94,8 +112,8 @@ struct StatusReport {
   }
 
   /// So far; a clock that was set back makes it no less than nothing.
-  private func length(_ gap: Gap) -> Duration {
-    .microseconds(max(0, status.readAt - gap.startedAt))
+  private func length(since start: Int64) -> Duration {
+    .microseconds(max(0, status.readAt - start))
   }
 
   // MARK: For programs
@@ -128,13 +146,15 @@ struct StatusReport {
       "open_batches": .integer(consumer.openBatches), "dead_letters": .integer(consumer.deadLetters),
       "expired": .integer(consumer.expired), "skipped": .integer(consumer.skipped),
       "destination": .string(consumer.destination),
+      "held": consumer.hold.map { .object(["since": .integer(Int($0.since)), "why": .string($0.why)]) }
+        ?? .null,
     ])
   }
 
   private func document(_ gap: Gap) -> JSONDocument {
     .object([
       "id": .integer(Int(gap.id.rawValue)), "started_at": .integer(Int(gap.startedAt)),
-      "seconds": .number(length(gap) / .seconds(1)),
+      "seconds": .number(length(since: gap.startedAt) / .seconds(1)),
       "cause": .string(gap.cause.rawValue), "streams": .array(gap.streams.map { .string($0) }),
     ])
   }

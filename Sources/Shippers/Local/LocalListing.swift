@@ -7,7 +7,10 @@ actor LocalListing: ObjectListing {
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
   private let root: String
+  /// The lowest folder that holds all of them.
   private let folder: String
+  private let prefix: [UInt8]
+  private let start: [UInt8]
   /// From the top to the one that is being read.
   private var open: [OpenFolder] = []
   private var isStarted = false
@@ -16,10 +19,14 @@ actor LocalListing: ObjectListing {
 
   private static let pageKeys = 1_000
 
-  /// - Parameter folder: below the root, without slashes at its ends; empty for all of it.
-  init(root: String, folder: String) {
+  /// - Parameters:
+  ///   - prefix: what the keys begin with.
+  ///   - start: keys that are not above it, byte by byte, are left out.
+  init(root: String, prefix: String, after start: String? = nil) {
     self.root = root
-    self.folder = folder
+    folder = prefix.lastIndex(of: "/").map { String(prefix[..<$0]) } ?? ""
+    self.prefix = Array(prefix.utf8)
+    self.start = Array((start ?? "").utf8)
   }
 
   func next() throws -> [String]? {
@@ -36,10 +43,21 @@ actor LocalListing: ObjectListing {
       // What has no name yet is in folders that begin with a dot.
       guard !name.hasPrefix(".") else { continue }
       let key = current.key.isEmpty ? name : "\(current.key)/\(name)"
-      if try isFolder(key) { try enter(key) } else { keys.append(key) }
+      if try isFolder(key) {
+        if mayHold(key) { try enter(key) }
+      } else if key.utf8.starts(with: prefix), start.lexicographicallyPrecedes(key.utf8) {
+        keys.append(key)
+      }
     }
     defer { keys.removeAll() }
     return keys
+  }
+
+  /// Whether a folder may hold keys that are asked for.
+  private func mayHold(_ key: String) -> Bool {
+    let beginning = Array(key.utf8) + [UInt8(ascii: "/")]
+    return (beginning.starts(with: prefix) || prefix.starts(with: beginning))
+      && (start.starts(with: beginning) || start.lexicographicallyPrecedes(beginning))
   }
 
   private func enter(_ key: String) throws {

@@ -63,6 +63,10 @@ actor LocalObjectStore: ObjectStore {
     try folder.makeParents(of: key)
     try noticingRemoval { try folder.replace(try folder.writeTemporary(key, body), as: key) }
   }
+
+  nonisolated func listing(prefix: String, after start: String?) -> any ObjectListing {
+    LocalListing(root: bucket, prefix: prefix, after: start)
+  }
 }
 
 /// The hash of what a gzip stream holds, without holding it.

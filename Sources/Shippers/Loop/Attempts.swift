@@ -7,12 +7,23 @@ struct Attempts: Sendable {
   let control: ShippingControl
   let clock: ShippingClock
   var backoff = Backoff(base: .milliseconds(100), cap: .seconds(20))
+  /// Writes down why the consumer waits for the operator.
+  private let noteHold: @Sendable (_ why: String) async throws -> Void
 
   /// - Parameter control: ends the waits between tries when the shippers are to stop.
-  init(reporter: TroubleReporter, control: ShippingControl, clock: ShippingClock) {
+  init(
+    reporter: TroubleReporter, control: ShippingControl, clock: ShippingClock,
+    noteHold: @escaping @Sendable (_ why: String) async throws -> Void = { _ in }
+  ) {
     self.reporter = reporter
     self.control = control
     self.clock = clock
+    self.noteHold = noteHold
+  }
+
+  /// For work beside this one, whose trouble is said on its own.
+  func reporting(to reporter: TroubleReporter) -> Attempts {
+    Attempts(reporter: reporter, control: control, clock: clock, noteHold: noteHold)
   }
 
   /// - Parameters:
@@ -49,11 +60,13 @@ struct Attempts: Sendable {
   /// How often a held consumer looks again.
   static let holdInterval = Duration.seconds(60)
 
-  /// Says that the consumer waits for the operator, and waits until it is time to look again.
-  /// - Throws: `CancellationError`, `ShippingStopped`.
+  /// Says that the consumer waits for the operator, here and in the log, and waits until it is time to look again.
+  /// - Throws: `CancellationError`, `ShippingStopped`, the log's errors.
   func hold(_ message: Logger.Message, _ details: Logger.Metadata) async throws {
     reporter.held(message, details)
     defer { reporter.released() }
+    let facts = details.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+    try await noteHold("\(message): \(facts.joined(separator: ", "))")
     try await pause(Self.holdInterval)
   }
 

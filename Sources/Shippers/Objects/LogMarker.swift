@@ -1,88 +1,169 @@
-import FoundationEssentials
 import KillPoints
 import Logging
 import Synchronization
-import Ticks
 import WAL
 
-/// The note beside the objects that says how far a log has planned, `_logs/<log_id>.json`.
+/// Sees to it that of the logs of one `log_id` only one ships to a place.
 ///
 /// A log that was restored from a snapshot, or copied, still has its `log_id` and would give other ticks the
-/// offsets of objects that are there. It finds a higher offset in the note than it has planned itself, and is
-/// held until `adopt` gives it a new name.
+/// offsets of objects that are there. Before it plans anything a process looks at the note in the place and at the
+/// objects there, then writes a claim of its own into the note, which it looks at again every minute. A log that
+/// finds another one's traces is held until `adopt` gives it a new name.
 final class LogMarker: Sendable {
-  private struct Note: Codable {
-    let logID: String
-    let highestPlannedOffset: Int64
-    let writtenAt: String
+  private enum Permission: Equatable {
+    case unknown
+    /// One task asks for all.
+    case asked
+    case given(claim: String)
 
-    enum CodingKeys: String, CodingKey {
-      case logID = "log_id"
-      case highestPlannedOffset = "highest_planned_offset"
-      case writtenAt = "written_at"
-    }
+    var claim: String? { if case .given(let claim) = self { claim } else { nil } }
   }
 
-  private struct State {
-    var highestPlanned: Offset
-    var isPermitted = false
-  }
-
+  private let consumer: ConsumerName
   private let key: String
   private let logID: LogID
+  private let settings: ObjectSettings
+  private let destination: Destination
   private let store: any ObjectStore
+  private let log: TickLog
+  /// When the first tick that is not planned was received, or the last one of all; `nil` without ticks.
+  private let receivedAt: @Sendable (_ unplanned: Offset) async throws -> Int64?
   private let attempts: Attempts
   private let clock: ShippingClock
-  private let state: Mutex<State>
+  private let permission = Watch(Permission.unknown)
+  private let highestPlanned: Mutex<Offset>
 
-  /// How often the note is written.
+  /// How often the note is written while something new is planned.
   static let interval = Duration.seconds(300)
+  /// How often it is looked at; for the first time soon, for one that started at the same moment.
+  static let look = Duration.seconds(60)
+  static let firstLook = Duration.seconds(10)
+  /// By how much a clock may have been set back without objects being overlooked for it; microseconds.
+  private static let clockMargin: Int64 = 600_000_000
 
   /// - Parameter highestPlanned: of the log's own plans.
   init(
-    key: String, logID: LogID, highestPlanned: Offset, store: any ObjectStore, attempts: Attempts,
+    consumer: ConsumerName, logID: LogID, settings: ObjectSettings, destination: Destination,
+    highestPlanned: Offset,
+    store: any ObjectStore, log: TickLog,
+    receivedAt: @escaping @Sendable (_ unplanned: Offset) async throws -> Int64?, attempts: Attempts,
     clock: ShippingClock
   ) {
-    self.key = key
+    self.consumer = consumer
+    key = ObjectKey.marker(logID: logID, settings: settings)
     self.logID = logID
+    self.settings = settings
+    self.destination = destination
+    self.highestPlanned = Mutex(highestPlanned)
     self.store = store
+    self.log = log
+    self.receivedAt = receivedAt
     self.attempts = attempts
     self.clock = clock
-    state = Mutex(State(highestPlanned: highestPlanned))
-    ownHighest = highestPlanned
   }
-
-  /// What the log had planned before this start.
-  private let ownHighest: Offset
 
   func planned(_ offset: Offset) {
-    state.withLock { $0.highestPlanned = max($0.highestPlanned, offset) }
+    highestPlanned.withLock { $0 = max($0, offset) }
   }
 
-  /// Waits until the note, read before the process's first plan and upload, does not speak against them. A
-  /// held log must not plan either: its plans would pass the note at the next start.
+  // MARK: Permission
+
+  /// Waits until nothing in the place speaks against planning, uploading and writing there. A held log must not
+  /// plan either: its plans would pass the note at the next start.
+  /// - Throws: `CancellationError`, `ShippingStopped`, the log's errors.
   func awaitPermission() async throws {
-    while !state.withLock({ $0.isPermitted }) {
-      let body = try await attempts.untilDone("read", key: key) { try await self.store.readNote(self.key) }
-      let noted = body.flatMap(highestPlanned)
-      guard let noted, noted > ownHighest else {
-        state.withLock { $0.isPermitted = true }
-        return
+    while permission.value.claim == nil {
+      guard begin() else {
+        _ = try await permission.wait { $0 != .asked }
+        continue
       }
-      try await attempts.hold(
-        """
-        this log was restored or copied: another one of the same log_id has planned further. Shipping is \
-        held; stop this process and run `tickwal adopt` to give the log a log_id of its own
-        """,
-        ["log_id": "\(logID)", "planned_there": "\(noted)", "planned_here": "\(ownHighest)", "key": "\(key)"])
+      do {
+        let claim = try await ask()
+        permission.update { $0 = .given(claim: claim) }
+      } catch {
+        permission.update { $0 = .unknown }
+        throw error
+      }
     }
   }
 
-  /// What a note says of this log; one that says nothing of it cannot speak against it.
-  private func highestPlanned(_ note: [UInt8]) -> Offset? {
+  private func begin() -> Bool {
+    var isFirst = false
+    permission.update { permission in
+      isFirst = permission == .unknown
+      if isFirst { permission = .asked }
+    }
+    return isFirst
+  }
+
+  private func ask() async throws -> String {
+    var isHeld = false
+    while true {
+      let claims = LogClaims(text: try await log.write { try $0.meta(LogClaims.metaKey) })
+      let identity = LogIdentity(
+        logID: logID, highestPlanned: highestPlanned.withLock { $0 }, claims: claims.all)
+      guard let objection = try await objection(to: identity) else {
+        if isHeld { try await log.release(consumer) }
+        return try await claim()
+      }
+      isHeld = true
+      try await attempts.hold(
+        """
+        this log was restored or copied: shipping is held, so that no offset gets two meanings; stop this process \
+        and run `tickwal adopt` to give the log a log_id of its own
+        """, objection)
+    }
+  }
+
+  /// What is said of it.
+  private func objection(to identity: LogIdentity) async throws -> Logger.Metadata? {
+    if let note = try await readNote(), let objection = identity.objection(to: note) {
+      return metadata(objection, identity).merging(
+        ["key": "\(key)", "planned_there": "\(note.highestPlannedOffset)"]) { $1 }
+    }
+    guard let unknown = try await unknownObject(to: identity) else { return nil }
+    return metadata(.objects, identity).merging(["key": "\(unknown)"]) { $1 }
+  }
+
+  private func metadata(_ objection: LogIdentity.Objection, _ identity: LogIdentity) -> Logger.Metadata {
+    [
+      "why": "\(objection.rawValue)", "log_id": "\(logID)", "planned_here": "\(identity.highestPlanned)",
+    ]
+  }
+
+  /// The note is up to five minutes old, and what was planned since is in the objects' names.
+  private func unknownObject(to identity: LogIdentity) async throws -> String? {
+    guard let receivedAt = try await receivedAt(identity.highestPlanned.next) else { return nil }
+    let (prefix, after) = ObjectKey.batches(
+      from: receivedAt.subtractingReportingOverflow(Self.clockMargin).partialValue, settings: settings)
+    let listing = store.listing(prefix: prefix, after: after)
+    while let keys = try await attempts.untilDone("list", key: after, { try await listing.next() }) {
+      if let unknown = identity.unknownObject(among: keys) { return unknown }
+    }
+    return nil
+  }
+
+  /// First into the log, so that a note with this claim is known for the log's own, whenever the process ends.
+  private func claim() async throws -> String {
+    let claim = LogID.random().rawValue
+    try await log.write { [place = destination.json] transaction in
+      var claims = LogClaims(text: try transaction.meta(LogClaims.metaKey))
+      claims.add(claim, at: place)
+      try transaction.setMeta(LogClaims.metaKey, try claims.text())
+    }
+    try await attempts.untilDone("write", key: key) { _ = try await self.write(claim) }
+    return claim
+  }
+
+  // MARK: The note
+
+  /// One that cannot be understood, or is of another log, cannot speak against this one.
+  private func readNote() async throws -> LogNote? {
+    guard
+      let body = try await attempts.untilDone("read", key: key, { try await self.store.readNote(self.key) })
+    else { return nil }
     do {
-      let note = try JSONDecoder().decode(Note.self, from: Data(note))
-      return note.logID == logID.rawValue ? Offset(rawValue: note.highestPlannedOffset) : nil
+      return try LogNote(json: body)
     } catch {
       attempts.reporter.failed(
         "the note on how far this log has planned cannot be understood; it is written anew",
@@ -91,39 +172,53 @@ final class LogMarker: Sendable {
     }
   }
 
-  /// Writes the note every five minutes until it is cancelled.
+  private func write(_ claim: String) async throws -> Offset {
+    let highest = highestPlanned.withLock { $0 }
+    let note = LogNote(logID: logID, highestPlanned: highest, claim: claim, writtenAt: clock.wall())
+    KillPoint.note.before()
+    try await store.writeNote(key, try note.json())
+    KillPoint.note.after()
+    return highest
+  }
+
+  /// Looks at the note every minute, and writes it every five, until it is cancelled. Another process' claim in it
+  /// ends the permission.
   func keepWriting() async throws {
-    var written = Offset.none
+    var written = highestPlanned.withLock { $0 }
+    var wait = Self.firstLook
+    var writtenAt = clock.now()
     while true {
-      try await clock.sleep(Self.interval)
-      let highest = state.withLock { $0.isPermitted ? $0.highestPlanned : .none }
-      guard highest > written else { continue }
-      try await attempts.untilDone("write", key: key) { try await self.write(highest) }
-      written = highest
+      try await clock.sleep(wait)
+      wait = Self.look
+      guard let claim = permission.value.claim else { continue }
+      if let note = try await readNote(), note.logID == logID.rawValue, note.claim != claim {
+        permission.update { $0 = .unknown }
+        // Said at once, also while nothing is there to be shipped.
+        try await awaitPermission()
+        continue
+      }
+      guard clock.now() - writtenAt >= Self.interval, highestPlanned.withLock({ $0 }) > written else {
+        continue
+      }
+      written = try await attempts.untilDone("write", key: key) { try await self.write(claim) }
+      writtenAt = clock.now()
     }
   }
 
   /// Writes the note once, at shutdown. Says so if it cannot: the next start does not depend on it.
   func writeLast(logger: Logger) async {
-    let highest = state.withLock { $0.isPermitted ? $0.highestPlanned : .none }
-    guard highest > .none else { return }
+    guard let claim = permission.value.claim else { return }
     do {
-      try await write(highest)
+      if let body = try await store.readNote(key) {
+        let note = try LogNote(json: body)
+        // Another process has taken the place over since the last look. The next start says so.
+        guard note.claim == claim || note.logID != logID.rawValue else { return }
+      }
+      _ = try await write(claim)
     } catch {
       logger.warning(
         "could not note how far the log has planned; a copy of this log would be noticed later than usual",
         metadata: ["key": "\(key)", "error": "\(error)"])
     }
-  }
-
-  private func write(_ highest: Offset) async throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = .sortedKeys
-    let note = Note(
-      logID: logID.rawValue, highestPlannedOffset: highest.rawValue,
-      writtenAt: Timestamp.dashed(microseconds: clock.wall()))
-    KillPoint.note.before()
-    try await store.writeNote(key, Array(try encoder.encode(note)))
-    KillPoint.note.after()
   }
 }

@@ -20,6 +20,21 @@ enum ObjectKey {
 
   static let gzipSuffix = ".gz"
 
+  /// Where, in the order of keys, the batches stand whose first row was received in the hour of a time or later.
+  ///
+  /// - Returns: what the keys of all batches begin with, and what is below each of those.
+  static func batches(
+    from receivedAt: Int64, settings: ObjectSettings
+  ) -> (prefix: String, after: String) {
+    let time = Timestamp.dashed(microseconds: Timestamp.clamped(microseconds: receivedAt))
+    let folder = folder(settings)
+    switch settings.layout {
+    case .hive:
+      return (folder + "dt=", folder + "dt=\(time.prefix(10))/hour=\(time.dropFirst(11).prefix(2))/")
+    case .flat: return (folder + settings.fileName + "-", folder + "\(settings.fileName)-\(time.prefix(13))")
+    }
+  }
+
   /// Where the shipper notes how far it has planned.
   static func marker(logID: LogID, settings: ObjectSettings) -> String {
     folder(settings) + "_logs/\(logID).json"

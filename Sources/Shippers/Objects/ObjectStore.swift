@@ -17,6 +17,10 @@ protocol ObjectStore: Sendable {
   /// A small object that is replaced each time.
   func readNote(_ key: String) async throws -> [UInt8]?
   func writeNote(_ key: String, _ body: [UInt8]) async throws
+
+  /// Walks over the keys that begin with `prefix`, in no certain order.
+  /// - Parameter start: keys that are not above it, byte by byte, are left out.
+  func listing(prefix: String, after start: String?) -> any ObjectListing
 }
 
 /// What is to be stored.

@@ -51,4 +51,8 @@ struct S3Store: ObjectStore {
     ]
     _ = try await client.putObject(bucket: bucket, key: key, headers: headers, body: body)
   }
+
+  func listing(prefix: String, after start: String?) -> any ObjectListing {
+    S3Listing(client: client, bucket: bucket, prefix: prefix, after: start)
+  }
 }

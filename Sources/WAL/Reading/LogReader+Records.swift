@@ -8,6 +8,16 @@ extension LogReader {
     try read { try $0.oldestOffset() }
   }
 
+  /// When the first tick at an offset or after it was received, or the last one of all if there is none; µs since
+  /// 1970, UTC. `nil` in a log that never had a tick.
+  public func receivedAt(from offset: Offset) throws -> Int64? {
+    try read { connection in
+      let next = try connection.int(
+        "SELECT received_at FROM ticks WHERE offset >= ? ORDER BY offset LIMIT 1", .int(offset.rawValue))
+      return try next ?? connection.lastReceivedAt()
+    }
+  }
+
   public func logID() throws -> LogID {
     try read { connection in
       guard let id = try connection.text("SELECT value FROM meta WHERE key = 'log_id'") else {

@@ -16,6 +16,8 @@ public struct LogStatus: Sendable {
     public let skipped: Int
     /// Batches planned and not confirmed.
     public let openBatches: Int
+    /// `nil` if it does not wait for the operator.
+    public let hold: Hold?
   }
 
   public let logID: LogID
@@ -51,8 +53,11 @@ extension LogReader {
           destination, enabled, expired,
           (SELECT count(*) FROM dead_letters WHERE consumer = name),
           (SELECT coalesce(sum(last_offset - first_offset + 1), 0) FROM skipped WHERE consumer = name),
-          (SELECT count(*) FROM batches WHERE consumer = name AND state = 'planned')
-        FROM consumers, (SELECT value AS head FROM meta WHERE key = 'head') ORDER BY enabled DESC, name
+          (SELECT count(*) FROM batches WHERE consumer = name AND state = 'planned'),
+          json_extract(hold.value, '$.since'), json_extract(hold.value, '$.why')
+        FROM consumers, (SELECT value AS head FROM meta WHERE key = 'head')
+          LEFT JOIN meta AS hold ON hold.key = 'held ' || name AND json_valid(hold.value)
+        ORDER BY enabled DESC, name
         """)
       defer { statement.reset() }
       let head = try connection.head()
@@ -67,7 +72,8 @@ extension LogReader {
             oldestUnshippedSeconds: since.map { Double(max(0, now - $0) / 1_000) / 1_000 } ?? 0,
             destination: statement.text(3), isEnabled: isEnabled, expired: Int(statement.int(5)),
             deadLetters: Int(statement.int(6)), skipped: Int(statement.int(7)),
-            openBatches: Int(statement.int(8))))
+            openBatches: Int(statement.int(8)),
+            hold: statement.optionalInt(9).map { Hold(since: $0, why: statement.optionalText(10) ?? "") }))
       }
       return LogStatus(
         logID: LogID(

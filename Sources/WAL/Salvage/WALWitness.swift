@@ -6,6 +6,8 @@ struct WALWitness: Equatable {
   var createdAt: Int64?
   /// The last offset that it says is there.
   var head: Int64?
+  /// The file's length; `nil` if none was looked at.
+  var fileBytes: Int?
 
   /// Takes what a page says, if it is one of `meta`.
   mutating func note(_ page: ArraySlice<UInt8>) throws(LogError) {
@@ -24,10 +26,14 @@ struct WALWitness: Equatable {
   /// `meta` is among the first pages of every log: its root is made with the file and never moved.
   static let pages = 16
 
+  /// The most that the file may lack where SQLite locks it.
+  private static let lockingBytes = 65_536
+
   static func ofFile(_ path: String) throws(LogError) -> WALWitness {
     var witness = WALWitness()
     guard let file = try RawFile(path) else { return witness }
     defer { file.close() }
+    witness.fileBytes = try file.size()
     for number in 1..<pages {
       let page = try file.read(at: number * 4_096, count: 4_096)
       if page.count == 4_096 { try witness.note(page[...]) }
@@ -72,6 +78,14 @@ struct WALWitness: Equatable {
     }
     // What a crash has left unfinished is one transaction at most, and was not confirmed.
     if frames.commitsFromDamage > 1 { return .damaged(damage) }
+    // SQLite finds this out only when it copies the -wal into the file.
+    if let bytes = base.fileBytes,
+      bytes + lockingBytes + frames.frames.count * frames.pageSize < frames.pageCount * frames.pageSize
+    {
+      return .damaged(
+        "\(path) is older than \(path)-wal, pages of the time between are missing: put a file and a -wal of the same "
+          + "moment there; or " + LogError.salvageAdvice)
+    }
     if let other = frames.reachable.head, other < head {
       return frames.commitsFromDamage > 0
         ? .damaged(damage)

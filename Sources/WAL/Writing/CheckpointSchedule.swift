@@ -15,6 +15,8 @@ struct CheckpointSchedule {
   private var nextAt = passiveFrames
   private var warnAt = insistFrames
   private var lastFrames = 0
+  private var hasWarned = false
+  private var isOver = false
 
   /// All lengths are shorter on a volume of less than a GiB, of which the WAL must take a small part only.
   mutating func fit(volumeBytes: Int) {
@@ -34,6 +36,8 @@ struct CheckpointSchedule {
       // It has started over.
       nextAt = passive
       warnAt = insist
+      isOver = hasWarned
+      hasWarned = false
     }
     lastFrames = walFrames
     guard walFrames >= nextAt else { return nil }
@@ -45,7 +49,14 @@ struct CheckpointSchedule {
     nextAt = result.walFrames + retry
     guard result.copiedFrames < result.walFrames, result.walFrames >= warnAt else { return nil }
     warnAt = result.walFrames * 2
+    hasWarned = true
     return result
+  }
+
+  /// Whether the WAL has started over after a warning, since this was asked last.
+  mutating func takeOver() -> Bool {
+    defer { isOver = false }
+    return isOver
   }
 
   /// The checkpoint did not run: it is tried again when the WAL has grown by as much as after one that did.

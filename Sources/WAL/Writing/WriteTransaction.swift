@@ -58,6 +58,7 @@ public final class WriteTransaction {
         "what \(consumer) has confirmed ends at \(next.previous), but begins at \(from ?? .none), and it reads \(stored) next"
       )
     }
+    try release(consumer)
   }
 
   /// Records that a range was passed over.

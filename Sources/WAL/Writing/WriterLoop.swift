@@ -121,7 +121,13 @@ struct WriterLoop {
 
   /// Copies SQLite's WAL into the database file when it is long enough.
   mutating func checkpointIfDue() throws(SQLiteError) {
-    if let mode = checkpoints.due(walFrames: connection.walFrames) { try checkpoint(mode) }
+    let mode = checkpoints.due(walFrames: connection.walFrames)
+    if checkpoints.takeOver() {
+      logger.notice(
+        "SQLite's WAL starts over again: no reader is in the way any more",
+        metadata: ["wal_bytes": "\(walFileBytes)"])
+    }
+    if let mode { try checkpoint(mode) }
   }
 
   private mutating func checkpoint(_ mode: SQLiteConnection.CheckpointMode) throws(SQLiteError) {

@@ -5,11 +5,12 @@ import subprocess
 from pathlib import Path
 
 
-def build_faults(folder: Path) -> Path:
+def build_library(name: str, folder: Path) -> Path:
+    """Of the source beside this file, for LD_PRELOAD."""
     compiler = shutil.which("cc") or shutil.which("clang")
     assert compiler, "neither cc nor clang is there, which Swift itself needs"
-    library = folder / "faults.so"
-    source = Path(__file__).with_name("faults.c")
+    library = folder / f"{name}.so"
+    source = Path(__file__).with_name(f"{name}.c")
     subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-Wall", "-o", library, source, "-ldl"], check=True)
     return library
 

@@ -116,7 +116,7 @@ import Ticks
       let gap = try await open(rig)
       let crashed = Latch<Void>()
       store.hook(after: { call in
-        guard case .writeNote = call else { return }
+        guard call.isGap else { return }
         crashed.set(())
         try await untilCancelled()
       })
@@ -175,7 +175,7 @@ import Ticks
     try await ShippingRig.with { rig in
       let store = ScriptedStore()
       store.hook(before: { call in
-        if case .writeNote = call { throw AWSError.answer(503, .transient) }
+        if call.isGap { throw AWSError.answer(503, .transient) }
       })
       try await open(rig)
       let control = ShippingControl()
@@ -266,7 +266,7 @@ import Ticks
       }
       let commits = Mutex<Set<String>>([])
       store.hook(after: { call in
-        guard case .writeNote = call else { return }
+        guard call.isGap else { return }
         let noted = try await rig.query("SELECT value ->> '$.next' FROM meta WHERE key = 'gaps s3'")
         commits.withLock { $0.formUnion(noted) }
       })
@@ -284,7 +284,7 @@ import Ticks
       let third = Latch<Void>()
       let calls = Counter()
       store.hook(after: { call in
-        guard case .writeNote = call, calls.next() == 3 else { return }
+        guard call.isGap, calls.next() == 3 else { return }
         third.set(())
         // As a folder does, it goes on all the same.
         while !Task.isCancelled { await Task.yield() }
@@ -342,13 +342,13 @@ import Ticks
     let crashed = Latch<Void>()
     store.hook(
       before: { call in
-        guard case .writeNote = call else { return }
+        guard call.isGap else { return }
         if faults.withLock({ Int.random(in: 0..<4, using: &$0) }) == 0 {
           throw AWSError.answer(503, .transient)
         }
       },
       after: { call in
-        guard case .writeNote = call, calls.next() >= crashAfter else { return }
+        guard call.isGap, calls.next() >= crashAfter else { return }
         crashed.set(())
         try await untilCancelled()
       })

@@ -17,24 +17,62 @@ import Testing
   }
 
   private func highest(_ note: [UInt8]?) throws -> Int {
-    let object = try JSONSerialization.jsonObject(with: Data(note ?? [])) as? [String: Any]
-    return try #require(object?["highest_planned_offset"] as? Int)
+    Int(try LogNote(json: note ?? []).highestPlannedOffset)
   }
 
-  @Test func theNoteIsReadBeforeAnythingIsPlannedOrUploadedAndWrittenAtTheEnd() async throws {
+  /// Runs while another log of the same `log_id` is at work, and expects that nothing is planned until the
+  /// log is adopted.
+  private func expectHeld(
+    _ rig: ShippingRig, _ store: ScriptedStore, why: LogIdentity.Objection, planned: [String] = ["0"],
+    _ sourceLocation: SourceLocation = #_sourceLocation
+  ) async throws {
+    let puts = store.puts
+    let notes = store.notes
+    for _ in 1...2 {
+      // Held again after a restart: a held log plans nothing that would pass the note.
+      try await rig.beside(rig.shipping(to: store)) {
+        try await expectEventually(sourceLocation: sourceLocation) {
+          rig.clock.waiting.count == 2
+        }
+        let calls = store.calls.count
+        rig.clock.advance(by: .seconds(60))
+        try await expectEventually(sourceLocation: sourceLocation) { store.calls.count > calls }
+      }
+      #expect(store.puts == puts, sourceLocation: sourceLocation)
+      #expect(store.notes == notes, sourceLocation: sourceLocation)
+      #expect(
+        try await rig.query("SELECT count(*) FROM batches") == planned, sourceLocation: sourceLocation)
+    }
+    let held = try #require(rig.logs.entries.first { $0.level == .error }, sourceLocation: sourceLocation)
+    #expect(held.message.contains("tickwal adopt"), sourceLocation: sourceLocation)
+    #expect(held.metadata["why"] == "\(why.rawValue)", sourceLocation: sourceLocation)
+    let head = rig.log.head
+    _ = try await rig.log.adopt()
+    #expect(
+      try await rig.drain(rig.shipping(to: store)).next == head.next, sourceLocation: sourceLocation)
+    // Nothing of the other log's was touched.
+    for (key, note) in notes { #expect(store.notes[key] == note, sourceLocation: sourceLocation) }
+  }
+
+  @Test func theNoteIsReadAndClaimedBeforeAnythingIsPlannedAndWrittenAtTheEnd() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(25))
       let store = ScriptedStore()
-      try await rig.drain(rig.shipping(to: store))
       let key = try await key(rig)
-      #expect(store.calls.first == .readNote(key))
+      store.hook(before: { (call) async throws in
+        guard call == .writeNote(key), store.puts.isEmpty else { return }
+        #expect(try await rig.query("SELECT count(*) FROM batches") == ["0"])
+        #expect(try await rig.query("SELECT count(*) FROM meta WHERE key = 'claims'") == ["1"])
+      })
+      try await rig.drain(rig.shipping(to: store))
+      #expect(Array(store.calls.prefix(3)) == [.readNote(key), .list("p/dt="), .writeNote(key)])
       #expect(store.calls.last == .writeNote(key))
-      let note = try #require(
-        try JSONSerialization.jsonObject(with: Data(store.notes[key] ?? [])) as? [String: Any])
-      #expect(note["highest_planned_offset"] as? Int == 25)
-      let logID = try await rig.reading { try await $0.logID() }
-      #expect(note["log_id"] as? String == logID.rawValue)
-      #expect(note["written_at"] as? String == "2026-11-21T05-13-20.123456Z")
+      let note = try LogNote(json: store.notes[key] ?? [])
+      #expect(note.highestPlannedOffset == 25)
+      #expect(note.logID == (try await rig.reading { try await $0.logID() }).rawValue)
+      #expect(note.writtenAt == "2026-11-21T05-13-20.123456Z")
+      let claims = LogClaims(text: try await rig.reading { try await $0.meta(LogClaims.metaKey) })
+      #expect(claims.all == [try #require(note.claim)])
     }
   }
 
@@ -59,24 +97,117 @@ import Testing
       let store = ScriptedStore()
       let logID = try await rig.reading { try await $0.logID() }
       store.setNote(try await key(rig), note(logID.rawValue, 12))
-      for _ in 1...2 {
-        // Held again after a restart: a held log plans nothing that would pass the note.
-        try await rig.beside(rig.shipping(to: store)) {
-          try await expectEventually { rig.clock.waiting.contains(.seconds(60)) }
-          let reads = store.calls.count
-          rig.clock.advance(by: .seconds(60))
-          try await expectEventually { store.calls.count > reads }
-        }
-        #expect(store.puts.isEmpty)
-        #expect(try await rig.query("SELECT count(*) FROM batches") == ["0"])
-      }
+      try await expectHeld(rig, store, why: .plannedFurther)
       let held = try #require(rig.logs.entries.first { $0.level == .error })
-      #expect(held.message.contains("tickwal adopt"))
       #expect(held.metadata["planned_there"] == "12")
       #expect(held.metadata["planned_here"] == "0")
-      _ = try await rig.log.adopt()
-      #expect(try await rig.drain(rig.shipping(to: store)).next == offset(26))
     }
+  }
+
+  /// As after a snapshot that was taken when the note was older still.
+  @Test(arguments: [ObjectSettings.Layout.hive, .flat], [-500, 0, 3_600, 30 * 86_400])
+  func objectsThatTheLogHasNotPlannedHoldItHoweverOldTheNoteIs(
+    layout: ObjectSettings.Layout, seconds: Int64
+  ) async throws {
+    try await ShippingRig.with { rig in
+      let settings = ObjectSettings(folder: "p", fileName: "f", layout: layout, maximumRows: 10)
+      try await rig.log.append(ticks(10))
+      let store = ScriptedStore()
+      try await rig.drain(rig.shipping(to: store, settings))
+      // The lost log has shipped on; its last note is this one.
+      let logID = try await rig.reading { try await $0.logID() }
+      let lost = ObjectKey.batch(
+        offsets(11...20), firstReceivedAt: someTime + seconds * 1_000_000, logID: logID, isCompressed: false,
+        settings: settings)
+      store.add(lost)
+      store.add(lost.replacing(logID.rawValue, with: "0123456789abcdef"))
+      try await rig.log.append(ticks(5, from: 11))
+      try await rig.beside(rig.shipping(to: store, settings)) {
+        try await expectEventually { rig.logs.messages(.error).contains { $0.contains("tickwal adopt") } }
+      }
+      let held = try #require(rig.logs.entries.first { $0.level == .error })
+      #expect(held.metadata["why"] == "\(LogIdentity.Objection.objects.rawValue)")
+      #expect(held.metadata["key"] == "\(lost)")
+      #expect(try await rig.query("SELECT count(*) FROM batches") == ["1"])
+      // Taken away, nothing speaks against it any more.
+      store.remove(lost)
+      #expect(try await rig.drain(rig.shipping(to: store, settings)).next == offset(16))
+    }
+  }
+
+  /// A copy of a log that shipped, after each of both was started.
+  @Test func aLogThatFindsAnothersClaimIsHeld() async throws {
+    try await ShippingRig.with { rig in
+      try await rig.log.append(ticks(10))
+      let store = ScriptedStore()
+      try await rig.drain(rig.shipping(to: store))
+      let key = try await key(rig)
+      var note = try LogNote(json: store.notes[key] ?? [])
+      note.claim = "0123456789abcdef"
+      store.setNote(key, String(decoding: try note.json(), as: UTF8.self))
+      try await rig.log.append(ticks(5, from: 11))
+      try await expectHeld(rig, store, why: .claimed, planned: ["1"])
+    }
+  }
+
+  /// Two that started at the same moment: whoever has claimed last goes on.
+  @Test func aClaimByAnotherProcessIsNoticedWhileRunningAndHoldsAtOnce() async throws {
+    try await ShippingRig.with { rig in
+      let store = ScriptedStore()
+      let key = try await key(rig)
+      try await rig.log.append(ticks(10))
+      try await rig.beside(rig.shipping(to: store)) {
+        try await expectEventually { try await rig.next(.s3) == offset(11) }
+        try await expectEventually { rig.clock.waiting == [.seconds(60)] }
+        var note = try LogNote(json: store.notes[key] ?? [])
+        note.claim = "0123456789abcdef"
+        store.setNote(key, String(decoding: try note.json(), as: UTF8.self))
+        rig.clock.advance(by: .seconds(60))
+        // Without a tick that waits.
+        try await expectEventually { rig.logs.messages(.error).contains { $0.contains("tickwal adopt") } }
+        try await rig.log.append(ticks(10, from: 11))
+        try await expectEventually { rig.clock.waiting == [.seconds(60)] }
+      }
+      try await expectHeld(rig, store, why: .claimed, planned: ["1"])
+    }
+  }
+
+  /// A process may end at any moment between its claim and its next note.
+  @Test func theOwnClaimsNeverHoldTheLog() async throws {
+    try await ShippingRig.with { rig in
+      let store = ScriptedStore()
+      let key = try await key(rig)
+      var first = 1
+      for fails in [false, true, true, true, false, true, false] {
+        try await rig.log.append(ticks(10, from: first))
+        first += 10
+        let reached = Latch<Void>()
+        store.hook(before: { call in
+          guard call == .writeNote(key), fails else { return }
+          reached.set(())
+          try await untilCancelled()
+        })
+        if fails {
+          try await rig.beside(rig.shipping(to: store)) { try await reached.wait() }
+        } else {
+          #expect(try await rig.drain(rig.shipping(to: store)).next == rig.log.head.next)
+        }
+      }
+      #expect(rig.logs.messages(.error) == [])
+    }
+  }
+
+  @Test func aClaimInOnePlaceIsKnownInAnother() {
+    var claims = LogClaims(text: "no JSON")
+    for number in 1...20 { claims.add("a\(number)", at: "a") }
+    claims.add("b", at: "b")
+    #expect(claims.all == Set((13...20).map { "a\($0)" } + ["b"]))
+  }
+
+  @Test func claimsAreKept() throws {
+    var claims = LogClaims(text: nil)
+    claims.add("x", at: "{\"folder\":\"/a\"}")
+    #expect(LogClaims(text: try claims.text()) == claims)
   }
 
   @Test(arguments: ["", "no JSON", "{\"highest_planned_offset\":99,\"log_id\":\"x\",\"written_at\":\"t\"}"])
@@ -102,30 +233,42 @@ import Testing
     }
   }
 
-  @Test func theNoteIsWrittenEveryFiveMinutesWhenThereIsSomethingNew() async throws {
+  @Test func theNoteIsLookedAtEveryMinuteAndWrittenEveryFiveWhenThereIsSomethingNew() async throws {
     try await ShippingRig.with { rig in
       let key = try await key(rig)
       let store = ScriptedStore()
       try await rig.log.append(ticks(10))
       try await rig.beside(rig.shipping(to: store)) {
         try await expectEventually { try await rig.next(.s3) == offset(11) }
-        #expect(store.notes[key] == nil)
-        try await expectEventually { rig.clock.waiting == [.seconds(300)] }
-        rig.clock.advance(by: .seconds(299))
-        #expect(store.notes[key] == nil)
-        rig.clock.advance(by: .seconds(1))
-        try await expectEventually { store.notes[key] != nil }
-        #expect(try highest(store.notes[key]) == 10)
-        // Nothing new: not written again.
-        try await expectEventually { rig.clock.waiting == [.seconds(300)] }
-        rig.clock.advance(by: .seconds(300))
-        try await expectEventually { rig.clock.waiting == [.seconds(300)] }
-        #expect(store.calls.filter { $0 == .writeNote(key) }.count == 1)
+        #expect(try highest(store.notes[key]) == 0)
+        for minute in 1...10 {
+          try await expectEventually { rig.clock.waiting == [.seconds(60)] }
+          let reads = store.calls.filter { $0 == .readNote(key) }.count
+          rig.clock.advance(by: .seconds(60))
+          try await expectEventually { rig.clock.waiting == [.seconds(60)] }
+          #expect(store.calls.filter { $0 == .readNote(key) }.count == reads + 1)
+          // Once: then there is nothing new.
+          #expect(store.calls.filter { $0 == .writeNote(key) }.count == (minute < 5 ? 1 : 2))
+          #expect(try highest(store.notes[key]) == (minute < 5 ? 0 : 10))
+        }
         try await rig.log.append(ticks(10, from: 11))
         try await expectEventually { try await rig.next(.s3) == offset(21) }
-        rig.clock.advance(by: .seconds(300))
+        rig.clock.advance(by: .seconds(60))
         try await expectEventually { try highest(store.notes[key]) == 20 }
       }
+    }
+  }
+
+  @Test func aNoteThatWasTakenAwayIsWrittenAgain() async throws {
+    try await ShippingRig.with { rig in
+      let key = try await key(rig)
+      let store = ScriptedStore()
+      try await rig.log.append(ticks(10))
+      try await rig.drain(rig.shipping(to: store))
+      store.removeNote(key)
+      try await rig.log.append(ticks(10, from: 11))
+      #expect(try await rig.drain(rig.shipping(to: store)).next == offset(21))
+      #expect(try highest(store.notes[key]) == 20)
     }
   }
 
@@ -134,7 +277,7 @@ import Testing
       try await rig.log.append(ticks(10))
       let store = ScriptedStore()
       store.hook(before: { call in
-        if case .writeNote = call { throw AWSError.answer(503, .transient) }
+        if case .writeNote = call, !store.puts.isEmpty { throw AWSError.answer(503, .transient) }
       })
       #expect(try await rig.drain(rig.shipping(to: store)).next == offset(11))
       #expect(rig.logs.messages(.warning).contains { $0.contains("could not note how far") })

@@ -74,6 +74,30 @@ import Testing
   }
 
   @Test(arguments: Kind.allCases)
+  func aListingBeginsWhereItIsAskedTo(kind: Kind) async throws {
+    try await with(kind) { (store) async throws in
+      #expect(try await keys(store.listing(prefix: "a/dt=", after: "a/dt=1")) == [])
+      let all = [
+        "a/dt=1/hour=04/x", "a/dt=1/hour=05/m", "a/dt=1/hour=05/x", "a/dt=2/hour=00/x", "a/dx/x", "a/x",
+        "b/dt=3/x",
+      ]
+      for key in all { #expect(try await store.put(object(key, numbers: 1...2))) }
+      #expect(try await keys(store.listing(prefix: "a/dt=", after: nil)) == Array(all[..<4]))
+      #expect(try await keys(store.listing(prefix: "a/dt=", after: "a/dt=1/hour=05/")) == Array(all[1..<4]))
+      #expect(try await keys(store.listing(prefix: "a/dt=", after: "a/dt=1/hour=05/m")) == Array(all[2..<4]))
+      #expect(try await keys(store.listing(prefix: "a/dt=", after: "a/dt=1/hour=05/n")) == Array(all[2..<4]))
+      #expect(try await keys(store.listing(prefix: "a/dt=", after: "a/dt=3")) == [])
+      #expect(try await keys(store.listing(prefix: "", after: "a/dx")) == Array(all[4...]))
+    }
+  }
+
+  private func keys(_ listing: any ObjectListing) async throws -> [String] {
+    var keys: [String] = []
+    while let page = try await listing.next() { keys += page }
+    return keys.sorted()
+  }
+
+  @Test(arguments: Kind.allCases)
   func aBacklogWithCrashesEndsInOneObjectForEachOffset(kind: Kind) async throws {
     try await with(kind) { (store) async throws in
       try await ShippingRig.with { rig in
@@ -249,6 +273,10 @@ private final class FlakyStore: ObjectStore {
   func readNote(_ key: String) async throws -> [UInt8]? { try await called { try await store.readNote(key) } }
   func writeNote(_ key: String, _ body: [UInt8]) async throws {
     try await called { try await store.writeNote(key, body) }
+  }
+
+  func listing(prefix: String, after start: String?) -> any ObjectListing {
+    store.listing(prefix: prefix, after: start)
   }
 
   private func called<T: Sendable>(_ call: () async throws -> T) async throws -> T {
