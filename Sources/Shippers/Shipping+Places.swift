@@ -86,8 +86,7 @@ extension Shipping {
           consumer: name, logID: logID, settings: settings, destination: destination,
           // Shipped plans may have been trimmed.
           highestPlanned: max(
-            try await reader.highestPlanned(of: name), try await reader.highestPassed(by: name),
-            consumer.next.previous),
+            try await reader.highestPlanned(of: name), try await reader.highestPassed(by: name)),
           store: store, log: context.log, receivedAt: { try await reader.receivedAt(from: $0) },
           attempts: context.attempts, clock: context.clock)
         let sink = ObjectSink(

@@ -50,7 +50,8 @@ import Testing
     func consumer(_ name: String, _ deadLetters: Int) -> LogStatus.Consumer {
       LogStatus.Consumer(
         name: ConsumerName(rawValue: name), next: .first, lag: 0, oldestUnshippedSeconds: 0,
-        destination: "{}", isEnabled: true, expired: 0, deadLetters: deadLetters, skipped: 0, openBatches: 0)
+        destination: "{}", isEnabled: true, expired: 0, deadLetters: deadLetters, skipped: 0, openBatches: 0,
+        hold: nil)
     }
     let consumers = [consumer("dynamodb", 1_500), consumer("s3", 0)]
     let line = report(rejected: 3, consumers: consumers).lines(width: nil).first {

@@ -114,7 +114,8 @@ final class ScriptedStore: ObjectStore {
   }
 }
 
-private actor OnePage: ObjectListing {
+/// All keys at once.
+actor OnePage: ObjectListing {
   private let page: @Sendable () async throws -> [String]
   private var isAtEnd = false
 

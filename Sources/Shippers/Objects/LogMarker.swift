@@ -102,9 +102,10 @@ final class LogMarker: Sendable {
       let claims = LogClaims(text: try await log.write { try $0.meta(LogClaims.metaKey) })
       let identity = LogIdentity(
         logID: logID, highestPlanned: highestPlanned.withLock { $0 }, claims: claims.all)
-      guard let objection = try await objection(to: identity) else {
+      let note = try await readNote()
+      guard let objection = try await objection(to: identity, note) else {
         if isHeld { try await log.release(consumer) }
-        return try await claim()
+        return try await claim(after: note)
       }
       isHeld = true
       try await attempts.hold(
@@ -116,8 +117,8 @@ final class LogMarker: Sendable {
   }
 
   /// What is said of it.
-  private func objection(to identity: LogIdentity) async throws -> Logger.Metadata? {
-    if let note = try await readNote(), let objection = identity.objection(to: note) {
+  private func objection(to identity: LogIdentity, _ note: LogNote?) async throws -> Logger.Metadata? {
+    if let note, let objection = identity.objection(to: note) {
       return metadata(objection, identity).merging(
         ["key": "\(key)", "planned_there": "\(note.highestPlannedOffset)"]) { $1 }
     }
@@ -144,11 +145,11 @@ final class LogMarker: Sendable {
   }
 
   /// First into the log, so that a note with this claim is known for the log's own, whenever the process ends.
-  private func claim() async throws -> String {
+  private func claim(after note: LogNote?) async throws -> String {
     let claim = LogID.random().rawValue
     try await log.write { [place = destination.json] transaction in
       var claims = LogClaims(text: try transaction.meta(LogClaims.metaKey))
-      claims.add(claim, at: place)
+      claims.add(claim, at: place, after: note?.claim)
       try transaction.setMeta(LogClaims.metaKey, try claims.text())
     }
     try await attempts.untilDone("write", key: key) { _ = try await self.write(claim) }

@@ -76,7 +76,7 @@ struct LogClaims: Equatable {
   private var places: [String: [String]]
 
   static let metaKey = "claims"
-  /// Of one place: a process that is killed before its note has arrived leaves the one before it there.
+  /// Of one place, beside the one in its note: a process that was killed may have sent a note that arrives late.
   private static let kept = 8
 
   /// - Parameter text: what cannot be understood counts as none.
@@ -97,7 +97,11 @@ struct LogClaims: Equatable {
   /// Those of all places: one place may go by several names.
   var all: Set<String> { Set(places.values.joined()) }
 
-  mutating func add(_ claim: String, at place: String) {
-    places[place] = (places[place] ?? []).suffix(Self.kept - 1) + [claim]
+  /// - Parameter found: what the note in the place says now: it stays known, however many processes end before
+  ///   theirs has arrived.
+  mutating func add(_ claim: String, at place: String, after found: String?) {
+    let before = places[place] ?? []
+    let kept = before.suffix(Self.kept - 1)
+    places[place] = before.filter { $0 == found && !kept.contains($0) } + kept + [claim]
   }
 }

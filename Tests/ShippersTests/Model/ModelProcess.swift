@@ -187,6 +187,13 @@ struct ModelStore: ObjectStore {
   func writeNote(_ key: String, _ body: [UInt8]) async throws {
     try await process.call("write \(key)") { _ in process.world.setNote(process.number, body) }
   }
+
+  func listing(prefix: String, after start: String?) -> any ObjectListing {
+    OnePage {
+      try await process.call("list \(prefix)") { _ in process.world.keys(process.number) }
+        .filter { $0.hasPrefix(prefix) && $0 > start ?? "" }.sorted()
+    }
+  }
 }
 
 /// The table, as a process reaches it.

@@ -88,6 +88,10 @@ final class ModelWorld: Sendable {
     }
   }
 
+  func keys(_ process: Int) -> [String]? {
+    state.withLock { $0.process == process ? Array($0.model.objects.keys) : nil }
+  }
+
   /// Something else is stored under the key, unless our object is.
   func take(_ key: String, looks: Int) {
     state.withLock { if $0.model.objects[key] == nil { $0.taken[key] = looks } }

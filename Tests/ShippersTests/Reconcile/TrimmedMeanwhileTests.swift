@@ -118,7 +118,9 @@ private struct TrimmingArchive: ObjectArchive {
   func stored(_ key: String) async throws -> StoredObject? { try await store.stored(key) }
   func readNote(_ key: String) async throws -> [UInt8]? { try await store.readNote(key) }
   func writeNote(_ key: String, _ body: [UInt8]) async throws { try await store.writeNote(key, body) }
-  func listing(under folder: String) -> any ObjectListing { store.listing(under: folder) }
+  func listing(prefix: String, after start: String?) -> any ObjectListing {
+    store.listing(prefix: prefix, after: start)
+  }
 
   func content(_ key: String) async throws -> ObjectContent? {
     try await trim()
