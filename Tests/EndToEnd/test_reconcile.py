@@ -337,6 +337,7 @@ def test_objects_of_ticks_that_were_trimmed_are_outside_the_log(in_folder):
     log = sqlite3.connect(shipped.tickwal.path)
     log.execute("delete from ticks where offset <= 100")
     log.execute("delete from batches where last_offset <= 100")
+    log.execute("insert into meta values ('trimmed', 100)")
     log.commit()
     log.close()
     compared = shipped.compare("--full")
@@ -346,6 +347,7 @@ def test_objects_of_ticks_that_were_trimmed_are_outside_the_log(in_folder):
     with sqlite3.connect(shipped.tickwal.path) as log:
         log.execute("delete from ticks")
         log.execute("delete from batches")
+        log.execute("update meta set value = 250 where key = 'trimmed'")
     log.close()
     compared = shipped.compare("--full")
     assert compared.code == 0 and compared.consumers["local-s3"]["outside"] == 3

@@ -70,6 +70,26 @@ func write(_ bytes: [UInt8], to path: String) throws {
     }
   }
 
+  /// So short that the head is beyond what the rest could hold.
+  @Test func aLogThatWasCutOffIsSavedAsFarAsItIsThere() async throws {
+    try await withFullLog(ticks: 8_000, padding: 120) { path, output in
+      try write(Array(try bytes(of: path).prefix(24 * 4_096)), to: path)
+      let outcome = try await salvage(path, to: output)
+      #expect(outcome.ticks > 50)
+      #expect(outcome.ticks + outcome.lost == 8_000)
+      #expect(outcome.head == Offset(rawValue: 8_000))
+      #expect(try await LogVerification.of(path: output).problems.first == [])
+      let read = try await contents(of: output)
+      let expected = lines(ticks(8_000, padding: 120))
+      for (offset, line) in read.ticks { #expect(line == expected[Int(offset) - 1]) }
+      #expect(read.ticks.count == outcome.ticks)
+      let log = try await TickLog.open(path: output, options: .make(), logger: silent)
+      #expect(try await log.append(ticks(1, from: 8_001)) == offsets(8_001...8_001))
+      try await log.close()
+      #expect(try await LogVerification.of(path: output).problems.first == [])
+    }
+  }
+
   @Test func whatIsLostIsWrittenDownAndTheRestGoesOn() async throws {
     try await withFullLog { path, output in
       try alter(

@@ -242,7 +242,10 @@ import Testing
       try await log.enable([dynamo])
       log.startUpkeep(retention: anHour, disk: .off)
       _ = try await log.beginFeed(streams: ["a@trade"])
-      try await log.append(ticks(2_345))
+      try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+        log.setStreams(["a@trade"], slots: [1: ["a@trade"]]) { continuation.resume(with: $0) }
+      }
+      try await log.append(ticks(2_345)) { try $0.vouch(for: 1, until: someTime + 2_345) }
       try await log.commit(dynamo, next: 2_346)
       try await log.grow(old: machine)
       #expect(try await Remains(log) == Remains(ticks: ""))

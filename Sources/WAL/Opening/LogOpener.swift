@@ -140,10 +140,14 @@ extension TickLog {
     guard trimmed <= head else {
       throw SQLiteError.contradiction("everything up to \(trimmed) is trimmed, beyond its head \(head)")
     }
-    let pages = try connection.int("PRAGMA page_count") ?? 0
-    guard head - max(last ?? 0, trimmed) <= pages * Int64(PageImage.pageSize / LogExtent.leastBytes) else {
-      throw SQLiteError.contradiction(
-        "its head \(head) is beyond what it can hold after offset \(last ?? trimmed)")
+    let known = max(last ?? 0, trimmed)
+    let most =
+      (try connection.int("PRAGMA page_count") ?? 0) * Int64(PageImage.pageSize / LogExtent.leastBytes)
+    if head - known > most {
+      let lost = try LogExtent.lastLost(connection, head: head)
+      guard head - lost <= most else {
+        throw SQLiteError.contradiction("its head \(head) is beyond what it can hold after offset \(known)")
+      }
     }
     return Offset(rawValue: head)
   }

@@ -5,7 +5,7 @@ struct SalvageSource {
   /// `nil` if SQLite cannot read even the copy.
   private(set) var connection: SQLiteConnection?
   private(set) var notes: [String] = []
-  /// Of the file and of what counts of its `-wal`.
+  /// Of the file, or what it had by its header if it was cut off, and of what counts of its `-wal`.
   let bytes: Int
   private let path: String
   private let image: String?
@@ -19,9 +19,11 @@ struct SalvageSource {
     self.path = path
     guard let file = try RawFile(path) else { throw LogError(.unusablePath, "there is no log at \(path)") }
     let size: Int
+    let pages: [UInt8]
     do {
       defer { file.close() }
       size = try file.size()
+      pages = try file.read(at: 28, count: 4)
     }
     guard size > 0 else { throw LogError(.notALog, "\(path) is not a log: it is empty") }
     var frames = try WALFrames.read(beside: path)
@@ -35,9 +37,11 @@ struct SalvageSource {
         if case .foreign = objection { frames = nil }
       }
     }
-    if try LogFile.headerDamage(of: path) != nil { needsImage = true }
+    let isHeaderDamaged = try LogFile.headerDamage(of: path) != nil
+    if isHeaderDamaged { needsImage = true }
     self.frames = frames
-    bytes = size + (frames?.frames.count ?? 0) * PageImage.pageSize
+    let whole = !isHeaderDamaged && pages.count == 4 ? Int(pages.uint32(at: 0)) * PageImage.pageSize : 0
+    bytes = max(size, whole) + (frames?.frames.count ?? 0) * PageImage.pageSize
     if !needsImage, let connection = try Self.open(path) {
       self.connection = connection
       self.image = nil

@@ -45,16 +45,21 @@ struct LogExtent {
       problems.add(.ticks, "offset \(last) is there, but the head is \(head)", head.next...last)
     }
     var end = max(last ?? .none, head ?? .none)
-    let possible = max(last ?? trimmed, trimmed).advanced(by: fileBytes / Self.leastBytes)
-    if end > possible {
+    let known = max(last ?? .none, trimmed, lost.last { $0.upperBound <= head ?? .none }?.upperBound ?? .none)
+    if end > known.advanced(by: fileBytes / Self.leastBytes) {
       problems.add(
-        .meta,
-        "the head \(end) is beyond what a file of \(fileBytes) bytes can hold after offset \(last ?? trimmed)"
-      )
-      end = last ?? trimmed
+        .meta, "the head \(end) is beyond what a file of \(fileBytes) bytes can hold after offset \(known)")
+      end = known
     }
     if trimmed < end { kept = trimmed.next...end }
     if let kept { ranges.append(kept) }
+  }
+
+  /// What a salvage could not read counts as having been there.
+  static func lastLost(_ connection: SQLiteConnection, head: Int64) throws(SQLiteError) -> Int64 {
+    try connection.int(
+      "SELECT max(last_offset) FROM skipped WHERE consumer = ? AND last_offset <= ?",
+      .text(ConsumerName.salvage.rawValue), .int(head)) ?? 0
   }
 
   /// Everything up to there is trimmed, but for what open batches hold.
