@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import TestSupport
 import Testing
 
@@ -10,12 +11,14 @@ import Testing
   @Test func whateverHappensThePromisesHold() async throws {
     let walks = ProcessInfo.processInfo.environment["TICKWAL_MODEL_WALKS"].flatMap(UInt64.init) ?? 200
     let first = SplitMix64.seedForTest()
+    let events = Mutex<Set<ModelWorld.Event>>([])
     try await withThrowingTaskGroup(of: Void.self) { group in
       for lane in 0..<4 as Range<UInt64> {
         group.addTask {
           for number in 0..<walks where number % 4 == lane {
             let seed = first &+ number
-            let broken = try await ModelWalk(seed: seed).run()
+            let (broken, happened) = try await ModelWalk(seed: seed).run()
+            events.withLock { $0.formUnion(happened) }
             let again: Comment = "again with TICKWAL_MODEL_WALKS=1 TICKWAL_TEST_SEED=\(seed)"
             #expect(broken == [], again)
           }
@@ -23,5 +26,6 @@ import Testing
       }
       try await group.waitForAll()
     }
+    if walks >= 100 { #expect(events.withLock { $0 } == Set(ModelWorld.Event.allCases)) }
   }
 }
