@@ -62,11 +62,11 @@ struct DeliveryModel: Sendable {
   /// Everything that is there may be old from now on.
   mutating func age() { aged = Int64(asked.count) }
 
-  /// - Parameter mayBeOpen: how many plans of s3 may be open from now on, with those that are.
-  mutating func ask(enable consumers: Set<ConsumerName>, mayBeOpen: Int) {
+  /// - Parameter concurrency: how many plans of s3 may be open beside those that are open already.
+  mutating func ask(enable consumers: Set<ConsumerName>, concurrency: Int) {
     mayBeEnabled.append(consumers)
     hasPaused.formUnion(last.consumers.keys.filter { !consumers.contains($0) })
-    self.mayBeOpen = max(self.mayBeOpen, mayBeOpen)
+    mayBeOpen = concurrency + last.plans.filter { !$0.isShipped }.count
     // One that was not enabled has missed what was trimmed meanwhile.
     for name in consumers where last.consumers[name]?.isEnabled == false {
       let first = last.consumers[name]?.next ?? 1

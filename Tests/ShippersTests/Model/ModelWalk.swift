@@ -80,7 +80,7 @@ final class ModelWalk: Sendable {
     world.confirm(process.number) { model in
       for problem in problems.first { model.contradict("verify: \(problem.text)") }
     }
-    world.ask(process.number) { $0.ask(enable: plan.consumers, mayBeOpen: plan.objects.concurrency) }
+    world.ask(process.number) { $0.ask(enable: plan.consumers, concurrency: plan.objects.concurrency) }
     let consumers = ModelConsumers(process: process, log: log, clock: clock, plan: plan)
     let enabled = try await log.enable(
       consumers.shipping.consumers.filter { plan.consumers.contains($0.name) }, acceptDestinations: false,
