@@ -241,7 +241,6 @@ import Testing
       var log = try await TickLog.open(path: path, options: machine.options(), logger: silent)
       try await log.enable([dynamo])
       log.startUpkeep(retention: anHour, disk: .off)
-      _ = try await log.beginFeed(streams: ["a@trade"])
       try await log.append(ticks(2_345))
       try await log.commit(dynamo, next: 2_346)
       try await log.grow(old: machine)
@@ -253,9 +252,6 @@ import Testing
       #expect(try await reader.oldest() == nil)
       #expect(try await reader.status().lastReceivedAt == someTime + 2_345)
       #expect(try await reader.page(from: Offset(rawValue: 2_346), maximumTicks: 1).range == nil)
-      // As after a kill, because nothing said that the feed had ended.
-      let gap = try #require(try await log.beginFeed(streams: ["b@trade"]).openGaps.first)
-      #expect((gap.cause, gap.startedAt) == (.crash, someTime + 2_345))
       let both = try await log.enable([dynamo, s3])
       #expect(both.map(\.next.rawValue) == [2_346, 2_346])
       #expect(try await log.append(ticks(1, from: 9))?.lowerBound == Offset(rawValue: 2_346))
