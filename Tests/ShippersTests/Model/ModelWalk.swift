@@ -17,8 +17,8 @@ final class ModelWalk: Sendable {
 
   init(seed: UInt64) { self.seed = seed }
 
-  /// - Returns: which promises were broken.
-  func run() async throws -> [String] {
+  /// - Returns: which promises were broken, and what has happened.
+  func run() async throws -> (broken: [String], happened: Set<ModelWorld.Event>) {
     var random = SplitMix64(seed: seed)
     var files: [String: DiskModel.LeftFile] = [:]
     let processes = Int.random(in: 2...4, using: &random)
@@ -41,7 +41,7 @@ final class ModelWalk: Sendable {
         return try await process.end.wait()
       }
     }
-    return world.model.contradictions
+    return (world.model.contradictions, world.events)
   }
 
   private func open(_ disk: SimulatedDisk) async throws -> TickLog {
@@ -80,12 +80,13 @@ final class ModelWalk: Sendable {
     world.confirm(process.number) { model in
       for problem in problems.first { model.contradict("verify: \(problem.text)") }
     }
-    world.ask(process.number) { $0.ask(enable: plan.consumers, mayBeOpen: plan.objects.concurrency) }
+    world.ask(process.number) { $0.ask(enable: plan.consumers, concurrency: plan.objects.concurrency) }
     let consumers = ModelConsumers(process: process, log: log, clock: clock, plan: plan)
     let enabled = try await log.enable(
       consumers.shipping.consumers.filter { plan.consumers.contains($0.name) }, acceptDestinations: false,
       logger: consumers.logger)
     world.confirm(process.number) { $0.confirmEnabled() }
+    if plan.consumers.count < 2 { world.note(.paused) }
     try await process.see()
     log.startUpkeep(retention: Self.retention, disk: .off)
     try await withThrowingTaskGroup(of: Void.self) { group in
@@ -170,6 +171,7 @@ final class ModelWalk: Sendable {
           if expected.landing != outcome.to.rawValue { model.contradict("\(request) leads to \(outcome)") }
           model.ask(seek: name, from: outcome.from.rawValue, to: outcome.to.rawValue)
         }
+        world.note(outcome.isForwards ? .seekForth : .seekBack)
         let undone = try await reader.snapshot()
         let isSame = try await log.seek(request) == outcome
         world.confirm(process.number) { [seed] model in
@@ -186,6 +188,7 @@ final class ModelWalk: Sendable {
           }
         }
       } catch let error as SeekError {
+        world.note(.seekRefused)
         // Upkeep may have trimmed meanwhile.
         let refusals = [expected.refusal, ModelSeek(request, try await reader.snapshot()).refusal]
         world.confirm(process.number) { model in
@@ -219,46 +222,6 @@ final class ModelWalk: Sendable {
     } else if !plan.isOrderly {
       process.die()
     }
-  }
-}
-
-/// What one process is to do, and how it ends.
-struct ModelLife {
-  let isLast: Bool
-  let seed: UInt64
-  let end: ModelProcess.End
-  let loss: ModelProcess.Loss
-  let consumers: Set<ConsumerName>
-  let steps: Int
-  /// Whether it ships what there is before it ends, if it does not end earlier.
-  let isDraining: Bool
-  /// Whether it then closes the log.
-  let isOrderly: Bool
-  let objects: ObjectSettings
-  let items: ItemSettings
-
-  init(isFirst: Bool, isLast: Bool, using random: inout SplitMix64) {
-    self.isLast = isLast
-    seed = random.next()
-    switch Int.random(in: 0..<5, using: &random) {
-    case _ where isLast: end = .never
-    case 0, 1: end = .call(Int.random(in: 1...60, using: &random), isAfter: Bool.random(using: &random))
-    case 2, 3: end = .change(Int.random(in: 1...250, using: &random))
-    default: end = .never
-    }
-    loss = [nil, nil, .all, .some, .torn, DiskModel.Loss.none][Int.random(in: 0..<6, using: &random)]
-    consumers =
-      switch Int.random(in: 0..<8, using: &random) {
-      case 0 where !isLast: [.s3]
-      case 1 where !isLast: [.dynamodb]
-      default: [.s3, .dynamodb]
-      }
-    steps = Int.random(in: 3...12, using: &random)
-    isDraining = isLast || Bool.random(using: &random)
-    isOrderly = Bool.random(using: &random)
-    objects = .test(
-      rows: Int.random(in: 2...15, using: &random), concurrency: Int.random(in: 1...4, using: &random))
-    items = ItemSettings(table: "t", concurrency: [1, 3, 8][Int.random(in: 0..<3, using: &random)])
   }
 }
 

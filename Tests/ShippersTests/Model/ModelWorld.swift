@@ -12,6 +12,11 @@ final class ModelWorld: Sendable {
     case item(Int64, Item)
   }
 
+  /// What walks must bring about, all of them together.
+  enum Event: CaseIterable, Sendable {
+    case endAtCall, endAtChange, lateObject, lateItem, paused, seekBack, seekForth, seekRefused, keyTaken
+  }
+
   private struct State {
     var model = DeliveryModel()
     /// The process that lives.
@@ -21,13 +26,15 @@ final class ModelWorld: Sendable {
     var late: [Late] = []
     var taken: [String: Int] = [:]
     var note: [UInt8]?
-    var isTableHeard = false
+    var events: Set<Event> = []
   }
 
   private let state = Mutex(State())
 
   var model: DeliveryModel { state.withLock { $0.model } }
-  func tell(_ body: @Sendable (inout DeliveryModel) -> Void) { state.withLock { body(&$0.model) } }
+
+  var events: Set<Event> { state.withLock { $0.events } }
+  func note(_ event: Event) { state.withLock { _ = $0.events.insert(event) } }
 
   // MARK: Processes
 
@@ -82,6 +89,7 @@ final class ModelWorld: Sendable {
       guard state.process == process else { return .none }
       if let looks = state.taken[key], looks > 0 {
         state.taken[key] = looks - 1
+        state.events.insert(.keyTaken)
         return .some(StoredObject(sha256: nil))
       }
       return .some(state.model.objects[key].map { StoredObject(sha256: $0.sha256) })
@@ -126,8 +134,11 @@ final class ModelWorld: Sendable {
     state.withLock { state in
       switch state.late.popLast() {
       case .object(let key, let object):
+        state.events.insert(.lateObject)
         if state.taken[key, default: 0] == 0 { _ = state.model.store(key, object) }
-      case .item(let number, let item): state.model.write(number, item)
+      case .item(let number, let item):
+        state.events.insert(.lateItem)
+        state.model.write(number, item)
       case nil: break
       }
     }
