@@ -128,7 +128,7 @@ class WholeSoak:
     def watch(self, seconds: float) -> list[str]:
         self._began = time.monotonic()
         self._deadline, self._next_report = self._began + seconds, self._began + REPORT_SECONDS
-        phases = {self._kills: 5, self._calm: 2, self._stops: 1, self._hangups: 1}
+        phases = {self._kills: 6, self._calm: 2, self._stops: 1, self._hangups: 1}
         if self.volume.is_small:
             phases[self._full_disk] = 2
         if self.stack:
@@ -329,7 +329,7 @@ class WholeSoak:
 
         show("trouble", {
             **dict(sorted(self.counts.items())), "attempts to connect": report.get("attempts", 0),
-            "refused": report.get("refused", 0), "faults": figures.get("faults", {}),
+            "refused": report.get("connections_refused", 0), "faults": figures.get("faults", {}),
         })
         show("compared", {
             "made by the exchange": figures.get("made", 0), "in the log": figures.get("in_log", 0),
