@@ -32,6 +32,8 @@ final class FeedDriver {
   private let finished: EventLoopPromise<[FeedEnd]>
   private var state = State.running
   private var attempts: AttemptLimiter
+  /// As the operator gave them.
+  private var streams: [String]
   private var plan: StreamPlan
   private var slots: [SlotID: FeedSlot] = [:]
   /// Those without streams whose connections are not closed yet.
@@ -61,6 +63,7 @@ final class FeedDriver {
     self.finished = finished
     attempts = AttemptLimiter(
       limit: environment.attemptLimit, ages: start.attemptAges, at: Self.time(of: self.loop))
+    self.streams = streams
     plan = StreamPlan(streams: streams, capacity: environment.capacity)
     inherited = InheritedGaps(start.openGaps)
     messages = FeedMessages(logger: environment.logger, host: environment.endpoint.hostHeader)
@@ -69,6 +72,7 @@ final class FeedDriver {
 
   func start() {
     inherited.setSlots(plan.slots)
+    recordPlan()
     for id in plan.slots.keys.sorted() { addSlot(id) }
     connectionsChanged()
     scheduleReview()
@@ -90,17 +94,23 @@ final class FeedDriver {
     slot.start()
   }
 
+  private func recordPlan() {
+    let driver = NIOLoopBound(self, eventLoop: loop.nonisolated())
+    let slots = Dictionary(uniqueKeysWithValues: plan.slots.map { ($0.key.number, $0.value) })
+    log.setStreams(streams, slots: slots) { result in
+      guard case .failure(let error) = result else { return }
+      driver.eventLoop.execute { driver.value.fail(error) }
+    }
+  }
+
   private func update(streams: [String]) {
     let before = Set(plan.slots.values.joined())
     let changes = plan.update(to: streams)
     guard !changes.isEmpty else { return }
     inherited.setSlots(plan.slots)
     watch.unsubscribed(Array(before.subtracting(streams)))
-    let driver = NIOLoopBound(self, eventLoop: loop.nonisolated())
-    log.setStreams(streams) { result in
-      guard case .failure(let error) = result else { return }
-      driver.eventLoop.execute { driver.value.fail(error) }
-    }
+    self.streams = streams
+    recordPlan()
     for id in changes.retired {
       guard let slot = slots.removeValue(forKey: id) else { continue }
       retiring[id] = slot

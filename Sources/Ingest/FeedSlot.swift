@@ -46,6 +46,9 @@ final class FeedSlot: FeedConnectionOwner {
   private var carried: [FeedSession.ConnectionID: [String]] = [:]
   /// The gap that its session has begun and not ended.
   private(set) var openGap: OpenGaps?
+  /// Microseconds UTC: the first tick of this run, and how far the log knows that nothing is missing.
+  private var firstTickAt: Int64?
+  private var vouchedUntil: Int64?
   /// The last one that was dropped, and what it had been waiting for.
   private var abandoned: (id: FeedSession.ConnectionID, phase: String)?
   private var timer: (scheduled: Scheduled<Void>, at: Duration)?
@@ -105,9 +108,20 @@ final class FeedSlot: FeedConnectionOwner {
     let actions = feed.decide { random, now, attempts in
       session.handle(event, at: now, random: random, attempts: &attempts)
     }
-    feed.submit(delivery, gaps: gaps + actions.compactMap(gapChange))
+    let changes = gaps + actions.compactMap(gapChange)
+    // What is released belongs to what is vouched for, and comes later.
+    let isReleasing = actions.contains(.release)
+    feed.submit(delivery, gaps: delivery.ticks.isEmpty || isReleasing ? changes : changes + vouching())
     for action in actions where !isOver { perform(action) }
     setTimer()
+  }
+
+  /// Where a gap begins if the process is killed now. What comes before each stream is subscribed ends no gap,
+  /// but the first of it is where the log begins.
+  private func vouching() -> [GapChange] {
+    guard let time = session.lastDataAt ?? firstTickAt, time != vouchedUntil else { return [] }
+    vouchedUntil = time
+    return [.vouch(id, until: time)]
   }
 
   private func gapChange(_ action: FeedSession.Action) -> GapChange? {
@@ -133,7 +147,7 @@ final class FeedSlot: FeedConnectionOwner {
       feed.submit(overlap.begin(leader: leader, follower: follower, single: single, at: feed.now))
     case .release:
       follower = nil
-      feed.submit(overlap.release(at: feed.now))
+      feed.submit(overlap.release(at: feed.now), gaps: vouching())
     case .ping(let id): links[id]?.connection?.ping()
     case .close(let id): close(id)
     case .abandon(let id): abandon(id)
@@ -263,6 +277,7 @@ final class FeedSlot: FeedConnectionOwner {
       $0.lastDataAt = delivery.receivedAt
     }
     countedDuplicates = overlap.duplicates
+    firstTickAt = firstTickAt ?? delivery.receivedAt
     if connection.hasOpened {
       handle(
         .data(connection.id, receivedAt: delivery.receivedAt), handingOver: passed,

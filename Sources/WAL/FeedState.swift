@@ -27,26 +27,16 @@ extension TickLog {
   /// Says that a feed starts now, and finds what the last one left; durable when it returns.
   ///
   /// A feed that ended in order left open gaps of cause `shutdown` (or whatever was open then). One that was
-  /// killed left none for what it was receiving: if it had received ticks, a gap of cause `crash` is opened, from
-  /// the last of them, for the streams that no open gap names.
+  /// killed left none for what it was receiving: a gap of cause `crash` is opened for each slot that had received
+  /// data, from where ``WriteTransaction/vouch(for:until:)`` ended, for the streams that no open gap names.
   ///
   /// - Parameter streams: what the feed is going to subscribe to.
   public func beginFeed(streams: [String]) async throws -> FeedStart {
     try await write { transaction in
-      if try transaction.meta(FeedMeta.feed) == FeedMeta.running {
-        let known = try transaction.meta(FeedMeta.streams)
-        let before = try known.map { try transaction.connection.elements(ofJSON: $0) } ?? streams
-        let head = try transaction.meta(FeedMeta.headAtStart).flatMap { Int64($0) } ?? 0
-        if try transaction.connection.head().rawValue > head,
-          let last = try transaction.connection.lastReceivedAt(), try !transaction.isMissing(before)
-        {
-          _ = try transaction.openGap(
-            startedAt: last, cause: .crash, streams: transaction.withoutOpenGap(before))
-        }
-      }
+      if try transaction.meta(FeedMeta.feed) == FeedMeta.running { try transaction.openCrashGaps() }
       try transaction.setMeta(FeedMeta.feed, FeedMeta.running)
-      try transaction.setMeta(FeedMeta.headAtStart, transaction.meta("head") ?? "0")
       try transaction.setMetaList(FeedMeta.streams, streams)
+      try transaction.setSlots([:])
       // Written back, so that times which a clock set back has put into the future grow old like others.
       let attempts = try transaction.recentAttempts(at: transaction.now)
       try transaction.setAttempts(attempts)
@@ -80,13 +70,20 @@ extension TickLog {
     note(completion) { try $0.setAttempts($0.recentAttempts(at: time) + [time]) }
   }
 
-  /// Writes down that the feed subscribes to other streams from now on.
+  /// Writes down what the feed subscribes to from now on.
   ///
-  /// - Parameter completion: called once, on the writer's thread or at once: it is durable, or the log has failed.
+  /// - Parameters:
+  ///   - streams: the list, as it was given.
+  ///   - slots: the same streams by the number of the connection that is to carry them.
+  ///   - completion: called once, on the writer's thread or at once: it is durable, or the log has failed.
   public func setStreams(
-    _ streams: [String], completion: @escaping @Sendable (Result<Void, any Error>) -> Void
+    _ streams: [String], slots: [Int: [String]],
+    completion: @escaping @Sendable (Result<Void, any Error>) -> Void
   ) {
-    note(completion) { try $0.setMetaList(FeedMeta.streams, streams) }
+    note(completion) { transaction in
+      try transaction.setMetaList(FeedMeta.streams, streams)
+      try transaction.setSlots(slots)
+    }
   }
 
   private func note(
@@ -113,6 +110,14 @@ extension WriteTransaction {
   func lastKnownStreams() throws -> [String]? {
     try meta(FeedMeta.streams).map { try connection.elements(ofJSON: $0) }
   }
+
+  /// Says that of the slot's streams nothing is missing up to a time, unless a gap says so: there a gap begins
+  /// if the process is killed. To be written with the ticks that it speaks of.
+  ///
+  /// - Parameter time: microseconds since 1970, UTC.
+  public func vouch(for slot: Int, until time: Int64) throws {
+    try setMeta(FeedMeta.data + String(slot), String(time))
+  }
 }
 
 extension LogReader {
@@ -121,6 +126,46 @@ extension LogReader {
 }
 
 extension WriteTransaction {
+  fileprivate func openCrashGaps() throws {
+    for slot in try feedSlots() {
+      guard let lastDataAt = slot.lastDataAt, try !isMissing(slot.streams) else { continue }
+      _ = try openGap(startedAt: lastDataAt, cause: .crash, streams: withoutOpenGap(slot.streams))
+    }
+  }
+
+  /// The slots of the feed that ran last, in their order.
+  private func feedSlots() throws -> [FeedEnd] {
+    let statement = try connection.statement(
+      """
+      SELECT slot.value, data.value FROM meta AS slot
+      LEFT JOIN meta AS data ON data.key = ?1 || substr(slot.key, length(?2) + 1)
+      WHERE slot.key GLOB ?2 || '*' ORDER BY CAST(substr(slot.key, length(?2) + 1) AS INTEGER)
+      """)
+    try statement.bind([.text(FeedMeta.data), .text(FeedMeta.slot)])
+    defer { statement.reset() }
+    var slots: [FeedEnd] = []
+    while try statement.step() {
+      slots.append(
+        FeedEnd(
+          streams: try connection.elements(ofJSON: statement.text(0)),
+          lastDataAt: statement.optionalText(1).flatMap { Int64($0) }))
+    }
+    return slots
+  }
+
+  /// Forgets slots that are not among these, and how far they were.
+  fileprivate func setSlots(_ slots: [Int: [String]]) throws {
+    let kept = JSONText.array(slots.keys.map(String.init))
+    for prefix in [FeedMeta.slot, FeedMeta.data] {
+      try connection.run(
+        """
+        DELETE FROM meta WHERE key GLOB ?1 || '*'
+        AND substr(key, length(?1) + 1) NOT IN (SELECT value FROM json_each(?2))
+        """, .text(prefix), .text(kept))
+    }
+    for (number, streams) in slots { try setMetaList(FeedMeta.slot + String(number), streams) }
+  }
+
   /// Whether open gaps name all of the streams. An empty list stands for streams that nobody has named.
   fileprivate func isMissing(_ streams: [String]) throws -> Bool {
     try !openGaps().isEmpty && withoutOpenGap(streams).isEmpty
@@ -151,7 +196,10 @@ private enum FeedMeta {
   static let running = "running"
   static let stopped = "stopped"
   static let streams = "streams"
-  static let headAtStart = "feed_head"
+  /// With the slot's number: the streams that it carries.
+  static let slot = "feed_slot "
+  /// With the slot's number: up to when nothing is missing.
+  static let data = "feed_data "
   static let attempts = "feed_attempts"
   /// Microseconds: over how long the exchange counts.
   static let attemptWindow: Int64 = 300_000_000

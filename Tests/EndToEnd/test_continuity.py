@@ -82,6 +82,24 @@ def test_kill_during_a_rotation(tickwal, make_market):
     assert figures.gaps == {"crash": kills, "shutdown": 1}
 
 
+def test_kill_while_one_connection_is_deaf(tickwal, make_market):
+    """The other one's ticks go on until the end: they say nothing about the first one's."""
+    market = make_market("--rate", "1000", "--strict", "--faults-every", "5", "--fault-kinds", "stall")
+    run = start(tickwal, market, names(1100))
+    run.wait_until(lambda: market.count("fault") == 1, "a deaf connection")
+    head = tickwal.log.head
+    run.wait_until(lambda: tickwal.log.head >= head + 400, "ticks of the other connection")
+    run.kill()
+    run = start(tickwal, market, names(1100))
+    head = tickwal.log.head
+    run.wait_until(lambda: tickwal.log.head >= head + 500, "ticks after the kill")
+    assert run.terminate().code == 0
+    market.stop()
+    figures = market.compare(tickwal.log, most_connections=2)
+    assert figures.gaps == {"crash": 2, "shutdown": 2}
+    assert figures.missing_covered > 0
+
+
 def test_2500_streams_over_three_connections(tickwal, make_market):
     market = make_market("--rate", "2500", "--strict")
     run = start(tickwal, market, names(2500))

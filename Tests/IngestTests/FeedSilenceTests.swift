@@ -124,20 +124,23 @@ import Testing
     }
     let quiet = try await fixture.startExchange { $0.messageLimit = 0 }
     var limits = limits()
-    limits.staleAfter = .milliseconds(20)
-    limits.pingInterval = .milliseconds(20)
-    limits.pongTimeout = .milliseconds(20)
+    limits.staleAfter = .milliseconds(200)
+    limits.pingInterval = .milliseconds(200)
+    limits.pongTimeout = .milliseconds(200)
     let paused = try fixture.makeFeed(port: exchange.port, streams: Self.streams, limits: limits, log: log)
     // With the same limits, on a market without data: when it has looked twice, the other would have, too.
     let clock = try fixture.makeFeed(port: quiet.port, streams: Self.streams, limits: limits)
     let run = Task { try await paused.run() }
-    try await require("a pause") { paused.statistics.isPaused && paused.statistics.connections == 1 }
-    let before = paused.statistics
+    try await require("a pause") { paused.statistics.isPaused && paused.statistics.connections >= 1 }
     try await fixture.running(clock) {
-      try await require("two looks") { clock.statistics.attempts >= 3 }
+      // A busy machine may take its time between the refusal and the pause.
+      try await require("a look") { clock.statistics.attempts >= 2 }
+      let before = paused.statistics
+      try await require("two more") { clock.statistics.attempts >= 4 }
+      #expect(paused.statistics.attempts == before.attempts)
+      #expect(paused.statistics.connections == before.connections)
+      #expect(paused.statistics.gaps == before.gaps)
     }
-    #expect(paused.statistics.attempts == before.attempts && paused.statistics.connections == 1)
-    #expect(paused.statistics.gaps == before.gaps)
     log.makeRoom()
     try await require("data") { log.taken.count >= 2 }
     paused.stop()

@@ -81,6 +81,8 @@ final class FeedWorld {
   private var firstOpenedAt: Duration?
   private var sent: [Duration] = []
   private var logged: Set<Int> = []
+  /// What only a connection has brought that has not taken over: the log may not have it yet.
+  private var held: Set<Int> = []
   private(set) var gaps: [Row] = []
   private(set) var attemptTimes: [Duration] = []
   private(set) var reports: [FeedSession.Report] = []
@@ -201,6 +203,11 @@ final class FeedWorld {
   }
 
   private func deliver(_ number: Int, from peer: Peer) {
+    if peer === follower {
+      if !logged.contains(number) { held.insert(number) }
+    } else {
+      held.remove(number)
+    }
     logged.insert(number)
     peer.seen.insert(number)
     peer.lastSeenAt = now
@@ -279,6 +286,7 @@ final class FeedWorld {
     check(session.deadline.map { $0 > now } ?? true, "what is due is not done after \(event)")
     check(
       isFinished || isPaused || isStopped || session.deadline != nil, "nothing will ever happen again")
+    if steps % 23 == 0, isLively { checkAKillLosesNothing() }
     if isStopped, peers.values.allSatisfy({ $0.isGone }) { check(isFinished, "not finished, none is left") }
   }
 
@@ -295,6 +303,7 @@ final class FeedWorld {
       leader?.seen = []
       overlapSeenOnBoth = false
     case .release:
+      held = []
       leader = follower
       follower = nil
       isListChanging = false
@@ -374,6 +383,26 @@ final class FeedWorld {
   }
 
   func checkIsFinished() { check(isFinished, "stopped, but not finished") }
+
+  /// Where there may be nothing for long, nobody can tell a deaf connection from a quiet market.
+  private var isLively: Bool { manner.market.map { $0.upperBound < 5_000 } ?? false }
+
+  /// If the process were killed now: each tick is in the log or in a gap, the one among them that the next start
+  /// would open.
+  private func checkAKillLosesNothing() {
+    guard let firstOpenedAt, troubles.isEmpty else { return }
+    let isOpen = gaps.last.map { $0.endedAt == nil } ?? false
+    let vouchedUntil = isOpen ? nil : session.lastDataAt
+    for (number, time) in sent.enumerated() where !logged.contains(number) || held.contains(number) {
+      guard time > firstOpenedAt else { continue }
+      let from = Self.utc(time + Self.mostLag)
+      let to = Self.utc(time - Self.mostLag)
+      let isCovered =
+        vouchedUntil.map { $0 <= from } == true
+        || gaps.contains { $0.startedAt <= from && ($0.endedAt ?? .max) >= to }
+      check(isCovered, "after a kill now tick \(number) of \(time) would be missing without a word")
+    }
+  }
 
   /// Each tick is in the log, or a gap says that it may be missing.
   func checkNothingIsMissing() {

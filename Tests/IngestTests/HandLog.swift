@@ -26,7 +26,10 @@ final class HandLog: FeedLog {
     completion(.success(()))
   }
 
-  func setStreams(_ streams: [String], completion: @escaping @Sendable (Result<Void, any Error>) -> Void) {
+  func setStreams(
+    _ streams: [String], slots: [Int: [String]],
+    completion: @escaping @Sendable (Result<Void, any Error>) -> Void
+  ) {
     completion(.success(()))
   }
 
@@ -44,6 +47,7 @@ final class HandLog: FeedLog {
         switch change {
         case .open(_, let cause, _, _): " open \(cause)"
         case .close: " close"
+        case .vouch: ""
         }
       }
       state.taken.append("\(ticks.count)" + changes.joined())

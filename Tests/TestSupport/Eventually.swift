@@ -3,7 +3,7 @@
 ///
 /// - Returns: whether it did hold within the time. The time only bounds a failing test.
 public func eventually(
-  isolation: isolated (any Actor)? = #isolation, within limit: Duration = .seconds(30),
+  isolation: isolated (any Actor)? = #isolation, within limit: Duration = .seconds(90),
   _ condition: () async throws -> Bool
 ) async throws -> Bool {
   let deadline = ContinuousClock.now + limit

@@ -37,18 +37,51 @@ import Testing
     }
   }
 
-  @Test func aKilledFeedLeavesACrashGapFromItsLastTick() async throws {
+  /// Says what the feed does at its start and with each delivery.
+  private func receive(
+    _ log: TickLog, _ slots: [Int: [String]], until times: [Int: Int64], ticks count: Int = 1
+  ) async throws {
+    try await confirmed { log.setStreams(slots.values.flatMap(\.self), slots: slots, completion: $0) }
+    try await log.append(ticks(count)) { transaction in
+      for (slot, time) in times { try transaction.vouch(for: slot, until: time) }
+    }
+  }
+
+  @Test func aKilledFeedLeavesACrashGapFromWhereNothingIsMissing() async throws {
     try await withLog { log, path in
       _ = try await log.beginFeed(streams: streams)
-      try await log.append(ticks(3))
+      try await receive(log, [1: streams], until: [1: someTime + 2], ticks: 3)
       try copyFiles(of: path, to: path + ".killed")
       let after = try await TickLog.open(path: path + ".killed", options: .make(), logger: silent)
       let gaps = try await after.beginFeed(streams: ["c@trade"]).openGaps
       #expect(gaps.map(\.cause) == [.crash])
-      #expect(gaps.map(\.startedAt) == [someTime + 3])
+      #expect(gaps.map(\.startedAt) == [someTime + 2])
       #expect(gaps.map(\.streams) == [streams])
       #expect(try await after.beginFeed(streams: streams).openGaps == gaps)
       try await after.close()
+    }
+  }
+
+  /// One connection may have been deaf while the others delivered.
+  @Test func eachSlotOfAKilledFeedLeavesAGapOfItsOwn() async throws {
+    try await withLog { log, _ in
+      _ = try await log.beginFeed(streams: ["a", "b", "c"])
+      try await receive(log, [2: ["a"], 10: ["b"], 11: ["c"]], until: [2: 20, 10: 5])
+      let gaps = try await log.beginFeed(streams: ["a", "b", "c"]).openGaps
+      #expect(gaps.map(\.startedAt) == [20, 5])
+      #expect(gaps.map(\.streams) == [["a"], ["b"]])
+    }
+  }
+
+  @Test func aSlotThatIsGivenUpLeavesNoGap() async throws {
+    try await withLog { log, _ in
+      _ = try await log.beginFeed(streams: ["a", "b"])
+      try await receive(log, [1: ["a"], 2: ["b"]], until: [1: 5, 2: 6])
+      try await confirmed { log.setStreams(["b", "c"], slots: [2: ["b", "c"]], completion: $0) }
+      try await log.append(ticks(1)) { try $0.vouch(for: 1, until: 9) }
+      let gaps = try await log.beginFeed(streams: []).openGaps
+      #expect(gaps.map(\.startedAt) == [6])
+      #expect(gaps.map(\.streams) == [["b", "c"]])
     }
   }
 
@@ -94,14 +127,14 @@ import Testing
   @Test func aKilledFeedsGapNamesTheStreamsThatNoOpenGapNames() async throws {
     try await withLog { log, _ in
       _ = try await log.beginFeed(streams: ["a", "b", "c"])
-      try await log.append(ticks(3))
+      try await receive(log, [1: ["a", "b", "c"]], until: [1: someTime + 1])
       _ = try await log.write { try $0.openGap(startedAt: someTime, cause: .closed, streams: ["b"]) }
       let gaps = try await log.beginFeed(streams: ["x"]).openGaps
       #expect(gaps.map(\.cause) == [.closed, .crash])
       #expect(gaps.map(\.streams) == [["b"], ["a", "c"]])
       // Killed again before any tick: nothing more is missing than before.
       #expect(try await log.beginFeed(streams: ["x"]).openGaps == gaps)
-      try await log.append(ticks(1))
+      try await receive(log, [1: ["x"]], until: [1: someTime + 9])
       #expect(try await log.beginFeed(streams: ["x"]).openGaps.last?.streams == ["x"])
     }
   }
@@ -109,7 +142,7 @@ import Testing
   @Test func aKilledFeedWhoseStreamsNobodyNamedLeavesAGapToo() async throws {
     try await withLog { log, _ in
       _ = try await log.beginFeed(streams: [])
-      try await log.append(ticks(1))
+      try await receive(log, [1: []], until: [1: someTime])
       #expect(try await log.beginFeed(streams: []).openGaps.map(\.cause) == [.crash])
       #expect(try await log.beginFeed(streams: []).openGaps.count == 1)
     }
@@ -118,7 +151,7 @@ import Testing
   @Test func theListThatChangesInARunIsTheOneKnown() async throws {
     try await withLog { log, _ in
       _ = try await log.beginFeed(streams: streams)
-      try await confirmed { log.setStreams(["z"], completion: $0) }
+      try await confirmed { log.setStreams(["z"], slots: [:], completion: $0) }
       #expect(try await log.lastKnownStreams() == ["z"])
     }
   }

@@ -10,8 +10,10 @@ protocol FeedLog: Sendable {
 
   /// See ``TickLog/recordAttempt(at:completion:)``.
   func recordAttempt(at time: Int64, completion: @escaping @Sendable (Result<Void, any Error>) -> Void)
-  /// See ``TickLog/setStreams(_:completion:)``.
-  func setStreams(_ streams: [String], completion: @escaping @Sendable (Result<Void, any Error>) -> Void)
+  /// See ``TickLog/setStreams(_:slots:completion:)``.
+  func setStreams(
+    _ streams: [String], slots: [Int: [String]],
+    completion: @escaping @Sendable (Result<Void, any Error>) -> Void)
 
   /// See ``TickLog/tryAppend(_:rejected:body:completion:)``. The gaps change in the same commit, in order.
   func tryAppend(
@@ -23,11 +25,12 @@ protocol FeedLog: Sendable {
   var isDiskFull: Bool { get }
 }
 
-/// The beginning or end of a gap, written in order with the ticks.
+/// What is written down of gaps, in order with the ticks. Times in microseconds UTC.
 enum GapChange: Sendable {
-  /// Times in microseconds UTC.
   case open(startedAt: Int64, cause: Gap.Cause, streams: [String], OpenGaps)
   case close(endedAt: Int64, OpenGaps)
+  /// See ``WriteTransaction/vouch(for:until:)``.
+  case vouch(SlotID, until: Int64)
 }
 
 /// The ids of gaps that are open, known only once the log's writer has written them.
@@ -63,6 +66,7 @@ extension GapChange {
       gaps.set(try transaction.openGap(startedAt: startedAt, cause: cause, streams: streams))
     case .close(let endedAt, let gaps):
       for id in gaps.all { try transaction.closeGap(id, endedAt: endedAt) }
+    case .vouch(let slot, let time): try transaction.vouch(for: slot.number, until: time)
     }
   }
 }
