@@ -195,7 +195,7 @@ def test_retention_goes_by_no_clock_that_is_set(tickwal, clock, make_exchange):
             WAL_RETENTION_HOURS=hours, **clock.environment,
         )
 
-    run = start("1")
+    run = start("0.2")
     send(exchange.client(), mini_tickers(100))
     run.wait_until(lambda: tickwal.log.is_shipped(100), "all is shipped")
     mark = "select value from meta where key = 'retention_marks'"
@@ -203,13 +203,13 @@ def test_retention_goes_by_no_clock_that_is_set(tickwal, clock, make_exchange):
     clock.set(366 * DAY)
     marks = tickwal.log.value(mark)
     send(exchange.client(), mini_tickers(100, seed=2))
-    # Every 15 s, with an hour of retention.
+    # Every 3 s, with twelve minutes of retention.
     run.wait_until(lambda: tickwal.log.value(mark) != marks, "the age is noted again")
     assert run.terminate().code == 0
     assert len(tickwal.log.ticks()) == 200
     # Between two runs, too.
     clock.set(2 * 366 * DAY)
-    run = start("1")
+    run = start("0.2")
     send(exchange.client(1), mini_tickers(1, seed=3))
     run.wait_until(lambda: tickwal.log.is_shipped(201), "the feed goes on")
     marks = tickwal.log.value(mark)
