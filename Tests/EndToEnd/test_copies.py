@@ -130,13 +130,19 @@ def test_of_a_log_and_its_copy_the_second_to_start_is_held(copied, make_exchange
     place, environment = aws
     one, two = copied
     exchanges = [make_exchange(), make_exchange()]
-    first = one.start("run", BINANCE_WS_URL=exchanges[0].url, **environment)
+    note = f"batch_jsonl/_logs/{one.log.log_id}.json"
+    before = place.get(note).body
+    # Its batch waits for more; the end of a gap is told.
+    first = one.start(
+        "run", BINANCE_WS_URL=exchanges[0].url, MAX_BATCH_TIMEOUT="86400", **environment
+    )
     send(exchanges[0].client(), TICKS[100:101])
-    first.wait_until(lambda: one.log.is_shipped(101), "the first has begun")
-    # It has taken the place; the copy is held before it has planned anything.
+    first.wait_until(lambda: place.get(note).body != before, "the first has taken the place")
+    # The copy is held before it has planned anything.
     second = two.start("run", BINANCE_WS_URL=exchanges[1].url, **environment)
     send(exchanges[1].client(), TICKS[300:400])
     second.wait_until_said(HELD)
+    assert 'why="another log of this log_id ships, or has shipped, to this place"' in second.err
     send(exchanges[0].client(), TICKS[101:300])
     first.wait_until(lambda: one.log.is_shipped(300), "the first goes on")
     second.wait_until(lambda: two.log.next_offsets()["dynamodb"] == 201, "the second's table has the ticks")

@@ -4,6 +4,20 @@ import Testing
 @testable import WAL
 
 @Suite struct ViewTests {
+  @Test func aGapFromTheFutureIsNoLessThanNothingLong() async throws {
+    try await withLog { log, _ in
+      _ = try await log.write { try $0.openGap(startedAt: .max / 2, cause: .closed, streams: []) }
+      let closed = try await log.write { try $0.openGap(startedAt: someTime, cause: .closed, streams: []) }
+      try await log.write { try $0.closeGap(closed, endedAt: someTime - 3_600_000_000) }
+      let reader = try await log.makeReader()
+      let lengths = try await reader.read { connection in
+        try (1...2).map { try connection.text("SELECT seconds FROM recent_gaps WHERE id = ?", .int($0)) }
+      }
+      try await reader.close()
+      #expect(lengths == ["0.0", "0.0"])
+    }
+  }
+
   /// Through the program that an operator would use, while the log is open for writing.
   private func shell(_ path: String, _ sql: String) throws -> String {
     let result = try runProgram("sqlite3", ["-readonly", "-bail", path, sql])
