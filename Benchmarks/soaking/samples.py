@@ -55,6 +55,10 @@ class Lives:
     """Of a program that is started again and again, by the age of its processes."""
 
     AGES = (1, 2, 5, 10, 20, 40, 80, 160)
+    SAMPLE_SECONDS = 2
+    """A life may be short."""
+    CONNECTIONS = 24
+    """To sinks; how many there are by then is chance."""
 
     def __init__(self):
         self.by_age: dict[int, list[tuple[float, int]]] = {age: [] for age in self.AGES}
@@ -65,7 +69,7 @@ class Lives:
     def begin(self, pid: int) -> None:
         self.end()
         self._pid, self._life, self._left = pid, Samples(pid), list(self.AGES)
-        self._next = SAMPLE_SECONDS
+        self._next = self.SAMPLE_SECONDS
 
     def look(self, age: float) -> None:
         """To be called several times a second with the seconds since the process was started."""
@@ -76,7 +80,7 @@ class Lives:
             self._left.pop(0)
         if age >= self._next:
             self._life.take()
-            self._next += SAMPLE_SECONDS
+            self._next += self.SAMPLE_SECONDS
 
     def end(self) -> None:
         if self._life:
@@ -87,9 +91,9 @@ class Lives:
         found = [f"within one process, {problem}" for problem in self._within]
         for age, samples in self.by_age.items():
             third = len(samples) // 3
-            if third < 3:
+            if third < 5:
                 continue
-            for place, what, slack in ((0, "memory", 16), (1, "open files", 8)):
+            for place, what, slack in ((0, "memory", 16), (1, "open files", self.CONNECTIONS)):
                 values = [sample[place] for sample in samples]
                 found += [f"at an age of {age} s, from the first processes to the last, {problem}"
                           for problem in grown(what, values[:third], values[-third:], slack)]

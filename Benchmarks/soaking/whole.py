@@ -128,7 +128,7 @@ class WholeSoak:
     def watch(self, seconds: float) -> list[str]:
         self._began = time.monotonic()
         self._deadline, self._next_report = self._began + seconds, self._began + REPORT_SECONDS
-        phases = {self._kills: 6, self._calm: 2, self._stops: 1, self._hangups: 1}
+        phases = {self._kills: 6, self._calm: 1, self._stops: 1, self._hangups: 1}
         if self.volume.is_small:
             phases[self._full_disk] = 2
         if self.stack:
@@ -205,17 +205,17 @@ class WholeSoak:
         self._start()
 
     def _calm(self) -> None:
-        self._wait(45)
+        self._wait(90)
 
     def _stops(self) -> None:
         for _ in range(4):
-            self._wait(self.dice.uniform(0.5, 8))
+            self._wait(self.dice.uniform(1, 8))
             self._terminate()
 
     def _hangups(self) -> None:
         # It is heard from the first moment on.
         for _ in range(5):
-            self._wait(self.dice.uniform(0.5, 4))
+            self._wait(self.dice.uniform(1, 4))
             self.program.send_signal(signal.SIGHUP)
             self.counts["SIGHUP"] += 1
 
@@ -273,9 +273,13 @@ class WholeSoak:
         return problems
 
     def _wait_for_ticks(self) -> None:
-        log = Log(self.log)
-        deadline, wanted = time.monotonic() + STOP_SECONDS, log.head + 2 * int(self.options.rate)
-        while log.head < wanted and time.monotonic() < deadline and self.program.poll() is None:
+        log, first, deadline = Log(self.log), 0, time.monotonic() + STOP_SECONDS
+        while time.monotonic() < deadline and self.program.poll() is None:
+            # 0 is said as well while the log is just being opened.
+            head = log.head
+            first = first or head
+            if first and head >= first + 2 * self.options.rate:
+                return
             time.sleep(0.2)
 
     def check(self) -> list[str]:
