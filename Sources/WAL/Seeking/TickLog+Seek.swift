@@ -31,10 +31,8 @@ extension WriteTransaction {
     guard let consumer = consumers.first(where: { $0.name == request.consumer }) else {
       throw SeekRule.unknown(request.consumer, among: consumers)
     }
-    let head = try connection.head()
     let rule = SeekRule(
-      consumer: consumer.name, next: consumer.next, head: head,
-      oldest: try connection.oldestOffset() ?? head.next)
+      consumer: consumer.name, next: consumer.next, head: head, oldest: try connection.trimmed().next)
     let landing = try rule.landing(
       of: request, in: try connection.batch(of: consumer.name, holding: request.offset))
     var (batches, deadLetters) = (0, 0)

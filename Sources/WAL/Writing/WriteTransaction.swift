@@ -8,11 +8,14 @@ public final class WriteTransaction {
   let connection: SQLiteConnection
   /// Microseconds since 1970, UTC: when the group began.
   let now: Int64
+  /// With the ticks of the group that came before; `meta` has it when all of the group is written.
+  var head: Offset
   /// Whether a gap was opened or closed.
   private(set) var hasChangedGaps = false
 
-  init(_ connection: SQLiteConnection, now: Int64) {
+  init(_ connection: SQLiteConnection, head: Offset, now: Int64) {
     self.connection = connection
+    self.head = head
     self.now = now
   }
 

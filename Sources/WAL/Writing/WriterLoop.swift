@@ -44,13 +44,13 @@ struct WriterLoop {
     isCommitted = false
     if connection.isInTransaction { try connection.execute("ROLLBACK") }
     try connection.run("BEGIN IMMEDIATE")
-    let transaction = WriteTransaction(connection, now: options.wallClock())
-    var newHead = head
+    let transaction = WriteTransaction(connection, head: head, now: options.wallClock())
     var outcomes: [Outcome] = []
     outcomes.reserveCapacity(group.count)
     for request in group {
-      outcomes.append(try perform(request, in: transaction, head: &newHead))
+      outcomes.append(try perform(request, in: transaction))
     }
+    let newHead = transaction.head
     if newHead != head {
       try connection.run("UPDATE meta SET value = ? WHERE key = 'head'", .int(newHead.rawValue))
     }
@@ -69,11 +69,13 @@ struct WriterLoop {
   }
 
   private func perform(
-    _ request: WriteRequest, in transaction: WriteTransaction, head: inout Offset
+    _ request: WriteRequest, in transaction: WriteTransaction
   ) throws(SQLiteError) -> Outcome {
-    let first = head.next
-    if !request.ticks.isEmpty { head = try inserter.insert(request.ticks, after: head) }
-    let range = request.ticks.isEmpty ? nil : first...head
+    let first = transaction.head.next
+    if !request.ticks.isEmpty {
+      transaction.head = try inserter.insert(request.ticks, after: transaction.head)
+    }
+    let range = request.ticks.isEmpty ? nil : first...transaction.head
     guard request.body != nil || !request.rejected.isEmpty else { return .success(range) }
     // Ticks that were received stay, whatever becomes of the rest of the request.
     try connection.run("SAVEPOINT request")
