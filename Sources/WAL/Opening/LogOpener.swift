@@ -182,6 +182,7 @@ extension LogError {
     LogError(
       .notALog,
       // SQLite says the same of a read that fails.
-      "\(path) is damaged, or the disk cannot read it (see the kernel's log): \(error.message); \(salvageAdvice)")
+      "\(path) is damaged, or the disk cannot read it (see the kernel's log): \(error.message); \(salvageAdvice)"
+    )
   }
 }
