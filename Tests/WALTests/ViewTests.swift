@@ -13,8 +13,10 @@ import Testing
       let lengths = try await reader.read { connection in
         try (1...2).map { try connection.text("SELECT seconds FROM recent_gaps WHERE id = ?", .int($0)) }
       }
+      let ended = try await reader.read { try $0.int("SELECT ended_at FROM gaps WHERE ended_at IS NOT NULL") }
       try await reader.close()
       #expect(lengths == ["0.0", "0.0"])
+      #expect(ended == someTime)
     }
   }
 
