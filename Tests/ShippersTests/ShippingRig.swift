@@ -214,7 +214,7 @@ func untilCancelled() async throws {
 func expectEventually(
   sourceLocation: SourceLocation = #_sourceLocation, _ condition: @Sendable () async throws -> Bool
 ) async throws {
-  let holds = try await eventually(within: .seconds(20), condition)
+  let holds = try await eventually(condition)
   #expect(holds, sourceLocation: sourceLocation)
 }
 
