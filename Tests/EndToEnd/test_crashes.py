@@ -65,3 +65,23 @@ def test_kills_with_local_sinks(tickwal, simulate):
     assert_objects(tickwal.log, objects, ticks, most_rows=ROWS)
     assert_items(local_items(tickwal.folder), ticks)
     assert list((tickwal.folder / "objects" / ".tmp").iterdir()) == [], "killed processes left files behind"
+
+
+def test_a_wal_that_is_taken_away_after_a_kill_is_missed(tickwal, simulate):
+    """Without it offsets would be given again that were committed, and perhaps shipped."""
+    environment = {"BINANCE_WS_URL": simulate("--rate", "1000"), "STREAMS": ",".join(SYMBOLS[:50])}
+    run = tickwal.start("run", "--local", tickwal.folder, **environment)
+    run.wait_until(lambda: tickwal.log.head >= 300, "300 ticks in the log")
+    run.kill()
+    head = tickwal.log.head
+    wal, away = tickwal.folder / "ticks.db-wal", tickwal.folder / "away"
+    wal.rename(away)
+    for command in (["run", "--local", tickwal.folder], ["ship", "--local", tickwal.folder], ["adopt"]):
+        ended = tickwal.run_to_end(*command, **environment)
+        assert ended.code == 78 and f"but {head} was committed: its" in ended.err, ended.err
+    ended = tickwal.run_to_end("verify")
+    assert ended.code == 1 and f"but {head} was committed".encode() in ended.out
+    away.rename(wal)
+    tickwal.drain("--local", tickwal.folder)
+    assert tickwal.log.head == head
+    tickwal.succeed("verify")

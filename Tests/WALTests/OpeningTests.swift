@@ -169,7 +169,9 @@ import Testing
         try await torn.close()
         let read = try await contents(of: folder + "/torn.db")
         #expect((1...51).map { read.ticks[$0] } == lines(ticks(51)))
-        try FileManager.default.removeItem(atPath: folder + "/torn.db")
+        for suffix in ["", ".lock"] {
+          try FileManager.default.removeItem(atPath: folder + "/torn.db" + suffix)
+        }
       }
     }
   }

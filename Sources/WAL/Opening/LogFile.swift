@@ -65,6 +65,12 @@ enum LogFile {
       ? nil : "the file's header is damaged"
   }
 
+  /// Whether SQLite's WAL has anything in it.
+  static func hasWAL(_ path: String) -> Bool {
+    var info = stat()
+    return stat(path + "-wal", &info) == 0 && info.st_size > 0
+  }
+
   /// The file that a symbolic link stands for; the path itself if it is none or leads nowhere.
   static func resolve(_ path: String) -> String {
     var info = stat()

@@ -3,9 +3,13 @@ import Synchronization
 
 /// The lock on `WAL_PATH.lock` that keeps a second process from writing the log.
 ///
-/// The file stays when the lock is given up: removing it would let two processes lock two files of one name.
+/// The file stays when the lock is given up: removing it would let two processes lock two files of one name. Its
+/// first line is the holder's pid, its second a ``CommitNote``.
 final class LogLock: Sendable {
   private let descriptor: Mutex<Int32?>
+  private let pidBytes: Int
+  /// What the last holder has left.
+  let found: CommitNote?
 
   /// - Parameter pause: runs between the tries.
   /// - Throws: `inUse` with the holder's pid, or `unusablePath`.
@@ -23,7 +27,9 @@ final class LogLock: Sendable {
       let holder = pid.map { "process \($0)" } ?? "another process"
       throw LogError(.inUse(pid: pid), "the log \(logPath) is in use by \(holder)")
     }
-    let text = Array("\(getpid())\n".utf8)
+    let pid = "\(getpid())\n"
+    let note = LogLock.note(in: descriptor)
+    let text = Array((pid + (note?.line ?? "")).utf8)
     // In this order, so that it needs no new block on a full volume. Where it needs one after all, the lock
     // holds, and whoever is turned away does not learn by whom; half a pid would name another process.
     let written = pwrite(descriptor, text, text.count, 0)
@@ -35,6 +41,20 @@ final class LogLock: Sendable {
       throw LogError.unusable(logPath, code)
     }
     self.descriptor = Mutex(descriptor)
+    pidBytes = pid.utf8.count
+    found = note
+  }
+
+  /// Notes how far the log is; not durable.
+  /// - Throws: `failed`; nothing depends on it.
+  func write(_ note: CommitNote) throws(LogError) {
+    let line = Array(note.line.utf8)
+    try descriptor.withLock { descriptor throws(LogError) in
+      guard let descriptor else { return }
+      guard pwrite(descriptor, line, line.count, off_t(pidBytes)) == line.count else {
+        throw LogError(.failed, "noting the head: \(String(cString: strerror(errno)))")
+      }
+    }
   }
 
   deinit { release() }
@@ -71,11 +91,27 @@ final class LogLock: Sendable {
     return pid(in: descriptor)
   }
 
+  /// What the process that had the log last has noted.
+  static func note(of logPath: String) -> CommitNote? {
+    let descriptor = open(logPath + ".lock", O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return nil }
+    defer { Glibc.close(descriptor) }
+    return note(in: descriptor)
+  }
+
   private static func pid(in descriptor: Int32) -> Int32? {
-    var buffer = [UInt8](repeating: 0, count: 16)
+    lines(in: descriptor).first.flatMap { Int32($0) }
+  }
+
+  private static func note(in descriptor: Int32) -> CommitNote? {
+    lines(in: descriptor).dropFirst().first.flatMap { CommitNote(line: $0) }
+  }
+
+  private static func lines(in descriptor: Int32) -> [Substring] {
+    var buffer = [UInt8](repeating: 0, count: 128)
     let count = pread(descriptor, &buffer, buffer.count, 0)
-    guard count > 0 else { return nil }
-    return Int32(String(decoding: buffer[..<count].prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self))
+    guard count > 0 else { return [] }
+    return String(decoding: buffer[..<count], as: UTF8.self).split(separator: "\n")
   }
 }
 

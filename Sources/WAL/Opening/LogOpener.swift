@@ -38,6 +38,7 @@ extension TickLog {
       if let objection = try WALWitness.objection(to: path) { throw LogError(.notALog, objection.text) }
       try LogFile.rewriteWAL(of: path)
     }
+    let hasWAL = LogFile.hasWAL(path)
     KillPoint.open.before()
     do {
       let connection = try SQLiteConnection(path: path, access: .readWrite, vfs: options.vfs)
@@ -48,10 +49,11 @@ extension TickLog {
       try connection.setCheckpointOnClose(false)
       // The header that was looked at may be older than the one in SQLite's WAL.
       try LogFile.checkVersion(of: connection, path: path)
-      let head = try configured(connection, path: path)
+      let note = try configured(connection, path: path)
+      try compare(note, with: lock.found, path: path, hasWAL: hasWAL, logger)
       KillPoint.open.after()
       let writer = LogWriter(
-        connection: connection, path: path, head: head, options: options, logger: logger)
+        connection: connection, path: path, from: note, lock: lock, options: options, logger: logger)
       return TickLog(path: path, options: options, writer: writer, lock: lock)
     } catch let error as LogError {
       throw error
@@ -63,6 +65,22 @@ extension TickLog {
       }
       if error.isCannotOpen { throw LogError(.unusablePath, "the log \(path) cannot be used: \(error)") }
       throw LogError("opening the log \(path)", error)
+    }
+  }
+
+  /// - Throws: `notALog` if commits are missing that were there.
+  private static func compare(
+    _ note: CommitNote, with before: CommitNote?, path: String, hasWAL: Bool, _ logger: Logger
+  ) throws(LogError) {
+    guard let before, let objection = before.objection(to: note, hasWAL: hasWAL) else { return }
+    switch objection {
+    case .missingWAL: throw LogError(.notALog, before.missingWAL(of: path, endingAt: note.head))
+    case .olderCopy:
+      logger.warning(
+        """
+        the log is an older copy of the one that was here: it gives offsets again; stop this process and run \
+        `tickwal adopt`
+        """, metadata: ["head": "\(note.head)", "head_before": "\(before.head)"])
     }
   }
 
@@ -96,7 +114,7 @@ extension TickLog {
     try LogFile.publish(temporary, as: path)
   }
 
-  private static func configured(_ connection: SQLiteConnection, path: String) throws -> Offset {
+  private static func configured(_ connection: SQLiteConnection, path: String) throws -> CommitNote {
     do throws(SQLiteError) {
       return try configure(connection, path: path)
     } catch {
@@ -107,10 +125,10 @@ extension TickLog {
   }
 
   /// Sets what is not stored in the file and reads everything back.
-  /// - Returns: the head.
+  /// - Returns: which log it is, and its head.
   private static func configure(
     _ connection: SQLiteConnection, path: String
-  ) throws(SQLiteError) -> Offset {
+  ) throws(SQLiteError) -> CommitNote {
     try connection.require(pragma: "journal_mode", set: "WAL", reads: "wal")
     try connection.require(pragma: "synchronous", set: "FULL", reads: "2")
     try connection.require(pragma: "auto_vacuum", reads: "2")
@@ -123,7 +141,8 @@ extension TickLog {
     if let size = try connection.text("PRAGMA mmap_size"), size != "0" {
       throw SQLiteError.refused("PRAGMA mmap_size", "is \(size), not 0")
     }
-    return try head(of: connection, path: path)
+    let id = try connection.text("SELECT value FROM meta WHERE key = 'log_id'") ?? ""
+    return CommitNote(logID: LogID(rawValue: id), head: try head(of: connection, path: path))
   }
 
   /// The head, if it fits the ticks: one too low would give offsets twice, one too high would make dead letters of

@@ -101,7 +101,8 @@ public actor LogSalvage {
     guard
       try copy.int("SELECT max(offset) FROM ticks") != nil || copy.int("SELECT 1 FROM meta LIMIT 1") != nil
     else { throw LogError(.notALog, "there is nothing of a log in \(path)") }
-    try SalvageFinish(copy: copy, extent: extent, fileBytes: source.bytes).run(&outcome)
+    try SalvageFinish(copy: copy, extent: extent, fileBytes: source.bytes, note: LogLock.note(of: path))
+      .run(&outcome)
     return outcome
   }
 

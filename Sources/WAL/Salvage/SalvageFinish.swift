@@ -5,6 +5,8 @@ struct SalvageFinish {
   /// Of the old log, `nil` if it could not be read.
   let extent: LogExtent?
   let fileBytes: Int
+  /// How far the old log was when it was committed to last, as far as that is known outside of it.
+  let note: CommitNote?
 
   func run(_ outcome: inout SalvageOutcome) throws {
     try copy.execute("BEGIN")
@@ -31,6 +33,9 @@ struct SalvageFinish {
       )
       if let named, named <= head + Int64(fileBytes / LogExtent.leastBytes) { head = max(head, named) }
       outcome.notes.append("the head could not be read: it is taken to be \(head)")
+    }
+    if let note, try copy.text("SELECT value FROM meta WHERE key = 'log_id'") == note.logID.rawValue {
+      head = max(head, note.head.rawValue)
     }
     outcome.head = Offset(rawValue: head)
     try set("head", .int(head))

@@ -33,13 +33,22 @@ extension LogVerification {
   ) async throws -> LogVerification {
     let path = LogFile.resolve(path)
     var objection: String?
+    var note: CommitNote?
+    var hasWAL = true
     // While a process writes the log, its files change from one read to the next; that one has looked at its start.
     if LogLock.holder(of: path) == nil {
       objection = try WALWitness.objection(to: path)?.text ?? LogFile.headerDamage(of: path)
+      note = LogLock.note(of: path)
+      hasWAL = LogFile.hasWAL(path)
     }
     let reader = try await LogReader(path: path)
     do {
-      let result = try await reader.verify(objection: objection, report: report)
+      var result = try await reader.verify(objection: objection, report: report)
+      if objection == nil, let note, let head = result.head, let id = try await reader.meta("log_id"),
+        note.objection(to: CommitNote(logID: LogID(rawValue: id), head: head), hasWAL: hasWAL) == .missingWAL
+      {
+        result.problems.add(.structure, note.missingWAL(of: path, endingAt: head))
+      }
       try await reader.close()
       return result
     } catch {

@@ -56,16 +56,16 @@ final class LogWriter: Sendable {
 
   /// Starts the thread, which takes the connection over.
   init(
-    connection: consuming sending SQLiteConnection, path: String, head: Offset, options: TickLog.Options,
-    logger: Logger
+    connection: consuming sending SQLiteConnection, path: String, from note: CommitNote, lock: LogLock,
+    options: TickLog.Options, logger: Logger
   ) {
     state = Monitor(State(queue: CommitQueue(limits: options.limits)))
     wallClock = options.wallClock
-    self.head = Watch(head)
+    head = Watch(note.head)
     let box = ConnectionBox(connection)
     _ = DedicatedThread { [self] in
       var loop = WriterLoop(
-        connection: box.connection, path: path, head: head, options: options, logger: logger)
+        connection: box.connection, path: path, from: note, lock: lock, options: options, logger: logger)
       run(&loop)
       ended.set(())
     }

@@ -10,6 +10,9 @@ struct WriterLoop {
   private let path: String
   private let options: TickLog.Options
   private let logger: Logger
+  private let lock: LogLock
+  private let logID: LogID
+  private var hasNoteFailed = false
   /// The last durable offset.
   private(set) var head: Offset
   /// Whether the group given to `commit` last is durable.
@@ -22,13 +25,19 @@ struct WriterLoop {
   private var isFull = false
   private var walLimit = 64 << 20
 
-  init(connection: SQLiteConnection, path: String, head: Offset, options: TickLog.Options, logger: Logger) {
+  init(
+    connection: SQLiteConnection, path: String, from note: CommitNote, lock: LogLock,
+    options: TickLog.Options,
+    logger: Logger
+  ) {
     self.connection = connection
     self.path = path
     inserter = TickInserter(connection)
     self.options = options
     self.logger = logger
-    self.head = head
+    logID = note.logID
+    head = note.head
+    self.lock = lock
     checkpoints = options.checkpoints
     connection.watchWAL()
   }
@@ -60,12 +69,27 @@ struct WriterLoop {
     point.after()
     isCommitted = true
     hasChangedGaps = transaction.hasChangedGaps
-    head = newHead
+    if newHead != head {
+      head = newHead
+      note()
+    }
     if failedTries > 0 {
       logger.notice("the log can be written again", metadata: ["failed_tries": "\(failedTries)"])
       failedTries = 0
     }
     return outcomes
+  }
+
+  private mutating func note(isClosed: Bool = false) {
+    do throws(LogError) {
+      try lock.write(CommitNote(logID: logID, head: head, isClosed: isClosed))
+    } catch {
+      guard !hasNoteFailed else { return }
+      hasNoteFailed = true
+      logger.warning(
+        "the head cannot be noted in the lock file: a missing -wal would not be noticed at a start",
+        metadata: ["error": "\(error)"])
+    }
   }
 
   private func perform(
@@ -229,17 +253,19 @@ struct WriterLoop {
   // MARK: Ending
 
   /// Ends without a WAL if no reader is in the way.
-  func close() throws(SQLiteError) {
+  mutating func close() throws(SQLiteError) {
     KillPoint.close.before()
+    var isCopied = false
     do throws(SQLiteError) {
-      let result = try connection.checkpoint(.truncate)
+      isCopied = try !connection.checkpoint(.truncate).isBlocked
       // Nothing is left to copy, so that closing only removes the empty file.
-      if !result.isBlocked { try connection.setCheckpointOnClose(true) }
+      if isCopied { try connection.setCheckpointOnClose(true) }
     } catch {
       // What the WAL holds is durable; the next start copies it.
       guard error.isBusy || error.isDiskFull else { throw error }
     }
     try connection.close()
+    if isCopied { note(isClosed: true) }
     KillPoint.close.after()
   }
 

@@ -1,0 +1,50 @@
+/// How far a log was when it was committed to last, as its `.lock` says, outside of SQLite's files: those that lie
+/// there at a start may be others, or not all.
+///
+/// It is written after a commit is durable and never synced, so that it can only be behind the log that it is of.
+struct CommitNote: Equatable, Sendable {
+  var logID: LogID
+  var head: Offset
+  /// Whether the log was closed in order: then its file has everything, and there is no `-wal`.
+  var isClosed = false
+
+  /// The head stands there twice: of a line that was not written whole, nothing is believed.
+  var line: String { "\(logID.rawValue) \(head) \(head) \(isClosed ? Self.closed : Self.open)\n" }
+
+  private static let open = "open"
+  private static let closed = "closed"
+
+  init(logID: LogID, head: Offset, isClosed: Bool = false) {
+    self.logID = logID
+    self.head = head
+    self.isClosed = isClosed
+  }
+
+  init?(line: some StringProtocol) {
+    let words = line.split(separator: " ")
+    guard words.count == 4, words[1] == words[2], let head = Int64(words[1]), head >= 0, words[0].count == 16,
+      words[3] == Self.open || words[3] == Self.closed
+    else { return nil }
+    self.init(
+      logID: LogID(rawValue: String(words[0])), head: Offset(rawValue: head),
+      isClosed: words[3] == Self.closed)
+  }
+
+  enum Objection: Equatable {
+    /// Commits are gone with the `-wal` of a process that was killed.
+    case missingWAL
+    /// The files are those of an earlier moment.
+    case olderCopy
+  }
+
+  /// What is wrong with a log that ends at `found`; `nil` if nothing is, or if the note is of another log.
+  func objection(to found: CommitNote, hasWAL: Bool) -> Objection? {
+    guard found.logID == logID, found.head < head else { return nil }
+    return isClosed || hasWAL ? .olderCopy : .missingWAL
+  }
+
+  func missingWAL(of path: String, endingAt end: Offset) -> String {
+    "\(path) ends at offset \(end), but \(head) was committed: its \(path)-wal is missing; put it back, or, if it is "
+      + "lost, remove \(path).lock and run `tickwal adopt`, so that no offset gets two meanings"
+  }
+}
