@@ -78,9 +78,9 @@ def test_a_wal_that_is_taken_away_after_a_kill_is_missed(tickwal, simulate):
     wal.rename(away)
     for command in (["run", "--local", tickwal.folder], ["ship", "--local", tickwal.folder], ["adopt"]):
         ended = tickwal.run_to_end(*command, **environment)
-        assert ended.code == 78 and f"but {head} was committed: its" in ended.err, ended.err
+        assert ended.code == 78 and "was committed: its" in ended.err and "-wal is missing" in ended.err, ended.err
     ended = tickwal.run_to_end("verify")
-    assert ended.code == 1 and f"but {head} was committed".encode() in ended.out
+    assert ended.code == 1 and b"-wal is missing" in ended.out
     away.rename(wal)
     tickwal.drain("--local", tickwal.folder)
     assert tickwal.log.head == head
