@@ -5,28 +5,34 @@
 struct CommitNote: Equatable, Sendable {
   var logID: LogID
   var head: Offset
+  /// When the log's file was changed last, in nanoseconds since 1970: a file that was put in its place was changed
+  /// at another time.
+  var fileChangedAt: Int64
   /// Whether the log was closed in order: then its file has everything, and there is no `-wal`.
   var isClosed = false
 
   /// The head stands there twice: of a line that was not written whole, nothing is believed.
-  var line: String { "\(logID.rawValue) \(head) \(head) \(isClosed ? Self.closed : Self.open)\n" }
+  var line: String {
+    "\(logID.rawValue) \(head) \(head) \(isClosed ? Self.closed : Self.open) \(fileChangedAt)\n"
+  }
 
   private static let open = "open"
   private static let closed = "closed"
 
-  init(logID: LogID, head: Offset, isClosed: Bool = false) {
+  init(logID: LogID, head: Offset, fileChangedAt: Int64, isClosed: Bool = false) {
     self.logID = logID
     self.head = head
+    self.fileChangedAt = fileChangedAt
     self.isClosed = isClosed
   }
 
   init?(line: some StringProtocol) {
     let words = line.split(separator: " ")
-    guard words.count == 4, words[1] == words[2], let head = Int64(words[1]), head >= 0, words[0].count == 16,
-      words[3] == Self.open || words[3] == Self.closed
+    guard words.count == 5, words[1] == words[2], let head = Int64(words[1]), head >= 0, words[0].count == 16,
+      words[3] == Self.open || words[3] == Self.closed, let fileChangedAt = Int64(words[4])
     else { return nil }
     self.init(
-      logID: LogID(rawValue: String(words[0])), head: Offset(rawValue: head),
+      logID: LogID(rawValue: String(words[0])), head: Offset(rawValue: head), fileChangedAt: fileChangedAt,
       isClosed: words[3] == Self.closed)
   }
 
@@ -40,7 +46,7 @@ struct CommitNote: Equatable, Sendable {
   /// What is wrong with a log that ends at `found`; `nil` if nothing is, or if the note is of another log.
   func objection(to found: CommitNote, hasWAL: Bool) -> Objection? {
     guard found.logID == logID, found.head < head else { return nil }
-    return isClosed || hasWAL ? .olderCopy : .missingWAL
+    return isClosed || hasWAL || found.fileChangedAt != fileChangedAt ? .olderCopy : .missingWAL
   }
 
   func missingWAL(of path: String, endingAt end: Offset) -> String {

@@ -71,6 +71,13 @@ enum LogFile {
     return stat(path + "-wal", &info) == 0 && info.st_size > 0
   }
 
+  /// When the file was changed last, in nanoseconds since 1970; 0 if that cannot be told.
+  static func changedAt(_ path: String) -> Int64 {
+    var info = stat()
+    guard stat(path, &info) == 0 else { return 0 }
+    return Int64(info.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(info.st_mtim.tv_nsec)
+  }
+
   /// The file that a symbolic link stands for; the path itself if it is none or leads nowhere.
   static func resolve(_ path: String) -> String {
     var info = stat()

@@ -38,7 +38,7 @@ extension TickLog {
       if let objection = try WALWitness.objection(to: path) { throw LogError(.notALog, objection.text) }
       try LogFile.rewriteWAL(of: path)
     }
-    let hasWAL = LogFile.hasWAL(path)
+    let (hasWAL, changedAt) = (LogFile.hasWAL(path), LogFile.changedAt(path))
     KillPoint.open.before()
     do {
       let connection = try SQLiteConnection(path: path, access: .readWrite, vfs: options.vfs)
@@ -49,7 +49,7 @@ extension TickLog {
       try connection.setCheckpointOnClose(false)
       // The header that was looked at may be older than the one in SQLite's WAL.
       try LogFile.checkVersion(of: connection, path: path)
-      let note = try configured(connection, path: path)
+      let note = try configured(connection, path: path, changedAt)
       try compare(note, with: lock.found, path: path, hasWAL: hasWAL, logger)
       KillPoint.open.after()
       let writer = LogWriter(
@@ -114,9 +114,11 @@ extension TickLog {
     try LogFile.publish(temporary, as: path)
   }
 
-  private static func configured(_ connection: SQLiteConnection, path: String) throws -> CommitNote {
+  private static func configured(
+    _ connection: SQLiteConnection, path: String, _ changedAt: Int64
+  ) throws -> CommitNote {
     do throws(SQLiteError) {
-      return try configure(connection, path: path)
+      return try configure(connection, path: path, changedAt)
     } catch {
       // A table that is not there, as after damage to the schema.
       guard error.isGeneric else { throw error }
@@ -127,7 +129,7 @@ extension TickLog {
   /// Sets what is not stored in the file and reads everything back.
   /// - Returns: which log it is, and its head.
   private static func configure(
-    _ connection: SQLiteConnection, path: String
+    _ connection: SQLiteConnection, path: String, _ changedAt: Int64
   ) throws(SQLiteError) -> CommitNote {
     try connection.require(pragma: "journal_mode", set: "WAL", reads: "wal")
     try connection.require(pragma: "synchronous", set: "FULL", reads: "2")
@@ -142,7 +144,8 @@ extension TickLog {
       throw SQLiteError.refused("PRAGMA mmap_size", "is \(size), not 0")
     }
     let id = try connection.text("SELECT value FROM meta WHERE key = 'log_id'") ?? ""
-    return CommitNote(logID: LogID(rawValue: id), head: try head(of: connection, path: path))
+    return CommitNote(
+      logID: LogID(rawValue: id), head: try head(of: connection, path: path), fileChangedAt: changedAt)
   }
 
   /// The head, if it fits the ticks: one too low would give offsets twice, one too high would make dead letters of

@@ -45,7 +45,9 @@ extension LogVerification {
     do {
       var result = try await reader.verify(objection: objection, report: report)
       if objection == nil, let note, let head = result.head, let id = try await reader.meta("log_id"),
-        note.objection(to: CommitNote(logID: LogID(rawValue: id), head: head), hasWAL: hasWAL) == .missingWAL
+        note.objection(
+          to: CommitNote(logID: LogID(rawValue: id), head: head, fileChangedAt: LogFile.changedAt(path)),
+          hasWAL: hasWAL) == .missingWAL
       {
         result.problems.add(.structure, note.missingWAL(of: path, endingAt: head))
       }

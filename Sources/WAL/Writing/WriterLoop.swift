@@ -82,7 +82,8 @@ struct WriterLoop {
 
   private mutating func note(isClosed: Bool = false) {
     do throws(LogError) {
-      try lock.write(CommitNote(logID: logID, head: head, isClosed: isClosed))
+      try lock.write(
+        CommitNote(logID: logID, head: head, fileChangedAt: LogFile.changedAt(path), isClosed: isClosed))
     } catch {
       guard !hasNoteFailed else { return }
       hasNoteFailed = true
