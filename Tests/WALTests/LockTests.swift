@@ -74,6 +74,32 @@ import Testing
     }
   }
 
+  /// A program that is started has all descriptors from `fork` to `exec`.
+  @Test func aLockThatIsGivenUpIsFreeWhateverIsBeingStarted() async throws {
+    try await withTemporaryFolder { folder in
+      let path = folder + "/ticks.db"
+      let lock = try LogLock(logPath: path)
+      let descriptor = try #require(try descriptors(of: path + ".lock").first)
+      let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+      #expect(copy >= 0)
+      defer { close(copy) }
+      #expect(LogLock.holder(of: path) == getpid())
+      lock.release()
+      #expect(LogLock.holder(of: path) == nil)
+      try LogLock(logPath: path, pause: { Issue.record("had to wait") }).release()
+    }
+  }
+
+  private func descriptors(of path: String) throws -> [Int32] {
+    let file = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+    return (Int32(0)..<4_096).filter { descriptor in
+      guard fcntl(descriptor, F_GETFD) >= 0 else { return false }
+      var buffer = [CChar](repeating: 0, count: 4_096)
+      guard readlink("/proc/self/fd/\(descriptor)", &buffer, 4_095) > 0 else { return false }
+      return buffer.withUnsafeBufferPointer { String(cString: $0.baseAddress!) } == file
+    }
+  }
+
   @Test func oneFileHasOneLockWhateverLinkNamesIt() async throws {
     try await withLog { log, path in
       try FileManager.default.createSymbolicLink(atPath: path + ".link", withDestinationPath: path)
@@ -88,16 +114,9 @@ import Testing
 
   @Test func programsStartedMeanwhileDoNotInheritTheLock() async throws {
     try await withLog { _, path in
-      let lock = URL(fileURLWithPath: path + ".lock").resolvingSymlinksInPath().path
-      var found = 0
-      for descriptor in Int32(0)..<4_096 where fcntl(descriptor, F_GETFD) >= 0 {
-        var buffer = [CChar](repeating: 0, count: 4_096)
-        guard readlink("/proc/self/fd/\(descriptor)", &buffer, 4_095) > 0 else { continue }
-        guard buffer.withUnsafeBufferPointer({ String(cString: $0.baseAddress!) }) == lock else { continue }
-        found += 1
-        #expect(fcntl(descriptor, F_GETFD) & FD_CLOEXEC != 0)
-      }
-      #expect(found == 1)
+      let found = try descriptors(of: path + ".lock")
+      for descriptor in found { #expect(fcntl(descriptor, F_GETFD) & FD_CLOEXEC != 0) }
+      #expect(found.count == 1)
     }
   }
 }
