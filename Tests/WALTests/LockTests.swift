@@ -67,7 +67,10 @@ import Testing
       var pauses = 0
       let lock = try LogLock(logPath: path) {
         pauses += 1
-        if pauses == 3 { close(asker) }
+        if pauses == 3 {
+          flock(asker, LOCK_UN)
+          close(asker)
+        }
       }
       #expect(pauses == 3)
       lock.release()
