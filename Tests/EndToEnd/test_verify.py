@@ -41,6 +41,10 @@ def test_while_run_is_up(tickwal, simulate):
     for _ in range(5):
         tickwal.succeed("verify")
         run.check()
+    # What is trimmed or appended meanwhile would be taken for lost, or left behind.
+    ended = tickwal.run_to_end("verify", "--salvage", tickwal.folder / "saved.db")
+    assert ended.code == 75 and "is in use by process" in ended.err
+    assert not (tickwal.folder / "saved.db").exists()
     assert run.terminate().code == 0
     tickwal.succeed("verify")
 

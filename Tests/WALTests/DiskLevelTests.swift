@@ -104,6 +104,20 @@ private final class ManualVolume: Sendable {
     }
   }
 
+  @Test func aGapThatCannotBeWrittenIsSaid() async throws {
+    let logs = RecordedLogs()
+    try await withVolume(logs: logs) { log, volume, machine, _ in
+      _ = try await log.beginFeed(streams: ["a@trade"])
+      try await log.write { try $0.setMeta("streams", "no list") }
+      volume.set(availableMebibytes: 10)
+      try await log.upkeepDone()
+      #expect(try !log.tryAppend(batch(at: machine)) { _ in })
+      try await log.commit(dynamo, next: 1)
+      #expect(
+        logs.messages(.error).contains { $0.hasPrefix("the gap of a full volume could not be written") })
+    }
+  }
+
   @Test func aGapThatIsOpenAtAKillIsFoundByTheNextFeed() async throws {
     try await withVolume { log, volume, machine, path in
       _ = try await log.beginFeed(streams: ["a@trade"])

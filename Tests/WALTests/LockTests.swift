@@ -67,10 +67,39 @@ import Testing
       var pauses = 0
       let lock = try LogLock(logPath: path) {
         pauses += 1
-        if pauses == 3 { close(asker) }
+        if pauses == 3 {
+          flock(asker, LOCK_UN)
+          close(asker)
+        }
       }
       #expect(pauses == 3)
       lock.release()
+    }
+  }
+
+  /// A program that is started has all descriptors from `fork` to `exec`.
+  @Test func aLockThatIsGivenUpIsFreeWhateverIsBeingStarted() async throws {
+    try await withTemporaryFolder { folder in
+      let path = folder + "/ticks.db"
+      let lock = try LogLock(logPath: path)
+      let descriptor = try #require(try descriptors(of: path + ".lock").first)
+      let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+      #expect(copy >= 0)
+      defer { close(copy) }
+      #expect(LogLock.holder(of: path) == getpid())
+      lock.release()
+      #expect(LogLock.holder(of: path) == nil)
+      try LogLock(logPath: path, pause: { Issue.record("had to wait") }).release()
+    }
+  }
+
+  private func descriptors(of path: String) throws -> [Int32] {
+    let file = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+    return (Int32(0)..<4_096).filter { descriptor in
+      guard fcntl(descriptor, F_GETFD) >= 0 else { return false }
+      var buffer = [CChar](repeating: 0, count: 4_096)
+      guard readlink("/proc/self/fd/\(descriptor)", &buffer, 4_095) > 0 else { return false }
+      return buffer.withUnsafeBufferPointer { String(cString: $0.baseAddress!) } == file
     }
   }
 
@@ -88,16 +117,9 @@ import Testing
 
   @Test func programsStartedMeanwhileDoNotInheritTheLock() async throws {
     try await withLog { _, path in
-      let lock = URL(fileURLWithPath: path + ".lock").resolvingSymlinksInPath().path
-      var found = 0
-      for descriptor in Int32(0)..<4_096 where fcntl(descriptor, F_GETFD) >= 0 {
-        var buffer = [CChar](repeating: 0, count: 4_096)
-        guard readlink("/proc/self/fd/\(descriptor)", &buffer, 4_095) > 0 else { continue }
-        guard buffer.withUnsafeBufferPointer({ String(cString: $0.baseAddress!) }) == lock else { continue }
-        found += 1
-        #expect(fcntl(descriptor, F_GETFD) & FD_CLOEXEC != 0)
-      }
-      #expect(found == 1)
+      let found = try descriptors(of: path + ".lock")
+      for descriptor in found { #expect(fcntl(descriptor, F_GETFD) & FD_CLOEXEC != 0) }
+      #expect(found.count == 1)
     }
   }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import TestSupport
 import Testing
 
@@ -136,6 +137,76 @@ func write(_ bytes: [UInt8], to path: String) throws {
       let read = try await contents(of: output)
       #expect((1...2_000).map { read.ticks[$0] } == lines(ticks(2_000, padding: 200)))
       #expect(try await LogVerification.of(path: output).problems.first == [])
+    }
+  }
+
+  /// A page with one row that claims so many bytes and goes on at page 2.
+  private func page(claiming length: Int) -> [UInt8] {
+    func varint(_ value: Int) -> [UInt8] {
+      let groups = (0..<5).reversed().map { UInt8(truncatingIfNeeded: value >> (7 * $0)) | 0x80 }
+      return groups.dropLast() + [groups[4] & 0x7F]
+    }
+    // Of its head: its own length, five NULLs and a blob that fills the row.
+    let head: [UInt8] = [11, 0, 0, 0, 0, 0] + varint((length - 11) * 2 + 12)
+    let cell = varint(length) + [1] + head
+    var page = [UInt8](repeating: 0, count: 4_096)
+    page.replaceSubrange(0..<10, with: [LeafPage.table, 0, 0, 0, 1, 0, 0, 0, 0, 100])
+    page.replaceSubrange(100..<100 + cell.count, with: cell)
+    let least = (4_096 - 12) * 32 / 255 - 23
+    let fitting = least + (length - least) % 4_092
+    let here = fitting <= 4_096 - 35 ? fitting : least
+    page.replaceSubrange(106 + here..<110 + here, with: [0, 0, 0, 2])
+    return page
+  }
+
+  @Test func aRowIsFollowedNoFurtherThanThereArePagesAndNeverInACircle() throws {
+    var asked: [UInt32] = []
+    /// Pages 2 and 3 lead to one another.
+    func rows(claiming length: Int, pages: Int) throws -> Int {
+      asked = []
+      let leaf = LeafPage(page(claiming: length), reserved: 0, pages: pages) { (number) throws(LogError) in
+        asked.append(number)
+        return [0, 0, 0, number == 2 ? 3 : 2] + [UInt8](repeating: 7, count: 4_092)
+      }
+      return try leaf.rows(columns: 6, isTable: true, everywhere: false).count
+    }
+    #expect(try rows(claiming: 9_000, pages: 3) == 1)
+    #expect(asked == [2, 3])
+    #expect(try rows(claiming: 900_000_000, pages: 3) == 0)
+    #expect(asked == [])
+    #expect(try rows(claiming: 20_000, pages: 100) == 0)
+    #expect(asked == [2, 3])
+  }
+
+  @Test func aLogThatIsInUseIsNotSalvaged() async throws {
+    try await withFullLog { path, output in
+      let log = try await TickLog.open(path: path, options: .make(), logger: silent)
+      let error = try await logError { _ = try await salvage(path, to: output) }
+      #expect(error.code == .inUse(pid: getpid()))
+      #expect(error.description.contains("\(getpid())"))
+      #expect(!FileManager.default.fileExists(atPath: output))
+      try await log.close()
+      #expect(try await salvage(path, to: output).ticks == 400)
+    }
+  }
+
+  @Test func aProcessThatStartsDuringASalvageEndsIt() async throws {
+    try await withFullLog { path, output in
+      let lock = Mutex<LogLock?>(nil)
+      let salvage = LogSalvage(of: path, to: output) { _ in
+        lock.withLock { lock in
+          do {
+            if lock == nil { lock = try LogLock(logPath: path) }
+          } catch {
+            Issue.record(error)
+          }
+        }
+      }
+      let error = try await logError { _ = try await salvage.run() }
+      #expect(error.code == .inUse(pid: getpid()))
+      for suffix in ["", ".part", ".image"] {
+        #expect(!FileManager.default.fileExists(atPath: output + suffix))
+      }
     }
   }
 

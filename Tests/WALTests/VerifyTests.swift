@@ -77,7 +77,7 @@ func makeFullLog(_ path: String, ticks count: Int = 400, padding: Int = 0) async
     ),
     (
       "UPDATE ticks SET stream = CAST(stream AS BLOB) WHERE offset = 5", .ticks,
-      "offset 5: the row's checksum"
+      "offset 5: whole, but stored under a wrong type"
     ),
     ("UPDATE meta SET value = 399 WHERE key = 'head'", .ticks, "offset 400 is there, but the head is 399"),
     ("UPDATE meta SET value = 1 << 40 WHERE key = 'head'", .meta, "beyond what a file"),

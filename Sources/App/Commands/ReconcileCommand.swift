@@ -71,7 +71,7 @@ struct ReconcileCommand: AsyncParsableCommand {
     }
     return ReconcileReport(
       path: settings.log.path.text, logID: try await reader.logID(), range: reconcile.range,
-      options: reconcile.options, results: results)
+      trimmed: reconcile.trimmed, options: reconcile.options, results: results)
   }
 
   private func compare(

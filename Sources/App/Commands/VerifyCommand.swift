@@ -10,7 +10,7 @@ struct VerifyCommand: AsyncParsableCommand {
     discussion: """
       Reads alone: works with `run` up or down. Exit code 1 if anything is wrong, one line for each of the first \
       100 problems. With --salvage it then writes a new log of everything that can be read, with the same offsets \
-      and log_id, and says what is lost; the old one is not touched.
+      and log_id, and says what is lost; the old one is not touched, and `run` must be stopped (else 75).
       """)
 
   @Flag(help: "For programs: one JSON document.")
@@ -26,7 +26,10 @@ struct VerifyCommand: AsyncParsableCommand {
     let settings = try Configuration(flags: flags, environment: ProcessEnvironment.current)
     try settings.log.path.checkReadable()
     let path = settings.log.path.text
-    if let salvage { try checkNew(salvage, besides: path) }
+    if let salvage {
+      try checkNew(salvage, besides: path)
+      try LogSalvage.checkUnused(path)
+    }
     let output = salvage
     let report = try await Signals.cancelling {
       let meter = VerifyMeter(console: .standardError)

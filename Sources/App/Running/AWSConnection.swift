@@ -34,7 +34,7 @@ final class AWSConnection: Sendable {
       throw error
     } catch {
       logger.warning(
-        "there are no credentials yet: deliveries wait until there are", metadata: ["error": "\(error)"])
+        "there are no credentials yet: AWS is not asked until there are", metadata: ["error": "\(error)"])
     }
     return made.client
   }

@@ -6,6 +6,8 @@ struct ReconcileReport: Sendable {
   let path: String
   let logID: LogID
   let range: OffsetRange
+  /// What of it is not kept any more, where bounds were given.
+  let trimmed: OffsetRange?
   let options: Reconcile.Options
   let results: [Reconciliation]
 
@@ -20,7 +22,12 @@ struct ReconcileReport: Sendable {
 
   // MARK: Text
 
-  var lines: [String] { results.flatMap(lines) }
+  var lines: [String] {
+    let note = trimmed.map {
+      "offsets \($0.lowerBound) to \($0.upperBound) are not kept any more: their items are not compared"
+    }
+    return results.flatMap(lines) + [note].compactMap(\.self)
+  }
 
   private func lines(_ result: Reconciliation) -> [String] {
     var lines = result.problems.map { problem in

@@ -5,12 +5,14 @@ import WAL
 
 /// Items in a SQLite file: the table `items` with a column for each attribute, numbers as text.
 ///
-/// Writes that arrive together share a commit; each is on the disk when its call returns.
+/// Writes that arrive together share a commit; each is on the disk when its call returns. Another process may write
+/// to the same file (`reconcile --repair` and `replay` beside `run`): they take turns.
 actor LocalTable: ItemTable {
   private let executor = ThreadExecutor()
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
   private let path: String
+  private let turn: FileTurn
   private let wall: @Sendable () -> Int64
   private var connection: SQLiteConnection?
   /// For looking at items: makes no file and changes none.
@@ -20,15 +22,17 @@ actor LocalTable: ItemTable {
   /// A row on its way; `outcome` is set once it was committed or failed.
   private final class Waiting: Sendable {
     let columns: [String?]
-    let outcome = Mutex<Result<Void, SQLiteError>?>(nil)
+    let outcome = Mutex<Result<Void, any Error>?>(nil)
 
     init(_ columns: [String?]) { self.columns = columns }
   }
 
   private static let columns = ItemAttributes.Name.allCases.map(\.text)
 
-  init(path: String, wall: @escaping @Sendable () -> Int64) {
+  /// - Parameter turn: `nil` for the one that every process takes.
+  init(path: String, wall: @escaping @Sendable () -> Int64, turn: FileTurn? = nil) {
     self.path = path
+    self.turn = turn ?? FileTurn(of: path)
     self.wall = wall
   }
 
@@ -69,7 +73,9 @@ actor LocalTable: ItemTable {
         defer { queue.removeAll() }
         return queue
       }
-      let outcome = Result { () throws(SQLiteError) in try commit(group) }
+      // The first one creates the table, and SQLite checkpoints at the end of a commit: in the turn, too. Closing
+      // needs none, because SQLite checkpoints there only if no other connection has the file.
+      let outcome = Result { try turn.take { try commit(group) } }
       for row in group { row.outcome.withLock { $0 = outcome } }
     }
     try waiting.outcome.withLock { $0 }?.get()

@@ -7,23 +7,27 @@ struct Attempts: Sendable {
   let control: ShippingControl
   let clock: ShippingClock
   var backoff = Backoff(base: .milliseconds(100), cap: .seconds(20))
+  /// What is said of a try that failed.
+  private let trouble: Logger.Message
   /// Writes down why the consumer waits for the operator.
   private let noteHold: @Sendable (_ why: String) async throws -> Void
 
   /// - Parameter control: ends the waits between tries when the shippers are to stop.
   init(
     reporter: TroubleReporter, control: ShippingControl, clock: ShippingClock,
+    trouble: Logger.Message = "could not deliver: trying again until it works",
     noteHold: @escaping @Sendable (_ why: String) async throws -> Void = { _ in }
   ) {
     self.reporter = reporter
     self.control = control
     self.clock = clock
+    self.trouble = trouble
     self.noteHold = noteHold
   }
 
   /// For work beside this one, whose trouble is said on its own.
   func reporting(to reporter: TroubleReporter) -> Attempts {
-    Attempts(reporter: reporter, control: control, clock: clock, noteHold: noteHold)
+    Attempts(reporter: reporter, control: control, clock: clock, trouble: trouble, noteHold: noteHold)
   }
 
   /// - Parameters:
@@ -52,7 +56,7 @@ struct Attempts: Sendable {
 
   private func failed(_ error: any Error, _ doing: String, key: String) {
     reporter.failed(
-      "could not deliver: trying again until it works",
+      trouble,
       cause: (error as? AWSError)?.code.rawValue ?? "\(type(of: error))",
       ["doing": "\(doing)", "key": "\(key)", "error": "\(error)"])
   }

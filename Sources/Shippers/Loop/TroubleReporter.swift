@@ -8,11 +8,14 @@ import Synchronization
 final class TroubleReporter: Sendable {
   private let logger: Logger
   private let now: @Sendable () -> Duration
+  private let over: Logger.Message
   private let state = Mutex(TroubleSummary())
 
-  init(logger: Logger, now: @escaping @Sendable () -> Duration) {
+  /// - Parameter over: what is said when the trouble is over.
+  init(logger: Logger, now: @escaping @Sendable () -> Duration, over: Logger.Message = "delivering again") {
     self.logger = logger
     self.now = now
+    self.over = over
   }
 
   /// - Parameters:
@@ -44,10 +47,9 @@ final class TroubleReporter: Sendable {
   }
 
   func succeeded() {
-    guard let over = state.withLock({ $0.isQuiet ? nil : $0.succeeded(now: now()) }) else { return }
+    guard let past = state.withLock({ $0.isQuiet ? nil : $0.succeeded(now: now()) }) else { return }
     logger.notice(
-      "delivering again",
-      metadata: ["failures": "\(over.failures)", "after_seconds": "\(over.lasted.components.seconds)"])
+      over, metadata: ["failures": "\(past.failures)", "after_seconds": "\(past.lasted.components.seconds)"])
   }
 }
 

@@ -23,13 +23,15 @@ struct ItemReconciliation: Sendable {
     var suspects: [Suspect] = []
     let isSample = !reconcile.options.isFull && range.length > Self.sample
     result.isSample = isSample
+    var random = reconcile.random
     var done = 0
     var next = range.lowerBound
     while isSample ? done < Self.sample : next <= range.upperBound {
       try Task.checkCancellation()
       let candidates: [Candidate]
       if isSample {
-        candidates = try await sample(range, places: done..<min(done + Self.pageTicks, Self.sample))
+        candidates = try await sample(
+          range, places: done..<min(done + Self.pageTicks, Self.sample), using: &random)
         done = min(done + Self.pageTicks, Self.sample)
       } else {
         let kept = try await reader.keptPage(
@@ -88,12 +90,14 @@ struct ItemReconciliation: Sendable {
   }
 
   /// One tick of each of so many equal stretches.
-  private func sample(_ range: OffsetRange, places: Range<Int>) async throws -> [Candidate] {
+  private func sample(
+    _ range: OffsetRange, places: Range<Int>, using random: inout any RandomNumberGenerator & Sendable
+  ) async throws -> [Candidate] {
     var found: [Candidate] = []
     for place in places {
       let start = range.length * place / Self.sample
       let end = range.length * (place + 1) / Self.sample
-      let offset = range.lowerBound.advanced(by: Int.random(in: start..<end))
+      let offset = range.lowerBound.advanced(by: Int.random(in: start..<end, using: &random))
       // One that was trimmed meanwhile is left out.
       if let page = try await reader.keptPage(from: offset, through: offset, maximumTicks: 1) {
         found += candidates(page)

@@ -32,6 +32,10 @@ public struct Reconcile: Sendable {
   let attempts: Attempts
   let clock: ShippingClock
   let report: Report
+  /// Which items are looked at where not all are.
+  let random: any RandomNumberGenerator & Sendable
+  /// What of the bounds that were given is not kept any more: its items are not compared.
+  public let trimmed: OffsetRange?
   /// The offsets to compare; what is above the head is not there yet.
   public let range: OffsetRange
   /// The same for objects' names: a copy of the log may have planned beyond this one's head.
@@ -40,10 +44,13 @@ public struct Reconcile: Sendable {
   /// - Parameters:
   ///   - first: `nil` means the first of all: what was trimmed is still known by the objects' names.
   ///   - last: `nil` means the head at this moment.
-  /// - Throws: `LogError` with `notFound` for a range that the log does not have.
+  ///   - random: chooses the items that are looked at where not all are.
+  /// - Throws: `LogError` with `notFound` for a range that the log does not have, or not any more.
   public init(
     reader: LogReader, from first: Offset?, through last: Offset?, options: Options,
-    clock: ShippingClock = .system, logger: Logger, report: @escaping Report
+    clock: ShippingClock = .system,
+    random: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator(), logger: Logger,
+    report: @escaping Report
   ) async throws {
     let head = try await reader.head()
     guard head > .none else { throw LogError(.notFound, "the log has no ticks: there is nothing to compare") }
@@ -51,14 +58,25 @@ public struct Reconcile: Sendable {
     guard start <= end, end <= head else {
       throw LogError(.notFound, "cannot compare offsets \(start) to \(end): the log's head is \(head)")
     }
+    let oldest = try await reader.oldest() ?? head.next
+    let isBounded = first != nil || last != nil
+    guard !isBounded || end >= oldest else {
+      let kept = oldest > head ? "nothing" : "\(oldest) to \(head)"
+      throw LogError(
+        .notFound,
+        "cannot compare offsets \(start) to \(end): they are not kept any more, the log has \(kept)")
+    }
+    trimmed = first != nil && start < oldest ? start...oldest.previous : nil
     self.reader = reader
     self.options = options
     self.clock = clock
+    self.random = random
     self.report = report
     range = start...end
     names = start...(last ?? Offset(rawValue: .max))
     attempts = Attempts(
-      reporter: TroubleReporter(logger: logger, now: clock.now), control: ShippingControl(), clock: clock)
+      reporter: TroubleReporter(logger: logger, now: clock.now, over: "comparing again"),
+      control: ShippingControl(), clock: clock, trouble: "could not compare: trying again")
   }
 
   var inquiry: Inquiry { Inquiry(attempts: attempts) }

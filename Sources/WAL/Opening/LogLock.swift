@@ -37,7 +37,7 @@ final class LogLock: Sendable {
       ftruncate(descriptor, written == text.count ? off_t(text.count) : 0) == 0
     else {
       let code = errno
-      Glibc.close(descriptor)
+      LogLock.unlock(descriptor)
       throw LogError.unusable(logPath, code)
     }
     self.descriptor = Mutex(descriptor)
@@ -75,18 +75,25 @@ final class LogLock: Sendable {
   func release() {
     descriptor.withLock { descriptor in
       guard let open = descriptor else { return }
-      // Gives up the lock. The pid stays, and counts for nothing while nobody holds the lock.
-      Glibc.close(open)
+      // The pid stays, and counts for nothing while nobody holds the lock.
+      LogLock.unlock(open)
       descriptor = nil
     }
+  }
+
+  /// Closing alone would not do: a program that is being started has every descriptor, and with it the lock, until
+  /// its `exec`.
+  private static func unlock(_ descriptor: Int32) {
+    flock(descriptor, LOCK_UN)
+    Glibc.close(descriptor)
   }
 
   /// The process that holds the lock now; `nil` if none does.
   static func holder(of logPath: String) -> Int32? {
     let descriptor = open(logPath + ".lock", O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return nil }
-    defer { Glibc.close(descriptor) }
-    // A shared lock, given up at once with the descriptor, so that two askers do not see each other.
+    // A shared lock, given up at once, so that two askers do not see each other.
+    defer { LogLock.unlock(descriptor) }
     guard flock(descriptor, LOCK_SH | LOCK_NB) != 0 else { return nil }
     return pid(in: descriptor)
   }

@@ -13,14 +13,12 @@ struct PageReading {
     self.maximumBytes = maximumBytes
   }
 
-  private static let columns = "offset, received_at, event_time, stream, payload, checksum"
-
   /// The straight way: one walk over the table, up to the first offset that is not where it belongs.
   ///
   /// - Returns: whether the page is done. If not, damage may have misled the walk, and `probe` must go on.
   mutating func scan(_ connection: SQLiteConnection, into page: inout TickPage) throws(SQLiteError) -> Bool {
     let statement = try connection.statement(
-      "SELECT \(Self.columns) FROM ticks WHERE offset BETWEEN ? AND ? ORDER BY offset")
+      "SELECT \(TickRow.columns) FROM ticks WHERE offset BETWEEN ? AND ? ORDER BY offset")
     try statement.bind(1, expected.rawValue)
     try statement.bind(2, end.rawValue)
     defer { statement.reset() }
@@ -33,7 +31,7 @@ struct PageReading {
 
   /// Offset by offset, so that damage costs the rows on it and no others.
   mutating func probe(_ connection: SQLiteConnection, into page: inout TickPage) throws(SQLiteError) {
-    let statement = try connection.statement("SELECT \(Self.columns) FROM ticks WHERE offset = ?")
+    let statement = try connection.statement("SELECT \(TickRow.columns) FROM ticks WHERE offset = ?")
     while !isDone {
       do throws(SQLiteError) {
         try statement.bind(1, expected.rawValue)
@@ -48,20 +46,15 @@ struct PageReading {
 
   private var isDone: Bool { expected > end || bytes >= maximumBytes }
 
-  private mutating func add(_ row: SQLiteStatement, to page: inout TickPage) {
-    let stream = row.bytes(3)
-    let payload = row.bytes(4)
-    bytes += stream.count + payload.count
-    let receivedAt = row.int(1)
-    let eventTime = row.optionalInt(2)
-    let checksum = Checksum.row(
-      offset: expected, receivedAt: receivedAt, eventTime: eventTime, stream: stream, payload: payload)
-    guard row.isInteger(5), row.int(5) == Int64(checksum) else {
-      return addBad("the row's checksum is wrong", payload: Array(payload), to: &page)
+  private mutating func add(_ statement: SQLiteStatement, to page: inout TickPage) {
+    let row = TickRow(statement, at: expected)
+    bytes += row.stream.count + row.payload.count
+    guard row.isGood else {
+      return addBad("the row's checksum is wrong", payload: Array(row.payload), to: &page)
     }
     page.ticks.append(
-      receivedAt: receivedAt, eventTime: eventTime, stream: stream.bindMemory(to: UInt8.self),
-      payload: payload.bindMemory(to: UInt8.self))
+      receivedAt: row.receivedAt, eventTime: row.eventTime, stream: row.stream.bindMemory(to: UInt8.self),
+      payload: row.payload.bindMemory(to: UInt8.self))
     page.offsets.append(expected)
     advance(&page)
   }

@@ -20,6 +20,8 @@ struct LeafPage {
 
   private let page: [UInt8]
   private let usable: Int
+  /// As many as a row can go on over.
+  private let pages: Int
   /// Gives the pages where long rows go on.
   private let read: (UInt32) throws(LogError) -> [UInt8]?
 
@@ -28,9 +30,13 @@ struct LeafPage {
 
   /// - Parameters:
   ///   - page: whole, and not the first of the file.
+  ///   - pages: how many there are.
   ///   - read: a page by its number, `nil` if there is none.
-  init(_ page: [UInt8], reserved: Int, read: @escaping (UInt32) throws(LogError) -> [UInt8]?) {
+  init(
+    _ page: [UInt8], reserved: Int, pages: Int, read: @escaping (UInt32) throws(LogError) -> [UInt8]?
+  ) {
     self.page = page
+    self.pages = pages
     usable = page.count - reserved
     self.read = read
   }
@@ -104,12 +110,15 @@ struct LeafPage {
     let least = (usable - 12) * 32 / 255 - 23
     let fitting = least + (length - least) % (usable - 4)
     let here = fitting <= most ? fitting : least
-    guard position + here + 4 <= usable else { return nil }
+    // A damaged length may claim anything, and damaged pages may lead in a circle.
+    guard position + here + 4 <= usable, (length - here) / (usable - 4) < pages else { return nil }
     var payload = Array(page[position..<position + here])
     var next = page.uint32(at: position + here)
-    payload.reserveCapacity(length)
+    var seen: Set<UInt32> = []
     while payload.count < length {
-      guard next > 1, let page = try read(next), page.count >= usable else { return nil }
+      guard next > 1, seen.insert(next).inserted, let page = try read(next), page.count >= usable else {
+        return nil
+      }
       payload += page[4..<4 + min(usable - 4, length - payload.count)]
       next = page.uint32(at: 0)
     }

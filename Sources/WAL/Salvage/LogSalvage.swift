@@ -44,8 +44,9 @@ public actor LogSalvage {
   /// The new log is durable, and has its name, when this returns. Interrupted, it leaves nothing.
   ///
   /// - Throws: `LogError` with `unusablePath` if there is something under the new name, `notALog` if there is nothing
-  ///   of a log in the old file; `CancellationError`.
+  ///   of a log in the old file, `inUse` if a process writes it; `CancellationError`.
   public func run() throws -> SalvageOutcome {
+    try Self.checkUnused(path)
     var info = stat()
     for suffix in ["", "-wal"] where lstat(output + suffix, &info) == 0 {
       throw LogError(.notALog, "\(output)\(suffix) is there already: name another file for what is salvaged")
@@ -66,11 +67,21 @@ public actor LogSalvage {
       try copy.close()
       // Another process may have made it meanwhile.
       guard lstat(output, &info) != 0 else { throw LogError(.notALog, "\(output) is there already") }
+      // A process that was started meanwhile has appended or trimmed what is not in the copy, or not lost.
+      try Self.checkUnused(path)
       try LogFile.publish(part, as: output)
       return outcome
     } catch let error as SQLiteError {
       throw LogError("salvaging \(path) to \(output)", error)
     }
+  }
+
+  /// - Throws: `LogError` with `inUse`, naming the process that writes the log: what it trims meanwhile would count as
+  ///   lost, and what it appends would be left behind.
+  public static func checkUnused(_ path: String) throws(LogError) {
+    let path = LogFile.resolve(path)
+    guard let pid = LogLock.holder(of: path) else { return }
+    throw LogError(.inUse(pid: pid), "the log \(path) is in use by process \(pid): stop it before a salvage")
   }
 
   private func salvage(_ source: SalvageSource, into copy: SQLiteConnection) throws -> SalvageOutcome {

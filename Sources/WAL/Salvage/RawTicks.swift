@@ -42,7 +42,9 @@ struct RawTicks {
   /// Visits the good ticks on one page.
   func visit(page number: UInt32, _ body: (TickRow) throws -> Void) throws {
     guard let page = try pages.page(number) else { return }
-    let leaf = LeafPage(page, reserved: 0) { (number) throws(LogError) in try pages.page(number) }
+    let leaf = LeafPage(page, reserved: 0, pages: pages.count) { (number) throws(LogError) in
+      try pages.page(number)
+    }
     var found = 0
     if page[0] == LeafPage.table {
       for row in try leaf.rows(columns: 6, isTable: true, everywhere: false) where try visit(row, body) {

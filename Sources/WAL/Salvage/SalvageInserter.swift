@@ -9,7 +9,7 @@ struct SalvageInserter {
   func insert(_ row: TickRow) throws(SQLiteError) {
     let statement = try copy.statement(
       """
-      INSERT OR IGNORE INTO ticks(offset, received_at, event_time, stream, payload, checksum)
+      INSERT OR IGNORE INTO ticks(\(TickRow.columns))
       VALUES (?, ?, ?, ?, ?, ?)
       """)
     try statement.bind(1, row.offset.rawValue)

@@ -28,8 +28,7 @@ struct SalvageSource {
     guard size > 0 else { throw LogError(.notALog, "\(path) is not a log: it is empty") }
     var frames = try WALFrames.read(beside: path)
     var needsImage = false
-    // While a process writes the log, its files change from one read to the next, and SQLite knows better.
-    if LogLock.holder(of: path) == nil, let found = frames {
+    if let found = frames {
       let objection = WALWitness.objection(to: path, found, base: try .ofFile(path))
       if let objection {
         needsImage = true

@@ -12,7 +12,7 @@ struct WALWitness: Equatable {
   /// Takes what a page says, if it is one of `meta`.
   mutating func note(_ page: ArraySlice<UInt8>) throws(LogError) {
     guard page.first == LeafPage.index else { return }
-    let leaf = LeafPage(Array(page), reserved: 0) { (_) throws(LogError) in nil }
+    let leaf = LeafPage(Array(page), reserved: 0, pages: 0) { (_) throws(LogError) in nil }
     for row in try leaf.rows(columns: 2, isTable: false, everywhere: false) {
       guard let key = row.values[0].bytes, let value = row.values[1].int else { continue }
       if key == Self.createdAtKey { createdAt = value }

@@ -89,53 +89,13 @@ struct TickCheck {
     if row.isGood {
       try visit(row)
       tally.addGood(&problems)
+      if !row.hasRightTypes {
+        problems.add(.ticks, "offset \(next): whole, but stored under a wrong type", next...next)
+      }
     } else {
       try visitBad(row)
       tally.addBad(next...next, "the row's checksum is wrong", &problems)
     }
     next = next.next
-  }
-}
-
-/// One row of the ticks; its texts are valid until the statement goes on.
-struct TickRow {
-  let offset: Offset
-  let receivedAt: Int64
-  let eventTime: Int64?
-  let stream: UnsafeRawBufferPointer
-  let payload: UnsafeRawBufferPointer
-  let checksum: Int64?
-
-  static let columns = "offset, received_at, event_time, stream, payload, checksum"
-
-  init(_ statement: SQLiteStatement, at offset: Offset) {
-    self.offset = offset
-    receivedAt = statement.int(1)
-    eventTime = statement.optionalInt(2)
-    stream = statement.bytes(3)
-    payload = statement.bytes(4)
-    // Bytes that are right under another type are damage, too.
-    let hasTypes =
-      statement.isInteger(1) && statement.isText(3) && statement.isText(4) && statement.isInteger(5)
-    checksum = hasTypes ? statement.int(5) : nil
-  }
-
-  init(
-    offset: Offset, receivedAt: Int64, eventTime: Int64?, stream: UnsafeRawBufferPointer,
-    payload: UnsafeRawBufferPointer, checksum: Int64?
-  ) {
-    self.offset = offset
-    self.receivedAt = receivedAt
-    self.eventTime = eventTime
-    self.stream = stream
-    self.payload = payload
-    self.checksum = checksum
-  }
-
-  var isGood: Bool {
-    checksum
-      == Int64(
-        Checksum.row(
-          offset: offset, receivedAt: receivedAt, eventTime: eventTime, stream: stream, payload: payload))
   }
 }

@@ -45,6 +45,7 @@ final class LogWriter: Sendable {
 
   private let state: Monitor<State>
   private let wallClock: @Sendable () -> Int64
+  private let logger: Logger
   /// The last durable offset.
   let head: Watch<Offset>
   /// How many commits have opened or closed gaps.
@@ -61,6 +62,7 @@ final class LogWriter: Sendable {
   ) {
     state = Monitor(State(queue: CommitQueue(limits: options.limits)))
     wallClock = options.wallClock
+    self.logger = logger
     head = Watch(note.head)
     let box = ConnectionBox(connection)
     _ = DedicatedThread { [self] in
@@ -124,7 +126,12 @@ final class LogWriter: Sendable {
     guard let last = request.ticks.entries.last,
       let gap = state.pause.refused(make: { PauseGap(lastReceivedAt: last.receivedAt) })
     else { return }
-    var opening = WriteRequest(body: gap.open) { _ in }
+    var opening = WriteRequest(body: gap.open) { [logger] outcome in
+      guard case .failure(let error) = outcome else { return }
+      logger.error(
+        "the gap of a full volume could not be written: nothing in the log says that ticks are missing",
+        metadata: ["error": "\(error)"])
+    }
     opening.mayPass = true
     add(opening, bytes: 0, &state)
   }

@@ -10,7 +10,7 @@ struct TickInserter {
   func insert(_ batch: TickBatch, after head: Offset) throws(SQLiteError) -> Offset {
     let statement = try connection.statement(
       """
-      INSERT INTO ticks(offset, received_at, event_time, stream, payload, checksum)
+      INSERT INTO ticks(\(TickRow.columns))
       VALUES (?, ?, ?, ?, ?, ?)
       """)
     var offset = head

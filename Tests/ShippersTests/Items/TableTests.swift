@@ -1,4 +1,6 @@
 import AWS
+import Glibc
+import Synchronization
 import TestSupport
 import Testing
 
@@ -173,6 +175,57 @@ import Testing
         try LocalFolder.makeFolder(rig.folder + "/later")
         try await expectEventually { try await rig.next(.dynamodb) == offset(4) }
       }
+      try await table.close()
+    }
+  }
+
+  /// What another process holds while it writes.
+  private func takeTurn(_ folder: String) throws -> Int32 {
+    let descriptor = open(folder + "/table.db.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    try #require(descriptor >= 0 && flock(descriptor, LOCK_EX | LOCK_NB) == 0)
+    return descriptor
+  }
+
+  /// Said, because programs that other tests start have the descriptor, too, for a moment.
+  private func giveTurn(_ descriptor: Int32) {
+    flock(descriptor, LOCK_UN)
+    close(descriptor)
+  }
+
+  @Test func whileAnotherProcessWritesATableWaits() async throws {
+    try await withTemporaryFolder { folder in
+      let other = try takeTurn(folder)
+      let pauses = Mutex(0)
+      let turn = FileTurn(of: folder + "/table.db") {
+        #expect(access(folder + "/table.db", F_OK) != 0, "not even the file is made")
+        pauses.withLock { pauses in
+          pauses += 1
+          if pauses == 3 { giveTurn(other) }
+        }
+      }
+      let table = LocalTable(path: folder + "/table.db", wall: { someTime }, turn: turn)
+      #expect(try await table.write(request(table, Self.miniTicker)) == nil)
+      #expect(pauses.withLock { $0 } == 3)
+      #expect(try rows(folder + "/table.db").count == 1)
+      try await table.close()
+    }
+  }
+
+  @Test func aTurnThatDoesNotComeIsAnErrorAndTheNextWriteGoesOn() async throws {
+    try await withTemporaryFolder { folder in
+      let table = LocalTable(
+        path: folder + "/table.db", wall: { someTime }, turn: FileTurn(of: folder + "/table.db") {})
+      let trade = #"{"e":"trade","E":1665778598188,"s":"BTCUSDT","t":1}"#
+      #expect(try await table.write(request(table, Self.miniTicker)) == nil)
+      let other = try takeTurn(folder)
+      let error = await #expect(throws: FileError.self) { try await table.write(request(table, trade)) }
+      #expect(error?.description.contains("another process that writes beside") == true)
+      #expect(try rows(folder + "/table.db").count == 1)
+      giveTurn(other)
+      #expect(try await table.write(request(table, trade)) == nil)
+      // The turn is over with the write, not with the table.
+      giveTurn(try takeTurn(folder))
+      #expect(try rows(folder + "/table.db").count == 2)
       try await table.close()
     }
   }

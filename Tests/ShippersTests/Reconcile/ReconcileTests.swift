@@ -10,11 +10,12 @@ import Testing
 
   private func reconcile(
     _ rig: ShippingRig, _ reader: LogReader, from first: Int64? = nil, through last: Int64? = nil,
-    _ options: Reconcile.Options = Reconcile.Options()
+    _ options: Reconcile.Options = Reconcile.Options(),
+    random: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()
   ) async throws -> Reconcile {
     try await Reconcile(
       reader: reader, from: first.map { offset($0) }, through: last.map { offset($0) }, options: options,
-      clock: rig.clock.shipping, logger: rig.logs.logger, report: { _ in })
+      clock: rig.clock.shipping, random: random, logger: rig.logs.logger, report: { _ in })
   }
 
   /// A log whose ticks all have their items in a folder.
@@ -92,6 +93,65 @@ import Testing
         #expect(error?.code == .notFound)
         #expect(error?.description.contains("\(first) to \(last)") == true)
       }
+    }
+  }
+
+  @Test func whatIsLookedAtFollowsTheGeneratorThatIsGiven() async throws {
+    try await withItems(4_000) { (rig, reader, consumer, folder) async throws in
+      // Everything is missing there, and so what was looked at is named.
+      func looked(_ seed: UInt64) async throws -> [Reconciliation.Problem] {
+        let result = try await reconcile(rig, reader, random: SplitMix64(seed: seed)).items(
+          of: consumer, inFolder: folder + "/nowhere", items)
+        #expect(result.missing == 1_000)
+        return result.problems
+      }
+      let first = try await looked(1)
+      #expect(try await looked(1) == first)
+      #expect(try await looked(2) != first)
+    }
+  }
+
+  @Test func troubleIsSaidToBeThatOfAComparison() async throws {
+    try await withItems(3) { (rig, reader, consumer, folder) async throws in
+      try FileManager.default.createDirectory(
+        atPath: folder + "/other/table.db", withIntermediateDirectories: true)
+      await #expect(throws: (any Error).self) {
+        _ = try await reconcile(rig, reader).items(of: consumer, inFolder: folder + "/other", items)
+      }
+      #expect(rig.logs.messages(.warning) == ["could not compare: trying again"])
+    }
+  }
+
+  @Test func aRangeThatIsNotKeptAnyMoreIsRefusedAndOneThatIsInPartIsSaid() async throws {
+    try await withItems(4_000) { (rig, reader, consumer, folder) async throws in
+      rig.log.startUpkeep(retention: .zero, disk: .off)
+      for _ in 0..<2 { try await rig.log.upkeepDone() }
+      #expect(try await reader.oldest() == nil)
+      for (first, last) in [(1, 100), (3_900, nil), (nil, 4_000)] as [(Int64?, Int64?)] {
+        let error = await #expect(throws: LogError.self) {
+          _ = try await reconcile(rig, reader, from: first, through: last)
+        }
+        #expect(error?.code == .notFound)
+        #expect(
+          error?.description.contains(
+            "\(first ?? 1) to \(last ?? 4_000): they are not kept any more, the log has nothing") == true)
+      }
+      // Without bounds it is all that is kept.
+      let all = try await reconcile(rig, reader)
+      #expect(all.trimmed == nil)
+      #expect(try await all.items(of: consumer, inFolder: folder, items).checked == 0)
+
+      try await rig.log.append(ticks(50))
+      let error = await #expect(throws: LogError.self) {
+        _ = try await reconcile(rig, reader, through: 4_000)
+      }
+      #expect(error?.description.contains("1 to 4000") == true)
+      #expect(error?.description.contains("the log has 4001 to 4050") == true)
+      #expect(
+        try await reconcile(rig, reader, from: 3_000, through: 4_001).trimmed == offset(3_000)...offset(4_000)
+      )
+      #expect(try await reconcile(rig, reader, from: 4_001).trimmed == nil)
+      #expect(try await reconcile(rig, reader, through: 4_001).trimmed == nil)
     }
   }
 }

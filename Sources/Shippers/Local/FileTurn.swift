@@ -1,0 +1,44 @@
+import Glibc
+
+/// Turns among processes that write one SQLite file: a lock on a file beside it, held for one write.
+///
+/// Two connections that both commit and checkpoint can lose what was committed (SQLite's "WAL-reset" bug, until
+/// 3.51.2). With a turn they never do so at the same time.
+///
+/// Reference: https://www.sqlite.org/wal.html#walresetbug
+struct FileTurn: Sendable {
+  private let path: String
+  private let pause: @Sendable () -> Void
+
+  /// - Parameters:
+  ///   - path: of the SQLite file.
+  ///   - pause: runs between the tries.
+  init(of path: String, pause: @escaping @Sendable () -> Void = { usleep(FileTurn.pauseMicroseconds) }) {
+    self.path = path + ".lock"
+    self.pause = pause
+  }
+
+  /// Waits for the turn, at most as long as SQLite waits for its own locks, and keeps it for the body alone.
+  ///
+  /// - Throws: `FileError` if the turn does not come or the lock's file cannot be made; what the body throws.
+  func take<T>(_ body: () throws -> T) throws -> T {
+    // It stays when the turn ends: removing it would let two processes lock two files of one name.
+    let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { throw FileError.last("opening", path) }
+    defer { close(descriptor) }
+    var tries = 1
+    while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+      guard errno == EWOULDBLOCK || errno == EINTR, tries < Self.tries else {
+        throw FileError.last("waiting for another process that writes beside", path)
+      }
+      tries += 1
+      pause()
+    }
+    // Said, not left to closing: a program that is being started has the descriptor, too, for a moment.
+    defer { flock(descriptor, LOCK_UN) }
+    return try body()
+  }
+
+  private static let tries = 1_001
+  private static let pauseMicroseconds: UInt32 = 5_000
+}
