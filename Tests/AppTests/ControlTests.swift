@@ -161,6 +161,24 @@ import Testing
     }
   }
 
+  /// Who connects and says nothing holds up nobody's end.
+  @Test func theWaitForALineIsCalledOff() throws {
+    var (pair, end) = ([Int32](repeating: -1, count: 2), [Int32](repeating: -1, count: 2))
+    try #require(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &pair) == 0)
+    try #require(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &end) == 0)
+    defer { for descriptor in [pair[1], end[0], end[1]] { close(descriptor) } }
+    let socket = LineSocket(pair[0])
+    #expect(write(end[1], [1], 1) == 1)
+    let error: SocketError?
+    do throws(SocketError) {
+      _ = try socket.readLine(atMost: 10, within: .seconds(2), unless: end[0])
+      error = nil
+    } catch let thrown {
+      error = thrown
+    }
+    #expect(error?.code == ECANCELED)
+  }
+
   @Test func aNameThatIsTooLongIsSaid() {
     let address = ControlAddress(logPath: "/tmp/" + String(repeating: "x", count: 120))
     let error = #expect(throws: SocketError.self) { try address.withSocketAddress { (_, _) in } }

@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from support.delivery import assert_dense, assert_items, assert_objects, local_items, local_objects
+from support.faults import Disk
 from support.program import PATIENCE
 from support.ticks import combined, mini_tickers
 
@@ -213,3 +214,17 @@ def test_a_seek_while_shipping_with_kills_in_between(tickwal, simulate):
     if tickwal.log.value("select count(*) from skipped") == 0:
         assert_objects(tickwal.log, local_objects(tickwal.folder), ticks, most_rows=100)
         assert_items(local_items(tickwal.folder), ticks)
+
+
+def test_a_process_without_descriptors_answers_when_it_has_one(tickwal, faults, make_exchange):
+    disk = Disk(faults, tickwal.folder, tickwal.path)
+    fill(tickwal, 100)
+    run = tickwal.start(
+        "run", "--local", tickwal.folder, BINANCE_WS_URL=make_exchange().url, STREAMS="a@trade", **disk.environment
+    )
+    run.wait_until(lambda: tickwal.log.is_shipped(100), "all is shipped")
+    disk.refuse_a_connection()
+    ended = tickwal.succeed("seek", "--consumer", "local-s3", "--offset", "1")
+    assert disk.has_refused and b"100 ticks are delivered again" in ended.out
+    assert "cannot reach this process" not in run.err
+    assert run.terminate().code == 0

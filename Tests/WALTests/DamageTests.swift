@@ -146,8 +146,27 @@ import Testing
       #expect(Set(read.bad) == leaf.numbers)
       #expect(read.ticks.count == 2_001 - leaf.numbers.count)
       #expect(try await reader.status().oldest == .first)
+      // A start of the objects' consumer asks this of the first tick that has no object.
+      let after = try #require(leaf.numbers.max())
+      #expect(
+        try await reader.receivedAt(from: Offset(rawValue: number))
+          == (try await reader.receivedAt(from: Offset(rawValue: after + 1))))
       try await reader.close()
       try await again.close()
+    }
+  }
+
+  @Test func theTimeOfADamagedTickIsNotBelieved() async throws {
+    try await withLog { log, path in
+      try await log.append(ticks(3))
+      try await log.close()
+      try alter(path, "UPDATE ticks SET received_at = received_at + 1000000 WHERE offset = 2")
+      let reader = try await LogReader(path: path)
+      let times = try await reader.page(from: .first, maximumTicks: 3).ticks.entries.map(\.receivedAt)
+      #expect(try await reader.receivedAt(from: Offset(rawValue: 1)) == times.first)
+      #expect(try await reader.receivedAt(from: Offset(rawValue: 2)) == times.last)
+      #expect(try await reader.receivedAt(from: Offset(rawValue: 4)) == times.last)
+      try await reader.close()
     }
   }
 

@@ -16,6 +16,8 @@ actor ControlListener {
   /// How long the other side may take for its line, and for reading the answer.
   static let patience = Duration.seconds(5)
   private static let backlog: Int32 = 8
+  /// Milliseconds until a connection is accepted again that could not be.
+  private static let pause: Int32 = 1_000
 
   /// Takes the place of a socket that a killed process has left: the log's lock says that nobody listens there.
   ///
@@ -70,16 +72,23 @@ actor ControlListener {
     while try waitForConnection() {
       let accepted = accept(listening, nil, nil)
       guard accepted >= 0 else {
-        // The other side may be gone by now; a process without descriptors has them again later.
-        if [ECONNABORTED, EINTR, EAGAIN].contains(errno) { continue }
-        throw SocketError("accepting a connection", errno)
+        let code = errno
+        // The other side may be gone by now.
+        if [ECONNABORTED, EINTR, EAGAIN].contains(code) { continue }
+        // What the process lacks now it has again later; until then the one who asks waits.
+        guard [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(code) else {
+          throw SocketError("accepting a connection", code)
+        }
+        if try isStopped(within: Self.pause) { return nil }
+        continue
       }
       let socket = LineSocket(accepted)
       guard fcntl(accepted, F_SETFD, FD_CLOEXEC) == 0 else {
         throw SocketError("keeping a connection from other programs", errno)
       }
       do throws(SocketError) {
-        let line = try socket.readLine(atMost: ControlRequest.maximumBytes, within: Self.patience)
+        let line = try socket.readLine(
+          atMost: ControlRequest.maximumBytes, within: Self.patience, unless: wake.0)
         connection = socket.take()
         return line
       } catch {
@@ -100,6 +109,14 @@ actor ControlListener {
       if waiting[0].revents != 0 { return false }
       if ready > 0 { return true }
     }
+  }
+
+  private func isStopped(within milliseconds: Int32) throws(SocketError) -> Bool {
+    var waiting = pollfd(fd: wake.0, events: Int16(POLLIN), revents: 0)
+    guard poll(&waiting, 1, milliseconds) >= 0 || errno == EINTR else {
+      throw SocketError("waiting to be stopped", errno)
+    }
+    return waiting.revents != 0
   }
 
   /// Answers the last one heard, who may be gone.

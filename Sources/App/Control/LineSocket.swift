@@ -20,24 +20,27 @@ struct LineSocket: ~Copyable {
 
   /// Reads up to the first line feed, which is left out.
   ///
-  /// - Throws: `SocketError`: `ETIMEDOUT`, `EMSGSIZE`, or `ECONNRESET` if the other side ended before.
-  func readLine(atMost limit: Int, within time: Duration) throws(SocketError) -> [UInt8] {
+  /// - Parameter end: a descriptor; when there is something to be read from it, the wait is called off.
+  /// - Throws: `SocketError`: `ETIMEDOUT`, `EMSGSIZE`, `ECANCELED`, or `ECONNRESET` if the other side ended before.
+  func readLine(
+    atMost limit: Int, within time: Duration, unless end: Int32? = nil
+  ) throws(SocketError) -> [UInt8] {
     let clock = ContinuousClock()
     let deadline = clock.now.advanced(by: time)
     var line: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 4_096)
     while true {
-      try wait(for: POLLIN, until: deadline, clock)
+      try wait(for: POLLIN, until: deadline, unless: end, clock)
       let count = read(descriptor, &buffer, buffer.count)
       if count < 0 {
         if errno == EINTR { continue }
         throw SocketError("reading from the socket", errno)
       }
       guard count > 0 else { throw SocketError("reading from the socket", ECONNRESET) }
-      let end = buffer[..<count].firstIndex(of: UInt8(ascii: "\n"))
-      line += buffer[..<(end ?? count)]
+      let lineEnd = buffer[..<count].firstIndex(of: UInt8(ascii: "\n"))
+      line += buffer[..<(lineEnd ?? count)]
       guard line.count <= limit else { throw SocketError("reading from the socket", EMSGSIZE) }
-      if end != nil { return line }
+      if lineEnd != nil { return line }
     }
   }
 
@@ -60,15 +63,21 @@ struct LineSocket: ~Copyable {
     }
   }
 
-  private func wait(for event: Int32, until deadline: ContinuousClock.Instant, _ clock: ContinuousClock)
-    throws(SocketError)
-  {
+  private func wait(
+    for event: Int32, until deadline: ContinuousClock.Instant, unless end: Int32? = nil,
+    _ clock: ContinuousClock
+  ) throws(SocketError) {
     while true {
       let left = clock.now.duration(to: deadline)
       guard left > .zero else { throw SocketError("waiting for the other side of the socket", ETIMEDOUT) }
-      var waiting = pollfd(fd: descriptor, events: Int16(event), revents: 0)
+      // A descriptor below 0 is passed over.
+      var waiting = [
+        pollfd(fd: end ?? -1, events: Int16(POLLIN), revents: 0),
+        pollfd(fd: descriptor, events: Int16(event), revents: 0),
+      ]
       let milliseconds = min(left / .milliseconds(1), 60_000).rounded(.up)
-      let ready = poll(&waiting, 1, Int32(milliseconds))
+      let ready = poll(&waiting, 2, Int32(milliseconds))
+      if waiting[0].revents != 0 { throw SocketError("waiting for the other side of the socket", ECANCELED) }
       if ready > 0 { return }
       if ready < 0, errno != EINTR { throw SocketError("waiting for the socket", errno) }
     }

@@ -99,10 +99,10 @@ final class LogMarker: Sendable {
   private func ask() async throws -> String {
     var isHeld = false
     while true {
+      let note = try await readNote()
       let claims = LogClaims(text: try await log.write { try $0.meta(LogClaims.metaKey) })
       let identity = LogIdentity(
         logID: logID, highestPlanned: highestPlanned.withLock { $0 }, claims: claims.all)
-      let note = try await readNote()
       guard let objection = try await objection(to: identity, note) else {
         if isHeld { try await log.release(consumer) }
         return try await claim(after: note)
@@ -138,7 +138,10 @@ final class LogMarker: Sendable {
     let (prefix, after) = ObjectKey.batches(
       from: receivedAt.subtractingReportingOverflow(Self.clockMargin).partialValue, settings: settings)
     let listing = store.listing(prefix: prefix, after: after)
+    var identity = identity
     while let keys = try await attempts.untilDone("list", key: after, { try await listing.next() }) {
+      // Batches that were permitted before a claim was lost are planned and uploaded meanwhile, in this order.
+      identity.highestPlanned = highestPlanned.withLock { $0 }
       if let unknown = identity.unknownObject(among: keys) { return unknown }
     }
     return nil

@@ -76,8 +76,9 @@ struct LogClaims: Equatable {
   private var places: [String: [String]]
 
   static let metaKey = "claims"
-  /// Of one place, beside the one in its note: a process that was killed may have sent a note that arrives late.
-  private static let kept = 8
+  /// Of one place, beside the one in its note: a process that was killed may have sent a note that arrives late, and
+  /// a bucket that was replicated or copied has an older one.
+  private static let kept = 64
 
   /// - Parameter text: what cannot be understood counts as none.
   init(text: String?) {

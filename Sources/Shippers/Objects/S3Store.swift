@@ -42,7 +42,12 @@ struct S3Store: ObjectStore {
   }
 
   func readNote(_ key: String) async throws -> [UInt8]? {
-    try await client.getObject(bucket: bucket, key: key)?.body
+    do {
+      return try await client.getObject(bucket: bucket, key: key)?.body
+    } catch let error as AWSError where error.code == "InvalidObjectState" {
+      // A lifecycle rule has archived it, and it cannot be read for hours: as good as deleted.
+      return nil
+    }
   }
 
   func writeNote(_ key: String, _ body: [UInt8]) async throws {

@@ -10,13 +10,22 @@ extension LogReader {
 
   /// When the first tick at an offset or after it was received, or the last one of all if there is none; µs since
   /// 1970, UTC. `nil` in a log that never had a tick.
+  ///
+  /// Damaged ticks are passed over: what stands in them may be any time.
   public func receivedAt(from offset: Offset) throws -> Int64? {
-    try read { connection in
-      let next = try connection.int(
-        "SELECT received_at FROM ticks WHERE offset >= ? ORDER BY offset LIMIT 1", .int(offset.rawValue))
-      return try next ?? connection.lastReceivedAt()
+    var next = max(offset, try read { try $0.trimmed().next })
+    let end = next.advanced(by: Self.damageToPass)
+    while next < end {
+      let page = try page(from: next, maximumTicks: 100)
+      if let tick = page.ticks.entries.first { return tick.receivedAt }
+      guard let range = page.range else { break }
+      next = range.upperBound.next
     }
+    return try read { try $0.lastReceivedAt() }
   }
+
+  /// Ticks; more than lie below one page of the table's tree.
+  private static let damageToPass = 20_000
 
   public func logID() throws -> LogID {
     try read { connection in

@@ -1,6 +1,7 @@
 /* Makes system calls fail on files under one name, while a file asks for it. Loaded with LD_PRELOAD.
    TICKWAL_FAULTS_ON: the files' path begins so.  TICKWAL_FAULTS: a folder; a file in it asks for a fault:
-   full: what would make a file longer finds no room.  broken: what should reach the disk does not. */
+   full: what would make a file longer finds no room.  broken: what should reach the disk does not.
+   no-descriptor: the next connection finds none left, once: the file is removed then. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -8,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -57,4 +59,19 @@ int fdatasync(int descriptor) {
   static int (*real)(int);
   if (!real) real = (int (*)(int))dlsym(RTLD_NEXT, "fdatasync");
   return is_broken(descriptor) ? -1 : real(descriptor);
+}
+
+int accept(int descriptor, struct sockaddr *restrict address, socklen_t *restrict length) {
+  static int (*real)(int, struct sockaddr *, socklen_t *);
+  if (!real) real = (int (*)(int, struct sockaddr *, socklen_t *))dlsym(RTLD_NEXT, "accept");
+  const char *folder = getenv("TICKWAL_FAULTS");
+  char name[PATH_MAX];
+  if (folder) {
+    snprintf(name, sizeof name, "%s/no-descriptor", folder);
+    if (unlink(name) == 0) {
+      errno = EMFILE;
+      return -1;
+    }
+  }
+  return real(descriptor, address, length);
 }

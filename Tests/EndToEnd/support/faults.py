@@ -36,3 +36,10 @@ class Disk:
 
     def mend(self) -> None:
         (self._folder / "broken").unlink()
+
+    def refuse_a_connection(self) -> None:
+        (self._folder / "no-descriptor").touch()
+
+    @property
+    def has_refused(self) -> bool:
+        return not (self._folder / "no-descriptor").exists()
