@@ -93,6 +93,27 @@ import Testing
     }
   }
 
+  /// Of a large one nearly nothing may be there but its end, which says how long the file was to become.
+  @Test func aLargeUnfinishedTransactionIsNoDamageEither() async throws {
+    try await withTemporaryFolder { folder in
+      let path = folder + "/ticks.db"
+      let log = try await TickLog.open(path: path, options: .make(), logger: silent)
+      try await log.append(ticks(1))
+      let confirmed = try bytes(of: path + "-wal").count
+      try await log.append(ticks(150, from: 2, padding: 1_000))
+      let copy = folder + "/copy.db"
+      try copyFiles(of: path, to: copy)
+      try await log.close()
+      var wal = try bytes(of: copy + "-wal")
+      #expect((45..<64).contains((wal.count - confirmed) / Self.frame))
+      for frame in stride(from: confirmed, to: wal.count - Self.frame, by: Self.frame) {
+        for index in frame + 24..<frame + Self.frame { wal[index] = 0 }
+      }
+      try write(wal, to: copy + "-wal")
+      #expect(try await open(copy) == Offset(rawValue: 1))
+    }
+  }
+
   @Test func theWALOfAnotherLogIsRefused() async throws {
     try await withTemporaryFolder { folder in
       try await leave(folder, commits: 3) { path, _ in

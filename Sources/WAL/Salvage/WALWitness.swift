@@ -78,8 +78,9 @@ struct WALWitness: Equatable {
     }
     // What a crash has left unfinished is one transaction at most, and was not confirmed.
     if frames.commitsFromDamage > 1 { return .damaged(damage) }
-    // SQLite finds this out only when it copies the -wal into the file.
-    if let bytes = base.fileBytes,
+    // SQLite finds this out only when it copies the -wal into the file. What a transaction that a loss of power has
+    // left unfinished says of the file's length counts for nothing.
+    if let bytes = base.fileBytes, frames.commitsFromDamage == 0,
       bytes + lockingBytes + frames.frames.count * frames.pageSize < frames.pageCount * frames.pageSize
     {
       return .damaged(
