@@ -5,7 +5,7 @@ import Testing
 
 @testable import AWS
 
-@Suite(.timeLimit(.minutes(1))) struct CredentialCacheTests {
+@Suite(.timeLimit(.minutes(3))) struct CredentialCacheTests {
   private func keys(_ number: Int, _ expiration: Int? = nil) -> Credentials {
     CountingProvider.keys(number, expiration: expiration)
   }

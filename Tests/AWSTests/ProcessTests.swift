@@ -4,7 +4,7 @@ import Testing
 
 @testable import AWS
 
-@Suite(.timeLimit(.minutes(1))) struct ProcessTests {
+@Suite(.timeLimit(.minutes(3))) struct ProcessTests {
   @Test(arguments: [
     ("a b  c", ["a", "b", "c"]), (#""a b" 'c "d"' e\ f"#, ["a b", #"c "d""#, "e f"]),
     (#"a"b"'c'd"#, ["abcd"]), (#""a\"b\\c\d""#, [#"a"b\c\d"#]), (#"'a\b'"#, [#"a\b"#]),

@@ -6,7 +6,7 @@ private let openssl = "/usr/bin/openssl"
 
 /// TLS against the `openssl` program, which serves a page about each connection.
 @Suite(
-  .serialized, .timeLimit(.minutes(1)),
+  .serialized, .timeLimit(.minutes(3)),
   .enabled(if: FileManager.default.isExecutableFile(atPath: openssl), "no openssl program here"))
 struct TLSTests {
   /// Makes a certificate for `name` and serves with it.

@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct TransportTests {
+@Suite(.timeLimit(.minutes(3))) struct TransportTests {
   /// What the server does about each request.
   private struct Script {
     var reply: @Sendable (LoopbackServer.Received) -> LoopbackServer.Reply

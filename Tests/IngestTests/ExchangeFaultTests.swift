@@ -16,7 +16,7 @@ func startMarket(_ change: (inout ExchangeConfiguration) -> Void = { _ in }) asy
     configuration, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
 }
 
-@Suite(.timeLimit(.minutes(1))) struct ExchangeFaultTests {
+@Suite(.timeLimit(.minutes(3))) struct ExchangeFaultTests {
   private static let target = "/ws/btcusdt@trade"
   private static let soon = Duration.milliseconds(30)
 

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Simulate
 
-@Suite(.timeLimit(.minutes(1))) struct ExchangeRulesTests {
+@Suite(.timeLimit(.minutes(3))) struct ExchangeRulesTests {
   @Test func `the market goes on while nobody is connected`() async throws {
     let exchange = try await startMarket()
     var probe = try await WebSocketProbe(port: exchange.port, target: "/ws/btcusdt@trade")
@@ -58,7 +58,11 @@ import Testing
 
   /// Sends pings at once and waits for all answers. Returns what a close frame said, if one came instead.
   private func pings(_ count: Int, _ probe: inout WebSocketProbe) async throws -> ByteBuffer? {
-    for number in 0..<count { try await probe.send(.ping, String(number)) }
+    do {
+      for number in 0..<count { try await probe.send(.ping, String(number)) }
+    } catch ChannelError.ioOnClosedChannel {
+      // It was quick; what it said is still to be read.
+    }
     var pongs = 0
     while pongs < count, let frame = try await probe.next() {
       if frame.opcode == .pong { pongs += 1 }

@@ -8,7 +8,7 @@ import WAL
 @testable import struct Ingest.FeedSession
 
 /// The whole feed against a simulated exchange over real sockets, into a real log.
-@Suite(.timeLimit(.minutes(2))) struct FeedLoopbackTests {
+@Suite(.timeLimit(.minutes(4))) struct FeedLoopbackTests {
   static let streams = ["btcusdt@miniTicker", "ethusdt@trade", "bnbusdt@bookTicker", "solusdt@kline_1m"]
 
   /// What the log holds, as the messages that it came in.

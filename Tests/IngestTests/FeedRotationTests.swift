@@ -6,7 +6,7 @@ import Testing
 @testable import struct Ingest.FeedSession
 
 /// Connections that take over from one another, over real sockets: nothing lost, nothing twice, in order.
-@Suite(.serialized, .timeLimit(.minutes(2))) struct FeedRotationTests {
+@Suite(.serialized, .timeLimit(.minutes(4))) struct FeedRotationTests {
   static let streams = ["btcusdt@miniTicker", "ethusdt@trade", "bnbusdt@bookTicker", "solusdt@kline_1m"]
 
   /// A machine that is busy may need long for what takes no time elsewhere.

@@ -6,7 +6,7 @@ import Testing
 @testable import struct Ingest.FeedSession
 
 /// Connections that are open and say nothing.
-@Suite(.timeLimit(.minutes(2))) struct FeedSilenceTests {
+@Suite(.timeLimit(.minutes(4))) struct FeedSilenceTests {
   static let streams = ["btcusdt@miniTicker", "ethusdt@trade"]
 
   /// Of what the exchange made since the first tick, whatever is not in the log must be missing where a gap is:

@@ -7,7 +7,7 @@ import Testing
 @testable import struct Ingest.FeedSession
 
 /// A feed ends when it is told to, whatever its connections are doing.
-@Suite(.serialized, .timeLimit(.minutes(2))) struct FeedStoppingTests {
+@Suite(.serialized, .timeLimit(.minutes(4))) struct FeedStoppingTests {
   enum Phase: String, CaseIterable {
     case connecting, securing, upgrading, subscribing, waiting, live, rotating, unanswered
   }

@@ -7,7 +7,7 @@ import Testing
 @testable import struct Ingest.FeedSession
 
 /// Long lists, subscribing by message, and the limit on attempts.
-@Suite(.timeLimit(.minutes(2))) struct FeedStreamsTests {
+@Suite(.timeLimit(.minutes(4))) struct FeedStreamsTests {
   private func names(_ count: Int) -> [String] { (0..<count).map { "symbol\($0)usdt@trade" } }
 
   @Test func `2,500 streams come over three connections, within the exchange's limits`() async throws {

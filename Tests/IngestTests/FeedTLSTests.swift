@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// `wss://`, with a certificate authority that the test makes itself.
-@Suite(.timeLimit(.minutes(2))) struct FeedTLSTests {
+@Suite(.timeLimit(.minutes(4))) struct FeedTLSTests {
   @Test(arguments: [("DNS:localhost", "localhost"), ("IP:127.0.0.1", "127.0.0.1")])
   func `a certificate of a trusted authority for the right name is accepted`(
     _ subject: String, _ host: String

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Simulate
 
-@Suite(.timeLimit(.minutes(1))) struct SimulatedExchangeTests {
+@Suite(.timeLimit(.minutes(3))) struct SimulatedExchangeTests {
   private func start(_ change: (inout ExchangeConfiguration) -> Void) async throws -> SimulatedExchange {
     var configuration = ExchangeConfiguration()
     // The probe reads as fast as it can and keeps everything.
