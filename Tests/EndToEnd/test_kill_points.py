@@ -23,9 +23,10 @@ KINDS = ["miniTicker", "trade", "bookTicker", "depth@100ms"]
 STREAMS = [f"s{number // len(KINDS)}usdt@{KINDS[number % len(KINDS)]}" for number in range(60)]
 SEED = 20261122
 
-WITH_AWS = {"append": 40, "record": 2, "plan": 4, "upload": 4, "item": 300, "offset": 20, "gap": 1}
+WITH_AWS = {"append": 40, "record": 2, "plan": 4, "upload": 4, "item": 300, "offset": 20, "gap": 1, "note": 1}
 """Steps, and how often the program may have passed them at most when it is killed there."""
-AT_THE_END = ["note", "close"]
+AT_THE_END = {"note": 2, "close": 1}
+"""Steps, and the passing at which the program is killed: the first note is written at the start."""
 WITH_FOLDERS = {"open": 1, "file": 4}
 WHILE_TRIMMING = {"trim": 3, "checkpoint": 3, "vacuum": 3}
 ON_A_FULL_DISK = ["ballast"]
@@ -47,7 +48,7 @@ def both(steps) -> list[str]:
 
 
 def test_each_point_is_passed_by_a_test(points):
-    steps = [*WITH_AWS, *AT_THE_END, *WITH_FOLDERS, *WHILE_TRIMMING, *ON_A_FULL_DISK]
+    steps = [*{*WITH_AWS, *AT_THE_END}, *WITH_FOLDERS, *WHILE_TRIMMING, *ON_A_FULL_DISK]
     assert sorted(both(steps)) == sorted(points)
 
 
@@ -69,9 +70,9 @@ class Killer:
     def start(self, **environment):
         return self.tickwal.start("run", *self._arguments, **self._environment, **environment)
 
-    def at(self, step_and_moment, most=1, stop_after=None, disk=None, **environment):
+    def at(self, step_and_moment, most=1, least=1, stop_after=None, disk=None, **environment):
         """Kills it there. `stop_after`: the step is one of stopping, which is asked for after so many ticks."""
-        order = f"{step_and_moment}:{self.dice.randint(1, most)}"
+        order = f"{step_and_moment}:{self.dice.randint(least, most)}"
         run = self.start(TICKWAL_KILL_AT=order, **(disk.environment if disk else {}), **environment)
         if stop_after:
             self.until_further(run, stop_after)
@@ -150,8 +151,9 @@ def test_with_aws(points, tickwal, make_market, make_place, ministack):
     for step, most in WITH_AWS.items():
         for moment in both([step]):
             killer.at(moment, most)
-    for moment in both(AT_THE_END):
-        killer.at(moment, stop_after=150)
+    for step, passing in AT_THE_END.items():
+        for moment in both([step]):
+            killer.at(moment, passing, passing, stop_after=150)
     for _ in range(RANDOM_KILLS):
         killer.at_random(400)
     killer.finish()
