@@ -261,7 +261,8 @@ import WAL
       $0.hasRoom = false
       $0.isDiskFull = isDiskFull
     }
-    let exchange = try await fixture.startExchange { $0.messagesPerSecond = 1_000 }
+    // Few, so that what is not read never fills the sockets: the exchange could not close behind it.
+    let exchange = try await fixture.startExchange { $0.messagesPerSecond = 20 }
     let endpoint = try FeedEndpoint(url: "ws://127.0.0.1:\(exchange.port)", testnet: true)
     let feed = try Feed(
       configuration: FeedConfiguration(endpoint: endpoint, streams: Self.streams), feedLog: log,
