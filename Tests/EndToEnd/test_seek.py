@@ -120,7 +120,11 @@ def test_a_held_consumer_is_moved_past_what_holds_it(tickwal, make_place, make_e
     # The batches are planned and cannot be uploaded; a key is then taken by something else.
     reader = ministack.make_user(
         f"reader-{place.bucket}",
-        [("s3:GetObject", f"arn:aws:s3:::{place.bucket}/*"), ("s3:ListBucket", f"arn:aws:s3:::{place.bucket}")],
+        [
+            ("s3:GetObject", f"arn:aws:s3:::{place.bucket}/*"), ("s3:ListBucket", f"arn:aws:s3:::{place.bucket}"),
+            # Without its note a process plans nothing.
+            ("s3:PutObject", f"arn:aws:s3:::{place.bucket}/batch_jsonl/_logs/*"),
+        ],
     )
     secrets.append(reader.secret)
     ship = tickwal.start("ship", DYNAMO_WRITE="0", **reader.environment)
