@@ -27,47 +27,49 @@ let package = Package(
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
 
-    .target(name: "KillPoints", swiftSettings: strict),
-    .target(name: "Ticks", swiftSettings: strict),
-    .target(name: "WAL", dependencies: ["KillPoints", "CSQLite", "CZlib", log], swiftSettings: strict),
-    .target(name: "Ingest", dependencies: ["Ticks", "WAL", "CZlib", log] + nio, swiftSettings: strict),
-    .target(name: "AWS", dependencies: ["CCurl", "COpenSSL", "CZlib", log], swiftSettings: strict),
+    .target(name: "Base", dependencies: ["COpenSSL", "CZlib"], swiftSettings: strict),
+    .target(name: "Ticks", dependencies: ["Base"], swiftSettings: strict),
+    .target(name: "WAL", dependencies: ["Base", "CSQLite", log], swiftSettings: strict),
+    .target(name: "Ingest", dependencies: ["Base", "Ticks", "WAL", log] + nio, swiftSettings: strict),
+    .target(name: "AWS", dependencies: ["Base", "CCurl", log], swiftSettings: strict),
     .target(
-      name: "Shippers", dependencies: ["KillPoints", "Ticks", "WAL", "AWS", "CSQLite", "CZlib", log],
-      swiftSettings: strict),
-    .target(name: "Simulate", dependencies: [log] + nio, swiftSettings: strict),
+      name: "Shippers", dependencies: ["Base", "Ticks", "WAL", "AWS", "CSQLite", log], swiftSettings: strict),
+    .target(name: "Simulate", dependencies: ["Base", log] + nio, swiftSettings: strict),
     .executableTarget(
       name: "tickwal",
       dependencies: [
-        "KillPoints", "Ticks", "WAL", "Ingest", "AWS", "Shippers", "Simulate", log,
+        "Base", "Ticks", "WAL", "Ingest", "AWS", "Shippers", "Simulate", log,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ],
       path: "Sources/App", swiftSettings: strict),
 
     .target(
-      name: "TestSupport", dependencies: ["CTestDisk", log], path: "Tests/TestSupport", swiftSettings: strict),
+      name: "TestSupport", dependencies: ["Base", "CTestDisk", log], path: "Tests/TestSupport",
+      swiftSettings: strict),
     .target(name: "CTestDisk", path: "Tests/CTestDisk", linkerSettings: [.linkedLibrary("dl")]),
     .target(name: "CTestMemory", dependencies: ["CSQLite"], path: "Tests/CTestMemory"),
     .target(name: "CTestVFS", dependencies: ["CSQLite"], path: "Tests/CTestVFS"),
     .executableTarget(
-      name: "AllocationFailures", dependencies: ["WAL", "CTestMemory", log], path: "Tests/AllocationFailures",
+      name: "AllocationFailures", dependencies: ["Base", "WAL", "CTestMemory", log],
+      path: "Tests/AllocationFailures",
       swiftSettings: strict),
-    .testTarget(name: "TicksTests", dependencies: ["Ticks", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "BaseTests", dependencies: ["Base", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "TicksTests", dependencies: ["Base", "Ticks", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "WALTests",
-      dependencies: ["WAL", "AllocationFailures", "CSQLite", "CTestVFS", "TestSupport", log],
+      dependencies: ["Base", "WAL", "AllocationFailures", "CSQLite", "CTestVFS", "TestSupport", log],
       swiftSettings: strict),
     .testTarget(
       name: "IngestTests",
-      dependencies: ["Ingest", "Simulate", "TestSupport"] + nio + [
+      dependencies: ["Base", "Ingest", "Simulate", "TestSupport"] + nio + [
         .product(name: "NIOEmbedded", package: "swift-nio")
       ], swiftSettings: strict),
-    .testTarget(name: "AWSTests", dependencies: ["AWS", "TestSupport", log], swiftSettings: strict),
+    .testTarget(name: "AWSTests", dependencies: ["Base", "AWS", "TestSupport", log], swiftSettings: strict),
     .testTarget(
-      name: "ShippersTests", dependencies: ["Shippers", "TestSupport", "CSQLite", "CZlib", log],
+      name: "ShippersTests", dependencies: ["Base", "Shippers", "TestSupport", "CSQLite", "CZlib", log],
       swiftSettings: strict),
-    .testTarget(name: "AppTests", dependencies: ["tickwal", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "AppTests", dependencies: ["Base", "tickwal", "TestSupport"], swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,3 +1,4 @@
+import Base
 import Logging
 import NIOCore
 import NIOPosix
@@ -8,7 +9,7 @@ import WAL
 /// Reconnects by itself, and replaces connections before the exchange ends them, without a loss. Each time in
 /// which ticks may have been missed becomes a gap in the log. While the log cannot take more, sockets are not
 /// read, so that the server is held back and memory stays bounded.
-public final class Feed: Sendable {
+package final class Feed: Sendable {
   private let streams: [String]
   private let log: any FeedLog
   private let environment: FeedDriver.Environment
@@ -19,7 +20,7 @@ public final class Feed: Sendable {
   ///   - wallClock: microseconds UTC.
   ///   - random: in 0 ..< 1, for the jitter of back-off and of rotation.
   /// - Throws: `FeedError` (`noStreams`, `badCABundle`).
-  public convenience init(
+  package convenience init(
     configuration: FeedConfiguration, log: TickLog, logger: Logger,
     wallClock: @escaping @Sendable () -> Int64 = WallClock.now,
     random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }
@@ -56,26 +57,26 @@ public final class Feed: Sendable {
   }
 
   /// What it has done so far; any thread may ask.
-  public var statistics: FeedStatistics { counters.statistics }
+  package var statistics: FeedStatistics { counters.statistics }
 
   /// Subscribes to these streams instead: those that stay are not touched, those that come and go take effect
   /// without a gap. Any thread may call it, also before ``run()``. An empty list is passed over.
-  public func update(streams: [String]) {
+  package func update(streams: [String]) {
     if streams.isEmpty { return }
     commands.post { $0.streams = streams }
   }
 
   /// Replaces every connection by a new one, without a gap. Any thread may call it.
-  public func rotate() { commands.post { $0.isRotating = true } }
+  package func rotate() { commands.post { $0.isRotating = true } }
 
   /// Makes ``run()`` stop reading, hand over what it has, and return. Any thread may call it.
-  public func stop() { commands.post { $0.isStopping = true } }
+  package func stop() { commands.post { $0.isStopping = true } }
 
   /// Runs until ``stop()`` is called or the task is cancelled; once.
   ///
   /// When it returns, everything that was received is durable, and so is the beginning of a gap of cause
   /// `shutdown`. Throws what the log says when it can take no more; never because of the exchange.
-  public func run() async throws {
+  package func run() async throws {
     let start = try await log.beginFeed(streams: streams)
     let loop = MultiThreadedEventLoopGroup.singleton.next()
     let finished = loop.makePromise(of: [FeedEnd].self)

@@ -1,19 +1,19 @@
 /// What a feed connects to, and how it behaves.
-public struct FeedConfiguration: Sendable {
-  public var endpoint: FeedEndpoint
+package struct FeedConfiguration: Sendable {
+  package var endpoint: FeedEndpoint
   /// What it subscribes to at first; see ``Feed/update(streams:)``.
-  public var streams: [String]
+  package var streams: [String]
   /// A PEM file of trusted certificates instead of the system's.
-  public var caBundle: String?
+  package var caBundle: String?
   /// Without data for so long a second connection looks whether there is any.
-  public var staleAfter: Duration
+  package var staleAfter: Duration
   /// A connection is replaced before it is older than this.
-  public var maximumAge: Duration
+  package var maximumAge: Duration
   /// Attempts to connect in five minutes: the exchange's limit. Higher ones are for rehearsals against a
   /// server of one's own.
-  public var attemptLimit = 300
+  package var attemptLimit = 300
 
-  public init(
+  package init(
     endpoint: FeedEndpoint, streams: [String], caBundle: String? = nil, staleAfter: Duration = .seconds(60),
     maximumAge: Duration = .seconds(23 * 3600)
   ) {

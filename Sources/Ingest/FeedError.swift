@@ -1,7 +1,7 @@
 /// What went wrong between the feed and the exchange.
-public struct FeedError: Error, Equatable, Sendable, CustomStringConvertible {
+package struct FeedError: Error, Equatable, Sendable, CustomStringConvertible {
   /// What kind of thing it was.
-  public enum Code: Equatable, Sendable {
+  package enum Code: Equatable, Sendable {
     /// The address cannot be used.
     case badAddress
     /// No streams to subscribe to.
@@ -28,9 +28,9 @@ public struct FeedError: Error, Equatable, Sendable, CustomStringConvertible {
     case timedOut
   }
 
-  public let code: Code
+  package let code: Code
   /// Safe for a log line, and short.
-  public let description: String
+  package let description: String
 
   init(_ code: Code, _ description: String) {
     self.code = code

@@ -1,8 +1,9 @@
+import Base
 import FoundationEssentials
 import Ticks
 
 /// Where a consumer delivers to, as it is stored with it.
-public enum Destination: Sendable, Equatable {
+package enum Destination: Sendable, Equatable {
   case s3(endpoint: String, bucket: String, prefix: String)
   case dynamodb(region: String, table: String)
   case folder(String)
@@ -17,7 +18,7 @@ public enum Destination: Sendable, Equatable {
   }
 
   /// One line of JSON with keys in a fixed order, so that equal destinations are equal texts.
-  public var json: String {
+  package var json: String {
     func field(_ name: String, _ value: String) -> String { "\"\(name)\":\(Destination.quoted(value))" }
     let fields =
       switch self {
@@ -30,7 +31,7 @@ public enum Destination: Sendable, Equatable {
   }
 
   /// `nil` for text that ``json`` never made.
-  public init?(json: String) {
+  package init?(json: String) {
     guard let fields = try? JSONDecoder().decode(Fields.self, from: Data(json.utf8)) else { return nil }
     if let endpoint = fields.endpoint, let bucket = fields.bucket, let prefix = fields.prefix {
       self = .s3(endpoint: endpoint, bucket: bucket, prefix: prefix)

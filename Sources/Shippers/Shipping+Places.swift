@@ -3,15 +3,15 @@ import Logging
 import WAL
 
 /// How ticks become items.
-public struct ItemSettings: Sendable, Equatable {
+package struct ItemSettings: Sendable, Equatable {
   /// `DYNAMO_TABLE_NAME`
-  public let table: String
+  package let table: String
   /// `DYNAMO_CONCURRENCY`: requests in flight at most.
-  public let concurrency: Int
+  package let concurrency: Int
   /// `RETENTION_TTL_DAYS`
-  public let retentionDays: Int
+  package let retentionDays: Int
 
-  public init(table: String, concurrency: Int = 20, retentionDays: Int = 1) {
+  package init(table: String, concurrency: Int = 20, retentionDays: Int = 1) {
     self.table = table
     self.concurrency = concurrency
     self.retentionDays = retentionDays
@@ -23,7 +23,7 @@ extension Shipping {
   ///
   /// - Parameters:
   ///   - clientAt: a client for another S3 endpoint, where an earlier start delivered to.
-  public static func toAWS(
+  package static func toAWS(
     _ client: AWSClient, objects: (settings: ObjectSettings, bucket: String)?, items: ItemSettings?,
     clientAt: @escaping @Sendable (_ s3Endpoint: String) -> AWSClient?
   ) -> Shipping {
@@ -52,7 +52,7 @@ extension Shipping {
   /// Consumers `local-s3` and `local-dynamodb` under one folder, those that are given settings.
   ///
   /// - Parameter folder: absolute, made if its parent is there.
-  public static func toFolder(
+  package static func toFolder(
     _ folder: String, objects: ObjectSettings?, items: ItemSettings?, clock: ShippingClock = .system
   ) throws -> Shipping {
     try LocalFolder.makeFolder(folder)
@@ -60,24 +60,24 @@ extension Shipping {
     if let objects {
       members.append(
         objectMember(
-          .localS3, objects, .folder(folder), store: LocalObjectStore(root: folder + "/objects")
+          .localS3, objects, .folder(folder), store: try LocalObjectStore(root: folder + "/objects")
         ) { destination in
           guard case .folder(let old) = destination else { return nil }
-          return LocalObjectStore(root: old + "/objects")
+          return try LocalObjectStore(root: old + "/objects")
         })
     }
     if let items {
       members.append(
         itemMember(
           .localDynamoDB, items, .folder(folder),
-          table: LocalTable(path: folder + "/table.db", wall: clock.wall)))
+          table: try LocalTable(path: folder + "/table.db", wall: clock.wall)))
     }
     return Shipping(members)
   }
 
   static func objectMember(
     _ name: ConsumerName, _ settings: ObjectSettings, _ destination: Destination, store: any ObjectStore,
-    openStore: @escaping @Sendable (Destination) -> (any ObjectStore)?
+    openStore: @escaping @Sendable (Destination) throws -> (any ObjectStore)?
   ) -> Member {
     Member(request: ConsumerRequest(name: name, destination: destination.json)) { consumer, context in
       try await context.withReader { reader in

@@ -3,7 +3,7 @@ import Logging
 import WAL
 
 /// The consumers of one process: what they are, where they deliver, and running them.
-public struct Shipping: Sendable {
+package struct Shipping: Sendable {
   /// A consumer and what it takes to run it.
   struct Member: Sendable {
     let request: ConsumerRequest
@@ -29,10 +29,10 @@ public struct Shipping: Sendable {
   }
 
   /// The log alone.
-  public static let none = Shipping([])
+  package static let none = Shipping([])
 
   /// For ``TickLog/enable(_:acceptDestinations:logger:)``.
-  public var consumers: [ConsumerRequest] { members.map(\.request) }
+  package var consumers: [ConsumerRequest] { members.map(\.request) }
 
   func member(of consumer: ConsumerName) -> Member? { members.first { $0.request.name == consumer } }
 
@@ -40,7 +40,7 @@ public struct Shipping: Sendable {
   ///
   /// - Parameter consumer: as `enable` returned it.
   /// - Throws: `CancellationError`; the log's own errors.
-  public func run(
+  package func run(
     _ consumer: Consumer, log: TickLog, control: ShippingControl, progress: ShippingProgress,
     clock: ShippingClock = .system, logger: Logger
   ) async throws {
@@ -60,8 +60,8 @@ public struct Shipping: Sendable {
 }
 
 extension ConsumerName {
-  public static let s3 = ConsumerName(rawValue: "s3")
-  public static let dynamodb = ConsumerName(rawValue: "dynamodb")
-  public static let localS3 = ConsumerName(rawValue: "local-s3")
-  public static let localDynamoDB = ConsumerName(rawValue: "local-dynamodb")
+  package static let s3 = ConsumerName(rawValue: "s3")
+  package static let dynamodb = ConsumerName(rawValue: "dynamodb")
+  package static let localS3 = ConsumerName(rawValue: "local-s3")
+  package static let localDynamoDB = ConsumerName(rawValue: "local-dynamodb")
 }

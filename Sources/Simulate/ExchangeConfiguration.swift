@@ -1,7 +1,7 @@
 /// What a simulated exchange serves, and how.
-public struct ExchangeConfiguration: Sendable {
+package struct ExchangeConfiguration: Sendable {
   /// Where the messages come from.
-  public enum Source: Sendable, Equatable {
+  package enum Source: Sendable, Equatable {
     /// Made-up prices; the same seed makes the same ones.
     case madeUp(seed: UInt64)
     /// A file of recorded messages, one a line, sent as they are; from the beginning again if it `repeats`.
@@ -9,51 +9,51 @@ public struct ExchangeConfiguration: Sendable {
   }
 
   /// PEM files for serving `wss://`.
-  public struct TLS: Sendable, Equatable {
-    public var certificateFile: String
-    public var keyFile: String
+  package struct TLS: Sendable, Equatable {
+    package var certificateFile: String
+    package var keyFile: String
 
-    public init(certificateFile: String, keyFile: String) {
+    package init(certificateFile: String, keyFile: String) {
       self.certificateFile = certificateFile
       self.keyFile = keyFile
     }
   }
 
-  public var host = "127.0.0.1"
+  package var host = "127.0.0.1"
   /// 0 takes any free port.
-  public var port = 0
-  public var source = Source.madeUp(seed: 1)
+  package var port = 0
+  package var source = Source.madeUp(seed: 1)
   /// Messages per second in all, however many streams; 0 means as fast as the clients take them. A message
   /// that goes to several clients counts once.
-  public var messagesPerSecond = 0.0
+  package var messagesPerSecond = 0.0
   /// Whether the exchange waits for slow clients, and makes nothing for a stream that nobody listens to; always
   /// so at a rate of 0. Otherwise it goes on as a real market does: every stream that was ever subscribed has
   /// ticks, and a slow client harms only itself.
-  public var waitsForClients = false
+  package var waitsForClients = false
   /// Bytes that may wait for a client that reads slowly; with more it is dropped. Counts only while the
   /// exchange does not wait.
-  public var clientBacklog = 16 * 1024 * 1024
+  package var clientBacklog = 16 * 1024 * 1024
   /// Enforce the exchange's limits on clients: see ``HouseRules``.
-  public var isStrict = false
+  package var isStrict = false
   /// Stop sending after this many messages, connections staying open; nil means never.
-  public var messageLimit: Int?
+  package var messageLimit: Int?
   /// Symbols (upper case) in the messages of `!miniTicker@arr`, besides those that clients subscribed to.
-  public var listedSymbols = [
+  package var listedSymbols = [
     "BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT", "XRPUSDT", "ADAUSDT", "DOGEUSDT", "LTCUSDT", "DOTUSDT",
     "ETHBTC", "BNBBTC",
   ]
-  public var pingInterval = Duration.seconds(20)
+  package var pingInterval = Duration.seconds(20)
   /// A client that has not answered a ping for this long is dropped.
-  public var pongTimeout = Duration.seconds(60)
-  public var tls: TLS?
+  package var pongTimeout = Duration.seconds(60)
+  package var tls: TLS?
   /// Where to write down each message as it was sent.
-  public var recordFile: String?
+  package var recordFile: String?
   /// Where to write down each message that was made, to whom it went and when, and what became of connections.
-  public var journalFile: String?
-  public var faults = ExchangeFaults()
+  package var journalFile: String?
+  package var faults = ExchangeFaults()
   /// The time of made-up events, in milliseconds UTC; nil is the system's clock. Two events of one stream
   /// never carry the same one.
-  public var eventTime: (@Sendable () -> Int64)?
+  package var eventTime: (@Sendable () -> Int64)?
 
-  public init() {}
+  package init() {}
 }

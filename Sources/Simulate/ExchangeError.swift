@@ -1,20 +1,20 @@
 /// Why the simulated exchange cannot do what it was asked for.
-public struct ExchangeError: Error, CustomStringConvertible, Sendable {
+package struct ExchangeError: Error, CustomStringConvertible, Sendable {
   /// What kind of thing went wrong.
-  public enum Code: Sendable {
+  package enum Code: Sendable {
     case recordingUnreadable
     case recordUnwritable
     case listenFailed
     case certificateUnusable
   }
 
-  public let code: Code
+  package let code: Code
   /// The file or address concerned.
-  public let subject: String
+  package let subject: String
   /// What the system said.
-  public let reason: String
+  package let reason: String
 
-  public var description: String {
+  package var description: String {
     let what =
       switch code {
       case .recordingUnreadable: "cannot read the recording"

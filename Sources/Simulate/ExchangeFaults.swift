@@ -1,5 +1,5 @@
 /// What can go wrong with a connection, or with the way to one.
-public enum FaultKind: String, Sendable, Hashable, CaseIterable {
+package enum FaultKind: String, Sendable, Hashable, CaseIterable {
   /// The exchange sends a close frame and ends the connection in order.
   case close
   /// The exchange announces with `serverShutdown` that it will close the connection, and later does so.
@@ -17,33 +17,33 @@ public enum FaultKind: String, Sendable, Hashable, CaseIterable {
 }
 
 /// What goes wrong at the exchange, for rehearsing.
-public struct ExchangeFaults: Sendable, Equatable {
+package struct ExchangeFaults: Sendable, Equatable {
   /// What happens to each connection so long after it was opened; `refuse` means nothing here.
-  public var afterOpening: [FaultKind: Duration] = [:]
+  package var afterOpening: [FaultKind: Duration] = [:]
   /// Close each connection after it got this many messages.
-  public var closeAfterMessages: Int?
+  package var closeAfterMessages: Int?
   /// The code of the exchange's close frames.
-  public var closeCode: UInt16 = 1000
+  package var closeCode: UInt16 = 1000
   /// Time between a `serverShutdown` and the close frame.
-  public var shutdownNotice = Duration.seconds(2)
+  package var shutdownNotice = Duration.seconds(2)
   /// Answer requests to connect with this HTTP status.
-  public var refuseWithStatus: Int?
+  package var refuseWithStatus: Int?
   /// How many of the requests get ``refuseWithStatus``: 1 is all of them.
-  public var refuseShare = 1.0
+  package var refuseShare = 1.0
   /// How many of the SUBSCRIBE requests are answered with an error: 1 is all of them.
-  public var refuseSubscribeShare = 0.0
+  package var refuseSubscribeShare = 0.0
   /// Send this many messages in the same write as the answer to the upgrade.
-  public var messagesWithUpgrade = 0
+  package var messagesWithUpgrade = 0
   /// Send messages in fragments of at most this many bytes.
-  public var fragmentSize: Int?
+  package var fragmentSize: Int?
   /// Something out of ``randomKinds`` happens to some open connection about this often.
-  public var randomEvery: Duration?
-  public var randomKinds: [FaultKind] = [.close, .reset, .fin, .stall, .halfOpen, .refuse]
+  package var randomEvery: Duration?
+  package var randomKinds: [FaultKind] = [.close, .reset, .fin, .stall, .halfOpen, .refuse]
 
-  public init() {}
+  package init() {}
 
   /// The exchange's 24 hours compressed: connections end at this age, announced so long before.
-  public mutating func setDay(_ day: Duration, notice: Duration) {
+  package mutating func setDay(_ day: Duration, notice: Duration) {
     afterOpening[.shutdown] = max(.zero, day - notice)
     shutdownNotice = min(day, notice)
   }

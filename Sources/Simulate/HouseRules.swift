@@ -3,9 +3,9 @@ import NIOCore
 /// The exchange's limits on clients.
 ///
 /// Reference: https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams, "WebSocket Limits"
-public enum HouseRules {
+package enum HouseRules {
   /// A limit that a client can break.
-  public enum Rule: String, Sendable, Hashable, CaseIterable {
+  package enum Rule: String, Sendable, Hashable, CaseIterable {
     case attempts = "too-many-attempts"
     case messages = "too-many-messages"
     case streams = "too-many-streams"

@@ -10,9 +10,9 @@ import NIOSSL
 /// stream see the same events, byte for byte.
 ///
 /// Reference: https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams
-public final class SimulatedExchange: Sendable {
+package final class SimulatedExchange: Sendable {
   /// The port that it listens on.
-  public let port: Int
+  package let port: Int
 
   private let group: MultiThreadedEventLoopGroup
   private let server: any Channel
@@ -33,7 +33,7 @@ public final class SimulatedExchange: Sendable {
   /// Opens the files, listens, and returns when clients can connect.
   ///
   /// Throws ``ExchangeError``. Call ``stop()`` in the end.
-  public static func start(_ configuration: ExchangeConfiguration, logger: Logger) async throws
+  package static func start(_ configuration: ExchangeConfiguration, logger: Logger) async throws
     -> SimulatedExchange
   {
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -111,26 +111,26 @@ public final class SimulatedExchange: Sendable {
   /// made-up prices without a limit is when the exchange stops. Connections stay open.
   ///
   /// Throws ``ExchangeError`` if a file could not be read or written.
-  public func waitUntilAllSent() async throws {
+  package func waitUntilAllSent() async throws {
     try await ended.get()
   }
 
-  public var statistics: ExchangeStatistics {
+  package var statistics: ExchangeStatistics {
     get async throws { try await onFloor { $0.statistics } }
   }
 
   /// Changes what goes wrong, from the next connection or message on.
-  public func setFaults(_ faults: ExchangeFaults) async throws {
+  package func setFaults(_ faults: ExchangeFaults) async throws {
     try await onFloor { $0.faults = faults }
   }
 
   /// Closes every client's connection with a close frame. New ones are taken.
-  public func closeConnections() async throws {
+  package func closeConnections() async throws {
     try await onFloor { $0.closeConnections() }
   }
 
   /// Closes everything and finishes record and journal. Throws ``ExchangeError`` if that failed.
-  public func stop() async throws {
+  package func stop() async throws {
     let finished = await result {
       try await self.onFloor { floor in
         floor.closeConnections()

@@ -1,26 +1,28 @@
+import Base
+
 /// Where the members that matter lie in an event's JSON. Of a member that occurs twice the last counts, as
 /// for Python's `json.loads`.
-public struct EventFields: Sendable {
+package struct EventFields: Sendable {
   /// `e`
-  public private(set) var type: JSONValue?
+  package private(set) var type: JSONValue?
   /// `E`
-  public private(set) var time: JSONValue?
+  package private(set) var time: JSONValue?
   /// `s`
-  public private(set) var symbol: JSONValue?
+  package private(set) var symbol: JSONValue?
   /// `c`, `o`, `h`, `l`, `v`, `q`
-  public private(set) var close: JSONValue?
-  public private(set) var open: JSONValue?
-  public private(set) var high: JSONValue?
-  public private(set) var low: JSONValue?
-  public private(set) var volume: JSONValue?
-  public private(set) var quoteVolume: JSONValue?
+  package private(set) var close: JSONValue?
+  package private(set) var open: JSONValue?
+  package private(set) var high: JSONValue?
+  package private(set) var low: JSONValue?
+  package private(set) var volume: JSONValue?
+  package private(set) var quoteVolume: JSONValue?
   /// `t`, `a`, `u`
-  public private(set) var tradeID: JSONValue?
-  public private(set) var aggregateTradeID: JSONValue?
-  public private(set) var updateID: JSONValue?
+  package private(set) var tradeID: JSONValue?
+  package private(set) var aggregateTradeID: JSONValue?
+  package private(set) var updateID: JSONValue?
 
   /// Walks over the members of the object in which the scanner stands, checking every byte.
-  public init(_ scanner: inout JSONScanner) throws(JSONError) {
+  package init(_ scanner: inout JSONScanner) throws(JSONError) {
     var object = try scanner.enterObject()
     while let key = try scanner.nextKey(&object) {
       let value = try scanner.skipValue()
@@ -30,7 +32,7 @@ public struct EventFields: Sendable {
   }
 
   /// Checks a whole payload, which must be one object.
-  public init(payload: UnsafeBufferPointer<UInt8>) throws(JSONError) {
+  package init(payload: UnsafeBufferPointer<UInt8>) throws(JSONError) {
     var scanner = JSONScanner(payload)
     try self.init(&scanner)
     try scanner.finish()
@@ -57,7 +59,7 @@ public struct EventFields: Sendable {
 
 extension JSONScanner {
   /// The key's one ASCII character, written plainly or as an escape; `nil` for every other key.
-  public func singleByteName(_ key: JSONValue) -> UInt8? {
+  package func singleByteName(_ key: JSONValue) -> UInt8? {
     if !key.hasEscapes {
       return key.contents.count == 1 ? bytes[key.contents.lowerBound] : nil
     }
@@ -73,7 +75,7 @@ extension JSONScanner {
 
 extension UnsafeBufferPointer<UInt8> {
   /// The bytes of a number token as an integer; `nil` for fractions, exponents and what does not fit.
-  public func integer(_ value: JSONValue) -> Int64? {
+  package func integer(_ value: JSONValue) -> Int64? {
     guard value.kind == .number else { return nil }
     var result: Int64 = 0
     var digits = value.range

@@ -1,10 +1,12 @@
+import Base
+
 /// When an event happened, as its `E` says.
-public struct EventTime: Equatable, Sendable {
+package struct EventTime: Equatable, Sendable {
   /// Microseconds since 1970, UTC; within ``Timestamp/representable``.
-  public let microseconds: Int64
+  package let microseconds: Int64
 
   /// Milliseconds since 1970, UTC, rounded down.
-  public var milliseconds: Int64 { Timestamp.milliseconds(microseconds: microseconds) }
+  package var milliseconds: Int64 { Timestamp.milliseconds(microseconds: microseconds) }
 
   private static let firstMillisecond = Timestamp.representable.lowerBound / 1_000
   private static let endOfMilliseconds = Timestamp.representable.upperBound / 1_000
@@ -14,7 +16,7 @@ public struct EventTime: Equatable, Sendable {
   /// number is in 1978 or later.
   ///
   /// - Returns: nil for a time that a year of four digits cannot say in either unit.
-  public init?(_ value: Int64) {
+  package init?(_ value: Int64) {
     guard value >= Self.firstMillisecond, value < Timestamp.representable.upperBound else { return nil }
     microseconds = value < Self.endOfMilliseconds ? value * 1_000 : value
   }

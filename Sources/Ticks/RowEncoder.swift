@@ -1,7 +1,9 @@
+import Base
+
 /// The line that a tick becomes in an object, byte for byte as the old pipeline wrote it.
-public enum RowEncoder {
+package enum RowEncoder {
   /// Appends the row and a line feed.
-  public static func append(_ event: TickEvent, to out: inout [UInt8]) {
+  package static func append(_ event: TickEvent, to out: inout [UInt8]) {
     out.append(UInt8(ascii: "{"))
     appendHead(event, to: &out)
     if event.isMiniTicker {

@@ -1,24 +1,26 @@
+import Base
+
 /// One tick, opened up as far as the sinks need it. Refers to bytes that the caller keeps.
-public struct TickEvent {
+package struct TickEvent {
   /// Such as `btcusdt@miniTicker`, UTF-8.
-  public let stream: UnsafeBufferPointer<UInt8>
+  package let stream: UnsafeBufferPointer<UInt8>
   /// The event's JSON as received.
-  public let payload: UnsafeBufferPointer<UInt8>
+  package let payload: UnsafeBufferPointer<UInt8>
   /// Microseconds since 1970, UTC.
-  public let receivedAt: Int64
-  public let fields: EventFields
+  package let receivedAt: Int64
+  package let fields: EventFields
   /// Milliseconds since 1970, UTC: the event's own time, or that of its receipt if it has none that four
   /// digits of a year can say.
-  public let time: Int64
+  package let time: Int64
   /// The same moment in microseconds.
-  public let isoTime: Int64
+  package let isoTime: Int64
   /// `s`, if it is a string; in a forceOrder that of its order.
-  public let symbol: JSONValue?
+  package let symbol: JSONValue?
   /// Every member of a miniTicker is there, prices and volumes as strings: it gets columns of its own.
-  public let isMiniTicker: Bool
+  package let isMiniTicker: Bool
 
   /// - Throws: if the payload is not one JSON object.
-  public init(
+  package init(
     stream: UnsafeBufferPointer<UInt8>, payload: UnsafeBufferPointer<UInt8>, receivedAt: Int64
   ) throws(JSONError) {
     self.stream = stream
@@ -65,7 +67,7 @@ public struct TickEvent {
 
   /// The kind of event that the stream's name tells: `bookTicker` in `btcusdt@bookTicker`, `depth` in
   /// `btcusdt@depth@100ms`.
-  public var typeFromStream: UnsafeBufferPointer<UInt8>? {
+  package var typeFromStream: UnsafeBufferPointer<UInt8>? {
     guard let at = stream.firstIndex(of: UInt8(ascii: "@")) else { return nil }
     let rest = stream[(at + 1)...]
     let kind = rest.prefix { $0 != UInt8(ascii: "@") }
@@ -73,5 +75,5 @@ public struct TickEvent {
   }
 
   /// `e`, if it is a string.
-  public var type: JSONValue? { fields.type.flatMap { $0.kind == .string ? $0 : nil } }
+  package var type: JSONValue? { fields.type.flatMap { $0.kind == .string ? $0 : nil } }
 }

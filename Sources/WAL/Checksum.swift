@@ -1,4 +1,4 @@
-import CZlib
+import Base
 
 /// The checksum of one row: CRC-32 (zlib's) over its columns, little-endian, lengths before texts.
 ///
@@ -21,16 +21,13 @@ enum Checksum {
       }
       header.storeBytes(of: UInt32(stream.count).littleEndian, toByteOffset: length, as: UInt32.self)
       length += 4
-      var crc = add(UnsafeRawBufferPointer(rebasing: header[..<length]), to: crc32(0, nil, 0))
-      crc = add(stream, to: crc)
+      var crc = CRC32()
+      crc.update(UnsafeRawBufferPointer(rebasing: header[..<length]))
+      crc.update(stream)
       header.storeBytes(of: UInt32(payload.count).littleEndian, toByteOffset: 0, as: UInt32.self)
-      crc = add(UnsafeRawBufferPointer(rebasing: header[..<4]), to: crc)
-      return UInt32(add(payload, to: crc))
+      crc.update(UnsafeRawBufferPointer(rebasing: header[..<4]))
+      crc.update(payload)
+      return crc.value
     }
-  }
-
-  private static func add(_ bytes: UnsafeRawBufferPointer, to crc: uLong) -> uLong {
-    guard let base = bytes.bindMemory(to: UInt8.self).baseAddress else { return crc }
-    return crc32(crc, base, uInt(bytes.count))
   }
 }

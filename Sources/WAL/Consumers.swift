@@ -1,12 +1,13 @@
+import Base
 import Logging
 
 /// A consumer that a start wants, and where it is to deliver.
-public struct ConsumerRequest: Sendable, Equatable {
-  public let name: ConsumerName
+package struct ConsumerRequest: Sendable, Equatable {
+  package let name: ConsumerName
   /// As JSON; compared byte for byte with the stored one.
-  public let destination: String
+  package let destination: String
 
-  public init(name: ConsumerName, destination: String) {
+  package init(name: ConsumerName, destination: String) {
     self.name = name
     self.destination = destination
   }
@@ -20,7 +21,7 @@ extension TickLog {
   ///
   /// - Parameter acceptDestinations: store changed destinations instead of refusing them.
   /// - Throws: `LogError` with `destinationChanged` naming both, and then nothing was changed.
-  public func enable(
+  package func enable(
     _ requests: [ConsumerRequest], acceptDestinations: Bool, logger: Logger
   ) async throws -> [Consumer] {
     let (consumers, skipped) = try await write { transaction in

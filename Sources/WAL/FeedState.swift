@@ -1,23 +1,25 @@
-/// What a feed finds in the log when it starts.
-public struct FeedStart: Sendable, Equatable {
-  /// What earlier runs left open, oldest first.
-  public var openGaps: [Gap]
-  /// How long ago each attempt to connect of the last five minutes was made, the oldest first; at most 300.
-  public var attemptAges: [Duration]
+import Base
 
-  public init(openGaps: [Gap] = [], attemptAges: [Duration] = []) {
+/// What a feed finds in the log when it starts.
+package struct FeedStart: Sendable, Equatable {
+  /// What earlier runs left open, oldest first.
+  package var openGaps: [Gap]
+  /// How long ago each attempt to connect of the last five minutes was made, the oldest first; at most 300.
+  package var attemptAges: [Duration]
+
+  package init(openGaps: [Gap] = [], attemptAges: [Duration] = []) {
     self.openGaps = openGaps
     self.attemptAges = attemptAges
   }
 }
 
 /// How a planned connection stood when the feed ended.
-public struct FeedEnd: Sendable, Equatable {
-  public var streams: [String]
+package struct FeedEnd: Sendable, Equatable {
+  package var streams: [String]
   /// Microseconds since 1970, UTC: the last data of this run; `nil` if there was none.
-  public var lastDataAt: Int64?
+  package var lastDataAt: Int64?
 
-  public init(streams: [String], lastDataAt: Int64?) {
+  package init(streams: [String], lastDataAt: Int64?) {
     self.streams = streams
     self.lastDataAt = lastDataAt
   }
@@ -31,7 +33,7 @@ extension TickLog {
   /// data, from where ``WriteTransaction/vouch(for:until:)`` ended, for the streams that no open gap names.
   ///
   /// - Parameter streams: what the feed is going to subscribe to.
-  public func beginFeed(streams: [String]) async throws -> FeedStart {
+  package func beginFeed(streams: [String]) async throws -> FeedStart {
     try await write { transaction in
       if try transaction.meta(FeedMeta.feed) == FeedMeta.running { try transaction.openCrashGaps() }
       try transaction.setMeta(FeedMeta.feed, FeedMeta.running)
@@ -49,7 +51,7 @@ extension TickLog {
   /// Says that the feed has ended in order; durable when it returns.
   ///
   /// Opens a gap of cause `shutdown` for each slot that received data, unless open gaps name all its streams.
-  public func endFeed(slots: [FeedEnd]) async throws {
+  package func endFeed(slots: [FeedEnd]) async throws {
     try await write { transaction in
       for slot in slots {
         guard let lastDataAt = slot.lastDataAt, try !transaction.isMissing(slot.streams) else { continue }
@@ -64,7 +66,7 @@ extension TickLog {
   /// - Parameters:
   ///   - time: microseconds since 1970, UTC.
   ///   - completion: called once, on the writer's thread or at once: it is durable, or the log has failed.
-  public func recordAttempt(
+  package func recordAttempt(
     at time: Int64, completion: @escaping @Sendable (Result<Void, any Error>) -> Void
   ) {
     note(completion) { try $0.setAttempts($0.recentAttempts(at: time) + [time]) }
@@ -76,7 +78,7 @@ extension TickLog {
   ///   - streams: the list, as it was given.
   ///   - slots: the same streams by the number of the connection that is to carry them.
   ///   - completion: called once, on the writer's thread or at once: it is durable, or the log has failed.
-  public func setStreams(
+  package func setStreams(
     _ streams: [String], slots: [Int: [String]],
     completion: @escaping @Sendable (Result<Void, any Error>) -> Void
   ) {
@@ -99,7 +101,7 @@ extension TickLog {
   }
 
   /// The list of streams that a feed subscribed to last.
-  public func lastKnownStreams() async throws -> [String]? {
+  package func lastKnownStreams() async throws -> [String]? {
     try await write { transaction in
       try transaction.meta(FeedMeta.streams).map { try transaction.connection.elements(ofJSON: $0) }
     }
@@ -115,14 +117,14 @@ extension WriteTransaction {
   /// if the process is killed. To be written with the ticks that it speaks of.
   ///
   /// - Parameter time: microseconds since 1970, UTC.
-  public func vouch(for slot: Int, until time: Int64) throws {
+  package func vouch(for slot: Int, until time: Int64) throws {
     try setMeta(FeedMeta.data + String(slot), String(time))
   }
 }
 
 extension LogReader {
   /// The list of streams that a feed subscribed to last.
-  public func lastKnownStreams() throws -> [String]? { try metaList(FeedMeta.streams) }
+  package func lastKnownStreams() throws -> [String]? { try metaList(FeedMeta.streams) }
 }
 
 extension WriteTransaction {

@@ -1,11 +1,11 @@
 /// A consumer waits for the operator.
-public struct Hold: Sendable, Equatable {
+package struct Hold: Sendable, Equatable {
   /// Microseconds since 1970, UTC.
-  public let since: Int64
+  package let since: Int64
   /// For people.
-  public let why: String
+  package let why: String
 
-  public init(since: Int64, why: String) {
+  package init(since: Int64, why: String) {
     self.since = since
     self.why = why
   }
@@ -15,7 +15,7 @@ extension TickLog {
   /// Notes that a consumer waits for the operator, for those who look at the log alone; durable when it returns.
   ///
   /// The note goes with the consumer's next commit, with ``release(_:)``, and when consumers are enabled.
-  public func hold(_ consumer: ConsumerName, why: String) async throws {
+  package func hold(_ consumer: ConsumerName, why: String) async throws {
     try await write { transaction in
       // Held on, for another reason perhaps, it is held since then.
       try transaction.connection.run(
@@ -28,7 +28,7 @@ extension TickLog {
   }
 
   /// Notes that it does not wait any more.
-  public func release(_ consumer: ConsumerName) async throws {
+  package func release(_ consumer: ConsumerName) async throws {
     try await write { try $0.release(consumer) }
   }
 }

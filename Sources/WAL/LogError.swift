@@ -1,6 +1,6 @@
 /// What went wrong with the log, doing what.
-public struct LogError: Error, Sendable, CustomStringConvertible, CustomDebugStringConvertible {
-  public enum Code: Sendable, Equatable {
+package struct LogError: Error, Sendable, CustomStringConvertible, CustomDebugStringConvertible {
+  package enum Code: Sendable, Equatable {
     /// Another process has it open; `pid` if the lock file names it.
     case inUse(pid: Int32?)
     /// The path cannot be used: no such folder, no permission, a directory.
@@ -25,14 +25,14 @@ public struct LogError: Error, Sendable, CustomStringConvertible, CustomDebugStr
     case diskFull
   }
 
-  public let code: Code
+  package let code: Code
   /// Safe for a log line.
-  public let description: String
-  public let debugDescription: String
+  package let description: String
+  package let debugDescription: String
   /// The content of the file is damaged; not its volume, as far as is known.
-  public let isDamage: Bool
+  package let isDamage: Bool
 
-  public init(_ code: Code, _ description: String, details: String? = nil) {
+  package init(_ code: Code, _ description: String, details: String? = nil) {
     self.code = code
     self.description = description
     debugDescription = details ?? description

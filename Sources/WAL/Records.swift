@@ -1,52 +1,54 @@
-/// The name of a reader with a committed offset: `s3`, `dynamodb`, `local-s3`, `local-dynamodb`.
-public struct ConsumerName: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
-  public let rawValue: String
+import Base
 
-  public init(rawValue: String) {
+/// The name of a reader with a committed offset: `s3`, `dynamodb`, `local-s3`, `local-dynamodb`.
+package struct ConsumerName: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
+  package let rawValue: String
+
+  package init(rawValue: String) {
     self.rawValue = rawValue
   }
 
-  public var description: String { rawValue }
+  package var description: String { rawValue }
 }
 
 /// A consumer as the log knows it.
-public struct Consumer: Sendable, Equatable {
-  public let name: ConsumerName
+package struct Consumer: Sendable, Equatable {
+  package let name: ConsumerName
   /// The offset it reads next: everything before is confirmed, dead or skipped.
-  public let next: Offset
+  package let next: Offset
   /// Where it delivers to, as JSON.
-  public let destination: String
-  public let isEnabled: Bool
+  package let destination: String
+  package let isEnabled: Bool
   /// Ticks not written because their TTL had passed.
-  public let expired: Int
+  package let expired: Int
 
   /// The same, as it is when it reads another offset next.
-  public func reading(_ next: Offset) -> Consumer {
+  package func reading(_ next: Offset) -> Consumer {
     Consumer(name: name, next: next, destination: destination, isEnabled: isEnabled, expired: expired)
   }
 }
 
 /// A batch as written down before its upload.
-public struct BatchPlan: Sendable, Equatable {
-  public enum State: String, Sendable {
+package struct BatchPlan: Sendable, Equatable {
+  package enum State: String, Sendable {
     case planned, shipped
   }
 
-  public var consumer: ConsumerName
-  public var range: OffsetRange
+  package var consumer: ConsumerName
+  package var range: OffsetRange
   /// The consumer's destination when it was planned, as JSON.
-  public var destination: String
+  package var destination: String
   /// The bucket, or the folder for local objects.
-  public var bucket: String
-  public var key: String
-  public var rows: Int
+  package var bucket: String
+  package var key: String
+  package var rows: Int
   /// Of the uncompressed text, lower-case hex, as last planned.
-  public var sha256: String
+  package var sha256: String
   /// Every other one that was ever planned for this batch.
-  public var earlierSHA256: [String]
-  public var state: State
+  package var earlierSHA256: [String]
+  package var state: State
 
-  public init(
+  package init(
     consumer: ConsumerName, range: OffsetRange, destination: String, bucket: String, key: String, rows: Int,
     sha256: String, earlierSHA256: [String] = [], state: State = .planned
   ) {
@@ -61,44 +63,44 @@ public struct BatchPlan: Sendable, Equatable {
     self.state = state
   }
 
-  public func wasEverPlanned(sha256: String) -> Bool {
+  package func wasEverPlanned(sha256: String) -> Bool {
     self.sha256 == sha256 || earlierSHA256.contains(sha256)
   }
 }
 
 /// A stretch of time in which the feed may have missed ticks.
-public struct Gap: Sendable, Equatable {
-  public enum Cause: String, Sendable, CaseIterable {
+package struct Gap: Sendable, Equatable {
+  package enum Cause: String, Sendable, CaseIterable {
     case closed, stale, refused, shutdown
     case diskFull = "disk_full"
     case queueFull = "queue_full"
     case crash
   }
 
-  public struct ID: RawRepresentable, Hashable, Sendable {
-    public let rawValue: Int64
-    public init(rawValue: Int64) { self.rawValue = rawValue }
+  package struct ID: RawRepresentable, Hashable, Sendable {
+    package let rawValue: Int64
+    package init(rawValue: Int64) { self.rawValue = rawValue }
   }
 
-  public let id: ID
+  package let id: ID
   /// Microseconds since 1970, UTC: the last data received before it.
-  public let startedAt: Int64
+  package let startedAt: Int64
   /// Microseconds since 1970, UTC: the first data after it; `nil` while it is open.
-  public let endedAt: Int64?
-  public let cause: Cause
-  public let streams: [String]
+  package let endedAt: Int64?
+  package let cause: Cause
+  package let streams: [String]
 }
 
 /// A tick that a sink will never accept, or input that is no tick.
-public struct DeadLetter: Sendable, Equatable {
+package struct DeadLetter: Sendable, Equatable {
   /// `nil` for input that is no tick.
-  public var offset: Offset?
-  public var consumer: ConsumerName
-  public var cause: String
-  public var attempts: Int
-  public var payload: [UInt8]
+  package var offset: Offset?
+  package var consumer: ConsumerName
+  package var cause: String
+  package var attempts: Int
+  package var payload: [UInt8]
 
-  public init(offset: Offset?, consumer: ConsumerName, cause: String, attempts: Int, payload: [UInt8]) {
+  package init(offset: Offset?, consumer: ConsumerName, cause: String, attempts: Int, payload: [UInt8]) {
     self.offset = offset
     self.consumer = consumer
     self.cause = cause
@@ -108,11 +110,11 @@ public struct DeadLetter: Sendable, Equatable {
 }
 
 /// Input of the feed or of an import that is no tick.
-public struct RejectedInput: Sendable, Equatable {
-  public var payload: [UInt8]
-  public var cause: String
+package struct RejectedInput: Sendable, Equatable {
+  package var payload: [UInt8]
+  package var cause: String
 
-  public init(payload: [UInt8], cause: String) {
+  package init(payload: [UInt8], cause: String) {
     self.payload = payload
     self.cause = cause
   }
@@ -120,5 +122,5 @@ public struct RejectedInput: Sendable, Equatable {
 
 extension ConsumerName {
   /// Under which dead letters of input are kept.
-  public static let feed = ConsumerName(rawValue: "feed")
+  package static let feed = ConsumerName(rawValue: "feed")
 }

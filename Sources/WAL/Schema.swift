@@ -1,3 +1,5 @@
+import Base
+
 /// The tables and views of the log.
 enum Schema {
   /// "TWAL": tells our files from other SQLite databases.

@@ -1,27 +1,27 @@
 /// Ticks one after another, their texts in one buffer: what the log takes and what it gives back,
 /// without a heap object for each tick.
-public struct TickBatch: Sendable {
+package struct TickBatch: Sendable {
   /// One tick's times and where its texts lie in `bytes`.
-  public struct Entry: Sendable, Equatable {
+  package struct Entry: Sendable, Equatable {
     /// Microseconds since 1970, UTC.
-    public var receivedAt: Int64
+    package var receivedAt: Int64
     /// Milliseconds since 1970, UTC; `nil` if the event has none.
-    public var eventTime: Int64?
-    public var stream: Range<Int>
-    public var payload: Range<Int>
+    package var eventTime: Int64?
+    package var stream: Range<Int>
+    package var payload: Range<Int>
   }
 
-  public private(set) var bytes: [UInt8] = []
-  public private(set) var entries: [Entry] = []
+  package private(set) var bytes: [UInt8] = []
+  package private(set) var entries: [Entry] = []
 
-  public init() {}
+  package init() {}
 
-  public var count: Int { entries.count }
-  public var isEmpty: Bool { entries.isEmpty }
+  package var count: Int { entries.count }
+  package var isEmpty: Bool { entries.isEmpty }
   /// What counts against the log's queue.
-  public var byteCount: Int { bytes.count }
+  package var byteCount: Int { bytes.count }
 
-  public mutating func reserveCapacity(ticks: Int, bytes: Int) {
+  package mutating func reserveCapacity(ticks: Int, bytes: Int) {
     entries.reserveCapacity(ticks)
     self.bytes.reserveCapacity(bytes)
   }
@@ -32,7 +32,7 @@ public struct TickBatch: Sendable {
   ///   - eventTime: milliseconds since 1970, UTC.
   ///   - stream: such as `btcusdt@miniTicker`, UTF-8.
   ///   - payload: the event's JSON, byte for byte as received.
-  public mutating func append(
+  package mutating func append(
     receivedAt: Int64, eventTime: Int64?, stream: UnsafeBufferPointer<UInt8>,
     payload: UnsafeBufferPointer<UInt8>
   ) {
@@ -47,7 +47,7 @@ public struct TickBatch: Sendable {
   }
 
   /// For callers off the hot path, tests above all.
-  public mutating func append(receivedAt: Int64, eventTime: Int64?, stream: String, payload: String) {
+  package mutating func append(receivedAt: Int64, eventTime: Int64?, stream: String, payload: String) {
     var stream = stream
     var payload = payload
     stream.withUTF8 { stream in
@@ -58,7 +58,7 @@ public struct TickBatch: Sendable {
   }
 
   /// Copies a tick of another batch in.
-  public mutating func append(_ tick: Entry, of other: TickBatch) {
+  package mutating func append(_ tick: Entry, of other: TickBatch) {
     let streamStart = bytes.count
     bytes.append(contentsOf: other.bytes[tick.stream])
     let payloadStart = bytes.count
@@ -70,7 +70,7 @@ public struct TickBatch: Sendable {
   }
 
   /// Copies all ticks of another batch in, in order.
-  public mutating func append(_ other: TickBatch) {
+  package mutating func append(_ other: TickBatch) {
     if isEmpty {
       self = other
       return
@@ -87,11 +87,11 @@ public struct TickBatch: Sendable {
     }
   }
 
-  public mutating func removeAll(keepingCapacity: Bool = false) {
+  package mutating func removeAll(keepingCapacity: Bool = false) {
     bytes.removeAll(keepingCapacity: keepingCapacity)
     entries.removeAll(keepingCapacity: keepingCapacity)
   }
 
-  public func stream(of entry: Entry) -> String { String(decoding: bytes[entry.stream], as: UTF8.self) }
-  public func payload(of entry: Entry) -> String { String(decoding: bytes[entry.payload], as: UTF8.self) }
+  package func stream(of entry: Entry) -> String { String(decoding: bytes[entry.stream], as: UTF8.self) }
+  package func payload(of entry: Entry) -> String { String(decoding: bytes[entry.payload], as: UTF8.self) }
 }

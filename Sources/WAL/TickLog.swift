@@ -1,11 +1,12 @@
+import Base
 import Logging
 import Synchronization
 
 /// The log: ticks in one SQLite file, appended by one writer, read by any number of readers.
 ///
 /// Holds the lock on `WAL_PATH.lock` from `open` to `close`.
-public final class TickLog: Sendable {
-  public struct Options: Sendable {
+package final class TickLog: Sendable {
+  package struct Options: Sendable {
     /// When a group is committed (`COMMIT_LINGER_MS`) and how much may wait for it.
     var limits = CommitQueue<WriteRequest>.Limits()
     var checkpoints = CheckpointSchedule()
@@ -13,30 +14,30 @@ public final class TickLog: Sendable {
     var trimStep = Trimmer.step
     var vacuum = VacuumSchedule()
     /// Name of a registered SQLite VFS; `nil` means the system's.
-    public var vfs: String?
+    package var vfs: String?
     /// Microseconds since 1970, UTC.
-    public var wallClock: @Sendable () -> Int64 = WallClock.now
+    package var wallClock: @Sendable () -> Int64 = WallClock.now
     /// By which ticks grow old.
-    public var uptime: @Sendable () -> Uptime = Uptime.now
+    package var uptime: @Sendable () -> Uptime = Uptime.now
     /// What the file system of the log has; `nil` if that cannot be known.
-    public var volume: @Sendable (_ path: String) -> Volume? = Volume.of
+    package var volume: @Sendable (_ path: String) -> Volume? = Volume.of
 
-    public init() {}
+    package init() {}
 
     /// How long the oldest request waits for others to share its commit.
-    public var linger: Duration {
+    package var linger: Duration {
       get { limits.linger }
       set { limits.linger = newValue }
     }
 
     /// Bytes that may wait for a commit.
-    public var queueCapacity: Int {
+    package var queueCapacity: Int {
       get { limits.capacity }
       set { limits.capacity = newValue }
     }
   }
 
-  public let path: String
+  package let path: String
   private let options: Options
   private let writer: LogWriter
   private let lock: LogLock
@@ -49,7 +50,7 @@ public final class TickLog: Sendable {
   }
 
   /// The file that a path means: what belongs to a log lies beside that one, not beside a link to it.
-  public static func file(of path: String) -> String { LogFile.resolve(path) }
+  package static func file(of path: String) -> String { LogFile.resolve(path) }
 
   // MARK: Appending
 
@@ -63,7 +64,7 @@ public final class TickLog: Sendable {
   ///   ``whenRoom(_:)``. In the second case the log itself writes a gap of cause `disk_full`, from the last data
   ///   to the first that is received afterwards.
   /// - Throws: the log was closed or has failed.
-  public func tryAppend(
+  package func tryAppend(
     _ ticks: TickBatch, rejected: [RejectedInput] = [],
     body: (@Sendable (WriteTransaction) throws -> Void)? = nil,
     completion: @escaping @Sendable (Result<OffsetRange?, any Error>) -> Void
@@ -74,7 +75,7 @@ public final class TickLog: Sendable {
 
   /// Calls back once when the queue is half empty and the volume has room, or when the log has ended; perhaps
   /// at once.
-  public func whenRoom(_ callback: @escaping @Sendable () -> Void) {
+  package func whenRoom(_ callback: @escaping @Sendable () -> Void) {
     writer.whenRoom(callback)
   }
 
@@ -82,7 +83,7 @@ public final class TickLog: Sendable {
   ///
   /// - Returns: their offsets, `nil` without ticks.
   @discardableResult
-  public func append(
+  package func append(
     _ ticks: TickBatch, rejected: [RejectedInput] = [],
     body: (@Sendable (WriteTransaction) throws -> Void)? = nil
   ) async throws -> OffsetRange? {
@@ -112,7 +113,7 @@ public final class TickLog: Sendable {
   ///
   /// - Parameter body: runs on the writer's thread, more than once if the commit is retried; what it throws
   ///   undoes what it did, and only that.
-  public func write<T: Sendable>(
+  package func write<T: Sendable>(
     _ body: @escaping @Sendable (WriteTransaction) throws -> T
   ) async throws -> T {
     let result = LastResult<T>()
@@ -129,32 +130,32 @@ public final class TickLog: Sendable {
   // MARK: Looking
 
   /// The last durable offset.
-  public var head: Offset { writer.head.value }
+  package var head: Offset { writer.head.value }
 
   /// Waits until the head is beyond `offset`, and returns it.
   /// - Throws: `CancellationError`.
-  public func head(beyond offset: Offset) async throws -> Offset {
+  package func head(beyond offset: Offset) async throws -> Offset {
     try await writer.head.wait { $0 > offset }
   }
 
   /// How many commits have opened or closed gaps since the log was opened.
-  public var gapChanges: Int { writer.gapChanges.value }
+  package var gapChanges: Int { writer.gapChanges.value }
 
   /// Waits until there are more than so many, and returns their number.
   /// - Throws: `CancellationError`.
-  public func gapChanges(beyond count: Int) async throws -> Int {
+  package func gapChanges(beyond count: Int) async throws -> Int {
     try await writer.gapChanges.wait { $0 > count }
   }
 
   /// Whether the volume has no room for ticks: they are refused, or the commit of those taken is retried.
-  public var isDiskFull: Bool { writer.isDiskFull }
+  package var isDiskFull: Bool { writer.isDiskFull }
 
   /// Waits for the failure after which nothing can be written any more.
   /// - Throws: `CancellationError`.
-  public func failure() async throws -> LogError { try await writer.failure.wait() }
+  package func failure() async throws -> LogError { try await writer.failure.wait() }
 
   /// Opens a read-only connection with a thread of its own.
-  public func makeReader() async throws -> LogReader {
+  package func makeReader() async throws -> LogReader {
     try await LogReader(path: path, vfs: options.vfs)
   }
 
@@ -163,7 +164,7 @@ public final class TickLog: Sendable {
   /// Trims ticks from now on: those that every enabled consumer is past, appended longer ago than `retention`;
   /// without an enabled consumer, the old ones. And watches the volume: takes no ticks while it has too little
   /// room, and keeps a ballast beside the log. To be called when the consumers are enabled.
-  public func startUpkeep(retention: Duration, disk: DiskLimits) {
+  package func startUpkeep(retention: Duration, disk: DiskLimits) {
     writer.startUpkeep(LogUpkeep.Settings(retention: retention, disk: disk))
   }
 
@@ -180,7 +181,7 @@ public final class TickLog: Sendable {
   /// Readers must be closed before.
   ///
   /// - Throws: the failure that ended the writer, if there was one.
-  public func close() async throws {
+  package func close() async throws {
     writer.close()
     try await writer.ended.wait()
     lock.release()

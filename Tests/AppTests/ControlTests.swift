@@ -1,3 +1,4 @@
+import Base
 import Foundation
 import Glibc
 import Logging
@@ -153,7 +154,7 @@ import Testing
     try await withLog(in: long) { log, path in
       #expect(path.utf8.count > 150)
       try await serving(log) {
-        let client = ControlClient(ControlAddress(logPath: path))
+        let client = try ControlClient(ControlAddress(logPath: path))
         let answer = try await client.ask(
           .seek(SeekRequest(consumer: .dynamodb, offset: Offset(rawValue: 2)), dryRun: true))
         #expect(answer.seek?.to == 2)
@@ -305,7 +306,7 @@ import Testing
 
 /// Connects and sends as another program would, without our client; on a thread that may block.
 private actor Stranger {
-  private let executor = ThreadExecutor()
+  private let executor = try! ThreadExecutor()
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
   func talk(_ path: String, _ bytes: [UInt8], endsOutput: Bool) throws -> [UInt8] {

@@ -1,3 +1,4 @@
+import Base
 import Foundation
 import Logging
 import Synchronization
@@ -78,7 +79,7 @@ struct ShippingRig: Sendable {
   func shipping(
     to store: any ObjectStore, _ settings: ObjectSettings = .test(),
     destination: Destination = .s3(endpoint: "http://s3", bucket: "bucket", prefix: "p"),
-    openStore: @escaping @Sendable (Destination) -> (any ObjectStore)? = { _ in nil }
+    openStore: @escaping @Sendable (Destination) throws -> (any ObjectStore)? = { _ in nil }
   ) -> Shipping {
     Shipping([Shipping.objectMember(.s3, settings, destination, store: store, openStore: openStore)])
   }

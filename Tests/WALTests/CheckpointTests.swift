@@ -1,3 +1,4 @@
+import Base
 import CTestVFS
 import Foundation
 import Glibc
@@ -140,7 +141,7 @@ import Testing
       try await log.close()
       #expect(mkfifo(folder + "/release", 0o600) == 0)
       let ended = Latch<Bool>()
-      _ = DedicatedThread {
+      _ = try DedicatedThread {
         let shell = try? runProgram(
           "sqlite3",
           [

@@ -1,3 +1,4 @@
+import Base
 import CTestVFS
 import Foundation
 import TestSupport

@@ -1,3 +1,4 @@
+import Base
 import Foundation
 import Synchronization
 import TestSupport
@@ -193,7 +194,7 @@ func write(_ bytes: [UInt8], to path: String) throws {
   @Test func aProcessThatStartsDuringASalvageEndsIt() async throws {
     try await withFullLog { path, output in
       let lock = Mutex<LogLock?>(nil)
-      let salvage = LogSalvage(of: path, to: output) { _ in
+      let salvage = try LogSalvage(of: path, to: output) { _ in
         lock.withLock { lock in
           do {
             if lock == nil { lock = try LogLock(logPath: path) }

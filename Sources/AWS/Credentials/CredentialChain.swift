@@ -1,8 +1,8 @@
 /// Providers asked in order; the first that does not answer `absent` decides.
-public struct CredentialChain: CredentialProvider {
+package struct CredentialChain: CredentialProvider {
   private let providers: [any CredentialProvider]
 
-  public init(_ providers: [any CredentialProvider]) {
+  package init(_ providers: [any CredentialProvider]) {
     self.providers = providers
   }
 
@@ -13,7 +13,7 @@ public struct CredentialChain: CredentialProvider {
   /// environment; the container's endpoint; the instance's metadata.
   ///
   /// Reference: https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
-  public static func standard(profile: String?, context: CredentialContext) -> any CredentialProvider {
+  package static func standard(profile: String?, context: CredentialContext) -> any CredentialProvider {
     if let profile, !profile.isEmpty {
       return ProfileCredentials(profile: profile, demand: .givesKeys, context: context)
     }
@@ -37,7 +37,7 @@ public struct CredentialChain: CredentialProvider {
     return Fixed(keys: keys)
   }
 
-  public func credentials() async throws -> Credentials {
+  package func credentials() async throws -> Credentials {
     var reasons: [String] = []
     for provider in providers {
       do {

@@ -1,18 +1,20 @@
-/// What the places that credentials come from are reached with.
-public struct CredentialContext: Sendable {
-  /// As the process was given it; nothing else is read.
-  public var environment: [String: String]
-  public var transport: any HTTPTransport
-  /// Where STS is asked.
-  public var region: String
-  public var endpoints: Endpoints
-  public var clock: any Clock<Duration>
-  /// The wall clock, epoch seconds UTC.
-  public var now: @Sendable () -> Int
+import Base
 
-  public init(
+/// What the places that credentials come from are reached with.
+package struct CredentialContext: Sendable {
+  /// As the process was given it; nothing else is read.
+  package var environment: [String: String]
+  package var transport: any HTTPTransport
+  /// Where STS is asked.
+  package var region: String
+  package var endpoints: Endpoints
+  package var clock: any Clock<Duration>
+  /// The wall clock, epoch seconds UTC.
+  package var now: @Sendable () -> Int
+
+  package init(
     environment: [String: String], transport: any HTTPTransport, region: String, endpoints: Endpoints,
-    clock: any Clock<Duration> = ContinuousClock(), now: @escaping @Sendable () -> Int = WallClock.now
+    clock: any Clock<Duration> = ContinuousClock(), now: @escaping @Sendable () -> Int = WallClock.epochSeconds
   ) {
     self.environment = environment
     self.transport = transport

@@ -1,3 +1,4 @@
+import Base
 import FoundationEssentials
 
 /// The JSON that metadata services and processes hand keys out in.

@@ -1,6 +1,6 @@
 /// Why there are no credentials. Shows names and paths, never keys.
-public struct CredentialError: Error, Sendable, Equatable, CustomStringConvertible {
-  public enum Code: String, Sendable {
+package struct CredentialError: Error, Sendable, Equatable, CustomStringConvertible {
+  package enum Code: String, Sendable {
     /// This place has none; others may.
     case absent
     /// The profile asked for by name is in neither file.
@@ -13,11 +13,11 @@ public struct CredentialError: Error, Sendable, Equatable, CustomStringConvertib
     case unavailable
   }
 
-  public var code: Code
+  package var code: Code
   /// What was wrong and where, for the operator.
-  public var description: String
+  package var description: String
 
-  public init(_ code: Code, _ description: String) {
+  package init(_ code: Code, _ description: String) {
     self.code = code
     self.description = description
   }

@@ -1,14 +1,14 @@
 /// Keys that sign requests. No description, dump or interpolation shows them.
-public struct Credentials: Sendable, Hashable {
-  public var accessKeyID: String
-  public var secretAccessKey: String
-  public var sessionToken: String?
+package struct Credentials: Sendable, Hashable {
+  package var accessKeyID: String
+  package var secretAccessKey: String
+  package var sessionToken: String?
   /// Epoch seconds UTC; nil for keys that do not expire.
-  public var expiration: Int?
+  package var expiration: Int?
   /// Where they came from, for the log: `the environment`, `profile prod`.
-  public var source: String
+  package var source: String
 
-  public init(
+  package init(
     accessKeyID: String, secretAccessKey: String, sessionToken: String? = nil, expiration: Int? = nil,
     source: String
   ) {
@@ -50,7 +50,7 @@ public struct Credentials: Sendable, Hashable {
 }
 
 extension Credentials: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-  public var description: String { "credentials from \(source)" }
-  public var debugDescription: String { description }
-  public var customMirror: Mirror { Mirror(self, children: [:]) }
+  package var description: String { "credentials from \(source)" }
+  package var debugDescription: String { description }
+  package var customMirror: Mirror { Mirror(self, children: [:]) }
 }

@@ -1,3 +1,5 @@
+import Base
+
 /// Keys of the role that an EC2 instance has, by version 2 of its metadata service and no other.
 ///
 /// Reference: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html,

@@ -1,18 +1,18 @@
 /// The shared credentials and config files, as far as a profile's settings go.
 ///
 /// Reference: https://docs.aws.amazon.com/sdkref/latest/guide/file-location.html
-public struct ProfileFiles: Sendable, CustomStringConvertible {
+package struct ProfileFiles: Sendable, CustomStringConvertible {
   /// nil when neither a variable nor a home folder tells.
-  public var credentialsPath: String?
-  public var configPath: String?
+  package var credentialsPath: String?
+  package var configPath: String?
 
-  public init(credentialsPath: String?, configPath: String?) {
+  package init(credentialsPath: String?, configPath: String?) {
     self.credentialsPath = credentialsPath
     self.configPath = configPath
   }
 
   /// `AWS_SHARED_CREDENTIALS_FILE` and `AWS_CONFIG_FILE`, or `credentials` and `config` in `~/.aws`.
-  public init(environment: [String: String]) {
+  package init(environment: [String: String]) {
     let home = environment["HOME"].flatMap { $0.isEmpty ? nil : $0 }
     func path(_ variable: String, _ name: String) -> String? {
       guard let set = environment[variable], !set.isEmpty else { return home.map { "\($0)/.aws/\(name)" } }
@@ -24,7 +24,7 @@ public struct ProfileFiles: Sendable, CustomStringConvertible {
       configPath: path("AWS_CONFIG_FILE", "config"))
   }
 
-  public var description: String {
+  package var description: String {
     let paths = [credentialsPath, configPath].compactMap { $0 }
     return paths.isEmpty ? "any file (HOME is not set)" : paths.joined(separator: " or ")
   }

@@ -4,13 +4,13 @@ import Glibc
 /// The transport over libcurl: one thread, kept-alive HTTP/1.1 connections, TLS 1.2 or newer, verified.
 ///
 /// Reference: https://curl.se/libcurl/c/libcurl-multi.html
-public final class CurlTransport: HTTPTransport {
+package final class CurlTransport: HTTPTransport {
   private static let globalResult = curl_global_init(Int(CURL_GLOBAL_ALL))
 
   private let mailbox: CurlMailbox
 
   /// Starts the thread. Throws `TransportError` when curl or the thread cannot be set up.
-  public init(_ configuration: TransportConfiguration = TransportConfiguration()) throws(TransportError) {
+  package init(_ configuration: TransportConfiguration = TransportConfiguration()) throws(TransportError) {
     func unavailable(_ detail: String) -> TransportError {
       TransportError(code: .failed, origin: "curl", detail: detail, curlCode: 0)
     }
@@ -32,7 +32,7 @@ public final class CurlTransport: HTTPTransport {
     mailbox.close()
   }
 
-  public func send(_ request: HTTPRequest) async throws -> HTTPResponse {
+  package func send(_ request: HTTPRequest) async throws -> HTTPResponse {
     let transfer = CurlTransfer(request)
     return try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { continuation in
@@ -49,7 +49,7 @@ public final class CurlTransport: HTTPTransport {
 
   /// Finishes every waiting request with `TransportError.Code.closed` and ends the thread; waits for neither.
   /// Later requests are refused. Closing twice does nothing.
-  public func close() {
+  package func close() {
     mailbox.close()
   }
 

@@ -1,19 +1,19 @@
 /// Scheme, host, port and a leading path, to which a request's own path is appended.
-public struct Endpoint: Sendable, Hashable, CustomStringConvertible {
-  public enum Scheme: String, Sendable {
+package struct Endpoint: Sendable, Hashable, CustomStringConvertible {
+  package enum Scheme: String, Sendable {
     case http, https
     var defaultPort: Int { self == .http ? 80 : 443 }
   }
 
-  public var scheme: Scheme
+  package var scheme: Scheme
   /// A name or address, IPv6 in brackets.
-  public var host: String
+  package var host: String
   /// nil is the scheme's own.
-  public var port: Int?
+  package var port: Int?
   /// Percent-encoded, empty or starting with `/`, without a slash at its end.
-  public var basePath: String
+  package var basePath: String
 
-  public init(scheme: Scheme = .https, host: String, port: Int? = nil, basePath: String = "") {
+  package init(scheme: Scheme = .https, host: String, port: Int? = nil, basePath: String = "") {
     self.scheme = scheme
     self.host = host
     self.port = port == scheme.defaultPort ? nil : port
@@ -23,7 +23,7 @@ public struct Endpoint: Sendable, Hashable, CustomStringConvertible {
   /// Reads `http[s]://host[:port][/path]`; nil for anything else, user names and queries included.
   ///
   /// Reference: RFC 3986 §3.
-  public init?(_ url: String) {
+  package init?(_ url: String) {
     guard let colon = url.range(ofText: "://"),
       let scheme = Scheme(rawValue: url[..<colon.lowerBound].lowercased())
     else { return nil }
@@ -49,11 +49,11 @@ public struct Endpoint: Sendable, Hashable, CustomStringConvertible {
   }
 
   /// The `Host` header: the port appears when it is not the scheme's own.
-  public var authority: String {
+  package var authority: String {
     port.map { "\(host):\($0)" } ?? host
   }
 
-  public var description: String { "\(scheme.rawValue)://\(authority)\(basePath)" }
+  package var description: String { "\(scheme.rawValue)://\(authority)\(basePath)" }
 
   /// No byte that would end the host in a URL: a region or bucket that is part of the name may hold anything.
   static func isHost(_ text: some StringProtocol) -> Bool {

@@ -4,7 +4,7 @@
 /// remembered and makes the transport refuse the request, so that no value can smuggle a header in.
 ///
 /// Reference: RFC 9110 §5.
-public struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
+package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
   struct Field {
     var name: Range<Int>
     var value: Range<Int>
@@ -15,18 +15,18 @@ public struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
   private(set) var fields: [Field] = []
   private(set) var isWellFormed = true
 
-  public init() {
+  package init() {
     bytes.reserveCapacity(512)
     fields.reserveCapacity(12)
   }
 
-  public init(dictionaryLiteral elements: (String, String)...) {
+  package init(dictionaryLiteral elements: (String, String)...) {
     self.init()
     for (name, value) in elements { add(name, value) }
   }
 
   /// Adds a field; one of the same name stays and both are sent.
-  public mutating func add(_ name: String, _ value: String) {
+  package mutating func add(_ name: String, _ value: String) {
     add(name.utf8, value.utf8)
   }
 
@@ -64,7 +64,7 @@ public struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
   }
 
   /// The value of the first field of that name, compared without regard to case.
-  public subscript(name: String) -> String? {
+  package subscript(name: String) -> String? {
     for field in fields where Self.equal(bytes[field.name], name.utf8) {
       return String(decoding: bytes[field.value], as: UTF8.self)
     }

@@ -1,6 +1,6 @@
 /// One HTTP/1.1 request.
-public struct HTTPRequest: Sendable {
-  public enum Method: String, Sendable {
+package struct HTTPRequest: Sendable {
+  package enum Method: String, Sendable {
     case get = "GET"
     case head = "HEAD"
     case put = "PUT"
@@ -8,22 +8,22 @@ public struct HTTPRequest: Sendable {
     case delete = "DELETE"
   }
 
-  public var method: Method
-  public var endpoint: Endpoint
+  package var method: Method
+  package var endpoint: Endpoint
   /// Percent-encoded, sent as it is: neither `..` nor `//` is resolved.
-  public var path: String
+  package var path: String
   /// Percent-encoded, without `?`; empty for none.
-  public var query: String
-  public var headers: HTTPHeaders
-  public var body: [UInt8]
+  package var query: String
+  package var headers: HTTPHeaders
+  package var body: [UInt8]
   /// An answer with a longer body is given up with `TransportError.Code.responseTooLarge`.
-  public var maximumResponseBytes: Int
+  package var maximumResponseBytes: Int
   /// The whole exchange's limit in place of the transport's.
-  public var timeout: Duration?
+  package var timeout: Duration?
   /// Whether the configured proxy is used; services on this machine's own link are asked without.
-  public var usesProxy: Bool
+  package var usesProxy: Bool
 
-  public init(
+  package init(
     _ method: Method, _ endpoint: Endpoint, path: String = "/", query: String = "",
     headers: HTTPHeaders = HTTPHeaders(), body: [UInt8] = [], maximumResponseBytes: Int = 1 << 20,
     timeout: Duration? = nil, usesProxy: Bool = true

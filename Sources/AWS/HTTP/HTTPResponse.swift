@@ -1,23 +1,25 @@
+import Base
+
 /// One complete answer.
-public struct HTTPResponse: Sendable {
-  public var status: Int
-  public var body: [UInt8]
+package struct HTTPResponse: Sendable {
+  package var status: Int
+  package var body: [UInt8]
   /// The header lines as received, each with its line end; without the status line.
   let head: [UInt8]
 
-  public init(status: Int, head: [UInt8] = [], body: [UInt8] = []) {
+  package init(status: Int, head: [UInt8] = [], body: [UInt8] = []) {
     self.status = status
     self.head = head
     self.body = body
   }
 
   /// The value of the first header of that name, without surrounding white space.
-  public func header(_ name: String) -> String? {
+  package func header(_ name: String) -> String? {
     value(name.utf8).map { String(decoding: $0, as: UTF8.self) }
   }
 
   /// The server's `Date`, epoch seconds UTC.
-  public var date: Int? {
+  package var date: Int? {
     value("date".utf8).flatMap { HTTPDate.epochSeconds($0) }
   }
 

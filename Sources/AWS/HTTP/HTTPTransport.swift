@@ -2,6 +2,6 @@
 ///
 /// Any status is an answer, redirects too. Throws `TransportError` when there was none, and
 /// `CancellationError` when the awaiting task was cancelled.
-public protocol HTTPTransport: Sendable {
+package protocol HTTPTransport: Sendable {
   func send(_ request: HTTPRequest) async throws -> HTTPResponse
 }

@@ -1,29 +1,29 @@
 /// What the transport is built with. Nothing is read from the process's environment.
-public struct TransportConfiguration: Sendable {
+package struct TransportConfiguration: Sendable {
   /// PEM file of trusted roots in place of the system's (`AWS_CA_BUNDLE`).
-  public var caBundle: String?
+  package var caBundle: String?
   /// Proxy for `https://`; nil for none.
-  public var httpsProxy: String?
+  package var httpsProxy: String?
   /// Proxy for `http://`; nil for none.
-  public var httpProxy: String?
+  package var httpProxy: String?
   /// Hosts that are reached without a proxy, as in `NO_PROXY`.
-  public var noProxy: String
-  public var connectTimeout: Duration = .seconds(5)
+  package var noProxy: String
+  package var connectTimeout: Duration = .seconds(5)
   /// For the whole exchange, from the moment curl takes it up.
-  public var timeout: Duration = .seconds(30)
+  package var timeout: Duration = .seconds(30)
   /// Connections left unused longer than this are not used again.
-  public var maximumIdle: Duration = .seconds(20)
+  package var maximumIdle: Duration = .seconds(20)
   /// Connections older than this are not used again, so that a service's changed addresses are noticed.
-  public var maximumLifetime: Duration = .seconds(300)
+  package var maximumLifetime: Duration = .seconds(300)
   /// How long an address that was looked up counts.
-  public var addressLifetime: Duration = .seconds(30)
+  package var addressLifetime: Duration = .seconds(30)
   /// Idle connections kept at most; requests in flight are not limited by it.
-  public var maximumConnections = 1_100
+  package var maximumConnections = 1_100
   /// Requests waiting and in flight; more are refused with `TransportError.Code.overloaded`.
-  public var maximumRequests = 10_000
-  public var userAgent = "tickwal"
+  package var maximumRequests = 10_000
+  package var userAgent = "tickwal"
 
-  public init() {
+  package init() {
     noProxy = ""
   }
 
@@ -31,7 +31,7 @@ public struct TransportConfiguration: Sendable {
   /// and `HTTP_PROXY` in capitals not at all, since a web server sets it from a request's header.
   ///
   /// Reference: curl's manual, "ENVIRONMENT".
-  public init(environment: [String: String]) {
+  package init(environment: [String: String]) {
     func value(_ names: String...) -> String? {
       names.lazy.compactMap { environment[$0] }.first { !$0.isEmpty }
     }

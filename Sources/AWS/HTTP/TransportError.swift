@@ -1,6 +1,6 @@
 /// Why a request got no answer.
-public struct TransportError: Error, Sendable, Equatable, CustomStringConvertible {
-  public enum Code: String, Sendable {
+package struct TransportError: Error, Sendable, Equatable, CustomStringConvertible {
+  package enum Code: String, Sendable {
     case resolve = "the name could not be resolved"
     case connect = "could not connect"
     case tls = "TLS failed"
@@ -14,15 +14,15 @@ public struct TransportError: Error, Sendable, Equatable, CustomStringConvertibl
     case failed = "the transfer failed"
   }
 
-  public var code: Code
+  package var code: Code
   /// Scheme, host and port; never the path, the query or a proxy's password.
-  public var origin: String
+  package var origin: String
   /// curl's own words.
-  public var detail: String
+  package var detail: String
   /// curl's number, 0 when curl was not asked.
-  public var curlCode: Int
+  package var curlCode: Int
 
-  public init(code: Code, origin: String, detail: String = "", curlCode: Int = 0) {
+  package init(code: Code, origin: String, detail: String = "", curlCode: Int = 0) {
     self.code = code
     self.origin = origin
     self.detail = detail
@@ -30,14 +30,14 @@ public struct TransportError: Error, Sendable, Equatable, CustomStringConvertibl
   }
 
   /// The same request may succeed later.
-  public var isRetriable: Bool {
+  package var isRetriable: Bool {
     switch code {
     case .invalidRequest, .closed, .responseTooLarge: false
     default: true
     }
   }
 
-  public var description: String {
+  package var description: String {
     detail.isEmpty ? "\(code.rawValue) (\(origin))" : "\(code.rawValue): \(detail) (\(origin))"
   }
 

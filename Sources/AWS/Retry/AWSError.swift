@@ -1,30 +1,30 @@
 /// Why a call to AWS did not do what it was asked.
 ///
 /// The description is safe for logs: no key, token, header or request body is in it.
-public struct AWSError: Error, Sendable, Equatable {
+package struct AWSError: Error, Sendable, Equatable {
   /// The service's own code, without its namespace; or one of this module's for calls without an answer.
-  public struct Code: RawRepresentable, Sendable, Hashable, ExpressibleByStringLiteral {
-    public var rawValue: String
-    public init(rawValue: String) { self.rawValue = rawValue }
-    public init(stringLiteral value: String) { rawValue = value }
+  package struct Code: RawRepresentable, Sendable, Hashable, ExpressibleByStringLiteral {
+    package var rawValue: String
+    package init(rawValue: String) { self.rawValue = rawValue }
+    package init(stringLiteral value: String) { rawValue = value }
 
     /// No answer: the network, TLS or a time-out.
-    public static let transport: Code = "Transport"
+    package static let transport: Code = "Transport"
     /// No credentials could be had to sign with.
-    public static let credentialsUnavailable: Code = "CredentialsUnavailable"
+    package static let credentialsUnavailable: Code = "CredentialsUnavailable"
     /// The answer is not what the service documents.
-    public static let unexpectedAnswer: Code = "UnexpectedAnswer"
-    public static let validation: Code = "ValidationException"
-    public static let noSuchBucket: Code = "NoSuchBucket"
-    public static let resourceNotFound: Code = "ResourceNotFoundException"
-    public static let preconditionFailed: Code = "PreconditionFailed"
-    public static let accessDenied: Code = "AccessDenied"
+    package static let unexpectedAnswer: Code = "UnexpectedAnswer"
+    package static let validation: Code = "ValidationException"
+    package static let noSuchBucket: Code = "NoSuchBucket"
+    package static let resourceNotFound: Code = "ResourceNotFoundException"
+    package static let preconditionFailed: Code = "PreconditionFailed"
+    package static let accessDenied: Code = "AccessDenied"
     /// The bucket is in another region than the one that was asked.
-    public static let wrongRegion: Code = "WrongRegion"
+    package static let wrongRegion: Code = "WrongRegion"
   }
 
   /// What to do about it.
-  public enum Kind: String, Sendable {
+  package enum Kind: String, Sendable {
     /// Network, 5xx, a conflict with a request in flight: the same again later.
     case transient
     /// Too fast: the same again later, and slower.
@@ -39,21 +39,21 @@ public struct AWSError: Error, Sendable, Equatable {
     case permanent
   }
 
-  public var code: Code
-  public var kind: Kind
+  package var code: Code
+  package var kind: Kind
   /// `PutObject`, `UpdateItem`, …
-  public var operation: String
+  package var operation: String
   /// nil when there was no answer.
-  public var status: Int?
+  package var status: Int?
   /// One line in the service's own words.
-  public var message: String
+  package var message: String
   /// What the server asked to wait.
-  public var retryAfter: Duration?
-  public var requestID: String?
+  package var retryAfter: Duration?
+  package var requestID: String?
   /// The server's `Date`, epoch seconds UTC.
-  public var date: Int?
+  package var date: Int?
 
-  public init(
+  package init(
     _ code: Code, _ kind: Kind, operation: String, status: Int? = nil, message: String = "",
     retryAfter: Duration? = nil, requestID: String? = nil, date: Int? = nil
   ) {
@@ -67,11 +67,11 @@ public struct AWSError: Error, Sendable, Equatable {
     self.date = date
   }
 
-  public var isRetriable: Bool { kind != .permanent }
+  package var isRetriable: Bool { kind != .permanent }
 }
 
 extension AWSError: CustomStringConvertible {
-  public var description: String {
+  package var description: String {
     var text = "\(operation): \(code.rawValue)"
     if let status { text += " (HTTP \(status))" }
     if !message.isEmpty { text += ": \(message)" }

@@ -1,3 +1,5 @@
+import Base
+
 /// Tells what an answer that is no success means.
 ///
 /// Reference: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html,

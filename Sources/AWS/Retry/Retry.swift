@@ -1,14 +1,16 @@
-/// How often a call is tried, how long it waits in between, and who hears of it.
-public struct Retry: Sendable {
-  /// One attempt that did not succeed.
-  public struct Failure: Sendable {
-    /// Counts from 1.
-    public var attempt: Int
-    public var error: AWSError
-    /// Until the next attempt; nil when this was the last.
-    public var delay: Duration?
+import Base
 
-    public init(attempt: Int, error: AWSError, delay: Duration?) {
+/// How often a call is tried, how long it waits in between, and who hears of it.
+package struct Retry: Sendable {
+  /// One attempt that did not succeed.
+  package struct Failure: Sendable {
+    /// Counts from 1.
+    package var attempt: Int
+    package var error: AWSError
+    /// Until the next attempt; nil when this was the last.
+    package var delay: Duration?
+
+    package init(attempt: Int, error: AWSError, delay: Duration?) {
       self.attempt = attempt
       self.error = error
       self.delay = delay
@@ -16,12 +18,12 @@ public struct Retry: Sendable {
   }
 
   /// nil: for ever, until the task is cancelled.
-  public var maximumAttempts: Int?
-  public var backoff: Backoff
+  package var maximumAttempts: Int?
+  package var backoff: Backoff
   /// Called for each failed attempt, before the wait, on the calling task.
-  public var onFailure: @Sendable (Failure) -> Void
+  package var onFailure: @Sendable (Failure) -> Void
 
-  public init(
+  package init(
     maximumAttempts: Int?, backoff: Backoff = Backoff(),
     onFailure: @escaping @Sendable (Failure) -> Void = { _ in }
   ) {
@@ -31,10 +33,10 @@ public struct Retry: Sendable {
   }
 
   /// A single attempt.
-  public static let never = Retry(maximumAttempts: 1)
+  package static let never = Retry(maximumAttempts: 1)
 
   /// Until it succeeds, fails for good or the task is cancelled.
-  public static func forever(onFailure: @escaping @Sendable (Failure) -> Void) -> Retry {
+  package static func forever(onFailure: @escaping @Sendable (Failure) -> Void) -> Retry {
     Retry(maximumAttempts: nil, onFailure: onFailure)
   }
 }

@@ -1,10 +1,11 @@
+import Base
 import Logging
 import Synchronization
 
 /// What the service clients share: transport, credentials, region, endpoints and the server's clock.
-public final class AWSClient: Sendable {
-  public let region: String
-  public let endpoints: Endpoints
+package final class AWSClient: Sendable {
+  package let region: String
+  package let endpoints: Endpoints
   private let transport: any HTTPTransport
   private let credentials: CredentialCache
   private let clock: any Clock<Duration>
@@ -17,10 +18,10 @@ public final class AWSClient: Sendable {
   private let clockOffset: ClockOffset
 
   /// `clock` times the waits between attempts; `now` is the wall clock, epoch seconds UTC.
-  public init(
+  package init(
     transport: any HTTPTransport, credentials: any CredentialProvider, region: String,
     endpoints: Endpoints = Endpoints(), clock: any Clock<Duration> = ContinuousClock(),
-    now: @escaping @Sendable () -> Int = WallClock.now, objectEncryption: ObjectEncryption? = nil,
+    now: @escaping @Sendable () -> Int = WallClock.epochSeconds, objectEncryption: ObjectEncryption? = nil,
     logger: Logger = Logger(label: "aws")
   ) {
     self.transport = transport
@@ -47,13 +48,13 @@ public final class AWSClient: Sendable {
   }
 
   /// The same with other endpoints: transport, credentials and clock are shared.
-  public func reached(at endpoints: Endpoints) -> AWSClient {
+  package func reached(at endpoints: Endpoints) -> AWSClient {
     AWSClient(self, endpoints)
   }
 
   /// The credentials in force, as the next call would use them. Throws `CredentialError` or `CancellationError`.
   @discardableResult
-  public func currentCredentials() async throws -> Credentials {
+  package func currentCredentials() async throws -> Credentials {
     try await credentials.credentials(now: now() + clockOffset.seconds.load(ordering: .relaxed))
   }
 

@@ -3,13 +3,13 @@
 /// Every call throws `AWSError`, or `CancellationError`. Without `retry` it is tried once.
 ///
 /// Reference: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/
-public struct DynamoDBClient: Sendable {
+package struct DynamoDBClient: Sendable {
   private let updateItem: JSONService
   private let describeTable: JSONService
   private let describeTimeToLive: JSONService
   private let batchGetItem: JSONService
 
-  public init(_ client: AWSClient) {
+  package init(_ client: AWSClient) {
     let keys = SigningKeyCache(region: client.region, service: Service.dynamodb.rawValue)
     func service(_ operation: String, maximumResponseBytes: Int = 1 << 20) -> JSONService {
       JSONService(
@@ -25,7 +25,7 @@ public struct DynamoDBClient: Sendable {
   }
 
   /// Writes one item; it is durable when this returns. `body` is the request's JSON, ready made.
-  public func updateItem(body: [UInt8], retry: Retry = .never) async throws -> Answer {
+  package func updateItem(body: [UInt8], retry: Retry = .never) async throws -> Answer {
     try await updateItem.call(body, retry: retry).answer
   }
 
@@ -34,7 +34,7 @@ public struct DynamoDBClient: Sendable {
   /// - Parameter keys: at most 100, each once.
   ///
   /// Reference: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
-  public func batchGetItem(
+  package func batchGetItem(
     table: String, keys: [DynamoItem], retry: Retry = .never
   ) async throws -> FoundItems {
     let (output, answer) = try await batchGetItem.call(
@@ -46,7 +46,7 @@ public struct DynamoDBClient: Sendable {
   }
 
   /// The table's keys and state. A missing table throws `AWSError.Code.resourceNotFound`.
-  public func describeTable(_ name: String, retry: Retry = .never) async throws -> TableDescription {
+  package func describeTable(_ name: String, retry: Retry = .never) async throws -> TableDescription {
     let (output, answer) = try await describeTable.call(["TableName": name], retry: retry, as: Output.self)
     let types = Dictionary(
       output.table.attributeDefinitions.map { ($0.attributeName, $0.attributeType) }
@@ -62,7 +62,7 @@ public struct DynamoDBClient: Sendable {
   }
 
   /// Whether and by which attribute the table's items expire.
-  public func describeTimeToLive(_ name: String, retry: Retry = .never) async throws -> TimeToLive {
+  package func describeTimeToLive(_ name: String, retry: Retry = .never) async throws -> TimeToLive {
     let (output, _) = try await describeTimeToLive.call(
       ["TableName": name], retry: retry, as: TimeToLiveOutput.self)
     let description = output.timeToLiveDescription
@@ -97,32 +97,32 @@ public struct DynamoDBClient: Sendable {
 }
 
 /// What DescribeTable tells about a table.
-public struct TableDescription: Sendable, Equatable {
-  public struct Key: Sendable, Equatable {
-    public enum Role: String, Sendable {
+package struct TableDescription: Sendable, Equatable {
+  package struct Key: Sendable, Equatable {
+    package enum Role: String, Sendable {
       case hash = "HASH"
       case range = "RANGE"
     }
-    public var name: String
-    public var role: Role
+    package var name: String
+    package var role: Role
     /// `S`, `N` or `B`.
-    public var type: String
+    package var type: String
 
-    public init(name: String, role: Role, type: String) {
+    package init(name: String, role: Role, type: String) {
       self.name = name
       self.role = role
       self.type = type
     }
   }
 
-  public var name: String
+  package var name: String
   /// `ACTIVE`, `CREATING`, …
-  public var status: String
+  package var status: String
   /// Partition key first.
-  public var keys: [Key]
-  public var answer: Answer
+  package var keys: [Key]
+  package var answer: Answer
 
-  public init(name: String, status: String, keys: [Key], answer: Answer) {
+  package init(name: String, status: String, keys: [Key], answer: Answer) {
     self.name = name
     self.status = status
     self.keys = keys
@@ -131,13 +131,13 @@ public struct TableDescription: Sendable, Equatable {
 }
 
 /// What DescribeTimeToLive tells about a table.
-public struct TimeToLive: Sendable, Equatable {
+package struct TimeToLive: Sendable, Equatable {
   /// `ENABLED`, `DISABLED`, `ENABLING`, `DISABLING`.
-  public var status: String
+  package var status: String
   /// nil while it is disabled.
-  public var attribute: String?
+  package var attribute: String?
 
-  public init(status: String, attribute: String? = nil) {
+  package init(status: String, attribute: String? = nil) {
     self.status = status
     self.attribute = attribute
   }

@@ -1,7 +1,7 @@
 /// One attribute of an item, of the two types that are used here.
 ///
 /// Reference: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeValue.html
-public enum AttributeValue: Sendable, Hashable {
+package enum AttributeValue: Sendable, Hashable {
   case string(String)
   /// Its digits, as DynamoDB gives them: without zeros at the end.
   case number(String)
@@ -16,12 +16,12 @@ extension AttributeValue: Codable {
     var n: String?
   }
 
-  public init(from decoder: any Decoder) throws {
+  package init(from decoder: any Decoder) throws {
     let received = try Received(from: decoder)
     self = received.s.map { .string($0) } ?? received.n.map { .number($0) } ?? .other
   }
 
-  public func encode(to encoder: any Encoder) throws {
+  package func encode(to encoder: any Encoder) throws {
     var container = encoder.singleValueContainer()
     switch self {
     case .string(let text): try container.encode(["S": text])
@@ -32,16 +32,16 @@ extension AttributeValue: Codable {
 }
 
 /// An item, or the key of one, by the names of its attributes.
-public typealias DynamoItem = [String: AttributeValue]
+package typealias DynamoItem = [String: AttributeValue]
 
 /// One answer to BatchGetItem.
-public struct FoundItems: Sendable, Equatable {
-  public var items: [DynamoItem]
+package struct FoundItems: Sendable, Equatable {
+  package var items: [DynamoItem]
   /// Keys that the table did not get to; ask again.
-  public var unprocessed: [DynamoItem]
-  public var answer: Answer
+  package var unprocessed: [DynamoItem]
+  package var answer: Answer
 
-  public init(items: [DynamoItem], unprocessed: [DynamoItem], answer: Answer = Answer(date: nil)) {
+  package init(items: [DynamoItem], unprocessed: [DynamoItem], answer: Answer = Answer(date: nil)) {
     self.items = items
     self.unprocessed = unprocessed
     self.answer = answer

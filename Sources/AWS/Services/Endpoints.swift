@@ -1,5 +1,7 @@
+import Base
+
 /// The services that are called; the raw value is the name that a signature carries.
-public enum Service: String, Sendable, CaseIterable {
+package enum Service: String, Sendable, CaseIterable {
   case s3
   case dynamodb
   case secretsManager = "secretsmanager"
@@ -19,7 +21,7 @@ public enum Service: String, Sendable, CaseIterable {
 ///
 /// Reference: https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html,
 /// https://docs.aws.amazon.com/sdkref/latest/guide/feature-endpoints.html
-public struct Endpoints: Sendable, Equatable {
+package struct Endpoints: Sendable, Equatable {
   private var custom: [Service: Endpoint] = [:]
   /// The region's endpoints that answer over IPv6, too.
   private var usesDualStack = false
@@ -27,10 +29,10 @@ public struct Endpoints: Sendable, Equatable {
   private var usesFIPS = false
 
   /// All at the region's own endpoints.
-  public init() {}
+  package init() {}
 
   /// Throws `EndpointError` naming the variable that is no `http(s)://` URL, or neither `true` nor `false`.
-  public init(environment: [String: String]) throws(EndpointError) {
+  package init(environment: [String: String]) throws(EndpointError) {
     for service in Service.allCases {
       for variable in [service.endpointVariable, "AWS_ENDPOINT_URL"] {
         guard let value = environment[variable], !value.isEmpty else { continue }
@@ -56,12 +58,12 @@ public struct Endpoints: Sendable, Equatable {
   }
 
   /// The endpoint set by the environment; nil for the region's own.
-  public func configured(_ service: Service) -> Endpoint? {
+  package func configured(_ service: Service) -> Endpoint? {
     custom[service]
   }
 
   /// Where the service is reached from the region.
-  public func endpoint(_ service: Service, region: String) -> Endpoint {
+  package func endpoint(_ service: Service, region: String) -> Endpoint {
     custom[service] ?? Endpoint(host: host(service, region))
   }
 
@@ -142,10 +144,10 @@ private struct Partition: Equatable {
 }
 
 /// An endpoint variable that means nothing.
-public struct EndpointError: Error, Sendable, Equatable, CustomStringConvertible {
-  public var variable: String
-  public var value: String
-  public var problem: String
+package struct EndpointError: Error, Sendable, Equatable, CustomStringConvertible {
+  package var variable: String
+  package var value: String
+  package var problem: String
 
   init(
     variable: String, value: String,
@@ -156,5 +158,5 @@ public struct EndpointError: Error, Sendable, Equatable, CustomStringConvertible
     self.problem = problem
   }
 
-  public var description: String { "\(variable)=\(value): \(problem)" }
+  package var description: String { "\(variable)=\(value): \(problem)" }
 }

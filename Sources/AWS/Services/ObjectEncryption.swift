@@ -1,7 +1,7 @@
 /// How S3 encrypts new objects.
 ///
 /// Reference: https://docs.aws.amazon.com/AmazonS3/latest/userguide/serv-side-encryption.html
-public enum ObjectEncryption: Sendable, Equatable {
+package enum ObjectEncryption: Sendable, Equatable {
   /// With keys of S3's own (`AES256`).
   case s3
   /// With a key of KMS, by ID, ARN or alias; nil: the account's key for S3.

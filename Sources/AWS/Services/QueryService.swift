@@ -1,3 +1,5 @@
+import Base
+
 /// Calls of a service that takes a form and answers in XML.
 ///
 /// Reference: https://smithy.io/2.0/aws/protocols/aws-query-protocol.html

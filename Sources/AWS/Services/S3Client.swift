@@ -1,9 +1,11 @@
+import Base
+
 /// Amazon S3, as far as it is needed here.
 ///
 /// Every call throws `AWSError`, or `CancellationError`. Without `retry` it is tried once.
 ///
 /// Reference: https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html
-public struct S3Client: Sendable {
+package struct S3Client: Sendable {
   /// An upload may take this long and a second more for each `slowestBytesPerSecond`.
   private static let timeout = Duration.seconds(30)
   private static let slowestBytesPerSecond = 128 << 10
@@ -16,7 +18,7 @@ public struct S3Client: Sendable {
   private let bucket: Operation
   private let list: Operation
 
-  public init(_ client: AWSClient) {
+  package init(_ client: AWSClient) {
     self.client = client
     let keys = SigningKeyCache(region: client.region, service: Service.s3.rawValue)
     put = Operation(name: "PutObject", service: .s3, signing: (.s3, keys))
@@ -31,7 +33,7 @@ public struct S3Client: Sendable {
   /// `headers` are signed and sent as they are: `Content-Type`, `Content-Encoding`, `If-None-Match`,
   /// `x-amz-meta-…`, `x-amz-checksum-sha256` (base64), which is compared with the answer's. The client's encryption
   /// is added. The body's SHA-256 is always signed. A failed `If-None-Match` throws with status 412, a conflict with 409 (retriable).
-  public func putObject(
+  package func putObject(
     bucket: String, key: String, headers: HTTPHeaders = HTTPHeaders(), body: [UInt8], retry: Retry = .never
   ) async throws -> S3Object {
     var request = request(.put, bucket: bucket, key: key, headers: headers)
@@ -53,7 +55,7 @@ public struct S3Client: Sendable {
 
   /// What is stored under the key, without its content; nil when there is none (404), which a missing bucket
   /// looks like, too.
-  public func headObject(bucket: String, key: String, retry: Retry = .never) async throws -> S3Object? {
+  package func headObject(bucket: String, key: String, retry: Retry = .never) async throws -> S3Object? {
     let request = request(.head, bucket: bucket, key: key)
     let response = try await client.call(head, request, retry: retry) {
       ($0.status == 200 && $0.isFromStore) || $0.status == 404
@@ -62,7 +64,7 @@ public struct S3Client: Sendable {
   }
 
   /// The object with its content; nil when there is none. A longer body than `maximumBytes` is an error.
-  public func getObject(
+  package func getObject(
     bucket: String, key: String, maximumBytes: Int = 1 << 20, retry: Retry = .never
   ) async throws -> (object: S3Object, body: [UInt8])? {
     var request = request(.get, bucket: bucket, key: key)
@@ -76,7 +78,7 @@ public struct S3Client: Sendable {
 
   /// Returns if the bucket is there, in this region, and the keys may list it; throws otherwise. The answer has no
   /// body, so the error's code is its status' name.
-  public func headBucket(_ name: String, retry: Retry = .never) async throws {
+  package func headBucket(_ name: String, retry: Retry = .never) async throws {
     let request = request(.head, bucket: name, key: "")
     _ = try await client.call(bucket, request, retry: retry) { $0.status == 200 }
   }
@@ -88,7 +90,7 @@ public struct S3Client: Sendable {
   ///   - token: of the page before, `nil` for the first.
   ///
   /// Reference: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
-  public func listObjects(
+  package func listObjects(
     bucket: String, prefix: String, after start: String? = nil, from token: String? = nil,
     retry: Retry = .never
   ) async throws -> S3Page {
@@ -135,18 +137,18 @@ extension HTTPResponse {
 }
 
 /// An object's headers.
-public struct S3Object: Sendable, Equatable {
-  public var etag: String?
-  public var versionID: String?
+package struct S3Object: Sendable, Equatable {
+  package var etag: String?
+  package var versionID: String?
   /// Bytes, as stored.
-  public var contentLength: Int?
-  public var contentType: String?
-  public var contentEncoding: String?
+  package var contentLength: Int?
+  package var contentType: String?
+  package var contentEncoding: String?
   /// `x-amz-meta-…`, names in lower case, without that prefix.
-  public var metadata: [String: String]
-  public var answer: Answer
+  package var metadata: [String: String]
+  package var answer: Answer
 
-  public init(
+  package init(
     etag: String? = nil, versionID: String? = nil, contentLength: Int? = nil, contentType: String? = nil,
     contentEncoding: String? = nil, metadata: [String: String] = [:], answer: Answer = Answer(date: nil)
   ) {

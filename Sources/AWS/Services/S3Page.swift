@@ -1,13 +1,15 @@
+import Base
+
 /// One answer to ListObjectsV2.
 ///
 /// Reference: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
-public struct S3Page: Sendable, Equatable {
-  public var keys: [String]
+package struct S3Page: Sendable, Equatable {
+  package var keys: [String]
   /// For the next page; `nil` if this is the last.
-  public var next: String?
-  public var answer: Answer
+  package var next: String?
+  package var answer: Answer
 
-  public init(keys: [String], next: String?, answer: Answer = Answer(date: nil)) {
+  package init(keys: [String], next: String?, answer: Answer = Answer(date: nil)) {
     self.keys = keys
     self.next = next
     self.answer = answer

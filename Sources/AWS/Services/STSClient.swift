@@ -1,9 +1,11 @@
+import Base
+
 /// AWS Security Token Service, as far as it is needed here.
 ///
 /// Every call throws `AWSError`, or `CancellationError`.
 ///
 /// Reference: https://docs.aws.amazon.com/STS/latest/APIReference/
-public struct STSClient: Sendable {
+package struct STSClient: Sendable {
   private let getCallerIdentity: QueryService
   private let assumeRole: QueryService
   private let assumeRoleWithWebIdentity: QueryService
@@ -11,7 +13,7 @@ public struct STSClient: Sendable {
   /// Keys come by providers that others wait for, and those are asked again.
   private static let fewAttempts = Retry(maximumAttempts: 3)
 
-  public init(_ client: AWSClient) {
+  package init(_ client: AWSClient) {
     let keys = SigningKeyCache(region: client.region, service: Service.sts.rawValue)
     getCallerIdentity = QueryService(client, .sts, "GetCallerIdentity", "2011-06-15", signingKeys: keys)
     assumeRole = QueryService(client, .sts, "AssumeRole", "2011-06-15", signingKeys: keys)
@@ -19,7 +21,7 @@ public struct STSClient: Sendable {
   }
 
   /// Whose keys these are. Needs no right.
-  public func callerIdentity(retry: Retry = .never) async throws -> CallerIdentity {
+  package func callerIdentity(retry: Retry = .never) async throws -> CallerIdentity {
     let answer = try await getCallerIdentity.call([], retry: retry)
     return CallerIdentity(
       account: try answer.text("Account"), arn: try answer.text("Arn"), userID: try answer.text("UserId"),
@@ -53,9 +55,9 @@ public struct STSClient: Sendable {
 }
 
 /// What STS says of the keys that asked.
-public struct CallerIdentity: Sendable, Equatable {
-  public var account: String
-  public var arn: String
-  public var userID: String
-  public var answer: Answer
+package struct CallerIdentity: Sendable, Equatable {
+  package var account: String
+  package var arn: String
+  package var userID: String
+  package var answer: Answer
 }

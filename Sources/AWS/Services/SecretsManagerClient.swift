@@ -1,10 +1,10 @@
 /// AWS Secrets Manager, as far as it is needed here.
 ///
 /// Reference: https://docs.aws.amazon.com/secretsmanager/latest/apireference/
-public struct SecretsManagerClient: Sendable {
+package struct SecretsManagerClient: Sendable {
   private let getSecretValue: JSONService
 
-  public init(_ client: AWSClient) {
+  package init(_ client: AWSClient) {
     getSecretValue = JSONService(
       client, .secretsManager, operation: "GetSecretValue", target: "secretsmanager",
       contentType: "application/x-amz-json-1.1",
@@ -14,7 +14,7 @@ public struct SecretsManagerClient: Sendable {
   /// The current version of a secret, by name or ARN. A secret that holds bytes instead of text is an error.
   ///
   /// Throws `AWSError` (`Code.resourceNotFound` for one that is not there), or `CancellationError`.
-  public func getSecretValue(_ id: String, retry: Retry = .never) async throws -> SecretString {
+  package func getSecretValue(_ id: String, retry: Retry = .never) async throws -> SecretString {
     struct Output: Decodable {
       var secretString: String
     }
@@ -24,15 +24,15 @@ public struct SecretsManagerClient: Sendable {
 }
 
 /// A text that no description, dump or interpolation shows.
-public struct SecretString: Sendable, Equatable {
+package struct SecretString: Sendable, Equatable {
   /// The text itself.
-  public var exposed: String
+  package var exposed: String
 
-  public init(_ text: String) { exposed = text }
+  package init(_ text: String) { exposed = text }
 }
 
 extension SecretString: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-  public var description: String { "<secret>" }
-  public var debugDescription: String { description }
-  public var customMirror: Mirror { Mirror(self, children: [:]) }
+  package var description: String { "<secret>" }
+  package var debugDescription: String { description }
+  package var customMirror: Mirror { Mirror(self, children: [:]) }
 }

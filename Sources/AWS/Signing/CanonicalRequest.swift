@@ -1,3 +1,5 @@
+import Base
+
 /// The text of a request that a signature covers.
 ///
 /// Reference: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html, step 1

@@ -1,3 +1,5 @@
+import Base
+
 /// A key for HMAC-SHA-256, padded once for many messages.
 ///
 /// Reference: RFC 2104.

@@ -1,3 +1,5 @@
+import Base
+
 /// Signs requests with AWS Signature Version 4, in the `Authorization` header.
 ///
 /// Pure: the same request, credentials and time give the same signature. All headers present when it is called

@@ -1,3 +1,4 @@
+import Base
 import Synchronization
 
 /// What requests of one day, region and service are signed with.

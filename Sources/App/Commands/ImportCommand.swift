@@ -1,5 +1,6 @@
 import AWS
 import ArgumentParser
+import Base
 import Glibc
 import Ingest
 import Logging
@@ -59,7 +60,7 @@ struct ImportCommand: AsyncParsableCommand {
         "tickwal: stdin cannot be resumed: if this is interrupted, keep what is not imported yet")
     }
     let meter = ImportMeter(console: console, total: size)
-    let fileImport = FileImport(path: file, sha256: sha256, log: log)
+    let fileImport = try FileImport(path: file, sha256: sha256, log: log)
     return try await withThrowingTaskGroup(of: FileImport.Progress.self) { group in
       group.addTask { try await fileImport.run(again: again) { meter.show($0) } }
       group.addTask { ImmediateExit.logFailed(try await log.failure()) }

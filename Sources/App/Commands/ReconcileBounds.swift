@@ -1,3 +1,4 @@
+import Base
 import Ticks
 import WAL
 
@@ -47,20 +48,9 @@ struct ReconcileBounds: Sendable, Equatable {
     guard parts.count == 3, parts.map(\.count) == [4, 2, 2], parts.allSatisfy(Text.isDigits),
       let year = Int(parts[0]), let month = Int(parts[1]), let day = Int(parts[2]), year >= 1
     else { return nil }
-    let start = Int64(daysSince1970(year, month, day)) * 86_400_000_000
-    // Only a day that exists comes back as it was written.
-    guard Timestamp.dashed(microseconds: Timestamp.clamped(microseconds: start)).prefix(10) == text else {
-      return nil
-    }
+    let midnight = CivilTime(year: year, month: month, day: day, hour: 0, minute: 0, second: 0)
+    guard midnight.exists else { return nil }
+    let start = Int64(midnight.epochSeconds) * 1_000_000
     return start..<start + 86_400_000_000
-  }
-
-  /// Reference: https://howardhinnant.github.io/date_algorithms.html, days_from_civil
-  private static func daysSince1970(_ year: Int, _ month: Int, _ day: Int) -> Int {
-    let year = month <= 2 ? year - 1 : year
-    let era = year / 400
-    let yearOfEra = year - era * 400
-    let dayOfYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1
-    return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
   }
 }

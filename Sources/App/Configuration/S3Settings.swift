@@ -1,4 +1,5 @@
 import ArgumentParser
+import Base
 
 /// Batches and their objects.
 struct S3Settings: Sendable, Equatable {

@@ -1,9 +1,10 @@
+import Base
 import Glibc
 import WAL
 
 /// Asks the process that has a log open.
 actor ControlClient {
-  private let executor = ThreadExecutor()
+  private let executor: ThreadExecutor
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
   private let address: ControlAddress
@@ -12,7 +13,8 @@ actor ControlClient {
   /// deliveries for its sink.
   static let patience = Duration.seconds(300)
 
-  init(_ address: ControlAddress) {
+  init(_ address: ControlAddress) throws {
+    executor = try ThreadExecutor()
     self.address = address
   }
 

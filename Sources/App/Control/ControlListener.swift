@@ -1,10 +1,11 @@
+import Base
 import Glibc
 import WAL
 
 /// Listens on `WAL_PATH.sock` for the process that holds the log's lock, on a thread of its own. One request is
 /// heard at a time; others wait in the system's queue of 8.
 actor ControlListener {
-  private let executor = ThreadExecutor()
+  private let executor: ThreadExecutor
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
   private let address: ControlAddress
@@ -23,6 +24,11 @@ actor ControlListener {
   ///
   /// - Throws: `SocketError`.
   init(_ address: ControlAddress) throws(SocketError) {
+    do throws(SystemError) {
+      executor = try ThreadExecutor()
+    } catch {
+      throw SocketError(error.doing, error.code)
+    }
     let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
     var pair: [Int32] = [-1, -1]
     guard socketpair(AF_UNIX, type, 0, &pair) == 0 else { throw SocketError("making sockets", errno) }

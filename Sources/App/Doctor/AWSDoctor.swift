@@ -1,4 +1,5 @@
 import AWS
+import Base
 
 /// The checks that ask AWS. Each call is one that `run` makes, too, or changes nothing.
 struct AWSDoctor: Sendable {
@@ -29,7 +30,7 @@ struct AWSDoctor: Sendable {
         }
         return .warning("identity", error.description)
       })
-    found.append(DoctorRules.clock(server: date, machine: WallClock.now()))
+    found.append(DoctorRules.clock(server: date, machine: WallClock.epochSeconds()))
     found.append(try await secret())
     found += try await bucket()
     found += try await table()
@@ -37,7 +38,7 @@ struct AWSDoctor: Sendable {
   }
 
   private func describe(_ keys: Credentials) -> DoctorFinding {
-    let end = keys.expiration.map { ", for another \($0 - WallClock.now()) s" } ?? ""
+    let end = keys.expiration.map { ", for another \($0 - WallClock.epochSeconds()) s" } ?? ""
     return .ok("credentials", "from \(keys.source)\(end)")
   }
 

@@ -1,3 +1,4 @@
+import Base
 import Ticks
 
 /// Times as messages carry them.
@@ -6,10 +7,10 @@ enum UTCTime {
   ///
   /// Reference: RFC 3339, section 5.6.
   static func text(_ microseconds: Int64) -> String {
-    let parts = Timestamp.Parts(microseconds: microseconds)
+    let (parts, microsecond) = Timestamp.parts(microseconds: microseconds)
     let date = "\(digits(parts.year, 4))-\(digits(parts.month, 2))-\(digits(parts.day, 2))"
     let time = "\(digits(parts.hour, 2)):\(digits(parts.minute, 2)):\(digits(parts.second, 2))"
-    return "\(date)T\(time).\(digits(parts.microsecond / 1_000, 3))Z"
+    return "\(date)T\(time).\(digits(microsecond / 1_000, 3))Z"
   }
 
   /// `2026-11-22 02:00:00 UTC`, for people.

@@ -1,4 +1,5 @@
 import AWS
+import Base
 import Glibc
 
 /// A file's size and SHA-256, read once before an import.

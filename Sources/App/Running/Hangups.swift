@@ -1,3 +1,4 @@
+import Base
 @preconcurrency import Dispatch
 import Glibc
 import WAL

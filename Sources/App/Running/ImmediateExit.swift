@@ -1,3 +1,4 @@
+import Base
 import Glibc
 import WAL
 
@@ -35,12 +36,20 @@ enum ImmediateExit {
 
   /// For an end that hangs.
   static func unlessEnded(within seconds: UInt32, _ code: ExitCode) {
-    _ = DedicatedThread {
-      sleep(seconds)
+    let end: @Sendable () -> Void = {
       Console.standardError.endProgress()
       Console.standardError.writeLine(
         "tickwal: ended without waiting any longer; everything that was appended is safe")
       exit(code.rawValue)
+    }
+    do throws(SystemError) {
+      _ = try DedicatedThread {
+        sleep(seconds)
+        end()
+      }
+    } catch {
+      // Without a thread nobody would end a process that hangs.
+      end()
     }
   }
 }

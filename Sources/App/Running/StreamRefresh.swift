@@ -1,4 +1,5 @@
 import AWS
+import Base
 import Ingest
 import Logging
 import WAL

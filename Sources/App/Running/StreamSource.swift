@@ -1,4 +1,5 @@
 import AWS
+import Base
 import Logging
 import WAL
 

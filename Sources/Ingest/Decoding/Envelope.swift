@@ -1,3 +1,4 @@
+import Base
 import Ticks
 
 /// A message's outermost object: at once an event and what may wrap one.

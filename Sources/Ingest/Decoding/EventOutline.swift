@@ -1,3 +1,4 @@
+import Base
 import Ticks
 
 /// The parts of one event that the log needs, as ranges of the message.

@@ -1,3 +1,4 @@
+import Base
 import Ticks
 import WAL
 
@@ -5,9 +6,9 @@ import WAL
 ///
 /// Takes combined messages, events alone and arrays of events. A tick needs valid JSON, an object as event and
 /// a stream's name; nothing else is asked of it. What is no tick is given back with the reason.
-public struct MessageDecoder: Sendable {
+package struct MessageDecoder: Sendable {
   /// What a message was.
-  public enum Outcome: Equatable, Sendable {
+  package enum Outcome: Equatable, Sendable {
     /// Ticks were added, perhaps none (an empty array), perhaps besides rejected elements of an array.
     case ticks(Int)
     /// The answer to a request such as SUBSCRIBE.
@@ -28,7 +29,7 @@ public struct MessageDecoder: Sendable {
 
   /// - Parameter urlStream: the stream that the URL of the connection names, for events that come without
   ///   their stream's name; nil if it names several or none.
-  public init(urlStream: String? = nil) {
+  package init(urlStream: String? = nil) {
     self.urlStream = urlStream.map { Array($0.utf8) }
   }
 
@@ -38,7 +39,7 @@ public struct MessageDecoder: Sendable {
   ///   - receivedAt: microseconds since 1970, UTC.
   ///   - batch: gets the ticks, in the message's order, byte for byte.
   ///   - rejected: gets what is no tick.
-  public mutating func decode(
+  package mutating func decode(
     _ message: UnsafeBufferPointer<UInt8>, receivedAt: Int64, into batch: inout TickBatch,
     rejected: inout [RejectedInput]
   ) -> Outcome {

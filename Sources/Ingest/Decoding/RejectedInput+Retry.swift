@@ -5,7 +5,7 @@ extension RejectedInput {
   ///
   /// - Parameter receivedAt: microseconds since 1970, UTC: when it came.
   /// - Returns: its ticks, or why it still is none.
-  public static func ticks(ofPayload payload: [UInt8], receivedAt: Int64) -> Result<TickBatch, NoTick> {
+  package static func ticks(ofPayload payload: [UInt8], receivedAt: Int64) -> Result<TickBatch, NoTick> {
     var batch = TickBatch()
     var rejected: [RejectedInput] = []
     var decoder = MessageDecoder()
@@ -22,7 +22,7 @@ extension RejectedInput {
   }
 
   /// Why input is no tick.
-  public struct NoTick: Error, Equatable {
-    public let cause: String
+  package struct NoTick: Error, Equatable {
+    package let cause: String
   }
 }

@@ -1,28 +1,29 @@
+import Base
 import Ticks
 
 /// What the exchange says to a request such as SUBSCRIBE.
-public struct RequestAnswer: Equatable, Sendable {
+package struct RequestAnswer: Equatable, Sendable {
   /// Why the request was refused.
-  public struct Failure: Equatable, Sendable {
-    public var code: Int64?
+  package struct Failure: Equatable, Sendable {
+    package var code: Int64?
     /// The exchange's words; at most ``RequestAnswer/longestMessage`` bytes of them.
-    public var message: String
+    package var message: String
 
-    public init(code: Int64?, message: String) {
+    package init(code: Int64?, message: String) {
       self.code = code
       self.message = message
     }
   }
 
   /// Bytes of a failure's message that are kept.
-  public static let longestMessage = 200
+  package static let longestMessage = 200
 
   /// The request's, if it is a whole number.
-  public var id: Int64?
+  package var id: Int64?
   /// Nil if the request was granted.
-  public var failure: Failure?
+  package var failure: Failure?
 
-  public init(id: Int64?, failure: Failure? = nil) {
+  package init(id: Int64?, failure: Failure? = nil) {
     self.id = id
     self.failure = failure
   }

@@ -1,3 +1,4 @@
+import Base
 import Ticks
 
 /// Events whose stream's name is not made of `s` and `e` alone.

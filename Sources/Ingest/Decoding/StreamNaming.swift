@@ -1,3 +1,4 @@
+import Base
 import Ticks
 
 /// Makes the name of an event's stream from the event, for messages that do not carry one and for streams

@@ -1,3 +1,4 @@
+import Base
 import Glibc
 
 /// The bytes of a file or of stdin, in chunks, gzip opened up. Blocks: for a thread of its own.

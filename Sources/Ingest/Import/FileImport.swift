@@ -1,3 +1,4 @@
+import Base
 import Ticks
 import WAL
 
@@ -5,22 +6,22 @@ import WAL
 ///
 /// Each commit stores with the ticks how far the file was read, so that an interrupted import of the same
 /// file goes on there and no tick is imported twice.
-public actor FileImport {
+package actor FileImport {
   /// How far an import has come.
-  public struct Progress: Sendable, Equatable {
+  package struct Progress: Sendable, Equatable {
     /// Bytes of the file that were read, compressed if it is.
-    public var bytesRead = 0
-    public var ticks = 0
+    package var bytesRead = 0
+    package var ticks = 0
     /// Input that was no tick, kept as dead letters.
-    public var rejected = 0
+    package var rejected = 0
     /// Lines that an earlier import had finished.
-    public var resumedLines = 0
-    public var first: Offset?
-    public var last: Offset?
+    package var resumedLines = 0
+    package var first: Offset?
+    package var last: Offset?
   }
 
-  private let executor = ThreadExecutor()
-  public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+  private let executor: ThreadExecutor
+  package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
   private let path: String
   private let sha256: String?
@@ -44,9 +45,10 @@ public actor FileImport {
   ///   - path: `-` for stdin.
   ///   - sha256: of the file as it is, lower-case hex; `nil` for stdin, which cannot be resumed.
   ///   - wallClock: microseconds since 1970, UTC: the time of receipt of what is imported.
-  public init(
+  package init(
     path: String, sha256: String?, log: TickLog, wallClock: @escaping @Sendable () -> Int64 = WallClock.now
-  ) {
+  ) throws {
+    executor = try ThreadExecutor()
     self.path = path
     self.sha256 = sha256
     self.log = log
@@ -59,7 +61,7 @@ public actor FileImport {
   ///   - again: start over, also a file that was imported to its end.
   ///   - report: called after each commit.
   /// - Throws: `ImportError`, `LogError`, `CancellationError`.
-  public func run(again: Bool, report: @Sendable (Progress) -> Void) async throws -> Progress {
+  package func run(again: Bool, report: @Sendable (Progress) -> Void) async throws -> Progress {
     let source = try ByteSource(path: path)
     let start = again ? ImportMark.start : try await mark()
     guard !start.isDone else {

@@ -1,6 +1,6 @@
 /// Why a file could not be imported to its end. What came before is in the log.
-public struct ImportError: Error, Sendable, CustomStringConvertible {
-  public enum Code: Sendable, Equatable {
+package struct ImportError: Error, Sendable, CustomStringConvertible {
+  package enum Code: Sendable, Equatable {
     /// It cannot be opened or read.
     case unreadable
     /// A gzip stream that is damaged or ends early.
@@ -9,8 +9,8 @@ public struct ImportError: Error, Sendable, CustomStringConvertible {
     case alreadyImported
   }
 
-  public let code: Code
-  public let description: String
+  package let code: Code
+  package let description: String
 
   init(_ code: Code, _ description: String) {
     self.code = code

@@ -1,17 +1,17 @@
 /// The server that a feed connects to: the URL of a WebSocket, taken apart.
 ///
 /// Reference: RFC 6455, section 3; RFC 3986
-public struct FeedEndpoint: Equatable, Sendable {
+package struct FeedEndpoint: Equatable, Sendable {
   /// Streams that one connection may have.
-  public static let maximumStreams = 1024
+  package static let maximumStreams = 1024
 
-  public let isSecure: Bool
+  package let isSecure: Bool
   /// Without the brackets of an IPv6 address.
-  public let host: String
-  public let port: Int
+  package let host: String
+  package let port: Int
   /// Path and query, if the URL has a path of its own: then they are asked for as they are, and the list of
   /// streams only says what is missing in a gap.
-  public let ownTarget: String?
+  package let ownTarget: String?
   /// What goes before the path that asks for streams: of a server that has several entrances.
   let prefix: String
   /// The query of a URL without a path of its own, such as `timeUnit=MICROSECOND`: it goes with every list of streams.
@@ -30,7 +30,7 @@ public struct FeedEndpoint: Equatable, Sendable {
   ///   - url: `ws://` or `wss://`. Nil means Binance's.
   ///   - testnet: which of Binance's.
   /// - Throws: `FeedError` (`badAddress`).
-  public init(url: String?, testnet: Bool) throws(FeedError) {
+  package init(url: String?, testnet: Bool) throws(FeedError) {
     let parts = try Self.split(url ?? (testnet ? Self.test : Self.production))
     isSecure = parts.isSecure
     (host, port) = try Self.hostAndPort(parts.authority, isSecure: parts.isSecure)

@@ -1,5 +1,5 @@
+import Base
 import FoundationEssentials
-import KillPoints
 import Logging
 import WAL
 

@@ -1,4 +1,5 @@
 import AWS
+import Base
 import Ticks
 
 /// The attributes of a tick's item, as both tables write them.

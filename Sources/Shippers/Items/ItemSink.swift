@@ -1,5 +1,5 @@
 import AWS
-import KillPoints
+import Base
 import Logging
 import Synchronization
 import Ticks

@@ -1,3 +1,4 @@
+import Base
 import Ticks
 
 /// The body of DynamoDB's UpdateItem for one tick.

@@ -1,3 +1,4 @@
+import Base
 import Glibc
 
 /// Turns among processes that write one SQLite file: a lock on a file beside it, held for one write.
@@ -20,16 +21,16 @@ struct FileTurn: Sendable {
 
   /// Waits for the turn, at most as long as SQLite waits for its own locks, and keeps it for the body alone.
   ///
-  /// - Throws: `FileError` if the turn does not come or the lock's file cannot be made; what the body throws.
+  /// - Throws: `SystemError` if the turn does not come or the lock's file cannot be made; what the body throws.
   func take<T>(_ body: () throws -> T) throws -> T {
     // It stays when the turn ends: removing it would let two processes lock two files of one name.
     let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-    guard descriptor >= 0 else { throw FileError.last("opening", path) }
+    guard descriptor >= 0 else { throw SystemError.last("opening", path) }
     defer { close(descriptor) }
     var tries = 1
     while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
       guard errno == EWOULDBLOCK || errno == EINTR, tries < Self.tries else {
-        throw FileError.last("waiting for another process that writes beside", path)
+        throw SystemError.last("waiting for another process that writes beside", path)
       }
       tries += 1
       pause()

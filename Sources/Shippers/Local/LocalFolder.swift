@@ -1,5 +1,5 @@
+import Base
 import Glibc
-import KillPoints
 
 /// Files under one folder, written so that they are on the disk, whole, under their names, or not at all.
 struct LocalFolder: Sendable {
@@ -19,7 +19,7 @@ struct LocalFolder: Sendable {
 
   static func makeFolder(_ path: String) throws {
     guard mkdir(path, 0o755) == 0 || errno == EEXIST else {
-      throw FileError.last("making the folder", path)
+      throw SystemError.last("making the folder", path)
     }
     // Also where it was there: an earlier process may have ended before this.
     try sync(folder: parent(path))
@@ -32,7 +32,7 @@ struct LocalFolder: Sendable {
   func prepare() throws {
     try LocalFolder.makeFolder(root)
     try LocalFolder.makeFolder(unnamed)
-    guard let folder = opendir(unnamed) else { throw FileError.last("opening the folder", unnamed) }
+    guard let folder = opendir(unnamed) else { throw SystemError.last("opening the folder", unnamed) }
     defer { closedir(folder) }
     while let entry = readdir(folder) {
       let name = withUnsafePointer(to: &entry.pointee.d_name) {
@@ -48,20 +48,20 @@ struct LocalFolder: Sendable {
   func writeTemporary(_ key: String, _ body: [UInt8]) throws -> String {
     let path = unnamed + "/\(getpid())-\(key.split(separator: "/").last ?? "").part"
     // Never written into: what a failed try left may have its name by now.
-    guard unlink(path) == 0 || errno == ENOENT else { throw FileError.last("removing", path) }
+    guard unlink(path) == 0 || errno == ENOENT else { throw SystemError.last("removing", path) }
     let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
-    guard descriptor >= 0 else { throw FileError.last("creating", path) }
+    guard descriptor >= 0 else { throw SystemError.last("creating", path) }
     var isClosed = false
     defer { if !isClosed { close(descriptor) } }
     var written = 0
     while written < body.count {
       let count = body.withUnsafeBytes { write(descriptor, $0.baseAddress! + written, body.count - written) }
-      guard count > 0 else { throw FileError.last("writing", path) }
+      guard count > 0 else { throw SystemError.last("writing", path) }
       written += count
     }
-    guard fsync(descriptor) == 0 else { throw FileError.last("syncing", path) }
+    guard fsync(descriptor) == 0 else { throw SystemError.last("syncing", path) }
     isClosed = true
-    guard close(descriptor) == 0 else { throw FileError.last("closing", path) }
+    guard close(descriptor) == 0 else { throw SystemError.last("closing", path) }
     return path
   }
 
@@ -73,7 +73,7 @@ struct LocalFolder: Sendable {
     KillPoint.file.after()
     try remove(temporary)
     guard isLinked || code == EEXIST else {
-      throw FileError(doing: "naming", path: path(key), code: code)
+      throw SystemError(doing: "naming", subject: path(key), code: code)
     }
     // Also where the name was there: an earlier try may have ended before this.
     try LocalFolder.sync(folder: LocalFolder.parent(path(key)))
@@ -82,7 +82,7 @@ struct LocalFolder: Sendable {
 
   /// Gives the temporary file its name in place of another; durable when it returns.
   func replace(_ temporary: String, as key: String) throws {
-    guard rename(temporary, path(key)) == 0 else { throw FileError.last("naming", path(key)) }
+    guard rename(temporary, path(key)) == 0 else { throw SystemError.last("naming", path(key)) }
     try LocalFolder.sync(folder: LocalFolder.parent(path(key)))
   }
 
@@ -92,28 +92,28 @@ struct LocalFolder: Sendable {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else {
       if errno == ENOENT { return nil }
-      throw FileError.last("opening", path)
+      throw SystemError.last("opening", path)
     }
     defer { close(descriptor) }
     var body: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 64 << 10)
     while true {
       let count = Glibc.read(descriptor, &buffer, buffer.count)
-      guard count >= 0 else { throw FileError.last("reading", path) }
+      guard count >= 0 else { throw SystemError.last("reading", path) }
       if count == 0 { return body }
       body.append(contentsOf: buffer[..<count])
     }
   }
 
   private func remove(_ path: String) throws {
-    guard unlink(path) == 0 else { throw FileError.last("removing", path) }
+    guard unlink(path) == 0 else { throw SystemError.last("removing", path) }
   }
 
   private static func sync(folder: String) throws {
     let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw FileError.last("opening the folder", folder) }
+    guard descriptor >= 0 else { throw SystemError.last("opening the folder", folder) }
     defer { close(descriptor) }
-    guard fsync(descriptor) == 0 else { throw FileError.last("syncing the folder", folder) }
+    guard fsync(descriptor) == 0 else { throw SystemError.last("syncing the folder", folder) }
   }
 
   private static func parent(_ path: String) -> String {

@@ -1,9 +1,10 @@
+import Base
 import Glibc
 import WAL
 
 /// A walk over the files below a folder, which holds open one folder a level and no list of files.
 actor LocalListing: ObjectListing {
-  private let executor = ThreadExecutor()
+  private let executor: ThreadExecutor
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
   private let root: String
@@ -22,7 +23,8 @@ actor LocalListing: ObjectListing {
   /// - Parameters:
   ///   - prefix: what the keys begin with.
   ///   - start: keys that are not above it, byte by byte, are left out.
-  init(root: String, prefix: String, after start: String? = nil) {
+  init(root: String, prefix: String, after start: String? = nil, on executor: ThreadExecutor) {
+    self.executor = executor
     self.root = root
     folder = prefix.lastIndex(of: "/").map { String(prefix[..<$0]) } ?? ""
     self.prefix = Array(prefix.utf8)
@@ -70,7 +72,7 @@ actor LocalListing: ObjectListing {
     var info = stat()
     guard lstat("\(root)/\(key)", &info) == 0 else {
       if errno == ENOENT { return false }
-      throw FileError.last("looking at", "\(root)/\(key)")
+      throw SystemError.last("looking at", "\(root)/\(key)")
     }
     return info.st_mode & S_IFMT == S_IFDIR
   }
@@ -86,7 +88,7 @@ private final class OpenFolder {
   init?(path: String, key: String) throws {
     guard let handle = opendir(path) else {
       if errno == ENOENT { return nil }
-      throw FileError.last("opening the folder", path)
+      throw SystemError.last("opening the folder", path)
     }
     self.handle = handle
     self.path = path
@@ -98,7 +100,7 @@ private final class OpenFolder {
   func next() throws -> String? {
     errno = 0
     guard let entry = readdir(handle) else {
-      guard errno == 0 else { throw FileError.last("reading the folder", path) }
+      guard errno == 0 else { throw SystemError.last("reading the folder", path) }
       return nil
     }
     return withUnsafePointer(to: &entry.pointee.d_name) {

@@ -1,4 +1,5 @@
 import AWS
+import Base
 import CZlib
 import WAL
 
@@ -9,11 +10,12 @@ actor LocalObjectStore: ObjectStore {
   private var isPrepared = false
   /// The folder of the last key: known to be there, and durable.
   private var madeFolder: String?
-  private let executor = ThreadExecutor()
+  private let executor: ThreadExecutor
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
   /// - Parameter root: the folder above the keys, `DIR/objects`.
-  init(root: String) {
+  init(root: String) throws {
+    executor = try ThreadExecutor()
     bucket = root
     folder = LocalFolder(root: root)
   }
@@ -65,7 +67,7 @@ actor LocalObjectStore: ObjectStore {
   }
 
   nonisolated func listing(prefix: String, after start: String?) -> any ObjectListing {
-    LocalListing(root: bucket, prefix: prefix, after: start)
+    LocalListing(root: bucket, prefix: prefix, after: start, on: executor)
   }
 }
 

@@ -1,3 +1,4 @@
+import Base
 import Glibc
 import Synchronization
 import Ticks
@@ -8,7 +9,7 @@ import WAL
 /// Writes that arrive together share a commit; each is on the disk when its call returns. Another process may write
 /// to the same file (`reconcile --repair` and `replay` beside `run`): they take turns.
 actor LocalTable: ItemTable {
-  private let executor = ThreadExecutor()
+  private let executor: ThreadExecutor
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
   private let path: String
@@ -30,7 +31,8 @@ actor LocalTable: ItemTable {
   private static let columns = ItemAttributes.Name.allCases.map(\.text)
 
   /// - Parameter turn: `nil` for the one that every process takes.
-  init(path: String, wall: @escaping @Sendable () -> Int64, turn: FileTurn? = nil) {
+  init(path: String, wall: @escaping @Sendable () -> Int64, turn: FileTurn? = nil) throws {
+    executor = try ThreadExecutor()
     self.path = path
     self.turn = turn ?? FileTurn(of: path)
     self.wall = wall
@@ -159,7 +161,7 @@ extension LocalTable: ItemArchive {
     if let reading { return reading }
     guard access(path, F_OK) == 0 else {
       if errno == ENOENT { return nil }
-      throw FileError.last("looking at", path)
+      throw SystemError.last("looking at", path)
     }
     let opened = try SQLiteConnection(path: path, access: .readOnly)
     opened.setBusyTimeout(milliseconds: 5_000)

@@ -1,4 +1,5 @@
 import AWS
+import Base
 import Logging
 
 /// Tries a call again for as long as it fails, with capped, jittered back-off, and reports it.

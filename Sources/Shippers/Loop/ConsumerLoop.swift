@@ -1,3 +1,4 @@
+import Base
 import Logging
 import Synchronization
 import WAL
@@ -7,7 +8,7 @@ import WAL
 ///
 /// Nothing that was on its way before a move can count after it: when the loop has ended, all of that is
 /// committed, or was given up.
-public final class ConsumerLoop: Sendable {
+package final class ConsumerLoop: Sendable {
   /// Where a move waits for the loop, and the loop for the move.
   private final class Pause: Sendable {
     let isStanding = Latch<Void>()
@@ -23,7 +24,7 @@ public final class ConsumerLoop: Sendable {
     var hasEnded = false
   }
 
-  public let progress: ShippingProgress
+  package let progress: ShippingProgress
   private let consumer: Consumer
   private let shipping: Shipping
   private let log: TickLog
@@ -35,7 +36,7 @@ public final class ConsumerLoop: Sendable {
   /// - Parameters:
   ///   - consumer: as `enable` returned it.
   ///   - patience: how long a move waits for what is on its way; then that is called off.
-  public init(
+  package init(
     _ consumer: Consumer, shipping: Shipping, log: TickLog, patience: Duration,
     clock: ShippingClock = .system, logger: Logger
   ) {
@@ -48,10 +49,10 @@ public final class ConsumerLoop: Sendable {
     progress = ShippingProgress(consumer: consumer.name, next: consumer.next)
   }
 
-  public var name: ConsumerName { consumer.name }
+  package var name: ConsumerName { consumer.name }
 
   /// From now on ship what the log has, a short last batch too, and end when nothing is left.
-  public func startDraining() {
+  package func startDraining() {
     state.withLock { state in
       state.isDraining = true
       state.control?.startDraining()
@@ -59,7 +60,7 @@ public final class ConsumerLoop: Sendable {
   }
 
   /// From now on start nothing; what is on its way may finish.
-  public func startStopping() {
+  package func startStopping() {
     state.withLock { state in
       state.isStopping = true
       state.control?.startStopping()
@@ -71,7 +72,7 @@ public final class ConsumerLoop: Sendable {
   /// Runs until it is to stop, or to drain and nothing is left.
   ///
   /// - Throws: `CancellationError`, with everything confirmed until then committed; the log's errors.
-  public func run() async throws {
+  package func run() async throws {
     defer {
       let pause = state.withLock { state in
         state.hasEnded = true
@@ -144,7 +145,7 @@ public final class ConsumerLoop: Sendable {
   /// Moves the consumer; durable when it returns, and the loop runs from there, if it has not ended.
   ///
   /// - Throws: `SeekError`, and then the consumer goes on where it was; `MoveUnderWay`; the log's errors.
-  public func seek(_ request: SeekRequest, dryRun: Bool) async throws -> SeekOutcome {
+  package func seek(_ request: SeekRequest, dryRun: Bool) async throws -> SeekOutcome {
     if dryRun { return try await log.seek(request, dryRun: true) }
     // What cannot be done stops nothing.
     _ = try await log.seek(request, dryRun: true)
@@ -167,6 +168,6 @@ public final class ConsumerLoop: Sendable {
 }
 
 /// Somebody else moves the consumer just now.
-public struct MoveUnderWay: Error, CustomStringConvertible {
-  public var description: String { "the consumer is being moved already" }
+package struct MoveUnderWay: Error, CustomStringConvertible {
+  package var description: String { "the consumer is being moved already" }
 }

@@ -1,8 +1,9 @@
+import Base
 import Ticks
 import WAL
 
 /// What became of a dead letter whose tick was delivered again.
-public enum Redelivery: Sendable, Equatable {
+package enum Redelivery: Sendable, Equatable {
   /// The sink has confirmed it.
   case delivered
   /// Not written, because its TTL has passed.
@@ -17,7 +18,7 @@ extension Shipping {
   /// Delivers the tick of a dead letter to its consumer, once. Moves no consumer and writes nothing to the log.
   ///
   /// - Throws: `CancellationError`; the log's errors.
-  public func redeliver(
+  package func redeliver(
     _ letter: DeadLetter, reader: LogReader, clock: ShippingClock = .system
   ) async throws -> Redelivery {
     guard let offset = letter.offset, let member = member(of: letter.consumer) else {

@@ -1,15 +1,16 @@
+import Base
 import WAL
 
 /// The clocks that shipping uses, as parameters.
-public struct ShippingClock: Sendable {
+package struct ShippingClock: Sendable {
   /// Monotonic, from any start.
-  public var now: @Sendable () -> Duration
+  package var now: @Sendable () -> Duration
   /// - Throws: `CancellationError`.
-  public var sleep: @Sendable (Duration) async throws -> Void
+  package var sleep: @Sendable (Duration) async throws -> Void
   /// Microseconds since 1970, UTC.
-  public var wall: @Sendable () -> Int64
+  package var wall: @Sendable () -> Int64
 
-  public init(
+  package init(
     now: @escaping @Sendable () -> Duration, sleep: @escaping @Sendable (Duration) async throws -> Void,
     wall: @escaping @Sendable () -> Int64
   ) {
@@ -19,7 +20,7 @@ public struct ShippingClock: Sendable {
   }
 
   /// The machine's.
-  public static let system: ShippingClock = {
+  package static let system: ShippingClock = {
     let clock = ContinuousClock()
     let start = clock.now
     return ShippingClock(

@@ -1,17 +1,18 @@
+import Base
 import WAL
 
 /// Tells a shipper when to end; moved forward only.
-public final class ShippingControl: Sendable {
+package final class ShippingControl: Sendable {
   private let drain = Latch<Void>()
   private let stop = Latch<Void>()
 
-  public init() {}
+  package init() {}
 
   /// From now on ship what the log has, a short last batch too, and end when nothing is left.
-  public func startDraining() { drain.set(()) }
+  package func startDraining() { drain.set(()) }
 
   /// From now on start nothing; what is on its way may finish.
-  public func startStopping() {
+  package func startStopping() {
     stop.set(())
     drain.set(())
   }

@@ -2,26 +2,26 @@ import Synchronization
 import WAL
 
 /// How far one consumer has come in this process, for progress lines and metrics.
-public final class ShippingProgress: Sendable {
-  public struct Snapshot: Sendable {
+package final class ShippingProgress: Sendable {
+  package struct Snapshot: Sendable {
     /// The committed next offset.
-    public internal(set) var next: Offset
-    public internal(set) var expired = 0
-    public internal(set) var deadLetters = 0
+    package internal(set) var next: Offset
+    package internal(set) var expired = 0
+    package internal(set) var deadLetters = 0
     /// Bytes that the sink took: objects as uploaded, requests for items.
-    public internal(set) var bytes = 0
+    package internal(set) var bytes = 0
   }
 
-  public let consumer: ConsumerName
+  package let consumer: ConsumerName
   private let state: Mutex<Snapshot>
 
   /// - Parameter next: the consumer's committed next offset.
-  public init(consumer: ConsumerName, next: Offset) {
+  package init(consumer: ConsumerName, next: Offset) {
     self.consumer = consumer
     state = Mutex(Snapshot(next: next))
   }
 
-  public var snapshot: Snapshot { state.withLock { $0 } }
+  package var snapshot: Snapshot { state.withLock { $0 } }
 
   func moved(to next: Offset) { state.withLock { $0.next = next } }
 

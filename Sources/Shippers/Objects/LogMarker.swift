@@ -1,4 +1,4 @@
-import KillPoints
+import Base
 import Logging
 import Synchronization
 import WAL

@@ -1,33 +1,33 @@
 /// How ticks become objects.
-public struct ObjectSettings: Sendable, Equatable {
-  public enum Layout: String, Sendable, CaseIterable {
+package struct ObjectSettings: Sendable, Equatable {
+  package enum Layout: String, Sendable, CaseIterable {
     /// `dt=2026-11-21/hour=05/` between folder and name.
     case hive
     case flat
   }
 
-  public enum Compression: Sendable, Equatable {
+  package enum Compression: Sendable, Equatable {
     /// At zlib's level 0 to 9.
     case gzip(level: Int)
     case none
   }
 
   /// `S3_JSONL_DIR_PATH`, without slashes at its ends.
-  public let folder: String
+  package let folder: String
   /// `S3_FILENAME`
-  public let fileName: String
-  public let layout: Layout
-  public private(set) var compression: Compression
+  package let fileName: String
+  package let layout: Layout
+  package private(set) var compression: Compression
   /// `MAX_BATCH_SIZE`, rows
-  public let maximumRows: Int
+  package let maximumRows: Int
   /// `MAX_BATCH_TIMEOUT`
-  public let maximumWait: Duration
+  package let maximumWait: Duration
   /// `S3_UPLOAD_CONCURRENCY`: plans open at a time.
-  public let concurrency: Int
+  package let concurrency: Int
   /// Bytes of text in one object.
-  public let maximumBytes: Int
+  package let maximumBytes: Int
 
-  public init(
+  package init(
     folder: String, fileName: String, layout: Layout = .hive, compression: Compression = .gzip(level: 6),
     maximumRows: Int = 1_000, maximumWait: Duration = .seconds(10), concurrency: Int = 4,
     maximumBytes: Int = 64 << 20

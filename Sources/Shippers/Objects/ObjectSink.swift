@@ -1,4 +1,4 @@
-import KillPoints
+import Base
 import Logging
 import WAL
 
@@ -22,7 +22,7 @@ struct ObjectSink: Sink {
   let destination: Destination
   let store: any ObjectStore
   /// Opens the place that an older plan was made for; `nil` if that place cannot be reached from here.
-  let openStore: @Sendable (Destination) -> (any ObjectStore)?
+  let openStore: @Sendable (Destination) throws -> (any ObjectStore)?
   let log: TickLog
   let logID: LogID
   let tail: Tail
@@ -101,7 +101,7 @@ struct ObjectSink: Sink {
 
   /// The hash of what an earlier try has stored where the plan was made for.
   private func storedInOldPlace(_ plan: BatchPlan) async throws -> String? {
-    guard !plan.key.isEmpty, let old = Destination(json: plan.destination), let store = openStore(old) else {
+    guard !plan.key.isEmpty, let old = Destination(json: plan.destination), let store = try openStore(old) else {
       return nil
     }
     let stored = try await attempts.untilDone("look up", key: plan.key) { try await store.stored(plan.key) }

@@ -1,3 +1,4 @@
+import Base
 import WAL
 
 /// A place for objects under keys: S3, or a folder.

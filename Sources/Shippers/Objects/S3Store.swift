@@ -1,4 +1,5 @@
 import AWS
+import Base
 import WAL
 
 /// Objects in an S3 bucket.

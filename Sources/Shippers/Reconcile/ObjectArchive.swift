@@ -1,4 +1,5 @@
 import AWS
+import Base
 import WAL
 
 /// A place for objects whose whole content can be looked at.

@@ -1,4 +1,5 @@
 import AWS
+import Base
 import WAL
 
 /// Compares the plans of one consumer with the objects in its place: each plan with its object, then each name
@@ -8,7 +9,7 @@ struct ObjectReconciliation: Sendable {
   let consumer: Consumer
   let archive: any ObjectArchive
   /// Opens the place that an older plan was made for; `nil` if it cannot be reached from here.
-  let openArchive: @Sendable (Destination) -> (any ObjectArchive)?
+  let openArchive: @Sendable (Destination) throws -> (any ObjectArchive)?
   let settings: ObjectSettings
   let logID: LogID
 
@@ -146,7 +147,7 @@ struct ObjectReconciliation: Sendable {
   private func look(at plan: BatchPlan) async throws -> Finding {
     // A batch whose rows are all bad has no object.
     guard plan.rows > 0, !plan.key.isEmpty else { return .agrees }
-    guard let place = place(of: plan) else {
+    guard let place = try place(of: plan) else {
       return .different("planned for \(plan.destination), which cannot be looked at from here")
     }
     guard let stored = try await sha256(of: plan, in: place) else {
@@ -165,9 +166,9 @@ struct ObjectReconciliation: Sendable {
     return reconcile.options.isFull ? try await compareRows(of: plan, stored: sha256) : .agrees
   }
 
-  private func place(of plan: BatchPlan) -> (any ObjectArchive)? {
+  private func place(of plan: BatchPlan) throws -> (any ObjectArchive)? {
     guard plan.destination != consumer.destination else { return archive }
-    return Destination(json: plan.destination).flatMap(openArchive)
+    return try Destination(json: plan.destination).flatMap(openArchive)
   }
 
   /// `nil` if nothing is there; `.some(nil)` if what is there has none.

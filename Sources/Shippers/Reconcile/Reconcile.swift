@@ -3,41 +3,41 @@ import Logging
 import WAL
 
 /// Compares the log with what is at the consumers' destinations, beside a running writer. Moves no consumer.
-public struct Reconcile: Sendable {
-  public struct Options: Sendable, Equatable {
+package struct Reconcile: Sendable {
+  package struct Options: Sendable, Equatable {
     /// Contents instead of what is noted with them; every item instead of a sample.
-    public var isFull = false
+    package var isFull = false
     /// Ship what is missing.
-    public var repairs = false
+    package var repairs = false
 
-    public init(isFull: Bool = false, repairs: Bool = false) {
+    package init(isFull: Bool = false, repairs: Bool = false) {
       self.isFull = isFull
       self.repairs = repairs
     }
   }
 
-  public struct Progress: Sendable, Equatable {
-    public let consumer: ConsumerName
+  package struct Progress: Sendable, Equatable {
+    package let consumer: ConsumerName
     /// What is counted: `names`, `ticks`.
-    public let unit: String
-    public let done: Int
+    package let unit: String
+    package let done: Int
     /// `nil` where it is not known.
-    public let total: Int?
+    package let total: Int?
   }
 
-  public typealias Report = @Sendable (Progress) -> Void
+  package typealias Report = @Sendable (Progress) -> Void
 
   let reader: LogReader
-  public let options: Options
+  package let options: Options
   let attempts: Attempts
   let clock: ShippingClock
   let report: Report
   /// Which items are looked at where not all are.
   let random: any RandomNumberGenerator & Sendable
   /// What of the bounds that were given is not kept any more: its items are not compared.
-  public let trimmed: OffsetRange?
+  package let trimmed: OffsetRange?
   /// The offsets to compare; what is above the head is not there yet.
-  public let range: OffsetRange
+  package let range: OffsetRange
   /// The same for objects' names: a copy of the log may have planned beyond this one's head.
   let names: OffsetRange
 
@@ -46,7 +46,7 @@ public struct Reconcile: Sendable {
   ///   - last: `nil` means the head at this moment.
   ///   - random: chooses the items that are looked at where not all are.
   /// - Throws: `LogError` with `notFound` for a range that the log does not have, or not any more.
-  public init(
+  package init(
     reader: LogReader, from first: Offset?, through last: Offset?, options: Options,
     clock: ShippingClock = .system,
     random: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator(), logger: Logger,
@@ -89,7 +89,7 @@ public struct Reconcile: Sendable {
   ///   - consumer: as the log has it, with the bucket and folder that it delivers to now.
   ///   - clientAt: a client for another S3 endpoint, where an earlier start delivered to.
   /// - Throws: `AWSError` for what waiting does not mend; the log's errors; `CancellationError`.
-  public func objects(
+  package func objects(
     of consumer: Consumer, with client: AWSClient, bucket: String, _ settings: ObjectSettings,
     clientAt: @escaping @Sendable (_ s3Endpoint: String) -> AWSClient?
   ) async throws -> Reconciliation {
@@ -105,19 +105,19 @@ public struct Reconcile: Sendable {
   }
 
   /// Compares with the objects in a local folder.
-  public func objects(
+  package func objects(
     of consumer: Consumer, inFolder folder: String, _ settings: ObjectSettings
   ) async throws -> Reconciliation {
-    try await objects(of: consumer, in: LocalObjectStore(root: folder + "/objects"), settings) {
+    try await objects(of: consumer, in: try LocalObjectStore(root: folder + "/objects"), settings) {
       destination in
       guard case .folder(let old) = destination else { return nil }
-      return LocalObjectStore(root: old + "/objects")
+      return try LocalObjectStore(root: old + "/objects")
     }
   }
 
   func objects(
     of consumer: Consumer, in archive: any ObjectArchive, _ settings: ObjectSettings,
-    openArchive: @escaping @Sendable (Destination) -> (any ObjectArchive)?
+    openArchive: @escaping @Sendable (Destination) throws -> (any ObjectArchive)?
   ) async throws -> Reconciliation {
     try await ObjectReconciliation(
       reconcile: self, consumer: consumer, archive: archive, openArchive: openArchive, settings: settings,
@@ -130,7 +130,7 @@ public struct Reconcile: Sendable {
   /// Compares with the items in DynamoDB.
   ///
   /// - Throws: as ``objects(of:with:bucket:_:clientAt:)``.
-  public func items(
+  package func items(
     of consumer: Consumer, with client: AWSClient, _ settings: ItemSettings
   ) async throws -> Reconciliation {
     try await items(
@@ -138,10 +138,10 @@ public struct Reconcile: Sendable {
   }
 
   /// Compares with the table in a local folder.
-  public func items(
+  package func items(
     of consumer: Consumer, inFolder folder: String, _ settings: ItemSettings
   ) async throws -> Reconciliation {
-    let table = LocalTable(path: folder + "/table.db", wall: clock.wall)
+    let table = try LocalTable(path: folder + "/table.db", wall: clock.wall)
     let result: Reconciliation
     do {
       result = try await items(of: consumer, in: table, settings)

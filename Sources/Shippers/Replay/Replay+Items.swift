@@ -1,16 +1,17 @@
 import AWS
+import Base
 import Ticks
 import WAL
 
 extension Replay {
   /// Writes the items again, those whose TTL has not passed.
-  public func items(to client: AWSClient, _ settings: ItemSettings) async throws -> Outcome {
+  package func items(to client: AWSClient, _ settings: ItemSettings) async throws -> Outcome {
     try await items(DynamoTable(client: DynamoDBClient(client), name: settings.table), settings)
   }
 
   /// Writes the items again to the table in a local folder.
-  public func items(toFolder folder: String, _ settings: ItemSettings) async throws -> Outcome {
-    try await items(LocalTable(path: folder + "/table.db", wall: clock.wall), settings)
+  package func items(toFolder folder: String, _ settings: ItemSettings) async throws -> Outcome {
+    try await items(try LocalTable(path: folder + "/table.db", wall: clock.wall), settings)
   }
 
   private func items(_ table: any ItemTable, _ settings: ItemSettings) async throws -> Outcome {

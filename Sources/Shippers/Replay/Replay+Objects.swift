@@ -1,28 +1,30 @@
 import AWS
+import Base
 import WAL
 
 extension Replay {
   /// Uploads the frozen objects that hold the range again, under their own keys.
   ///
   /// - Throws: `LogError` with `notFound` if some of the range was never planned; nothing is uploaded then.
-  public func objects(to client: AWSClient, bucket: String, _ settings: ObjectSettings) async throws
+  package func objects(to client: AWSClient, bucket: String, _ settings: ObjectSettings) async throws
     -> Outcome
   {
     try await frozen(.s3, S3Store(client: S3Client(client), bucket: bucket), settings)
   }
 
   /// Uploads copies of the range under another folder, cut anew.
-  public func copies(to client: AWSClient, bucket: String, _ settings: ObjectSettings) async throws -> Outcome
+  package func copies(to client: AWSClient, bucket: String, _ settings: ObjectSettings) async throws
+    -> Outcome
   {
     try await copies(S3Store(client: S3Client(client), bucket: bucket), settings)
   }
 
-  public func objects(toFolder folder: String, _ settings: ObjectSettings) async throws -> Outcome {
-    try await frozen(.localS3, LocalObjectStore(root: folder + "/objects"), settings)
+  package func objects(toFolder folder: String, _ settings: ObjectSettings) async throws -> Outcome {
+    try await frozen(.localS3, try LocalObjectStore(root: folder + "/objects"), settings)
   }
 
-  public func copies(toFolder folder: String, _ settings: ObjectSettings) async throws -> Outcome {
-    try await copies(LocalObjectStore(root: folder + "/objects"), settings)
+  package func copies(toFolder folder: String, _ settings: ObjectSettings) async throws -> Outcome {
+    try await copies(try LocalObjectStore(root: folder + "/objects"), settings)
   }
 
   // MARK: Frozen objects

@@ -1,21 +1,22 @@
 import AWS
+import Base
 import Logging
 import Ticks
 import WAL
 
 /// Delivers a range of the log again, beside a running writer, and moves no consumer.
-public struct Replay: Sendable {
+package struct Replay: Sendable {
   /// What became of the range.
-  public struct Outcome: Sendable, Equatable {
+  package struct Outcome: Sendable, Equatable {
     /// Rows, items or objects delivered.
-    public var delivered = 0
+    package var delivered = 0
     /// Objects that were there already, with the planned content.
-    public var alreadyThere = 0
+    package var alreadyThere = 0
     /// Items left out because their TTL had passed.
-    public var expired = 0
+    package var expired = 0
     /// What could not be delivered, one line each; at most `problemLimit`, then `moreProblems` counts.
-    public var problems: [String] = []
-    public var moreProblems = 0
+    package var problems: [String] = []
+    package var moreProblems = 0
 
     static let problemLimit = 20
 
@@ -25,7 +26,7 @@ public struct Replay: Sendable {
   }
 
   /// Called after each page with the last offset that is done.
-  public typealias Report = @Sendable (Offset) -> Void
+  package typealias Report = @Sendable (Offset) -> Void
 
   let reader: LogReader
   let range: OffsetRange
@@ -35,7 +36,7 @@ public struct Replay: Sendable {
 
   /// - Parameter last: `nil` means the head at this moment.
   /// - Throws: `LogError` with `notFound`, naming both bounds, for a range that the log does not have.
-  public init(
+  package init(
     reader: LogReader, from first: Offset, through last: Offset?, clock: ShippingClock = .system,
     logger: Logger, report: @escaping Report
   ) async throws {
@@ -63,7 +64,7 @@ public struct Replay: Sendable {
   // MARK: Rows
 
   /// Gives the rows, as they are in objects, to `write`, a page at a time.
-  public func rows(to write: ([UInt8]) throws -> Void) async throws -> Outcome {
+  package func rows(to write: ([UInt8]) throws -> Void) async throws -> Outcome {
     var outcome = Outcome()
     var rows: [UInt8] = []
     try await eachPage { page in

@@ -1,18 +1,18 @@
 /// A dead letter as it lies in the log.
-public struct KeptDeadLetter: Sendable, Equatable {
-  public struct ID: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
-    public let rawValue: Int64
-    public init(rawValue: Int64) { self.rawValue = rawValue }
-    public var description: String { String(rawValue) }
+package struct KeptDeadLetter: Sendable, Equatable {
+  package struct ID: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
+    package let rawValue: Int64
+    package init(rawValue: Int64) { self.rawValue = rawValue }
+    package var description: String { String(rawValue) }
   }
 
-  public let id: ID
+  package let id: ID
   /// Its payload may be cut off, see ``payloadBytes``.
-  public let letter: DeadLetter
+  package let letter: DeadLetter
   /// Of the whole payload.
-  public let payloadBytes: Int
+  package let payloadBytes: Int
   /// Microseconds since 1970, UTC.
-  public let createdAt: Int64
+  package let createdAt: Int64
 }
 
 extension LogReader {
@@ -22,7 +22,7 @@ extension LogReader {
   ///   - consumer: whose; `nil` for everybody's.
   ///   - id: only those before this one.
   ///   - payload: how many bytes of each payload to read at most.
-  public func deadLetters(
+  package func deadLetters(
     of consumer: ConsumerName?, before id: KeptDeadLetter.ID = .init(rawValue: .max), atMost count: Int,
     payload: Int
   ) throws -> [KeptDeadLetter] {
@@ -35,12 +35,12 @@ extension LogReader {
     }
   }
 
-  public func deadLetter(_ id: KeptDeadLetter.ID) throws -> KeptDeadLetter? {
+  package func deadLetter(_ id: KeptDeadLetter.ID) throws -> KeptDeadLetter? {
     try read { try $0.deadLetters("id = ?1", payload: .max, [.int(id.rawValue)]).first }
   }
 
   /// How many there are, by consumer; `feed` for input that is no tick.
-  public func deadLetterCounts() throws -> [(consumer: ConsumerName, count: Int)] {
+  package func deadLetterCounts() throws -> [(consumer: ConsumerName, count: Int)] {
     try read { connection in
       try connection.rows("SELECT consumer, count(*) FROM dead_letters GROUP BY consumer ORDER BY consumer") {
         (ConsumerName(rawValue: $0.text(0)), Int($0.int(1)))
@@ -51,19 +51,19 @@ extension LogReader {
 
 extension WriteTransaction {
   /// Takes letters away: their ticks are delivered now, or were never to be.
-  public func remove(_ ids: [KeptDeadLetter.ID]) throws {
+  package func remove(_ ids: [KeptDeadLetter.ID]) throws {
     for id in ids { try connection.run("DELETE FROM dead_letters WHERE id = ?", .int(id.rawValue)) }
   }
 
   /// Counts another attempt that failed.
-  public func noteAttempt(_ id: KeptDeadLetter.ID, cause: String) throws {
+  package func noteAttempt(_ id: KeptDeadLetter.ID, cause: String) throws {
     try connection.run(
       "UPDATE dead_letters SET attempts = attempts + 1, cause = ? WHERE id = ?", .text(cause),
       .int(id.rawValue))
   }
 
   /// Counts ticks that were not written because their TTL had passed.
-  public func addExpired(_ count: Int, to consumer: ConsumerName) throws {
+  package func addExpired(_ count: Int, to consumer: ConsumerName) throws {
     try connection.run(
       "UPDATE consumers SET expired = expired + ? WHERE name = ?", .int(count), .text(consumer.rawValue))
   }
@@ -71,7 +71,7 @@ extension WriteTransaction {
   /// Gives letters up: a tick is recorded as skipped from then on.
   ///
   /// - Returns: those that there were.
-  public func discard(_ ids: [KeptDeadLetter.ID]) throws -> [KeptDeadLetter.ID] {
+  package func discard(_ ids: [KeptDeadLetter.ID]) throws -> [KeptDeadLetter.ID] {
     try ids.filter { id in
       let letter = try connection.deadLetters("id = ?1", [.int(id.rawValue)]).first
       guard let letter = letter?.letter else { return false }

@@ -1,4 +1,4 @@
-import KillPoints
+import Base
 import Logging
 
 /// Carries out what ``DiskGuard`` decides: reads the volume, makes and releases the ballast, and says so.

@@ -1,7 +1,7 @@
 /// From how little room on the log's volume something is done about it.
-public struct DiskLimits: Sendable, Equatable {
+package struct DiskLimits: Sendable, Equatable {
   /// An amount of space.
-  public enum Amount: Sendable, Equatable {
+  package enum Amount: Sendable, Equatable {
     case bytes(Int)
     /// Of the volume's size, 0 to 100.
     case percent(Double)
@@ -15,20 +15,20 @@ public struct DiskLimits: Sendable, Equatable {
   }
 
   /// Below it what is shipped is trimmed whatever its age (`DISK_LOW`).
-  public var low: Amount
+  package var low: Amount
   /// Below it nothing is appended (`DISK_STOP`).
-  public var stop: Amount
+  package var stop: Amount
   /// Bytes of the ballast (`BALLAST_SIZE`), if the volume is at least a hundred times as large.
-  public var ballast: Int
+  package var ballast: Int
 
-  public init(low: Amount, stop: Amount, ballast: Int) {
+  package init(low: Amount, stop: Amount, ballast: Int) {
     self.low = low
     self.stop = stop
     self.ballast = ballast
   }
 
   /// Nothing is watched, and there is no ballast.
-  public static let off = DiskLimits(low: .bytes(0), stop: .bytes(0), ballast: 0)
+  package static let off = DiskLimits(low: .bytes(0), stop: .bytes(0), ballast: 0)
 
   /// Whole pages, and 1 % of the volume at most.
   func ballast(of volume: Int) -> Int { min(ballast, volume / 100) & ~4095 }

@@ -1,12 +1,12 @@
 import Glibc
 
 /// The file system that the log lies on.
-public struct Volume: Sendable, Equatable {
+package struct Volume: Sendable, Equatable {
   /// Bytes that this process may still write.
-  public var available: Int
-  public var size: Int
+  package var available: Int
+  package var size: Int
 
-  public init(available: Int, size: Int) {
+  package init(available: Int, size: Int) {
     self.available = available
     self.size = size
   }
@@ -14,7 +14,7 @@ public struct Volume: Sendable, Equatable {
   /// The file system of a file, or of its folder if there is no file yet.
   ///
   /// - Returns: `nil` if the system does not say.
-  public static func of(_ path: String) -> Volume? {
+  package static func of(_ path: String) -> Volume? {
     var info = statvfs()
     let folder = path.lastIndex(of: "/").map { path[...$0] } ?? "."
     guard statvfs(path, &info) == 0 || statvfs(String(folder), &info) == 0 else { return nil }

@@ -1,5 +1,5 @@
+import Base
 import CSQLite
-import KillPoints
 import Logging
 
 extension TickLog {
@@ -9,13 +9,17 @@ extension TickLog {
   /// SQLite.
   ///
   /// - Throws: `LogError` with `inUse`, `unusablePath`, `notALog`, `newerSchema`, `diskFull` or `failed`.
-  public static func open(
+  package static func open(
     path: String, options: Options = Options(), logger: Logger
   ) async throws -> TickLog {
     try await withCheckedThrowingContinuation { continuation in
-      _ = DedicatedThread {
-        continuation.resume(
-          with: Result { try openBlocking(path: path, options: options, logger: logger) })
+      do throws(SystemError) {
+        _ = try DedicatedThread {
+          continuation.resume(
+            with: Result { try openBlocking(path: path, options: options, logger: logger) })
+        }
+      } catch {
+        continuation.resume(throwing: LogError(.failed, "opening \(path): \(error)"))
       }
     }
   }
@@ -52,7 +56,7 @@ extension TickLog {
       let note = try configured(connection, path: path, changedAt)
       try compare(note, with: lock.found, path: path, hasWAL: hasWAL, logger)
       KillPoint.open.after()
-      let writer = LogWriter(
+      let writer = try LogWriter(
         connection: connection, path: path, from: note, lock: lock, options: options, logger: logger)
       return TickLog(path: path, options: options, writer: writer, lock: lock)
     } catch let error as LogError {

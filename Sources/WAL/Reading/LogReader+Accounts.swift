@@ -3,7 +3,8 @@ extension LogReader {
   /// The next plans that hold an offset of a range, in order.
   ///
   /// - Parameter count: the most to return.
-  public func plans(of consumer: ConsumerName, in range: OffsetRange, atMost count: Int) throws -> [BatchPlan]
+  package func plans(of consumer: ConsumerName, in range: OffsetRange, atMost count: Int) throws
+    -> [BatchPlan]
   {
     // Plans do not overlap, so at most one that begins before the range reaches into it.
     let reaching = try plan(of: consumer, covering: range.lowerBound)
@@ -15,7 +16,7 @@ extension LogReader {
   }
 
   /// The offsets of a range that a consumer has as dead letters, in order; each once.
-  public func deadOffsets(of consumer: ConsumerName, in range: OffsetRange) throws -> [Offset] {
+  package func deadOffsets(of consumer: ConsumerName, in range: OffsetRange) throws -> [Offset] {
     try read { connection in
       let statement = try connection.statement(
         """
@@ -32,7 +33,7 @@ extension LogReader {
   }
 
   /// How many offsets of a range a consumer has as dead letters.
-  public func deadLetterCount(of consumer: ConsumerName, in range: OffsetRange) throws -> Int {
+  package func deadLetterCount(of consumer: ConsumerName, in range: OffsetRange) throws -> Int {
     try read { connection in
       let count = try connection.int(
         "SELECT count(DISTINCT offset) FROM dead_letters WHERE consumer = ? AND offset BETWEEN ? AND ?",
@@ -42,7 +43,7 @@ extension LogReader {
   }
 
   /// What of a range a consumer passed over, cut to the range, in order.
-  public func skipped(of consumer: ConsumerName, in range: OffsetRange) throws -> [OffsetRange] {
+  package func skipped(of consumer: ConsumerName, in range: OffsetRange) throws -> [OffsetRange] {
     try read { connection in
       let statement = try connection.statement(
         """
@@ -67,7 +68,7 @@ extension LogReader {
   ///
   /// - Parameter time: microseconds since 1970, UTC.
   /// - Returns: `nil` if the log has none of them.
-  public func offsets(receivedIn time: Range<Int64>) throws -> OffsetRange? {
+  package func offsets(receivedIn time: Range<Int64>) throws -> OffsetRange? {
     try read { connection in
       guard let oldest = try connection.oldestOffset() else { return nil }
       let head = try connection.head()

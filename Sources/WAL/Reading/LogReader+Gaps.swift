@@ -4,7 +4,7 @@ extension LogReader {
   /// - Parameters:
   ///   - count: the most to return.
   ///   - bytes: of the names of streams, after which no more are read; at least one gap is, if there is one.
-  public func gaps(from id: Gap.ID, atMost count: Int, bytes: Int = 1 << 20) throws -> [Gap] {
+  package func gaps(from id: Gap.ID, atMost count: Int, bytes: Int = 1 << 20) throws -> [Gap] {
     try read { connection in
       let statement = try connection.statement(
         """
@@ -29,7 +29,7 @@ extension LogReader {
   }
 
   /// Those of the gaps that are open no more: ended, or not kept any longer.
-  public func notOpen(of ids: [Gap.ID]) throws -> [Gap.ID] {
+  package func notOpen(of ids: [Gap.ID]) throws -> [Gap.ID] {
     try read { connection in
       let statement = try connection.statement(
         """
@@ -45,7 +45,7 @@ extension LogReader {
   }
 
   /// The gap that was found last; `nil` in a log without gaps.
-  public func newestGap() throws -> Gap.ID? {
+  package func newestGap() throws -> Gap.ID? {
     try read { try $0.int("SELECT max(id) FROM gaps").map { Gap.ID(rawValue: $0) } }
   }
 }

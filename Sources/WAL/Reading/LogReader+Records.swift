@@ -1,10 +1,12 @@
+import Base
+
 extension LogReader {
-  public func head() throws -> Offset {
+  package func head() throws -> Offset {
     try read { try $0.head() }
   }
 
   /// The oldest tick kept, `nil` in a log without ticks.
-  public func oldest() throws -> Offset? {
+  package func oldest() throws -> Offset? {
     try read { try $0.oldestOffset() }
   }
 
@@ -12,7 +14,7 @@ extension LogReader {
   /// 1970, UTC. `nil` in a log that never had a tick.
   ///
   /// Damaged ticks are passed over: what stands in them may be any time.
-  public func receivedAt(from offset: Offset) throws -> Int64? {
+  package func receivedAt(from offset: Offset) throws -> Int64? {
     var next = max(offset, try read { try $0.trimmed().next })
     let end = next.advanced(by: Self.damageToPass)
     while next < end {
@@ -27,7 +29,7 @@ extension LogReader {
   /// Ticks; more than lie below one page of the table's tree.
   private static let damageToPass = 20_000
 
-  public func logID() throws -> LogID {
+  package func logID() throws -> LogID {
     try read { connection in
       guard let id = try connection.text("SELECT value FROM meta WHERE key = 'log_id'") else {
         throw LogError(.notALog, "the log has no log_id")
@@ -36,12 +38,12 @@ extension LogReader {
     }
   }
 
-  public func meta(_ key: String) throws -> String? {
+  package func meta(_ key: String) throws -> String? {
     try read { try $0.text("SELECT value FROM meta WHERE key = ?", .text(key)) }
   }
 
   /// A list stored with ``WriteTransaction/setMetaList(_:_:)``.
-  public func metaList(_ key: String) throws -> [String]? {
+  package func metaList(_ key: String) throws -> [String]? {
     try read { connection in
       guard let text = try connection.text("SELECT value FROM meta WHERE key = ?", .text(key)) else {
         return nil
@@ -50,12 +52,12 @@ extension LogReader {
     }
   }
 
-  public func consumers() throws -> [Consumer] {
+  package func consumers() throws -> [Consumer] {
     try read { try $0.consumers() }
   }
 
   /// The plan that covers an offset.
-  public func plan(of consumer: ConsumerName, covering offset: Offset) throws -> BatchPlan? {
+  package func plan(of consumer: ConsumerName, covering offset: Offset) throws -> BatchPlan? {
     try plans(
       of: consumer, where: "first_offset <= ?2 AND last_offset >= ?2 ORDER BY first_offset DESC LIMIT 1",
       .int(offset.rawValue)
@@ -63,19 +65,19 @@ extension LogReader {
   }
 
   /// The first plan that starts at an offset or after it.
-  public func plan(of consumer: ConsumerName, from offset: Offset) throws -> BatchPlan? {
+  package func plan(of consumer: ConsumerName, from offset: Offset) throws -> BatchPlan? {
     try plans(
       of: consumer, where: "first_offset >= ?2 ORDER BY first_offset LIMIT 1", .int(offset.rawValue)
     ).first
   }
 
   /// Every plan that was not confirmed yet, in order.
-  public func openPlans(of consumer: ConsumerName) throws -> [BatchPlan] {
+  package func openPlans(of consumer: ConsumerName) throws -> [BatchPlan] {
     try plans(of: consumer, where: "state = 'planned' ORDER BY first_offset")
   }
 
   /// The highest offset that any plan of a consumer covers, `none` without plans.
-  public func highestPlanned(of consumer: ConsumerName) throws -> Offset {
+  package func highestPlanned(of consumer: ConsumerName) throws -> Offset {
     try plans(of: consumer, where: "1 ORDER BY first_offset DESC LIMIT 1").first?.range.upperBound ?? .none
   }
 
@@ -109,20 +111,20 @@ extension LogReader {
   }
 
   /// Gaps that no data has ended yet, oldest first.
-  public func openGaps() throws -> [Gap] {
+  package func openGaps() throws -> [Gap] {
     try read { try $0.openGaps() }
   }
 }
 
 extension WriteTransaction {
   /// Stores a list of texts as a JSON array.
-  public func setMetaList(_ key: String, _ list: [String]) throws {
+  package func setMetaList(_ key: String, _ list: [String]) throws {
     try setMeta(key, JSONText.array(list))
   }
 
-  public func openGaps() throws -> [Gap] { try connection.openGaps() }
+  package func openGaps() throws -> [Gap] { try connection.openGaps() }
 
-  public func logID() throws -> LogID {
+  package func logID() throws -> LogID {
     guard let id = try meta("log_id") else { throw LogError(.notALog, "the log has no log_id") }
     return LogID(rawValue: id)
   }

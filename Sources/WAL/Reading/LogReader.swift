@@ -1,16 +1,18 @@
+import Base
 import Glibc
 
 /// A read-only connection to the log with a thread of its own. Works beside the writer, in this process
 /// or another, and never checkpoints. A snapshot is held for one call and not longer.
-public actor LogReader {
-  private let executor = ThreadExecutor()
-  public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+package actor LogReader {
+  private let executor: ThreadExecutor
+  package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
   let path: String
   private var connection: SQLiteConnection?
 
   /// - Throws: `LogError` with `unusablePath`, `notALog`, `newerSchema` or `failed`.
-  public init(path: String, vfs: String? = nil) async throws {
+  package init(path: String, vfs: String? = nil) async throws {
+    executor = try ThreadExecutor()
     self.path = LogFile.resolve(path)
     try open(vfs: vfs)
   }
@@ -45,7 +47,7 @@ public actor LogReader {
     }
   }
 
-  public func close() throws {
+  package func close() throws {
     try connection?.close()
     connection = nil
   }
@@ -72,7 +74,7 @@ public actor LogReader {
   /// least one if there is one.
   ///
   /// - Throws: `LogError` with `notFound` if `first` is trimmed, and no open plan holds it.
-  public func page(
+  package func page(
     from first: Offset, through last: Offset? = nil, maximumTicks: Int, maximumBytes: Int = 1 << 20
   ) throws -> TickPage {
     try read { connection in

@@ -1,50 +1,51 @@
+import Base
 import Glibc
 
 /// The state of a log at one moment, for people and for programs.
-public struct LogStatus: Sendable {
-  public struct Consumer: Sendable {
-    public let name: ConsumerName
-    public let next: Offset
+package struct LogStatus: Sendable {
+  package struct Consumer: Sendable {
+    package let name: ConsumerName
+    package let next: Offset
     /// Ticks between it and the head.
-    public let lag: Int
+    package let lag: Int
     /// Age of the oldest tick it has not shipped; 0 without lag.
-    public let oldestUnshippedSeconds: Double
-    public let destination: String
-    public let isEnabled: Bool
-    public let expired: Int
-    public let deadLetters: Int
-    public let skipped: Int
+    package let oldestUnshippedSeconds: Double
+    package let destination: String
+    package let isEnabled: Bool
+    package let expired: Int
+    package let deadLetters: Int
+    package let skipped: Int
     /// Batches planned and not confirmed.
-    public let openBatches: Int
+    package let openBatches: Int
     /// `nil` if it does not wait for the operator.
-    public let hold: Hold?
+    package let hold: Hold?
   }
 
-  public let logID: LogID
-  public let head: Offset
-  public let oldest: Offset?
+  package let logID: LogID
+  package let head: Offset
+  package let oldest: Offset?
   /// Microseconds since 1970, UTC; of the newest tick, which may be trimmed by now.
-  public let lastReceivedAt: Int64?
-  public let consumers: [Consumer]
-  public let openGaps: [Gap]
+  package let lastReceivedAt: Int64?
+  package let consumers: [Consumer]
+  package let openGaps: [Gap]
   /// Gaps that ended, of those kept.
-  public let endedGaps: Int
+  package let endedGaps: Int
   /// Gaps that were open at some time in the last 24 hours, by cause; only causes that occur.
-  public let recentGaps: [Gap.Cause: Int]
+  package let recentGaps: [Gap.Cause: Int]
   /// Microseconds since 1970, UTC.
-  public let readAt: Int64
+  package let readAt: Int64
   /// Input that was no tick, of that kept.
-  public let rejectedInput: Int
+  package let rejectedInput: Int
   /// Bytes of the file and of SQLite's WAL.
-  public let fileBytes: Int
-  public let walBytes: Int
+  package let fileBytes: Int
+  package let walBytes: Int
   /// The process that holds the log open for writing, if any.
-  public let writerPID: Int32?
+  package let writerPID: Int32?
 }
 
 extension LogReader {
   /// - Parameter now: microseconds since 1970, UTC.
-  public func status(now: Int64 = WallClock.now()) throws -> LogStatus {
+  package func status(now: Int64 = WallClock.now()) throws -> LogStatus {
     try read { connection in
       let gaps = try gapCounts(connection, since: now - 86_400_000_000)
       let statement = try connection.statement(

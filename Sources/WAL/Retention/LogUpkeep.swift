@@ -1,4 +1,4 @@
-import KillPoints
+import Base
 import Logging
 
 /// What the writer's thread does between commits so that the log keeps its size: looks at its volume, trims

@@ -1,12 +1,12 @@
 import Glibc
 
 /// The time since the machine was started, on a clock that nobody sets.
-public struct Uptime: Sendable, Equatable {
+package struct Uptime: Sendable, Equatable {
   /// Which start of the machine; empty if the system does not say.
-  public var boot: String
-  public var microseconds: Int64
+  package var boot: String
+  package var microseconds: Int64
 
-  public init(boot: String, microseconds: Int64) {
+  package init(boot: String, microseconds: Int64) {
     self.boot = boot
     self.microseconds = microseconds
   }
@@ -14,7 +14,7 @@ public struct Uptime: Sendable, Equatable {
   /// Time asleep counts.
   ///
   /// Reference: https://man7.org/linux/man-pages/man2/clock_gettime.2.html (CLOCK_BOOTTIME)
-  public static func now() -> Uptime {
+  package static func now() -> Uptime {
     var time = timespec()
     clock_gettime(CLOCK_BOOTTIME, &time)
     return Uptime(

@@ -1,22 +1,23 @@
+import Base
 import Glibc
 
 /// What a salvage has brought over.
-public struct SalvageOutcome: Sendable {
-  public internal(set) var logID = LogID(rawValue: "")
+package struct SalvageOutcome: Sendable {
+  package internal(set) var logID = LogID(rawValue: "")
   /// Whether the old `log_id` could not be read, so that the new log has one of its own.
-  public internal(set) var hasNewLogID = false
-  public internal(set) var head = Offset.none
-  public internal(set) var ticks = 0
+  package internal(set) var hasNewLogID = false
+  package internal(set) var head = Offset.none
+  package internal(set) var ticks = 0
   /// How many of them no page led to any more.
-  public internal(set) var foundOnPages = 0
-  public internal(set) var lost = 0
+  package internal(set) var foundOnPages = 0
+  package internal(set) var lost = 0
   /// The first of the ranges that are lost.
-  public internal(set) var lostRanges: [OffsetRange] = []
+  package internal(set) var lostRanges: [OffsetRange] = []
   /// What else was not brought over, a line each.
-  public internal(set) var notes: [String] = []
+  package internal(set) var notes: [String] = []
 }
 
-public enum SalvageProgress: Sendable {
+package enum SalvageProgress: Sendable {
   case ticks(copied: Int, of: Int)
   case pages(read: Int, of: Int)
 }
@@ -25,17 +26,18 @@ public enum SalvageProgress: Sendable {
 ///
 /// First by SQLite, around what is damaged; then, if ticks are missing, from the pages themselves: a tick is known
 /// by its checksum, wherever it lies.
-public actor LogSalvage {
-  private let executor = ThreadExecutor()
-  public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+package actor LogSalvage {
+  private let executor: ThreadExecutor
+  package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
   private let path: String
   private let output: String
   private let report: @Sendable (SalvageProgress) -> Void
 
-  public init(
+  package init(
     of path: String, to output: String, report: @escaping @Sendable (SalvageProgress) -> Void = { _ in }
-  ) {
+  ) throws {
+    executor = try ThreadExecutor()
     self.path = LogFile.resolve(path)
     self.output = output
     self.report = report
@@ -45,7 +47,7 @@ public actor LogSalvage {
   ///
   /// - Throws: `LogError` with `unusablePath` if there is something under the new name, `notALog` if there is nothing
   ///   of a log in the old file, `inUse` if a process writes it; `CancellationError`.
-  public func run() throws -> SalvageOutcome {
+  package func run() throws -> SalvageOutcome {
     try Self.checkUnused(path)
     var info = stat()
     for suffix in ["", "-wal"] where lstat(output + suffix, &info) == 0 {
@@ -78,7 +80,7 @@ public actor LogSalvage {
 
   /// - Throws: `LogError` with `inUse`, naming the process that writes the log: what it trims meanwhile would count as
   ///   lost, and what it appends would be left behind.
-  public static func checkUnused(_ path: String) throws(LogError) {
+  package static func checkUnused(_ path: String) throws(LogError) {
     let path = LogFile.resolve(path)
     guard let pid = LogLock.holder(of: path) else { return }
     throw LogError(.inUse(pid: pid), "the log \(path) is in use by process \(pid): stop it before a salvage")

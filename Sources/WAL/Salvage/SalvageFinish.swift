@@ -1,3 +1,5 @@
+import Base
+
 /// Makes a whole log of the rows that were brought over: what contradicts itself goes, and what is lost is written
 /// down.
 struct SalvageFinish {

@@ -1,3 +1,5 @@
+import Base
+
 /// Writes ticks as they were read, with the offsets that they had.
 struct SalvageInserter {
   private let copy: SQLiteConnection

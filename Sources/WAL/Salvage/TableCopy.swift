@@ -1,3 +1,5 @@
+import Base
+
 /// Copies the rows of one table from a damaged log into a new one: from the front as far as it goes, then from the
 /// back.
 struct TableCopy {

@@ -7,7 +7,7 @@ extension TickLog {
   ///
   /// - Parameter dryRun: does all of it and undoes it.
   /// - Throws: `SeekError`, and then nothing was changed.
-  public func seek(_ request: SeekRequest, dryRun: Bool = false) async throws -> SeekOutcome {
+  package func seek(_ request: SeekRequest, dryRun: Bool = false) async throws -> SeekOutcome {
     do {
       return try await write { transaction in
         let outcome = try transaction.seek(request)
@@ -137,7 +137,7 @@ extension ConsumerName {
 
 extension LogReader {
   /// The highest offset that a consumer ever had behind it, also if it was moved back since.
-  public func highestPassed(by consumer: ConsumerName) throws -> Offset {
+  package func highestPassed(by consumer: ConsumerName) throws -> Offset {
     try read { connection in
       let next = try connection.int(
         "SELECT next_offset FROM consumers WHERE name = ?", .text(consumer.rawValue))

@@ -1,21 +1,21 @@
 import Glibc
 
 /// What a check of a whole log has found.
-public struct LogVerification: Sendable {
-  public internal(set) var problems = LogProblems()
-  public internal(set) var head: Offset?
+package struct LogVerification: Sendable {
+  package internal(set) var problems = LogProblems()
+  package internal(set) var head: Offset?
   /// The range of the ticks that must be there, `nil` if there need be none.
-  public internal(set) var kept: OffsetRange?
+  package internal(set) var kept: OffsetRange?
   /// Ticks that are as they were appended.
-  public internal(set) var good = 0
+  package internal(set) var good = 0
   /// Ticks that are missing or damaged.
-  public internal(set) var bad = 0
+  package internal(set) var bad = 0
   /// Ticks that a salvage has written down as lost.
-  public internal(set) var lost = 0
+  package internal(set) var lost = 0
 }
 
 /// How far a check has come.
-public enum LogVerificationProgress: Sendable {
+package enum LogVerificationProgress: Sendable {
   /// SQLite checks its own structure; how long that takes is not known.
   case structure
   case ticks(checked: Int, of: Int)
@@ -28,7 +28,7 @@ extension LogVerification {
   ///
   /// - Throws: `CancellationError`; `LogError` with `unusablePath`, `notALog`, `newerSchema` or `failed` if the file
   ///   cannot be read at all. What is merely wrong is a problem, not an error.
-  public static func of(
+  package static func of(
     path: String, report: @escaping @Sendable (LogVerificationProgress) -> Void = { _ in }
   ) async throws -> LogVerification {
     let path = LogFile.resolve(path)

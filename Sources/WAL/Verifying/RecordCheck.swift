@@ -1,3 +1,5 @@
+import Base
+
 /// Checks the tables beside the ticks on one snapshot.
 struct RecordCheck {
   let connection: SQLiteConnection

@@ -1,3 +1,5 @@
+import Base
+
 /// What must not be in a table, as SQL: for finding it, and for leaving it out of a salvaged log.
 struct RecordRule {
   let kind: LogProblem.Kind

@@ -1,3 +1,4 @@
+import Base
 import Logging
 
 /// The thread that owns the log's only writing connection: appends, every other write, checkpoints.
@@ -59,13 +60,13 @@ final class LogWriter: Sendable {
   init(
     connection: consuming sending SQLiteConnection, path: String, from note: CommitNote, lock: LogLock,
     options: TickLog.Options, logger: Logger
-  ) {
+  ) throws(SystemError) {
     state = Monitor(State(queue: CommitQueue(limits: options.limits)))
     wallClock = options.wallClock
     self.logger = logger
     head = Watch(note.head)
     let box = ConnectionBox(connection)
-    _ = DedicatedThread { [self] in
+    _ = try DedicatedThread { [self] in
       var loop = WriterLoop(
         connection: box.connection, path: path, from: note, lock: lock, options: options, logger: logger)
       run(&loop)

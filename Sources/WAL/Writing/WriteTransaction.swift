@@ -1,10 +1,11 @@
+import Base
 import CSQLite
 
 /// What may be written inside one group commit. Exists only during the closure given to
 /// ``TickLog/write(_:)``, on the writer's thread.
 ///
 /// Nothing done here is durable before the call to `write` has returned.
-public final class WriteTransaction {
+package final class WriteTransaction {
   let connection: SQLiteConnection
   /// Microseconds since 1970, UTC: when the group began.
   let now: Int64
@@ -21,17 +22,17 @@ public final class WriteTransaction {
 
   // MARK: Meta
 
-  public func setMeta(_ key: String, _ value: String) throws {
+  package func setMeta(_ key: String, _ value: String) throws {
     try connection.run(
       "INSERT INTO meta(key, value) VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value",
       .text(key), .text(value))
   }
 
-  public func meta(_ key: String) throws -> String? {
+  package func meta(_ key: String) throws -> String? {
     try connection.text("SELECT value FROM meta WHERE key = ?", .text(key))
   }
 
-  public func removeMeta(_ key: String) throws {
+  package func removeMeta(_ key: String) throws {
     try connection.run("DELETE FROM meta WHERE key = ?", .text(key))
   }
 
@@ -43,7 +44,7 @@ public final class WriteTransaction {
   ///   - from: what it must be until now.
   ///   - expired: how many ticks it passed without writing them because their TTL was over.
   /// - Throws: `LogError` with `consumerMoved` if it is another one.
-  public func commit(
+  package func commit(
     _ consumer: ConsumerName, from: Offset? = nil, next: Offset, expired: Int = 0
   ) throws {
     try connection.run(
@@ -65,7 +66,7 @@ public final class WriteTransaction {
   }
 
   /// Records that a range was passed over.
-  public func skip(_ range: OffsetRange, of consumer: ConsumerName, why: String) throws {
+  package func skip(_ range: OffsetRange, of consumer: ConsumerName, why: String) throws {
     try connection.run(
       "INSERT INTO skipped(consumer, first_offset, last_offset, why, created_at) VALUES (?, ?, ?, ?, ?)",
       .text(consumer.rawValue), .int(range.lowerBound.rawValue), .int(range.upperBound.rawValue), .text(why),
@@ -77,7 +78,7 @@ public final class WriteTransaction {
   /// Writes a plan down.
   ///
   /// - Throws: if another plan of the consumer covers any of its offsets; that one keeps its range and key.
-  public func plan(_ plan: BatchPlan) throws {
+  package func plan(_ plan: BatchPlan) throws {
     let last = try connection.int(
       """
       SELECT last_offset FROM batches WHERE consumer = ? AND first_offset <= ?
@@ -99,7 +100,7 @@ public final class WriteTransaction {
   }
 
   /// Writes down that the batch's text came out differently, keeping every hash planned before.
-  public func replan(_ plan: BatchPlan, rows: Int, sha256: String) throws {
+  package func replan(_ plan: BatchPlan, rows: Int, sha256: String) throws {
     var earlier = plan.earlierSHA256
     if !earlier.contains(plan.sha256) { earlier.append(plan.sha256) }
     earlier.removeAll { $0 == sha256 }
@@ -114,7 +115,7 @@ public final class WriteTransaction {
   }
 
   /// Marks a batch as confirmed by its sink.
-  public func markShipped(_ plan: BatchPlan) throws {
+  package func markShipped(_ plan: BatchPlan) throws {
     try connection.run(
       "UPDATE batches SET state = 'shipped', shipped_at = ? WHERE consumer = ? AND first_offset = ?",
       .int(now), .text(plan.consumer.rawValue), .int(plan.range.lowerBound.rawValue))
@@ -122,7 +123,7 @@ public final class WriteTransaction {
   }
 
   /// Forgets a plan that was never uploaded, so that its range can be cut anew.
-  public func removePlan(_ plan: BatchPlan) throws {
+  package func removePlan(_ plan: BatchPlan) throws {
     try connection.run(
       "DELETE FROM batches WHERE consumer = ? AND first_offset = ? AND state = 'planned'",
       .text(plan.consumer.rawValue), .int(plan.range.lowerBound.rawValue))
@@ -139,7 +140,7 @@ public final class WriteTransaction {
   // MARK: Gaps
 
   /// - Parameter startedAt: microseconds since 1970, UTC: the last data received.
-  public func openGap(startedAt: Int64, cause: Gap.Cause, streams: [String]) throws -> Gap.ID {
+  package func openGap(startedAt: Int64, cause: Gap.Cause, streams: [String]) throws -> Gap.ID {
     try connection.run(
       "INSERT INTO gaps(started_at, cause, streams) VALUES (?, ?, ?)",
       .int(startedAt), .text(cause.rawValue), .text(JSONText.array(streams)))
@@ -148,7 +149,7 @@ public final class WriteTransaction {
   }
 
   /// - Parameter endedAt: microseconds since 1970, UTC: the first data received after it.
-  public func closeGap(_ id: Gap.ID, endedAt: Int64) throws {
+  package func closeGap(_ id: Gap.ID, endedAt: Int64) throws {
     try connection.run(
       "UPDATE gaps SET ended_at = max(started_at, ?) WHERE id = ? AND ended_at IS NULL", .int(endedAt),
       .int(id.rawValue))
@@ -159,7 +160,7 @@ public final class WriteTransaction {
 
   /// Keeps ticks of one consumer, in order, but for those that it has as dead letters or as skipped already: a
   /// frozen batch that is delivered again lacks the same rows.
-  public func add(_ letters: [DeadLetter], of consumer: ConsumerName) throws {
+  package func add(_ letters: [DeadLetter], of consumer: ConsumerName) throws {
     let offsets = letters.compactMap(\.offset)
     guard let first = offsets.min(), let last = offsets.max() else { return }
     let known = try connection.rows(
@@ -180,7 +181,7 @@ public final class WriteTransaction {
     }
   }
 
-  public func add(_ letter: DeadLetter) throws {
+  package func add(_ letter: DeadLetter) throws {
     try connection.run(
       """
       INSERT INTO dead_letters(offset, consumer, cause, attempts, payload, created_at)

@@ -1,6 +1,6 @@
+import Base
 import CSQLite
 import Glibc
-import KillPoints
 import Logging
 
 /// What the writer's thread does with its connection, one group after another.

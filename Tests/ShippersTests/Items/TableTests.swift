@@ -1,4 +1,5 @@
 import AWS
+import Base
 import Glibc
 import Synchronization
 import TestSupport
@@ -133,7 +134,7 @@ import Testing
 
   @Test func anItemHasAColumnForEachAttribute() async throws {
     try await withTemporaryFolder { folder in
-      let table = LocalTable(path: folder + "/table.db", wall: { someTime })
+      let table = try LocalTable(path: folder + "/table.db", wall: { someTime })
       #expect(try await table.write(request(table, Self.miniTicker)) == nil)
       #expect(
         try rows(folder + "/table.db") == [
@@ -146,7 +147,7 @@ import Testing
 
   @Test func writingAgainChangesNothing() async throws {
     try await withTemporaryFolder { folder in
-      let table = LocalTable(path: folder + "/table.db", wall: { someTime })
+      let table = try LocalTable(path: folder + "/table.db", wall: { someTime })
       #expect(try await table.write(request(table, Self.miniTicker)) == nil)
       let once = try rows(folder + "/table.db")
       #expect(try await table.write(request(table, Self.miniTicker)) == nil)
@@ -158,7 +159,7 @@ import Testing
   @Test func aBacklogOfManyAtOnceArrivesWhole() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(3_000))
-      let table = LocalTable(path: rig.folder + "/table.db", wall: { someTime })
+      let table = try LocalTable(path: rig.folder + "/table.db", wall: { someTime })
       let end = try await rig.drain(rig.shipping(to: table, concurrency: 100))
       #expect(end.next == offset(3_001))
       #expect(try rows(rig.folder + "/table.db").count == 3_000)
@@ -169,7 +170,7 @@ import Testing
   @Test func aTableThatCannotBeOpenedIsTriedAgain() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(3))
-      let table = LocalTable(path: rig.folder + "/later/table.db", wall: { someTime })
+      let table = try LocalTable(path: rig.folder + "/later/table.db", wall: { someTime })
       try await rig.beside(rig.shipping(to: table)) {
         try await expectEventually { rig.clock.sleeps.count > 3 }
         try LocalFolder.makeFolder(rig.folder + "/later")
@@ -203,7 +204,7 @@ import Testing
           if pauses == 3 { giveTurn(other) }
         }
       }
-      let table = LocalTable(path: folder + "/table.db", wall: { someTime }, turn: turn)
+      let table = try LocalTable(path: folder + "/table.db", wall: { someTime }, turn: turn)
       #expect(try await table.write(request(table, Self.miniTicker)) == nil)
       #expect(pauses.withLock { $0 } == 3)
       #expect(try rows(folder + "/table.db").count == 1)
@@ -213,12 +214,12 @@ import Testing
 
   @Test func aTurnThatDoesNotComeIsAnErrorAndTheNextWriteGoesOn() async throws {
     try await withTemporaryFolder { folder in
-      let table = LocalTable(
+      let table = try LocalTable(
         path: folder + "/table.db", wall: { someTime }, turn: FileTurn(of: folder + "/table.db") {})
       let trade = #"{"e":"trade","E":1665778598188,"s":"BTCUSDT","t":1}"#
       #expect(try await table.write(request(table, Self.miniTicker)) == nil)
       let other = try takeTurn(folder)
-      let error = await #expect(throws: FileError.self) { try await table.write(request(table, trade)) }
+      let error = await #expect(throws: SystemError.self) { try await table.write(request(table, trade)) }
       #expect(error?.description.contains("another process that writes beside") == true)
       #expect(try rows(folder + "/table.db").count == 1)
       giveTurn(other)

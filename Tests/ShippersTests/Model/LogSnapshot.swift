@@ -1,3 +1,5 @@
+import Base
+
 @testable import WAL
 
 /// What a log says at one moment.

@@ -1,4 +1,5 @@
 import AWS
+import Base
 
 @testable import Shippers
 @testable import WAL

@@ -1,4 +1,5 @@
 import AWS
+import Base
 import Foundation
 import Synchronization
 import TestSupport

@@ -1,4 +1,5 @@
 import AWS
+import Base
 import Foundation
 import Synchronization
 import TestSupport
@@ -211,7 +212,7 @@ import Testing
 
   @Test func filesAreWholeUnderTheirKeysAndNothingElseIsLeft() async throws {
     try await withTemporaryFolder { folder in
-      let store = LocalObjectStore(root: folder + "/objects")
+      let store = try LocalObjectStore(root: folder + "/objects")
       let object = object("a/b/x.jsonl", numbers: 1...5)
       #expect(try await store.put(object))
       #expect(try await store.put(object) == false)
@@ -224,13 +225,13 @@ import Testing
 
   @Test func aFolderThatWasRemovedIsMadeAgain() async throws {
     try await withTemporaryFolder { folder in
-      let store = LocalObjectStore(root: folder + "/objects")
+      let store = try LocalObjectStore(root: folder + "/objects")
       #expect(try await store.put(object("a/x.jsonl", numbers: 1...5)))
       try FileManager.default.removeItem(atPath: folder + "/objects")
-      await #expect(throws: FileError.self) { try await store.put(object("a/y.jsonl", numbers: 1...5)) }
+      await #expect(throws: SystemError.self) { try await store.put(object("a/y.jsonl", numbers: 1...5)) }
       #expect(try await store.put(object("a/y.jsonl", numbers: 1...5)))
       try FileManager.default.removeItem(atPath: folder + "/objects")
-      await #expect(throws: FileError.self) { try await store.writeNote("a/z.json", [1]) }
+      await #expect(throws: SystemError.self) { try await store.writeNote("a/z.json", [1]) }
       try await store.writeNote("a/z.json", [1])
       #expect(try await store.readNote("a/z.json") == [1])
     }
@@ -238,7 +239,7 @@ import Testing
 
   @Test func aFileThatIsNotOursHasAnotherHash() async throws {
     try await withTemporaryFolder { folder in
-      let store = LocalObjectStore(root: folder + "/objects")
+      let store = try LocalObjectStore(root: folder + "/objects")
       #expect(try await store.put(object("x.jsonl", numbers: 1...5)))
       try Data("cut".utf8).write(to: URL(fileURLWithPath: folder + "/objects/x.jsonl"))
       try Data("cut".utf8).write(to: URL(fileURLWithPath: folder + "/objects/x.jsonl.gz"))

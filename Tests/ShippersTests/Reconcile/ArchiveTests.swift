@@ -1,4 +1,5 @@
 import AWS
+import Base
 import Foundation
 import Synchronization
 import TestSupport
@@ -17,7 +18,7 @@ import Testing
 
   @Test func aFolderIsWalkedWhollyAndWithoutWhatHasNoNameYet() async throws {
     try await withTemporaryFolder { (folder) async throws in
-      let store = LocalObjectStore(root: folder + "/objects")
+      let store = try LocalObjectStore(root: folder + "/objects")
       #expect(try await keys(store.listing(under: "p")) == [])
       var expected: Set<String> = []
       for number in 0..<2_500 {

@@ -40,7 +40,7 @@ import Testing
     let result = try await compare(Reconcile.Options(isFull: isFull), ticks: 4_000) {
       (reconcile, trim, folder, consumers) async throws in
       let consumer = try #require(consumers.first { $0.name == .localDynamoDB })
-      let table = LocalTable(path: folder + "/table.db", wall: { 0 })
+      let table = try LocalTable(path: folder + "/table.db", wall: { 0 })
       let result = try await reconcile.items(of: consumer, in: TrimmingTable(table, trim), items)
       try await table.close()
       return result
@@ -54,7 +54,7 @@ import Testing
     let result = try await compare(Reconcile.Options(isFull: true), ticks: 400) {
       (reconcile, trim, folder, consumers) async throws in
       let consumer = try #require(consumers.first { $0.name == .localS3 })
-      let store = LocalObjectStore(root: folder + "/objects")
+      let store = try LocalObjectStore(root: folder + "/objects")
       return try await reconcile.objects(
         of: consumer, in: TrimmingArchive(store, trim), .test(), openArchive: { _ in nil })
     }

@@ -1,0 +1,50 @@
+import CZlib
+
+/// A gzip stream in the making. No time is in its header, so that equal text gives equal bytes.
+///
+/// Reference: RFC 1952; zlib's manual, deflateInit2 (15 + 16: a gzip header, whose time is 0).
+package struct Deflate: ~Copyable {
+  private let stream: UnsafeMutablePointer<z_stream>
+  private let buffer = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 16 << 10)
+  package private(set) var output: [UInt8] = []
+
+  /// - Parameter level: 0 to 9.
+  package init(level: Int) {
+    stream = .allocate(capacity: 1)
+    stream.initialize(to: z_stream())
+    let code = deflateInit2_(
+      stream, Int32(level), Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
+      Int32(MemoryLayout<z_stream>.size))
+    precondition(code == Z_OK, "zlib could not start (\(code)): out of memory")
+  }
+
+  deinit {
+    deflateEnd(stream)
+    stream.deallocate()
+    buffer.deallocate()
+  }
+
+  package mutating func add(_ bytes: UnsafeBufferPointer<UInt8>) {
+    // zlib does not write to its input; its interface lacks the const.
+    stream.pointee.next_in = UnsafeMutablePointer(mutating: bytes.baseAddress)
+    stream.pointee.avail_in = uInt(bytes.count)
+    run(Z_NO_FLUSH)
+  }
+
+  /// Ends the stream.
+  package mutating func finish() {
+    stream.pointee.avail_in = 0
+    run(Z_FINISH)
+  }
+
+  private mutating func run(_ flush: Int32) {
+    while true {
+      stream.pointee.next_out = buffer.baseAddress
+      stream.pointee.avail_out = uInt(buffer.count)
+      let code = deflate(stream, flush)
+      output.append(contentsOf: buffer[..<(buffer.count - Int(stream.pointee.avail_out))])
+      precondition(code == Z_OK || code == Z_STREAM_END || code == Z_BUF_ERROR, "zlib failed (\(code))")
+      if stream.pointee.avail_out > 0 { return }
+    }
+  }
+}

@@ -1,0 +1,21 @@
+/// The little JSON that the log's own columns hold.
+package enum JSONText {
+  package static func array(_ texts: [String]) -> String {
+    "[" + texts.map(string).joined(separator: ",") + "]"
+  }
+
+  package static func string(_ text: String) -> String {
+    var result = "\""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"": result += "\\\""
+      case "\\": result += "\\\\"
+      case _ where scalar.value < 0x20:
+        let digits = String(scalar.value, radix: 16)
+        result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+      default: result.unicodeScalars.append(scalar)
+      }
+    }
+    return result + "\""
+  }
+}

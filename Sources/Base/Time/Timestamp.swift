@@ -1,0 +1,78 @@
+/// Points in time as text, UTC, without a formatter.
+package enum Timestamp {
+  /// Microseconds since 1970 of 0001-01-01 and of 10000-01-01: what four digits of a year can say.
+  package static let representable: Range<Int64> = -62_135_596_800_000_000..<253_402_300_800_000_000
+
+  /// The civil time of a moment, and the rest of its second.
+  ///
+  /// - Parameter microseconds: since 1970, UTC.
+  package static func parts(microseconds: Int64) -> (time: CivilTime, microsecond: Int) {
+    let (seconds, microsecond) = CivilTime.floorDivide(Int(microseconds), 1_000_000)
+    return (CivilTime(epochSeconds: seconds), microsecond)
+  }
+
+  /// Appends `2022-10-14T20-16-38.188000Z`: dashes in the time, too, as the old pipeline wrote it.
+  /// - Parameter microseconds: within `representable`.
+  package static func appendDashed(microseconds: Int64, to out: inout [UInt8]) {
+    append(microseconds, timeSeparator: UInt8(ascii: "-"), to: &out)
+  }
+
+  private static func append(_ microseconds: Int64, timeSeparator: UInt8, to out: inout [UInt8]) {
+    let (parts, microsecond) = parts(microseconds: microseconds)
+    let dash = UInt8(ascii: "-")
+    append(parts.year, digits: 4, to: &out)
+    out.append(dash)
+    append(parts.month, digits: 2, to: &out)
+    out.append(dash)
+    append(parts.day, digits: 2, to: &out)
+    out.append(UInt8(ascii: "T"))
+    append(parts.hour, digits: 2, to: &out)
+    out.append(timeSeparator)
+    append(parts.minute, digits: 2, to: &out)
+    out.append(timeSeparator)
+    append(parts.second, digits: 2, to: &out)
+    out.append(UInt8(ascii: "."))
+    append(microsecond, digits: 6, to: &out)
+    out.append(UInt8(ascii: "Z"))
+  }
+
+  package static func dashed(microseconds: Int64) -> String {
+    var bytes: [UInt8] = []
+    appendDashed(microseconds: microseconds, to: &bytes)
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// `2022-10-14T20:16:38.188000Z`.
+  /// - Parameter microseconds: within `representable`.
+  ///
+  /// Reference: RFC 3339, section 5.6.
+  package static func rfc3339(microseconds: Int64) -> String {
+    var bytes: [UInt8] = []
+    append(microseconds, timeSeparator: UInt8(ascii: ":"), to: &bytes)
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// The nearest time that four digits of a year can say.
+  package static func clamped(microseconds: Int64) -> Int64 {
+    min(max(microseconds, representable.lowerBound), representable.upperBound - 1)
+  }
+
+  /// Whole UTC hours since 1970.
+  package static func hour(microseconds: Int64) -> Int64 {
+    Int64(CivilTime.floorDivide(Int(microseconds), 3_600_000_000).quotient)
+  }
+
+  /// Milliseconds since 1970, rounded down.
+  package static func milliseconds(microseconds: Int64) -> Int64 {
+    Int64(CivilTime.floorDivide(Int(microseconds), 1_000).quotient)
+  }
+
+  private static func append(_ number: Int, digits: Int, to out: inout [UInt8]) {
+    var divisor = 1
+    for _ in 1..<digits { divisor *= 10 }
+    while divisor > 0 {
+      out.append(UInt8(ascii: "0") + UInt8(number / divisor % 10))
+      divisor /= 10
+    }
+  }
+}

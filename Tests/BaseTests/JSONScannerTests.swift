@@ -1,0 +1,90 @@
+import Base
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Base
+
+private func accepts(_ text: String) -> Bool { accepts(Array(text.utf8)) }
+
+private func accepts(_ bytes: [UInt8]) -> Bool {
+  bytes.withUnsafeBufferPointer { bytes in
+    do throws(JSONError) {
+      _ = try JSONScanner.validate(bytes)
+      return true
+    } catch {
+      return false
+    }
+  }
+}
+
+@Suite struct JSONScannerTests {
+  @Test(arguments: [
+    "{}", "[]", " [ ] ", "0", "-0", "-0.0e-7", "1E+2", "1.5", "true", "false", "null", "\"\"",
+    "\"\\u00e9\\n\"",
+    "\"é€😀\"", "[1,[2,{\"a\":[{}]}],\"x\"]", "{\"a\":1,\"a\":2,\"\":{}}", "[[[[]]]]", "\"\u{7F}\"",
+    "\"\\ud800\"", "\t\n\r 1 ",
+  ])
+  func acceptsWhatTheStandardAllows(_ text: String) {
+    #expect(accepts(text))
+  }
+
+  @Test(arguments: [
+    "", " ", "{", "}", "[", "]", "[1,]", "[,1]", "[1 2]", "[1,,2]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}",
+    "{a:1}",
+    "{'a':1}", "{\"a\":1 \"b\":2}", "{1:2}", "01", "+1", "-", "1.", ".5", "1e", "1e+", "0x1", "NaN",
+    "Infinity",
+    "tru", "True", "nul", "\"", "\"a", "\"\\", "\"\\x\"", "\"\\u12\"", "\"\\u12G4\"", "\"\n\"", "\"\t\"",
+    "1 2",
+    "{}x", "[]]", "//", "[1]\u{0}", "\u{FEFF}{}", "[\"a\" \"b\"]", "{\"a\":1]", "[1}",
+  ])
+  func refusesWhatItDoesNot(_ text: String) {
+    #expect(!accepts(text))
+  }
+
+  @Test(
+    arguments: [
+      [0xC0, 0x80], [0xC1, 0xBF], [0xE0, 0x9F, 0xBF], [0xED, 0xA0, 0x80], [0xF0, 0x8F, 0xBF, 0xBF],
+      [0xF4, 0x90, 0x80, 0x80], [0xF5, 0x80, 0x80, 0x80], [0x80], [0xFF], [0xE2, 0x82], [0xE2, 0x28, 0xA1],
+    ] as [[UInt8]])
+  func refusesWhatIsNotUTF8(_ bytes: [UInt8]) {
+    #expect(!accepts([0x22] + bytes + [0x22]))
+  }
+
+  @Test func nestingIsBoundedByTheTextAlone() {
+    for depth in [1, 63, 64, 65, 128, 129, 200_000] {
+      let open = String(repeating: "[{\"a\":", count: depth)
+      let close = String(repeating: "}]", count: depth)
+      #expect(accepts(open + "1" + close), "depth \(depth)")
+      #expect(!accepts(open + "1" + close.dropLast()), "depth \(depth), one bracket short")
+      #expect(!accepts(open + "1" + close + "]"), "depth \(depth), one bracket more")
+    }
+  }
+
+  @Test func mixedNestingClosesInTheOrderItOpened() {
+    var generator = SplitMix64.forTest()
+    for _ in 0..<200 {
+      let kinds = (0..<Int.random(in: 1...300, using: &generator)).map { _ in Bool.random(using: &generator) }
+      let open = kinds.map { $0 ? "{\"k\":" : "[" }.joined()
+      var closers = kinds.reversed().map { $0 ? "}" : "]" }
+      #expect(accepts(open + "0" + closers.joined()))
+      let index = Int.random(in: 0..<closers.count, using: &generator)
+      closers[index] = closers[index] == "}" ? "]" : "}"
+      #expect(!accepts(open + "0" + closers.joined()))
+    }
+  }
+
+  /// The published suite, where the project's shared data lies beside the checkout.
+  @Test(.enabled(if: FileManager.default.fileExists(atPath: suite), "the JSON suite is not on this machine"))
+  func publishedSuite() throws {
+    for name in try FileManager.default.contentsOfDirectory(atPath: suite).sorted() {
+      let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: suite + "/" + name)))
+      if name.hasPrefix("y_") { #expect(accepts(bytes), "\(name)") }
+      if name.hasPrefix("n_") { #expect(!accepts(bytes), "\(name)") }
+    }
+  }
+}
+
+private let suite = packageRoot + "/../shared/data/json-parsing"
+private let packageRoot = URL(fileURLWithPath: #filePath)
+  .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path

@@ -1,0 +1,162 @@
+import Base
+import Foundation
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Base
+
+@Suite struct ThreadsTests {
+  @Test func aLatchGivesItsFirstValueToAllWhoWait() async throws {
+    let latch = Latch<Int>()
+    #expect(latch.value == nil)
+    try await withThrowingTaskGroup(of: Int.self) { group in
+      for _ in 0..<20 { group.addTask { try await latch.wait() } }
+      latch.set(1)
+      latch.set(2)
+      for try await value in group { #expect(value == 1) }
+    }
+    #expect(latch.value == 1)
+    #expect(try await latch.wait() == 1)
+  }
+
+  @Test func waitingForALatchEndsWithItsTask() async throws {
+    let latch = Latch<Int>()
+    let early = Task { try await latch.wait() }
+    early.cancel()
+    await #expect(throws: CancellationError.self) { try await early.value }
+    let waiting = (0..<200).map { _ in Task { try await latch.wait() } }
+    for task in waiting { task.cancel() }
+    for task in waiting {
+      await #expect(throws: CancellationError.self) { try await task.value }
+    }
+    latch.set(3)
+    #expect(try await latch.wait() == 3)
+  }
+
+  @Test func aWatchWakesThoseWhoseValueHasComeAndNoOthers() async throws {
+    let watch = Watch(Offset(rawValue: 5))
+    #expect(try await watch.wait { $0 > Offset(rawValue: 4) } == Offset(rawValue: 5))
+    let six = Task { try await watch.wait { $0 > Offset(rawValue: 5) } }
+    let ten = Task { try await watch.wait { $0 > Offset(rawValue: 9) } }
+    watch.update { $0 = Offset(rawValue: 6) }
+    #expect(try await six.value == Offset(rawValue: 6))
+    #expect(watch.value == Offset(rawValue: 6))
+    watch.update { $0 = Offset(rawValue: 9) }
+    watch.update { $0 = Offset(rawValue: 12) }
+    #expect(try await ten.value == Offset(rawValue: 12))
+    let never = Task { try await watch.wait { $0 > Offset(rawValue: 12) } }
+    never.cancel()
+    await #expect(throws: CancellationError.self) { try await never.value }
+  }
+
+  /// The last job may let go of the last reference to the actor, and to its executor with it, while that job is
+  /// still being handed over.
+  @Test func anActorMayGoAwayWithItsLastJob() async throws {
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for _ in 0..<8 {
+        group.addTask {
+          for round in 0..<4_000 {
+            let fleeting = Fleeting()
+            #expect(await fleeting.echo(round) == round)
+          }
+        }
+      }
+      try await group.waitForAll()
+    }
+  }
+
+  @Test func aMonitorWakesItsThreadForEverySignal() {
+    let monitor = Monitor([Int]())
+    let received = Collected()
+    let thread = try DedicatedThread {
+      while received.count < 1_000 {
+        let values: [Int] = monitor.wait { state in
+          guard !state.isEmpty else { return .sleep }
+          defer { state.removeAll() }
+          return .done(state)
+        }
+        received.append(values)
+      }
+    }
+    for value in 0..<1_000 {
+      monitor.withLock { $0.append(value) }
+      monitor.signal()
+    }
+    thread.join()
+    #expect(received.all == Array(0..<1_000))
+  }
+
+  @Test func aMonitorWakesByItselfWhenItsTimeIsOver() {
+    let monitor = Monitor(0)
+    let start = MonotonicClock.now()
+    let rounds: Int = monitor.wait { state in
+      state += 1
+      return MonotonicClock.now() - start >= .milliseconds(20) ? .done(state) : .sleepFor(.milliseconds(20))
+    }
+    #expect(rounds >= 2)
+  }
+
+  private actor Worker {
+    private let executor = try! ThreadExecutor()
+    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+    private var count = 0
+
+    func thread() -> pthread_t { pthread_self() }
+    func add() -> Int {
+      count += 1
+      return count
+    }
+  }
+
+  @Test func anActorOnItsOwnThreadStaysThereAndRunsOneJobAtATime() async {
+    let worker = Worker()
+    let thread = await worker.thread()
+    await withTaskGroup(of: Int.self) { group in
+      for _ in 0..<500 { group.addTask { await worker.add() } }
+      var seen = Set<Int>()
+      for await count in group { seen.insert(count) }
+      #expect(seen == Set(1...500))
+    }
+    #expect(await worker.thread() == thread)
+    #expect(await Worker().thread() != thread)
+  }
+
+  @Test func threadsEndWithTheirActorsAndTheirStacksAreFreed() async throws {
+    let threads = try threadCount()
+    let bytes = try addressSpace()
+    for _ in 0..<1_000 { _ = await Worker().add() }
+    // Other tests start threads of their own meanwhile, but not hundreds.
+    #expect(try await eventually { try threadCount() < threads + 500 })
+    #expect(try addressSpace() - bytes < 4 << 30)
+  }
+
+  private func threadCount() throws -> Int {
+    let stream = try #require(opendir("/proc/self/task"))
+    defer { closedir(stream) }
+    var count = 0
+    while readdir(stream) != nil { count += 1 }
+    return count
+  }
+
+  /// Bytes, most of them never touched: a stack takes 8 MiB of it.
+  private func addressSpace() throws -> Int {
+    let text = try String(contentsOfFile: "/proc/self/statm", encoding: .utf8)
+    return try #require(Int(text.prefix { $0 != " " })) * Int(getpagesize())
+  }
+}
+
+/// Values one thread collects.
+private final class Collected: Sendable {
+  private let received = Mutex<[Int]>([])
+  var count: Int { received.withLock { $0.count } }
+  var all: [Int] { received.withLock { $0 } }
+  func append(_ values: [Int]) { received.withLock { $0 += values } }
+}
+
+private actor Fleeting {
+  private let executor = try! ThreadExecutor()
+  nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+  func echo(_ number: Int) -> Int { number }
+}
