@@ -7,7 +7,7 @@ import Testing
 @testable import Base
 
 @Suite struct ThreadsTests {
-  @Test func aLatchGivesItsFirstValueToAllWhoWait() async throws {
+  @Test func `a latch gives its first value to all who wait`() async throws {
     let latch = Latch<Int>()
     #expect(latch.value == nil)
     try await withThrowingTaskGroup(of: Int.self) { group in
@@ -20,7 +20,7 @@ import Testing
     #expect(try await latch.wait() == 1)
   }
 
-  @Test func waitingForALatchEndsWithItsTask() async throws {
+  @Test func `waiting for a latch ends with its task`() async throws {
     let latch = Latch<Int>()
     let early = Task { try await latch.wait() }
     early.cancel()
@@ -34,25 +34,25 @@ import Testing
     #expect(try await latch.wait() == 3)
   }
 
-  @Test func aWatchWakesThoseWhoseValueHasComeAndNoOthers() async throws {
-    let watch = Watch(Offset(rawValue: 5))
-    #expect(try await watch.wait { $0 > Offset(rawValue: 4) } == Offset(rawValue: 5))
-    let six = Task { try await watch.wait { $0 > Offset(rawValue: 5) } }
-    let ten = Task { try await watch.wait { $0 > Offset(rawValue: 9) } }
-    watch.update { $0 = Offset(rawValue: 6) }
-    #expect(try await six.value == Offset(rawValue: 6))
-    #expect(watch.value == Offset(rawValue: 6))
-    watch.update { $0 = Offset(rawValue: 9) }
-    watch.update { $0 = Offset(rawValue: 12) }
-    #expect(try await ten.value == Offset(rawValue: 12))
-    let never = Task { try await watch.wait { $0 > Offset(rawValue: 12) } }
+  @Test func `a watch wakes those whose value has come and no others`() async throws {
+    let watch = Watch(5)
+    #expect(try await watch.wait { $0 > 4 } == 5)
+    let six = Task { try await watch.wait { $0 > 5 } }
+    let ten = Task { try await watch.wait { $0 > 9 } }
+    watch.update { $0 = 6 }
+    #expect(try await six.value == 6)
+    #expect(watch.value == 6)
+    watch.update { $0 = 9 }
+    watch.update { $0 = 12 }
+    #expect(try await ten.value == 12)
+    let never = Task { try await watch.wait { $0 > 12 } }
     never.cancel()
     await #expect(throws: CancellationError.self) { try await never.value }
   }
 
   /// The last job may let go of the last reference to the actor, and to its executor with it, while that job is
   /// still being handed over.
-  @Test func anActorMayGoAwayWithItsLastJob() async throws {
+  @Test func `an actor may go away with its last job`() async throws {
     try await withThrowingTaskGroup(of: Void.self) { group in
       for _ in 0..<8 {
         group.addTask {
@@ -66,7 +66,7 @@ import Testing
     }
   }
 
-  @Test func aMonitorWakesItsThreadForEverySignal() {
+  @Test func `a monitor wakes its thread for every signal`() throws {
     let monitor = Monitor([Int]())
     let received = Collected()
     let thread = try DedicatedThread {
@@ -87,7 +87,7 @@ import Testing
     #expect(received.all == Array(0..<1_000))
   }
 
-  @Test func aMonitorWakesByItselfWhenItsTimeIsOver() {
+  @Test func `a monitor wakes by itself when its time is over`() {
     let monitor = Monitor(0)
     let start = MonotonicClock.now()
     let rounds: Int = monitor.wait { state in
@@ -109,7 +109,7 @@ import Testing
     }
   }
 
-  @Test func anActorOnItsOwnThreadStaysThereAndRunsOneJobAtATime() async {
+  @Test func `an actor on its own thread stays there and runs one job at a time`() async {
     let worker = Worker()
     let thread = await worker.thread()
     await withTaskGroup(of: Int.self) { group in
@@ -122,7 +122,7 @@ import Testing
     #expect(await Worker().thread() != thread)
   }
 
-  @Test func threadsEndWithTheirActorsAndTheirStacksAreFreed() async throws {
+  @Test func `threads end with their actors and their stacks are freed`() async throws {
     let threads = try threadCount()
     let bytes = try addressSpace()
     for _ in 0..<1_000 { _ = await Worker().add() }
