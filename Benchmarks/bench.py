@@ -18,7 +18,9 @@ with 1,000 rows a commit).
 import argparse
 import contextlib
 import gzip
+import itertools
 import json
+import multiprocessing
 import os
 import pathlib
 import random
@@ -30,9 +32,11 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+STAGES = ("feed", "import", "objects", "items", "local", "both")
 KEYS = {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench"}
 STREAMS = [f"sym{number:03d}usdt@miniTicker" for number in range(400)]
 
@@ -44,7 +48,9 @@ def free_port():
 
 
 def environment(**variables):
-    return {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **variables}
+    """From nothing; and how full this machine's disk is must not matter."""
+    return {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "DISK_LOW": "0", "DISK_STOP": "0",
+            "BALLAST_SIZE": "0", **variables}
 
 
 class Usage:
@@ -56,30 +62,84 @@ class Usage:
         self.seconds = seconds
 
 
-def run_to_end(arguments, **variables):
+class Measured:
+    """One process of tickwal, its CPU seconds and peak memory at its end. It is killed when it takes too long, and
+    when the measuring ends before it does."""
+
+    def __init__(self, arguments, folder, limit, **variables):
+        self.arguments = [str(argument) for argument in arguments]
+        self._messages = folder / "messages"
+        with open(self._messages, "wb") as messages:
+            self._process = subprocess.Popen(self.arguments, env=environment(**variables), stdin=subprocess.DEVNULL,
+                                             stdout=subprocess.DEVNULL, stderr=messages)
+        self._limit = limit
+        self._is_late = False
+        self._timer = threading.Timer(limit, self._end_late)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._timer.cancel()
+        if self._process.returncode is None:
+            self._process.kill()
+            self._process.wait()
+
+    def _end_late(self):
+        self._is_late = True
+        self._process.kill()
+
+    @property
+    def is_running(self):
+        return self._process.poll() is None
+
+    def terminate(self):
+        self._process.terminate()
+
+    def end(self, began):
+        """Waits for its end, which must be a good one."""
+        # The system tells the usage to who waits, and Popen would wait without asking for it.
+        _, status, usage = os.wait4(self._process.pid, 0)
+        self._process.returncode = os.waitstatus_to_exitcode(status)
+        self._timer.cancel()
+        seconds = time.monotonic() - began
+        if self._is_late:
+            self.fail(f"did not end within {self._limit:g} s")
+        if self._process.returncode != 0:
+            self.fail(f"ended with {self._process.returncode}")
+        return Usage(usage, seconds)
+
+    def fail(self, what):
+        said = self._messages.read_text(errors="replace")[-2000:]
+        sys.exit(f"{' '.join(self.arguments)} {what}:\n{said}")
+
+
+def run_to_end(arguments, folder, limit, **variables):
     began = time.monotonic()
-    process = subprocess.Popen(arguments, env=environment(**variables), stdout=subprocess.DEVNULL,
-                               stderr=subprocess.PIPE)
-    stderr = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        sys.exit(f"{arguments} ended with {process.returncode}:\n{stderr.decode(errors='replace')[-2000:]}")
-    return Usage(usage, time.monotonic() - began)
+    with Measured(arguments, folder, limit, **variables) as process:
+        return process.end(began)
 
 
 @contextlib.contextmanager
 def nginx(folder):
-    """Answers every request at once. Notes beside the objects are not there.
+    """Stores nothing and answers at once what an empty bucket and DynamoDB would: every PUT and POST succeeds, every
+    listing is empty, no key is there.
 
     Without If-None-Match, to which nginx answers 304 by itself, also for a PUT.
     """
     port = free_port()
-    config = folder / "nginx.conf"
+    config, log = folder / "nginx.conf", folder / "nginx.log"
+    nothing = ('<?xml version="1.0" encoding="UTF-8"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+               "<Name>crypto-live-bucket</Name><Prefix></Prefix><KeyCount>0</KeyCount><MaxKeys>1000</MaxKeys>"
+               "<EncodingType>url</EncodingType><IsTruncated>false</IsTruncated></ListBucketResult>")
+    absent = ('<?xml version="1.0" encoding="UTF-8"?><Error><Code>NoSuchKey</Code>'
+              "<Message>The specified key does not exist.</Message></Error>")
     config.write_text(f"""
         load_module /usr/lib/nginx/modules/ngx_http_headers_more_filter_module.so;
         load_module /usr/lib/nginx/modules/ngx_http_echo_module.so;
-        daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/nginx.log crit;
+        daemon off; master_process off; pid {folder}/nginx.pid; error_log {log} crit;
         worker_rlimit_nofile 8192;
         events {{ worker_connections 4096; }}
         http {{
@@ -88,27 +148,30 @@ def nginx(folder):
           uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
           server {{
             listen 127.0.0.1:{port};
-            location / {{ return 200 '{{}}'; }}
-            location /crypto-live-bucket/ {{ more_clear_input_headers If-None-Match; echo_read_request_body; echo ok; }}
-            location ~ /_logs/ {{
-              if ($request_method = GET) {{ return 404 '<Error><Code>NoSuchKey</Code></Error>'; }}
-              return 200;
+            location = / {{ default_type application/x-amz-json-1.0; return 200 '{{}}'; }}
+            location ~ ^/crypto-live-bucket/?$ {{ default_type application/xml; return 200 '{nothing}'; }}
+            location /crypto-live-bucket/ {{
+              default_type application/xml;
+              if ($request_method != PUT) {{ return 404 '{absent}'; }}
+              more_clear_input_headers If-None-Match; echo_read_request_body; echo ok;
             }}
+            location / {{ return 400; }}
           }}
         }}""")
-    process = subprocess.Popen([shutil.which("nginx") or "/usr/sbin/nginx", "-c", config])
-    deadline = time.monotonic() + 20
-    while True:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        if process.poll() is not None or time.monotonic() > deadline:
-            sys.exit("nginx did not start: " + (folder / "nginx.log").read_text())
-        time.sleep(0.05)
+    process = subprocess.Popen([shutil.which("nginx") or "/usr/sbin/nginx", "-e", log, "-c", config],
+                               stdin=subprocess.DEVNULL)
     try:
+        deadline = time.monotonic() + 20
+        while True:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            if process.poll() is not None or time.monotonic() > deadline:
+                sys.exit("nginx did not start: " + log.read_text())
+            time.sleep(0.05)
         yield f"http://127.0.0.1:{port}"
     finally:
-        process.terminate()
+        process.kill()
         process.wait()
 
 
@@ -118,34 +181,43 @@ def head(log):
         return row[0] if row else 0
 
 
-def bench_feed(tickwal, folder, count):
-    log = folder / "feed.db"
+@contextlib.contextmanager
+def exchange(tickwal, count):
+    """The URL of a stand-in exchange that sends so many messages as fast as they are taken."""
     simulate = subprocess.Popen(
         [tickwal, "simulate", "--listen", "127.0.0.1:0", "--rate", "0", "--count", str(count)],
-        env=environment(), stdout=subprocess.PIPE)
-    url = simulate.stdout.readline().decode().strip()
-    run = subprocess.Popen(
-        [tickwal, "run"], stderr=subprocess.DEVNULL,
-        env=environment(WAL_PATH=str(log), BINANCE_WS_URL=url, STREAMS=",".join(STREAMS), S3_WRITE="0",
-                        DYNAMO_WRITE="0"))
-    began = None
-    deadline = time.monotonic() + 600
-    while True:
-        done = head(log) if log.exists() and log.stat().st_size else 0
-        now = time.monotonic()
-        if began is None and done:
-            began, first = now, done
-        if done >= count:
-            break
-        if run.poll() is not None or now > deadline:
-            sys.exit("run did not receive everything")
-        time.sleep(0.01)
-    seconds = now - began
-    run.send_signal(signal.SIGTERM)
-    _, _, usage = os.wait4(run.pid, 0)
-    simulate.terminate()
-    simulate.wait()
-    return Usage(usage, seconds), count - first
+        env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    try:
+        with simulate.stdout:
+            url = simulate.stdout.readline().decode().strip()
+            if not url:
+                sys.exit("the stand-in exchange did not start")
+            yield url
+    finally:
+        simulate.kill()
+        simulate.wait()
+
+
+def bench_feed(tickwal, folder, count, limit):
+    """From the last look at the log that found it empty to the first that finds everything in it."""
+    log = folder / "feed.db"
+    with exchange(tickwal, count) as url, Measured(
+            [tickwal, "run"], folder, limit, WAL_PATH=str(log), BINANCE_WS_URL=url, STREAMS=",".join(STREAMS),
+            S3_WRITE="0", DYNAMO_WRITE="0") as run:
+        now = empty = time.monotonic()
+        done = 0
+        while done < count:
+            if not run.is_running:
+                run.fail(f"ended, or was ended after {limit:g} s, with {done:,} of {count:,} ticks")
+            time.sleep(0.01)
+            now = time.monotonic()
+            done = head(log) if log.exists() and log.stat().st_size else 0
+            if not done:
+                empty = now
+        run.terminate()
+        usage = run.end(empty)
+    usage.seconds = now - empty
+    return usage
 
 
 def make_file(path, count):
@@ -166,8 +238,20 @@ def make_file(path, count):
             file.write(json.dumps({"stream": STREAMS[index], "data": event}, separators=(",", ":")) + "\n")
 
 
-def baseline_rows(lines):
+def first_lines(file, count):
+    with open(file) as lines:
+        return list(itertools.islice(lines, count))
+
+
+def apart(baseline, *arguments):
+    """Its result, computed in a process of its own: a program's peak memory begins with that of who starts it."""
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        return pool.apply(baseline, arguments)
+
+
+def baseline_rows(recorded):
     """json.loads, the row, json.dumps, gzip: 1,000 rows an object."""
+    lines = first_lines(recorded, 50_000)
     began = time.monotonic()
     batch = []
     for line in lines:
@@ -184,11 +268,12 @@ def baseline_rows(lines):
     return len(lines) / (time.monotonic() - began)
 
 
-def baseline_items(lines, endpoint):
+def baseline_items(recorded, endpoint):
     try:
         import boto3
     except ImportError:
         return None
+    lines = first_lines(recorded, 2_000)
     table = boto3.resource("dynamodb", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="bench",
                            aws_secret_access_key="bench").Table("t")
     began = time.monotonic()
@@ -202,7 +287,8 @@ def baseline_items(lines, endpoint):
     return len(lines) / (time.monotonic() - began)
 
 
-def baseline_sqlite(lines, folder):
+def baseline_sqlite(recorded, folder):
+    lines = first_lines(recorded, 50_000)
     path = folder / "baseline.db"
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("pragma journal_mode=wal")
@@ -244,75 +330,77 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tickwal", default=ROOT / ".build/release/tickwal")
     parser.add_argument("--ticks", type=int, default=1_000_000, help="backlog (default: a million)")
+    parser.add_argument("--slow-ticks", type=int, default=200_000,
+                        help="backlog of items and local, if less than that (default: 200,000)")
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--limit", type=float, default=900,
+                        help="seconds until a process that has not ended counts as failed (default: 900)")
     parser.add_argument("--only", help="stages, separated by commas")
     parser.add_argument("--json", help="write the figures to this file, too")
     options = parser.parse_args()
+    unknown = set(options.only.split(",")) - set(STAGES) if options.only else set()
+    if unknown:
+        parser.error(f"--only: no such stage: {', '.join(sorted(unknown))}")
+    # Whoever ends this ends what it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     tickwal = str(options.tickwal)
     wanted = lambda stage: not options.only or stage in options.only.split(",")  # noqa: E731
 
     with tempfile.TemporaryDirectory(prefix="tickwal-bench.") as name, nginx(pathlib.Path(name)) as url:
         folder = pathlib.Path(name)
-        recorded = folder / "recorded.jsonl"
+        recorded, beginning = folder / "recorded.jsonl", folder / "beginning.jsonl"
+        few = min(options.ticks, options.slow_ticks)
         make_file(recorded, options.ticks)
-        with open(recorded) as file:
-            lines = [next(file) for _ in range(min(50_000, options.ticks))]
-        cores = os.cpu_count()
-        print(f"{options.ticks:,} ticks, {recorded.stat().st_size / 2**20:.0f} MiB, {cores} cores, "
-              f"median of {options.repeat}\n")
+        with open(recorded) as file, open(beginning, "w") as start:
+            start.writelines(itertools.islice(file, few))
+        print(f"{options.ticks:,} ticks, {recorded.stat().st_size / 2**20:.0f} MiB, {os.cpu_count()} cores, "
+              f"load {os.getloadavg()[0]:.1f}, median of {options.repeat}\n")
         table = Table()
 
-        durable = baseline_sqlite(lines, folder)
+        def measure(*arguments, **variables):
+            return run_to_end([tickwal, *arguments], folder, options.limit, **variables)
+
+        def remove(log):
+            for file in folder.glob(f"{log.name}*"):
+                file.unlink()
+
+        durable = apart(baseline_sqlite, recorded, folder)
         if wanted("feed"):
             runs = []
             for _ in range(options.repeat):
-                usage, ticks = bench_feed(tickwal, folder, options.ticks)
-                runs.append((ticks, usage))
-                for file in folder.glob("feed.db*"):
-                    file.unlink()
+                runs.append((options.ticks, bench_feed(tickwal, folder, options.ticks, options.limit)))
+                remove(folder / "feed.db")
             table.add("feed", runs, durable)
 
-        backlog = folder / "backlog.db"
+        backlogs = {options.ticks: folder / "backlog.db", few: folder / "few.db"}
         imports = []
         for _ in range(options.repeat if wanted("import") else 1):
-            for file in folder.glob("backlog.db*"):
-                file.unlink()
-            imports.append((options.ticks, run_to_end([tickwal, "import", recorded], WAL_PATH=str(backlog))))
+            remove(backlogs[options.ticks])
+            imports.append((options.ticks, measure("import", recorded, WAL_PATH=str(backlogs[options.ticks]))))
         if wanted("import"):
             table.add("import", imports, durable)
+        if few < options.ticks:
+            measure("import", beginning, WAL_PATH=str(backlogs[few]))
 
-        def ship(stage, ticks, arguments=(), baseline=None, **variables):
+        def ship(stage, ticks, arguments=(), baseline=lambda: None, **variables):
             if not wanted(stage):
                 return
             runs = []
             for _ in range(options.repeat):
                 log = folder / "ship.db"
-                shutil.copyfile(backlog, log)
-                if ticks < options.ticks:
-                    trim(log, ticks)
-                usage = run_to_end([tickwal, "ship", *arguments], WAL_PATH=str(log), AWS_ENDPOINT_URL=url, **KEYS,
-                                   **variables)
+                shutil.copyfile(backlogs[ticks], log)
+                usage = measure("ship", *arguments, WAL_PATH=str(log), AWS_ENDPOINT_URL=url, **KEYS, **variables)
                 runs.append((ticks, usage))
-                for file in folder.glob("ship.db*"):
-                    file.unlink()
+                remove(log)
                 shutil.rmtree(folder / "local", ignore_errors=True)
-            table.add(stage, runs, baseline)
+            table.add(stage, runs, baseline())
 
-        few = min(options.ticks, 200_000)
-        ship("objects", options.ticks, baseline=baseline_rows(lines), DYNAMO_WRITE="0")
-        ship("items", few, baseline=baseline_items(lines[:2_000], url), S3_WRITE="0")
+        ship("objects", options.ticks, baseline=lambda: apart(baseline_rows, recorded), DYNAMO_WRITE="0")
+        ship("items", few, baseline=lambda: apart(baseline_items, recorded, url), S3_WRITE="0")
         ship("local", few, arguments=("--local", str(folder / "local")))
         ship("both", options.ticks)
         if options.json:
             pathlib.Path(options.json).write_text(json.dumps(table.results, indent=2) + "\n")
-
-
-def trim(log, ticks):
-    """Leaves the first ticks alone, so that slow stages need not ship the whole backlog."""
-    with contextlib.closing(sqlite3.connect(log, isolation_level=None)) as connection:
-        connection.execute("delete from ticks where offset > ?", (ticks,))
-        connection.execute("update meta set value = ? where key = 'head'", (ticks,))
-        connection.execute("pragma wal_checkpoint(truncate)")
 
 
 if __name__ == "__main__":

@@ -3,13 +3,15 @@
 # Usage: scripts/packages.sh TASK...     TASK: build, run, test, bench, soak, lint
 set -euo pipefail
 
+# The server that takes what the benchmark ships; the tests run the benchmark, too.
+sinks=(nginx-light libnginx-mod-http-echo libnginx-mod-http-headers-more-filter)
 wanted=()
 for task in "$@"; do
   case $task in
     build) wanted+=(libsqlite3-dev libcurl4-openssl-dev zlib1g-dev libssl-dev pkg-config) ;;
     run) wanted+=(sqlite3) ;;
-    test) wanted+=(sqlite3 python3-venv tinyproxy-bin openssl) ;;
-    bench) wanted+=(nginx-light libnginx-mod-http-echo libnginx-mod-http-headers-more-filter python3-venv) ;;
+    test) wanted+=(sqlite3 python3-venv tinyproxy-bin openssl "${sinks[@]}") ;;
+    bench) wanted+=(python3-venv "${sinks[@]}") ;;
     soak) wanted+=(python3-venv e2fsprogs util-linux) ;;
     lint) wanted+=(shellcheck) ;;
     *)
