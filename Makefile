@@ -23,14 +23,14 @@ build: ## Build the program for use (.build/release/tickwal)
 	@scripts/packages.sh build
 	$(SWIFT) build -c release --product tickwal
 
-test: ## Run all tests, the end-to-end ones against real servers
+test: ## Run all tests, the end-to-end ones against real servers, several at a time (PYTEST_FLAGS="-n 4 -k disk")
 	@scripts/packages.sh build test
 	@scripts/venv.sh
 	@scripts/autobahn.sh
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build --skip '$(WALKS)'
 	$(SWIFT) test --skip-build --filter '$(WALKS)'
-	.build-venv/bin/python -m pytest Tests/EndToEnd $(PYTEST_FLAGS)
+	.build-venv/bin/python Tests/EndToEnd/run.py $(PYTEST_FLAGS)
 
 fuzz: ## Fuzz the decoder against SQLite and Python (FUZZ_SECONDS=60)
 	@scripts/packages.sh build

@@ -1,4 +1,8 @@
-"""Fixtures of the end-to-end tests: the program, servers on loopback, and the search for secrets at the end."""
+"""Fixtures of the end-to-end tests: the program, servers on loopback, and the search for secrets at the end.
+
+`run.py` runs tests at the same time in several processes. What is made once for a session is made once in each of
+them, and each has folders of its own.
+"""
 
 import itertools
 from pathlib import Path
@@ -27,7 +31,8 @@ def binary() -> Path:
 @pytest.fixture(scope="session", autouse=True)
 def search(tmp_path_factory):
     """Looks at the end of the session for every secret of every test in all that was written; also for those
-    that another test than the one with the secret wrote, or a program that the test did not look at."""
+    that another test than the one with the secret wrote, or a program that the test did not look at. Tests of
+    another process know none of its servers, and so none of its secrets."""
     everything = SecretSearch(tmp_path_factory.getbasetemp())
     yield everything
     everything.check()
@@ -133,10 +138,16 @@ def make_market(binary, tmp_path_factory):
         program.stop_all()
 
 
-@pytest.fixture(scope="session")
-def recorded() -> list[Path]:
-    """Messages that an exchange really sent, where somebody has put some beside the package."""
-    return sorted((ROOT.parent / "shared" / "data").glob("binance-*.json*"))
+RECORDINGS = {
+    "own": sorted((ROOT / "Tests/Recordings").glob("*.json*")),
+    "real": sorted((ROOT.parent / "shared/data").glob("binance-*.json*")),
+}
+
+
+@pytest.fixture(params=[kind for kind, files in RECORDINGS.items() if files])
+def recorded(request) -> list[Path]:
+    """Files of messages: the repository's own, and what an exchange really sent where that lies beside the checkout."""
+    return RECORDINGS[request.param]
 
 
 @pytest.fixture(scope="session")

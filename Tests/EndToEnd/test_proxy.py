@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from support.aws import free_port
+from support.ports import free_port
 from support.gateway import CheckingGateway, Key
 from support.ticks import combined, mini_tickers
 from support.waiting import wait_until

@@ -2,8 +2,6 @@
 
 import json
 
-import pytest
-
 from support.delivery import assert_dense, assert_items, assert_objects, local_items, local_objects
 from support.program import PATIENCE
 from support.ticks import combined, events_of, mini_ticker, mini_tickers, odd_events
@@ -21,11 +19,16 @@ def streams_of(text: str) -> set[str]:
     return {"!miniTicker@arr" if line.startswith("[") else json.loads(line)["stream"] for line in text.splitlines()}
 
 
-@pytest.mark.parametrize("source", ["made up", "recorded"])
-def test_a_file_goes_through_the_exchange(tickwal, make_place, ministack, simulate, recorded, source):
-    if source == "recorded" and not recorded:
-        pytest.skip("no recorded messages beside the package")
-    text = made_up() if source == "made up" else "".join(file.read_text().rstrip("\n") + "\n" for file in recorded)
+def test_made_up_messages_go_through_the_exchange(tickwal, make_place, ministack, simulate):
+    check(made_up(), tickwal, make_place, ministack, simulate)
+
+
+def test_recorded_messages_go_through_the_exchange(tickwal, make_place, ministack, simulate, recorded):
+    text = "".join(file.read_text().rstrip("\n") + "\n" for file in recorded)
+    check(text, tickwal, make_place, ministack, simulate)
+
+
+def check(text, tickwal, make_place, ministack, simulate):
     file = tickwal.folder / "recorded.jsonl"
     file.write_text(text)
     expected = events_of(text)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support.aws import free_port
+from support.ports import free_port
 from support.program import PATIENCE, find_binary
 from support.waiting import wait_until
 

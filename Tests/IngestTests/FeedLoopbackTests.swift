@@ -290,14 +290,12 @@ import WAL
     try await fixture.log.close()
   }
 
-  @Test(
-    .enabled(if: SharedData.exists), arguments: ["binance-spot-2021.jsonl", "binance-futures-2021.jsonl"])
-  func `recorded messages of the real exchange are in the log as they were`(_ name: String) async throws {
+  @Test(arguments: Recordings.combined)
+  func `recorded messages are in the log as they were`(_ file: URL) async throws {
     let fixture = try await FeedFixture()
-    let path = SharedData.folder.appending(path: name).path
-    let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").map(String.init)
+    let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n").map(String.init)
     let streams = Set(lines.compactMap { $0.split(separator: "\"").dropFirst(3).first.map(String.init) })
-    let exchange = try await fixture.startExchange { $0.source = .recording(path: path, repeats: false) }
+    let exchange = try await fixture.startExchange { $0.source = .recording(path: file.path, repeats: false) }
     try await fixture.running(fixture.makeFeed(port: exchange.port, streams: streams.sorted())) {
       try await fixture.waitForHead(lines.count)
     }

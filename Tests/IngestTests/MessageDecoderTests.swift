@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 import WAL
 
@@ -280,10 +281,11 @@ enum SharedData {
 
   /// Rejected alone, but part of valid JSON between our own brackets.
   private static let validInside: Set<String> = []
+}
 
-  @Test(arguments: ["binance-spot-2021.jsonl", "binance-futures-2021.jsonl"])
-  func `every recorded message is one tick`(_ name: String) throws {
-    let text = try String(contentsOf: SharedData.folder.appending(path: name), encoding: .utf8)
+struct RecordedMessageTests {
+  @Test(arguments: Recordings.combined) func `every recorded message is one tick`(_ file: URL) throws {
+    let text = try String(contentsOf: file, encoding: .utf8)
     for line in text.split(separator: "\n") {
       let decoded = decode(String(line))
       let tick = try #require(decoded.ticks.first)
@@ -295,13 +297,14 @@ enum SharedData {
     }
   }
 
-  @Test func `every element of the recorded array is a tick`() throws {
-    let bytes = Array(
-      try Data(contentsOf: SharedData.folder.appending(path: "binance-miniticker-array-2022.json")))
+  @Test(arguments: Recordings.arrays) func `every element of a recorded array is a tick`(_ file: URL) throws {
+    struct Event: Decodable { var s: String }
+    let bytes = Array(try Data(contentsOf: file))
     let decoded = decode(bytes)
     #expect(decoded.rejected.isEmpty)
     #expect(decoded.ticks.count > 10)
-    #expect(decoded.ticks.first?.stream == "ethbtc@miniTicker")
+    let symbols = try JSONDecoder().decode([Event].self, from: Data(bytes)).map(\.s)
+    #expect(decoded.ticks.map(\.stream) == symbols.map { $0.lowercased() + "@miniTicker" })
     let joined = "[" + decoded.ticks.map(\.payload).joined(separator: ",") + "]"
     #expect(joined == String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines))
   }

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from .delivery import StoredObject, is_batch, told_gaps
+from .ports import free_port
 from .waiting import wait_until
 
 REGION = "ap-southeast-1"
@@ -28,12 +28,6 @@ class Keys:
     @property
     def environment(self) -> dict[str, str]:
         return {"AWS_ACCESS_KEY_ID": self.id, "AWS_SECRET_ACCESS_KEY": self.secret}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class MiniStack:

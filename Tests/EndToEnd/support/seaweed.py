@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import secrets
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -15,25 +14,17 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from .aws import REGION, Keys
 from .delivery import StoredObject, is_batch
+from .ports import free_ports
 from .waiting import wait_until
 
 _PORTS = ("master", "volume", "filer", "s3")
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports that differ from one another: all are held until the last is found."""
-    with contextlib.ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
 
 
 class SeaweedFS:
     def __init__(self, folder: Path):
         self.keys = Keys("AKIDSEAWEED", secrets.token_hex(20))
         self._log = folder / "seaweedfs.log"
-        ports = _free_ports(2 * len(_PORTS))
+        ports = free_ports(2 * len(_PORTS))
         self._ports = dict(zip(_PORTS, zip(ports[::2], ports[1::2])))
         self.port = self._ports["s3"][0]
         self.url = f"http://127.0.0.1:{self.port}"
