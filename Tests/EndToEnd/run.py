@@ -16,10 +16,12 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parent
 AT_A_TIME = 8
 """More than there are cores: a test waits most of its time."""
-PATIENCE = 60
+PATIENCE = 30
 """Seconds for pytest to end its tests after a signal."""
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+CLONE_NEWNS = 0x20000
+MS_REC, MS_SLAVE = 0x4000, 0x80000
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -27,6 +29,21 @@ def ask_the_kernel(option: int, value: int) -> None:
     """Reference: prctl(2)."""
     if _libc.prctl(option, value, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), f"prctl({option})")
+
+
+def mount_apart() -> None:
+    """From now on what is mounted is seen by this process and those below it alone, and ends with them.
+
+    Without the right to do so nobody below can mount anything. Reference: mount_namespaces(7).
+    """
+    if _libc.unshare(CLONE_NEWNS) == 0 and _libc.mount(None, b"/", None, MS_REC | MS_SLAVE, None) != 0:
+        raise OSError(ctypes.get_errno(), "mount /")
+
+
+def before_pytest() -> None:
+    # A shell's background jobs ignore interrupts, and hand that down.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    ask_the_kernel(PR_SET_PDEATHSIG, signal.SIGINT)
 
 
 def descendants() -> dict[int, str]:
@@ -66,6 +83,7 @@ def main() -> int:
     # Whose parent ends becomes a child of this process, and can be found.
     ask_the_kernel(PR_SET_CHILD_SUBREAPER, 1)
     ask_the_kernel(PR_SET_PDEATHSIG, signal.SIGTERM)
+    mount_apart()
     command = [
         sys.executable, "-m", "pytest", "-n", str(AT_A_TIME), "--dist", "loadgroup", str(FOLDER), *sys.argv[1:],
     ]
@@ -78,7 +96,7 @@ def main() -> int:
             tests.send_signal(signal.SIGINT)
         deadline = deadline or time.monotonic() + PATIENCE
 
-    tests = subprocess.Popen(command, preexec_fn=lambda: ask_the_kernel(PR_SET_PDEATHSIG, signal.SIGINT))
+    tests = subprocess.Popen(command, preexec_fn=before_pytest)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop)
     code = None
@@ -87,7 +105,7 @@ def main() -> int:
             code = tests.wait(0.5)
     left = end_what_is_left()
     if left:
-        print("ended what the tests had left running:", ", ".join(f"{name} ({pid})" for pid, name in left.items()),
+        print(f"\nended {len(left)} processes that the tests had left running: {', '.join(sorted(set(left.values())))}",
               file=sys.stderr)
     if code is None or code < 0:
         return 1

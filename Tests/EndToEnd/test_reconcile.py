@@ -233,7 +233,7 @@ def test_what_is_not_shipped_yet_and_what_was_passed_over_is_not_missing(in_aws)
 
 def test_what_run_is_shipping_meanwhile_is_not_wrong(tickwal, make_place, ministack, simulate, secrets):
     place = make_place("btcusdt@miniTicker", "ethusdt@trade")
-    tickwal.environment |= place.environment(ministack.url) | {"BINANCE_WS_URL": simulate("--rate", "200")}
+    tickwal.environment |= place.environment(ministack.url) | {"BINANCE_WS_URL": simulate("--rate", "60")}
     tickwal.environment |= {"MAX_BATCH_SIZE": "20"}
     run = tickwal.start("run")
     environment = as_user_with(ministack, secrets, place, "policy.json", "reconcile.json")

@@ -11,6 +11,9 @@ from support.delivery import assert_objects
 from support.relay import Relay
 from support.ticks import combined, mini_tickers, odd_events
 
+# One server is enough for all of them.
+pytestmark = pytest.mark.xdist_group("seaweedfs")
+
 FOLDER = "a=b/é+ ü/x y"
 TICKS = mini_tickers(240) + odd_events()
 _numbers = itertools.count(1)
