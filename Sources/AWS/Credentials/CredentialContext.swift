@@ -14,7 +14,8 @@ package struct CredentialContext: Sendable {
 
   package init(
     environment: [String: String], transport: any HTTPTransport, region: String, endpoints: Endpoints,
-    clock: any Clock<Duration> = ContinuousClock(), now: @escaping @Sendable () -> Int = WallClock.epochSeconds
+    clock: any Clock<Duration> = ContinuousClock(),
+    now: @escaping @Sendable () -> Int = WallClock.epochSeconds
   ) {
     self.environment = environment
     self.transport = transport

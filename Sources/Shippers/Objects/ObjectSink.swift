@@ -101,7 +101,8 @@ struct ObjectSink: Sink {
 
   /// The hash of what an earlier try has stored where the plan was made for.
   private func storedInOldPlace(_ plan: BatchPlan) async throws -> String? {
-    guard !plan.key.isEmpty, let old = Destination(json: plan.destination), let store = try openStore(old) else {
+    guard !plan.key.isEmpty, let old = Destination(json: plan.destination), let store = try openStore(old)
+    else {
       return nil
     }
     let stored = try await attempts.untilDone("look up", key: plan.key) { try await store.stored(plan.key) }
