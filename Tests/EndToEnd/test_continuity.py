@@ -26,7 +26,7 @@ def assert_polite(report):
     assert report["silent_clients"] == report["slow_clients"] == 0, report
 
 
-def test_disconnects_stalls_and_rotations_at_2000_ticks_a_second(tickwal, make_market):
+def test_what_disconnects_and_stalls_lose_at_2000_ticks_a_second_is_in_gaps(tickwal, make_market):
     market = make_market("--rate", "2000", "--strict", "--seed", "11", "--faults-every", "3")
     run = start(tickwal, market, names(150), FEED_STALE_SECONDS="1", FEED_MAX_AGE=hours(5))
     run.wait_until(lambda: tickwal.log.head >= 30_000, "30,000 ticks in the log")
@@ -61,7 +61,7 @@ def test_an_announced_end_loses_nothing(tickwal, make_market):
     assert report["faults"]["shutdown"] >= 3
 
 
-def test_kill_during_a_rotation(tickwal, make_market):
+def test_a_kill_during_a_rotation_leaves_one_gap(tickwal, make_market):
     # Each stream speaks about once a second, so that the overlap lasts for a while.
     market = make_market("--rate", "400", "--strict")
     kills = 3
@@ -82,7 +82,7 @@ def test_kill_during_a_rotation(tickwal, make_market):
     assert figures.gaps == {"crash": kills, "shutdown": 1}
 
 
-def test_kill_while_one_connection_is_deaf(tickwal, make_market):
+def test_a_kill_while_one_connection_is_deaf_leaves_a_gap_for_each(tickwal, make_market):
     """The other one's ticks go on until the end: they say nothing about the first one's."""
     market = make_market("--rate", "1000", "--strict", "--faults-every", "5", "--fault-kinds", "stall")
     run = start(tickwal, market, names(1100))
@@ -100,7 +100,7 @@ def test_kill_while_one_connection_is_deaf(tickwal, make_market):
     assert figures.missing_covered > 0
 
 
-def test_2500_streams_over_three_connections(tickwal, make_market):
+def test_2500_streams_go_over_three_connections(tickwal, make_market):
     market = make_market("--rate", "2500", "--strict")
     run = start(tickwal, market, names(2500))
     run.wait_until(lambda: tickwal.log.head >= 10_000, "10,000 ticks in the log")

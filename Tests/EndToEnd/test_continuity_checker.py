@@ -72,7 +72,7 @@ def test_streams_need_not_be_in_order_among_each_other(case):
     assert case.compare(no_loss=True).problems == []
 
 
-def test_a_loss_that_a_gap_covers(case):
+def test_a_loss_that_a_gap_covers_is_right(case):
     case.gap(*case.lose(1000, 1600))
     result = case.compare()
     assert result.problems == []
@@ -101,7 +101,7 @@ def test_a_gap_without_loss_is_none_where_there_may_be_none(case):
     ],
     ids=["no gap", "too late", "too short", "another stream", "two around it"],
 )
-def test_a_loss_that_no_gap_covers(case, change):
+def test_a_loss_that_no_gap_covers_is_found(case, change):
     for gap in change(*case.lose(1000, 1600)):
         case.gap(*gap)
     result = case.compare()
@@ -125,7 +125,7 @@ def test_a_single_loss_is_found_among_many_covered(case):
     assert result.problems[1] == f"missing and not covered: {lost[1]} made at {lost[0] - 300}"
 
 
-def test_what_is_lost_after_the_program_was_stopped(case):
+def test_what_is_lost_after_the_program_was_stopped_is_covered(case):
     case.gap(case.rows[2499][0], None, cause="shutdown")
     del case.rows[2500:]
     result = case.compare(no_loss=True)
@@ -140,42 +140,42 @@ def test_a_gap_can_be_too_long(case):
     assert case.compare(most_gap_seconds=0.1).problems == ["a gap of 0.5 s, allowed are 0.1"]
 
 
-def test_a_tick_twice(case):
+def test_a_tick_twice_is_found(case):
     case.rows.insert(1500, case.rows[1400])
     result = case.compare()
     assert (result.figures.double, result.figures.missing_uncovered) == (1, 0)
 
 
-def test_two_ticks_of_a_stream_in_the_wrong_order(case):
+def test_two_ticks_of_a_stream_in_the_wrong_order_are_found(case):
     case.rows[1500], case.rows[1503] = case.rows[1503], case.rows[1500]
     result = case.compare()
     assert result.figures.out_of_order == 1 and result.figures.double == 0
 
 
-def test_a_byte_that_differs(case):
+def test_a_byte_that_differs_is_found(case):
     received, stream, payload = case.rows[700]
     case.rows[700] = (received, stream, payload.replace("700", "701"))
     result = case.compare()
     assert result.figures.never_sent == 1 and result.figures.missing_uncovered == 1
 
 
-def test_a_tick_under_another_stream(case):
+def test_a_tick_under_another_stream_is_found(case):
     received, _, payload = case.rows[700]
     case.rows[700] = (received, "c@trade", payload)
     result = case.compare()
     assert result.figures.never_sent == 1 and result.figures.missing_uncovered == 1
 
 
-def test_a_tick_that_was_handed_to_nobody(case):
+def test_a_tick_that_was_handed_to_nobody_may_not_be_there(case):
     case.sent_to[42] = "-"
     assert case.compare().problems == ["never sent: 1"]
 
 
-def test_too_many_connections(case):
+def test_too_many_connections_are_found(case):
     assert case.compare(most_connections=1).problems == ["2 connections at once, allowed are 1"]
 
 
-def test_dead_letters_of_the_feed(case):
+def test_dead_letters_of_the_feed_are_wrong_and_others_are_not(case):
     case.letters = [("feed",), ("s3",)]
     assert case.compare().problems == ["dead letters: 1"]
 

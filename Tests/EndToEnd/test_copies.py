@@ -209,7 +209,7 @@ def test_a_copy_beside_another_bucket_has_a_place_of_its_own(copied, make_place,
     assert_one_meaning(place.objects())
 
 
-def test_an_older_state_in_a_local_folder(tickwal, make_exchange):
+def test_an_older_state_in_a_local_folder_is_held(tickwal, make_exchange):
     exchange = make_exchange()
 
     def start():

@@ -9,7 +9,7 @@ KILLS, UPLOADS, REQUESTS, ROWS = 10, 4, 20, 100
 SYMBOLS = [f"sym{number:03}usdt@miniTicker" for number in range(400)]
 
 
-def test_ten_kills(tickwal, make_place, relay, simulate):
+def test_ten_kills_lose_nothing(tickwal, make_place, relay, simulate):
     seed = 20261122
     moments = random.Random(seed)
     place = make_place(*SYMBOLS)
@@ -44,7 +44,7 @@ def test_ten_kills(tickwal, make_place, relay, simulate):
     assert tickwal.log.value("select count(*) from gaps where cause = 'crash'") == KILLS
 
 
-def test_kills_with_local_sinks(tickwal, simulate):
+def test_kills_with_local_sinks_lose_nothing(tickwal, simulate):
     seed = 7
     moments = random.Random(seed)
     environment = {"BINANCE_WS_URL": simulate("--rate", "1000", "--seed", "4"), "STREAMS": ",".join(SYMBOLS[:50])}

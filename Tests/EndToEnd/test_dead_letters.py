@@ -115,7 +115,7 @@ def test_a_seek_back_tries_them_again(refused):
     assert [(each["offset"], each["attempts"]) for each in letters] == [(BAD, 1)]
 
 
-def test_wrong_words(tickwal):
+def test_wrong_words_are_explained(tickwal):
     (tickwal.folder / "in.jsonl").write_text(combined(*mini_tickers(1)[0]) + "\n")
     tickwal.succeed("import", tickwal.folder / "in.jsonl")
     for arguments, code, said in [

@@ -54,7 +54,7 @@ def test_stdin_arrives_and_says_that_it_cannot_resume(tickwal):
     assert_payloads(tickwal, expected)
 
 
-def test_arrays_and_lines_that_are_no_ticks(tickwal):
+def test_arrays_are_taken_apart_and_lines_that_are_no_ticks_are_kept_aside(tickwal):
     events = [mini_ticker(f"S{number}USDT", 1_665_778_598_000 + number, 2.5) for number in range(10)]
     file = tickwal.folder / "mixed.jsonl"
     file.write_text("[" + ",".join(events) + "]\nnot json\n\n" + combined("a@trade", '{"n":1}') + "\n")

@@ -134,7 +134,7 @@ def keys_of(ticks):
     return [(item["stream_type"][1], item["iso_timestamp"][1]) for item in items]
 
 
-def test_with_aws(points, tickwal, make_market, make_place, ministack):
+def test_a_kill_anywhere_loses_nothing_with_aws(points, tickwal, make_market, make_place, ministack):
     place = make_place(*STREAMS)
 
     def is_shipped(consumer, ticks):
@@ -173,7 +173,7 @@ class FullDisk(Disk):
         return self._ballast.exists()
 
 
-def test_with_folders(points, tickwal, make_market, faults):
+def test_a_kill_anywhere_loses_nothing_with_folders(points, tickwal, make_market, faults):
     folder = tickwal.folder
 
     def is_shipped(consumer, ticks):

@@ -79,7 +79,7 @@ def test_a_start_while_aws_is_away_uses_the_last_known_streams(tickwal, make_pla
     assert_all_shipped(tickwal, run, place)
 
 
-def test_wrong_credentials_then_right_ones(tickwal, make_place, relay, simulate, secrets):
+def test_wrong_credentials_are_tried_again_until_they_are_right(tickwal, make_place, relay, simulate, secrets):
     place = make_place(*STREAMS)
     file = tickwal.folder / "credentials"
     wrong = "wrongwrongwrongwrongwrongwrongwrongwrong"

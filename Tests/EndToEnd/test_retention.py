@@ -83,7 +83,7 @@ def test_a_log_of_its_own_trims_by_age(tickwal, make_exchange):
     assert (cause, started_at) == ("crash", last)
 
 
-def test_one_view_of_the_log_while_it_is_trimmed(tickwal, simulate):
+def test_the_log_is_dense_at_any_moment_while_it_is_trimmed(tickwal, simulate):
     """An operator's queries see dense offsets at any moment."""
     url = simulate("--rate", "2000", "--wait", "--count", "12000")
     run = tickwal.start(

@@ -90,7 +90,7 @@ def test_what_cannot_be_done_says_what_can(in_aws):
     assert tickwal.log.next_offsets() == {"s3": COUNT + 1, "dynamodb": COUNT + 1}
 
 
-def test_without_run_and_forwards(tickwal, make_place, ministack):
+def test_without_run_a_consumer_is_moved_forwards(tickwal, make_place, ministack):
     place = make_place("a@miniTicker")
     tickwal.environment |= place.environment(ministack.url)
     fill(tickwal)
@@ -141,7 +141,7 @@ def test_a_held_consumer_is_moved_past_what_holds_it(tickwal, make_place, make_e
     run.terminate()
 
 
-def test_the_log_in_use_by_somebody_who_does_not_listen(tickwal):
+def test_somebody_who_uses_the_log_and_does_not_listen_is_named(tickwal):
     fill(tickwal, 10)
     importing = subprocess.Popen(
         [tickwal.binary, "import", "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -186,7 +186,7 @@ def answers(path) -> bool:
             return False
 
 
-def test_a_seek_while_shipping_with_kills_in_between(tickwal, simulate):
+def test_a_seek_while_shipping_survives_kills_in_between(tickwal, simulate):
     """Consumers are moved at random while ticks come in, and the program is killed at random."""
     seed = 20261122
     moments = random.Random(seed)

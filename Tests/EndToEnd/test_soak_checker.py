@@ -64,7 +64,7 @@ def test_nothing_is_wrong(soaked):
     assert found(soaked) == []
 
 
-def test_objects_that_are_wrong(soaked):
+def test_objects_that_are_wrong_are_found(soaked):
     folder = soaked[2]
     gone, cut, swapped, double = objects(folder)[:4]
     shutil.copy(double, double.with_name(double.name.replace("miniticker-", "another-")))
@@ -77,7 +77,7 @@ def test_objects_that_are_wrong(soaked):
     assert problems.count("begins two objects") == 1
 
 
-def test_items_that_are_wrong(soaked):
+def test_items_that_are_wrong_are_found(soaked):
     execute(
         soaked[2] / "table.db", "delete from items where rowid = 3",
         "update items set ttl_days = ttl_days - 1 where rowid = 5",
@@ -89,7 +89,7 @@ def test_items_that_are_wrong(soaked):
     assert "items of" in problems
 
 
-def test_ticks_that_are_wrong(soaked):
+def test_ticks_that_are_wrong_are_found(soaked):
     execute(
         soaked[1], "update ticks set payload = replace(payload, 'usdt', 'USDT') || ' ' where offset = 10",
         "delete from ticks where offset = 20", "update ticks set event_time = event_time + 1 where event_time is not null"
@@ -111,19 +111,19 @@ def test_what_is_trimmed_is_read_in_the_objects(soaked):
     assert any("is in no object" in problem for problem in found(soaked))
 
 
-def test_gaps_that_are_not_written_down(soaked):
+def test_gaps_that_are_not_written_down_are_found(soaked):
     execute(soaked[1], "delete from gaps where cause = 'crash'")
     problems = found(soaked)
     assert any(problem.startswith("missing uncovered") for problem in problems)
     assert any("objects of gaps" in problem for problem in problems)
 
 
-def test_a_gap_that_is_too_long(soaked):
+def test_a_gap_that_is_too_long_is_found(soaked):
     execute(soaked[1], "update gaps set started_at = started_at - 100000000 where cause = 'crash'")
     assert any(problem.startswith("a gap of 10") for problem in found(soaked))
 
 
-def test_a_tick_that_is_there_twice(soaked):
+def test_a_tick_that_is_there_twice_is_found(soaked):
     execute(soaked[1], "update ticks set payload = (select payload from ticks where offset = 1), stream = "
                        "(select stream from ticks where offset = 1) where offset = 1000")
     assert any("has not sent offset 1000 now" in problem for problem in found(soaked))

@@ -44,7 +44,7 @@ def test_local_sinks_hold_the_same(tickwal, simulate):
     assert tickwal.log.backlog() == {"local-s3": 0, "local-dynamodb": 0}
 
 
-def test_flat_keys_and_plain_objects(tickwal, make_place, ministack, make_exchange):
+def test_flat_keys_and_plain_objects_arrive_as_configured(tickwal, make_place, ministack, make_exchange):
     from support.ticks import combined, mini_tickers
 
     place = make_place("a@miniTicker")

@@ -20,7 +20,7 @@ def send(client, ticks):
         client.send(combined(stream, event).encode())
 
 
-def test_a_clock_that_is_set_while_running_and_between_runs(tickwal, clock, make_exchange):
+def test_a_clock_that_is_set_while_running_and_between_runs_harms_nothing(tickwal, clock, make_exchange):
     """To and fro, by hours, days and a year: names, rows, items, gaps and retention are right all the same."""
     exchange = make_exchange()
     ticks = mini_tickers(1_000)

@@ -24,7 +24,7 @@ def alter(tickwal, sql):
     connection.close()
 
 
-def test_a_log_that_is_whole(tickwal):
+def test_a_log_that_is_whole_has_no_problems(tickwal):
     import_ticks(tickwal, 1_000)
     ended = tickwal.succeed("verify")
     assert b"1,000 ticks are good (offsets 1 to 1,000)\nno problems\n" in ended.out
@@ -33,7 +33,7 @@ def test_a_log_that_is_whole(tickwal):
     assert report["ticks"] == {"first": 1, "last": 1_000, "good": 1_000, "bad": 0, "lost": 0}
 
 
-def test_while_run_is_up(tickwal, simulate):
+def test_a_log_is_verified_while_run_is_up(tickwal, simulate):
     run = tickwal.start(
         "run", "--local", tickwal.folder, BINANCE_WS_URL=simulate("--rate", "500"), STREAMS="btcusdt@miniTicker"
     )
@@ -84,7 +84,7 @@ def test_what_is_wrong_is_said_and_the_rest_saved(tickwal):
     tickwal.succeed("verify")
 
 
-def test_a_log_that_cannot_be_opened(tickwal):
+def test_a_log_that_cannot_be_opened_is_said_and_salvaged(tickwal):
     import_ticks(tickwal, 1_000)
     damaged = bytearray(tickwal.path.read_bytes())
     damaged[:4096] = b"\xa5" * 4096
