@@ -17,7 +17,7 @@ from support.market import Market
 from support.program import PATIENCE, Tickwal, find_binary
 from support.relay import Relay
 from support.search import SecretSearch
-from support.seaweed import SeaweedFS
+from support.seaweed import start_seaweedfs
 
 ROOT = Path(__file__).resolve().parents[2]
 _numbers = itertools.count(1)
@@ -48,7 +48,7 @@ def ministack(tmp_path_factory, search):
 
 @pytest.fixture(scope="session")
 def seaweedfs(tmp_path_factory, search):
-    server = SeaweedFS(tmp_path_factory.mktemp("seaweedfs"))
+    server = start_seaweedfs(lambda: tmp_path_factory.mktemp("seaweedfs"))
     search.add([server.keys.secret])
     yield server
     server.stop()

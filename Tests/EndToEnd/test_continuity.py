@@ -93,6 +93,10 @@ def test_a_kill_while_one_connection_is_deaf_leaves_a_gap_for_each(tickwal, make
     run = start(tickwal, market, names(1100))
     head = tickwal.log.head
     run.wait_until(lambda: tickwal.log.head >= head + 500, "ticks after the kill")
+    run.wait_until(
+        lambda: tickwal.log.value("select count(*) from gaps where ended_at is not null") == 2,
+        "ticks of both connections",
+    )
     assert run.terminate().code == 0
     market.stop()
     figures = market.compare(tickwal.log, most_connections=2)

@@ -6,6 +6,7 @@ import os
 import secrets
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import boto3
@@ -97,3 +98,14 @@ class SeaweedFS:
         for part, (plain, grpc) in self._ports.items():
             for name in (f"seaweedfs-{part}-{plain}", f"seaweedfs-{part}-grpc-{grpc}"):
                 Path(f"/tmp/{name}.sock").unlink(missing_ok=True)
+
+
+def start_seaweedfs(make_folder: Callable[[], Path]) -> SeaweedFS:
+    """Tried again, with other ports, if somebody has taken one of its eight meanwhile."""
+    for _ in range(3):
+        try:
+            return SeaweedFS(make_folder())
+        except AssertionError as error:
+            if "address already in use" not in str(error):
+                raise
+    return SeaweedFS(make_folder())
