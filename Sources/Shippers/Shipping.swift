@@ -65,3 +65,12 @@ extension ConsumerName {
   package static let localS3 = ConsumerName(rawValue: "local-s3")
   package static let localDynamoDB = ConsumerName(rawValue: "local-dynamodb")
 }
+
+extension ConsumerKind {
+  /// Every consumer that this program can have.
+  package static let all = [
+    ConsumerKind(name: .s3, shipsInBatches: true), ConsumerKind(name: .dynamodb, shipsInBatches: false),
+    ConsumerKind(name: .localS3, shipsInBatches: true),
+    ConsumerKind(name: .localDynamoDB, shipsInBatches: false),
+  ]
+}

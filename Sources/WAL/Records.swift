@@ -1,6 +1,6 @@
 import Base
 
-/// The name of a reader with a committed offset: `s3`, `dynamodb`, `local-s3`, `local-dynamodb`.
+/// The name of a reader with a committed offset; the log is told which there are.
 package struct ConsumerName: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
   package let rawValue: String
 
@@ -121,6 +121,8 @@ package struct RejectedInput: Sendable, Equatable {
 }
 
 extension ConsumerName {
-  /// Under which dead letters of input are kept.
+  /// The owner of dead letters of the feed's input.
   package static let feed = ConsumerName(rawValue: "feed")
+  /// The owner of dead letters of an import's input.
+  package static let fileImport = ConsumerName(rawValue: "import")
 }

@@ -27,7 +27,7 @@ import Testing
       for (offset, line) in read.ticks { #expect(line == expected[Int(offset) - 1]) }
       #expect(outcome.ticks >= Self.count - 60)
       #expect(isFound || outcome.lost == 0)
-      #expect(try await LogVerification.of(path: saved).problems.first == [])
+      #expect(try await LogVerification.of(path: saved, consumers: kinds).problems.first == [])
     } catch let error as LogError {
       #expect(error.code == .newerSchema)
     }
@@ -38,7 +38,7 @@ import Testing
   /// - Returns: whether anything was found to be wrong.
   private func check(_ path: String, _ expected: [String]) async throws -> Bool {
     do {
-      let problems = try await LogVerification.of(path: path).problems
+      let problems = try await LogVerification.of(path: path, consumers: kinds).problems
       let reader = try await LogReader(path: path)
       var bad = 0
       var next = Offset.first

@@ -7,7 +7,7 @@ import Testing
 @testable import WAL
 
 func salvage(_ path: String, to output: String) async throws -> SalvageOutcome {
-  try await LogSalvage(of: path, to: output).run()
+  try await LogSalvage(of: path, to: output, consumers: kinds).run()
 }
 
 /// Every row beside the ticks, as text.
@@ -52,7 +52,7 @@ func write(_ bytes: [UInt8], to path: String) throws {
       #expect(try await records(of: output) == records(of: path))
       let read = try await contents(of: output)
       #expect((1...400).map { read.ticks[$0] } == lines(ticks(400)))
-      #expect(try await LogVerification.of(path: output).problems.first == [])
+      #expect(try await LogVerification.of(path: output, consumers: kinds).problems.first == [])
       #expect(!FileManager.default.fileExists(atPath: output + ".part"))
       #expect(!FileManager.default.fileExists(atPath: output + ".image"))
       var info = stat()
@@ -68,7 +68,7 @@ func write(_ bytes: [UInt8], to path: String) throws {
       #expect(try bytes(of: output) == [1, 2, 3])
       let itself = try await logError { _ = try await salvage(path, to: path) }
       #expect(itself.description.contains("is there already"))
-      #expect(try await LogVerification.of(path: path).problems.first == [])
+      #expect(try await LogVerification.of(path: path, consumers: kinds).problems.first == [])
     }
   }
 
@@ -80,7 +80,7 @@ func write(_ bytes: [UInt8], to path: String) throws {
       #expect(outcome.ticks > 50)
       #expect(outcome.ticks + outcome.lost == 8_000)
       #expect(outcome.head == Offset(rawValue: 8_000))
-      #expect(try await LogVerification.of(path: output).problems.first == [])
+      #expect(try await LogVerification.of(path: output, consumers: kinds).problems.first == [])
       let read = try await contents(of: output)
       let expected = lines(ticks(8_000, padding: 120))
       for (offset, line) in read.ticks { #expect(line == expected[Int(offset) - 1]) }
@@ -88,7 +88,7 @@ func write(_ bytes: [UInt8], to path: String) throws {
       let log = try await TickLog.open(path: output, options: .make(), logger: silent)
       #expect(try await log.append(ticks(1, from: 8_001)) == offsets(8_001...8_001))
       try await log.close()
-      #expect(try await LogVerification.of(path: output).problems.first == [])
+      #expect(try await LogVerification.of(path: output, consumers: kinds).problems.first == [])
     }
   }
 
@@ -101,7 +101,7 @@ func write(_ bytes: [UInt8], to path: String) throws {
       let outcome = try await salvage(path, to: output)
       #expect(outcome.ticks == 394)
       #expect(outcome.lostRanges == [offsets(40...44), offsets(90...90)])
-      let check = try await LogVerification.of(path: output)
+      let check = try await LogVerification.of(path: output, consumers: kinds)
       #expect(check.problems.first == [])
       #expect(check.good == 394)
       #expect(check.lost == 6)
@@ -121,7 +121,7 @@ func write(_ bytes: [UInt8], to path: String) throws {
       // And once more.
       let again = try await salvage(output, to: output + "2")
       #expect(again.lost == 6)
-      #expect(try await LogVerification.of(path: output + "2").problems.first == [])
+      #expect(try await LogVerification.of(path: output + "2", consumers: kinds).problems.first == [])
     }
   }
 
@@ -137,7 +137,7 @@ func write(_ bytes: [UInt8], to path: String) throws {
       #expect(outcome.foundOnPages > 1_000)
       let read = try await contents(of: output)
       #expect((1...2_000).map { read.ticks[$0] } == lines(ticks(2_000, padding: 200)))
-      #expect(try await LogVerification.of(path: output).problems.first == [])
+      #expect(try await LogVerification.of(path: output, consumers: kinds).problems.first == [])
     }
   }
 
@@ -194,7 +194,7 @@ func write(_ bytes: [UInt8], to path: String) throws {
   @Test func aProcessThatStartsDuringASalvageEndsIt() async throws {
     try await withFullLog { path, output in
       let lock = Mutex<LogLock?>(nil)
-      let salvage = try LogSalvage(of: path, to: output) { _ in
+      let salvage = try LogSalvage(of: path, to: output, consumers: kinds) { _ in
         lock.withLock { lock in
           do {
             if lock == nil { lock = try LogLock(logPath: path) }
@@ -242,7 +242,7 @@ func write(_ bytes: [UInt8], to path: String) throws {
       #expect(outcome.ticks == 400)
       #expect(outcome.lost == 0)
       #expect(try await records(of: output) == expected)
-      #expect(try await LogVerification.of(path: output).problems.first == [])
+      #expect(try await LogVerification.of(path: output, consumers: kinds).problems.first == [])
     }
   }
 
@@ -265,7 +265,7 @@ func write(_ bytes: [UInt8], to path: String) throws {
         let expected = lines(ticks(1_000))
         for (offset, line) in read.ticks { #expect(line == expected[Int(offset) - 1]) }
         #expect(read.ticks.count == outcome.ticks)
-        #expect(try await LogVerification.of(path: saved).problems.first == [])
+        #expect(try await LogVerification.of(path: saved, consumers: kinds).problems.first == [])
       }
     }
   }
@@ -287,7 +287,7 @@ func write(_ bytes: [UInt8], to path: String) throws {
       let logID = try await reader.logID()
       try await reader.close()
       try alter(path, "PRAGMA ignore_check_constraints = ON; \(sql)")
-      #expect(try await !LogVerification.of(path: path).problems.isEmpty)
+      #expect(try await !LogVerification.of(path: path, consumers: kinds).problems.isEmpty)
       let outcome = try await salvage(path, to: output)
       #expect(outcome.ticks == 400)
       #expect(outcome.lost == 0)
@@ -295,10 +295,46 @@ func write(_ bytes: [UInt8], to path: String) throws {
       // Also found in the names of the objects.
       #expect(outcome.logID == logID)
       #expect(!outcome.hasNewLogID)
-      #expect(try await LogVerification.of(path: output).problems.first == [])
+      #expect(try await LogVerification.of(path: output, consumers: kinds).problems.first == [])
       let log = try await TickLog.open(path: output, options: .make(), logger: silent)
       #expect(try await log.append(ticks(1, from: 401)) == offsets(401...401))
       try await log.close()
+    }
+  }
+
+  @Test func `what another build has written for a consumer of its own is whole and is kept`() async throws {
+    try await withFullLog { path, output in
+      try alter(
+        path,
+        """
+        UPDATE consumers SET name = 'kafka-2' WHERE name = 's3';
+        UPDATE batches SET consumer = 'kafka-2' WHERE consumer = 's3';
+        INSERT INTO consumers VALUES ('queue', 5, '{}', 1, 1, 0);
+        INSERT INTO skipped VALUES ('queue', 3, 4, 'seek', 1);
+        INSERT INTO dead_letters VALUES (90, 2, 'queue', 'x', 1, x'00', 1), (91, NULL, 'import', 'x', 1, x'00', 1);
+        """)
+      #expect(try await LogVerification.of(path: path, consumers: kinds).problems.first == [])
+      let outcome = try await salvage(path, to: output)
+      #expect(outcome.notes == [])
+      #expect(try await records(of: output) == records(of: path))
+      #expect(try await LogVerification.of(path: output, consumers: kinds).problems.first == [])
+    }
+  }
+
+  @Test func `a consumer that another build had keeps what its batches must hold`() async throws {
+    try await withFullLog { path, output in
+      try alter(
+        path,
+        """
+        UPDATE consumers SET name = 'kafka-2' WHERE name = 's3';
+        UPDATE batches SET consumer = 'kafka-2' WHERE consumer = 's3';
+        DELETE FROM batches WHERE first_offset = 101;
+        """)
+      #expect(
+        try await LogVerification.of(path: path, consumers: kinds).problems.first.map(\.text)
+          == ["kafka-2 has passed offsets 101 to 150, which are in none of its batches"])
+      _ = try await salvage(path, to: output)
+      #expect(try await LogVerification.of(path: output, consumers: kinds).problems.first == [])
     }
   }
 

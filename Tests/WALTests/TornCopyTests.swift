@@ -49,7 +49,7 @@ import Testing
       #expect(error.code == .notALog, "\(error)")
       return .refused
     }
-    let problems = try await LogVerification.of(path: path).problems
+    let problems = try await LogVerification.of(path: path, consumers: kinds).problems
     do {
       let read = try await contents(of: path)
       for (offset, line) in read.ticks { #expect(line == written[Int(offset) - 1], "offset \(offset)") }

@@ -59,7 +59,7 @@ func makeFullLog(_ path: String, ticks count: Int = 400, padding: Int = 0) async
         try alter(
           path, "PRAGMA writable_schema = ON; PRAGMA ignore_check_constraints = ON; \(sql)")
       }
-      return try await LogVerification.of(path: path).problems
+      return try await LogVerification.of(path: path, consumers: kinds).problems
     }
   }
 
@@ -104,7 +104,11 @@ func makeFullLog(_ path: String, ticks count: Int = 400, padding: Int = 0) async
     (
       "UPDATE consumers SET destination = 'x' WHERE name = 's3'", .consumers, "s3 has a column that cannot be"
     ),
-    ("UPDATE consumers SET name = 's2' WHERE name = 's3'", .consumers, "s2 is not the name of a consumer"),
+    ("UPDATE consumers SET name = 's 3' WHERE name = 's3'", .consumers, "s 3 is not the name of a consumer"),
+    (
+      "UPDATE consumers SET name = 'feed' WHERE name = 's3'", .consumers, "feed is not the name of a consumer"
+    ),
+    ("UPDATE consumers SET name = 's2' WHERE name = 's3'", .batches, "is of no consumer of the log"),
     ("DELETE FROM consumers WHERE name = 's3'", .batches, "is of no consumer of the log"),
     ("DELETE FROM batches WHERE first_offset = 101", .batches, "s3 has passed offsets 101 to 150"),
     (
@@ -194,7 +198,7 @@ func makeFullLog(_ path: String, ticks count: Int = 400, padding: Int = 0) async
     try await withLog { log, path in
       try await log.append(ticks(500))
       let isAppended = Latch<Void>()
-      let result = try await LogVerification.of(path: path) { progress in
+      let result = try await LogVerification.of(path: path, consumers: kinds) { progress in
         guard case .structure = progress else { return }
         // On the reader's thread, before anything is read.
         do {
@@ -207,7 +211,7 @@ func makeFullLog(_ path: String, ticks count: Int = 400, padding: Int = 0) async
       try await isAppended.wait()
       #expect(result.problems.first == [])
       #expect(result.good == 500 || result.good == 600)
-      let after = try await LogVerification.of(path: path)
+      let after = try await LogVerification.of(path: path, consumers: kinds)
       #expect(after.good == 600)
       #expect(after.problems.first == [])
     }

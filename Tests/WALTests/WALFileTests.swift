@@ -61,7 +61,7 @@ import Testing
             .contains(place)
           // One page holds some eighty of these ticks.
           #expect(outcome.ticks >= (isInLast ? 110 : 120) - 90, "bit in byte \(place)")
-          #expect(try await LogVerification.of(path: saved).problems.first == [])
+          #expect(try await LogVerification.of(path: saved, consumers: kinds).problems.first == [])
           do {
             let head = try await open(copy)
             #expect(
@@ -73,7 +73,7 @@ import Testing
             #expect(error.description.contains("\(copy)-wal is damaged"))
             #expect(error.description.contains("verify --salvage"))
             #expect(try bytes(of: copy + "-wal") == damaged)
-            #expect(try await !LogVerification.of(path: copy).problems.isEmpty)
+            #expect(try await !LogVerification.of(path: copy, consumers: kinds).problems.isEmpty)
           }
         }
         #expect(refusals > 30)
@@ -126,7 +126,7 @@ import Testing
         #expect(error.description.contains("\(other)-wal belongs to another log"))
         #expect(try bytes(of: other) == base)
         #expect(
-          try await LogVerification.of(path: other).problems.first.contains {
+          try await LogVerification.of(path: other, consumers: kinds).problems.first.contains {
             $0.text.contains("another log")
           })
         // Its own ticks and nothing of the other's.

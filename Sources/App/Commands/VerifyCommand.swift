@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import Shippers
 import WAL
 
 /// `tickwal verify`: whether the log is what it must be, and a new log of what is left where it is not.
@@ -35,14 +36,18 @@ struct VerifyCommand: AsyncParsableCommand {
       let meter = VerifyMeter(console: .standardError)
       var report = VerifyReport(path: path)
       do {
-        report.verification = try await LogVerification.of(path: path, report: meter.show)
+        report.verification = try await LogVerification.of(
+          path: path, consumers: ConsumerKind.all, report: meter.show)
       } catch let error as LogError where output != nil && error.code != .newerSchema {
         report.failure = error.description
       }
       if let output {
         report.output = output
-        report.salvaged = try await LogSalvage(of: path, to: output, report: meter.show).run()
-        let check = try await LogVerification.of(path: output, report: meter.show)
+        report.salvaged = try await LogSalvage(
+          of: path, to: output, consumers: ConsumerKind.all, report: meter.show
+        ).run()
+        let check = try await LogVerification.of(
+          path: output, consumers: ConsumerKind.all, report: meter.show)
         guard check.problems.isEmpty else {
           throw CommandFailure(
             .problems,

@@ -32,14 +32,18 @@ package actor LogSalvage {
 
   private let path: String
   private let output: String
+  private let kinds: [ConsumerKind]
   private let report: @Sendable (SalvageProgress) -> Void
 
+  /// - Parameter kinds: the consumers that this program has. Others that the log has are brought over as they are.
   package init(
-    of path: String, to output: String, report: @escaping @Sendable (SalvageProgress) -> Void = { _ in }
+    of path: String, to output: String, consumers kinds: [ConsumerKind],
+    report: @escaping @Sendable (SalvageProgress) -> Void = { _ in }
   ) throws {
     executor = try ThreadExecutor()
     self.path = LogFile.resolve(path)
     self.output = output
+    self.kinds = kinds
     self.report = report
   }
 
@@ -114,8 +118,9 @@ package actor LogSalvage {
     guard
       try copy.int("SELECT max(offset) FROM ticks") != nil || copy.int("SELECT 1 FROM meta LIMIT 1") != nil
     else { throw LogError(.notALog, "there is nothing of a log in \(path)") }
-    try SalvageFinish(copy: copy, extent: extent, fileBytes: source.bytes, note: LogLock.note(of: path))
-      .run(&outcome)
+    try SalvageFinish(
+      copy: copy, extent: extent, fileBytes: source.bytes, note: LogLock.note(of: path), kinds: kinds
+    ).run(&outcome)
     return outcome
   }
 

@@ -9,6 +9,8 @@ struct SalvageFinish {
   let fileBytes: Int
   /// How far the old log was when it was committed to last, as far as that is known outside of it.
   let note: CommitNote?
+  /// The consumers that this program has.
+  let kinds: [ConsumerKind]
 
   func run(_ outcome: inout SalvageOutcome) throws {
     try copy.execute("BEGIN")
@@ -77,11 +79,13 @@ struct SalvageFinish {
   /// A consumer that is lost or stands where it cannot is put where its batches say.
   private func settleConsumers(_ outcome: inout SalvageOutcome) throws(SQLiteError) {
     let statement = try copy.prepare(
-      "SELECT consumer, max(first_offset), destination FROM batches GROUP BY consumer HAVING consumer LIKE '%s3'"
-    )
+      "SELECT consumer, max(first_offset), destination FROM batches GROUP BY consumer")
     while try statement.step() {
       let name = statement.text(0)
-      if try copy.int("SELECT 1 FROM consumers WHERE name = ?", .text(name)) == nil {
+      // A name that is not known may be a damaged one: without a row of its own, nothing is made of it.
+      let isThere = try isConsumer(name)
+      guard isThere || kinds.shipsInBatches(ConsumerName(rawValue: name)) else { continue }
+      if !isThere {
         try copy.run(
           "INSERT INTO consumers(name, next_offset, destination, updated_at, enabled) VALUES (?, 0, ?, ?, 1)",
           .text(name), .text(statement.text(2)), .int(WallClock.now()))
@@ -89,6 +93,10 @@ struct SalvageFinish {
       let next = try copy.int("SELECT next_offset FROM consumers WHERE name = ?", .text(name)) ?? 0
       if next < 1 || next > outcome.head.next.rawValue { try placeByBatches(name, &outcome) }
     }
+  }
+
+  private func isConsumer(_ name: String) throws(SQLiteError) -> Bool {
+    try copy.int("SELECT 1 FROM consumers WHERE name = ?", .text(name)) != nil
   }
 
   private func placeByBatches(_ name: String, _ outcome: inout SalvageOutcome) throws(SQLiteError) {
@@ -112,7 +120,7 @@ struct SalvageFinish {
 
   private func settleBatches(of consumer: Consumer, _ outcome: inout SalvageOutcome) throws {
     let trimmed = try LogExtent.trimmed(copy)
-    let check = RecordCheck(connection: copy, head: outcome.head, trimmed: trimmed)
+    let check = RecordCheck(connection: copy, head: outcome.head, trimmed: trimmed, kinds: kinds)
     var problems = try batchProblems(check, consumer)
     if !problems.isEmpty {
       try placeByBatches(consumer.name.rawValue, &outcome)

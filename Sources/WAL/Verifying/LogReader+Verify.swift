@@ -26,10 +26,12 @@ extension LogVerification {
   /// Checks everything in a log that can be checked, and changes nothing; works beside a process that writes it.
   /// What is appended meanwhile is left out.
   ///
+  /// - Parameter kinds: the consumers that this program has. Others that the log has are no damage.
   /// - Throws: `CancellationError`; `LogError` with `unusablePath`, `notALog`, `newerSchema` or `failed` if the file
   ///   cannot be read at all. What is merely wrong is a problem, not an error.
   package static func of(
-    path: String, report: @escaping @Sendable (LogVerificationProgress) -> Void = { _ in }
+    path: String, consumers kinds: [ConsumerKind],
+    report: @escaping @Sendable (LogVerificationProgress) -> Void = { _ in }
   ) async throws -> LogVerification {
     let path = LogFile.resolve(path)
     var objection: String?
@@ -43,7 +45,7 @@ extension LogVerification {
     }
     let reader = try await LogReader(path: path)
     do {
-      var result = try await reader.verify(objection: objection, report: report)
+      var result = try await reader.verify(kinds, objection: objection, report: report)
       if objection == nil, let note, let head = result.head, let id = try await reader.meta("log_id"),
         note.objection(
           to: CommitNote(logID: LogID(rawValue: id), head: head, fileChangedAt: LogFile.changedAt(path)),
@@ -63,7 +65,7 @@ extension LogVerification {
 extension LogReader {
   /// Holds a snapshot for as long as SQLite takes to check its structure, otherwise for short stretches.
   fileprivate func verify(
-    objection: String?, report: @Sendable (LogVerificationProgress) -> Void
+    _ kinds: [ConsumerKind], objection: String?, report: @Sendable (LogVerificationProgress) -> Void
   ) throws -> LogVerification {
     var result = LogVerification()
     if let objection { result.problems.add(.structure, objection) }
@@ -78,8 +80,9 @@ extension LogReader {
     guard extent.head != nil else { return result }
     try read { connection in
       let trimmed = try LogExtent.trimmed(connection)
-      try RecordCheck(connection: connection, head: try connection.head(), trimmed: trimmed).run(
-        &result.problems)
+      try RecordCheck(
+        connection: connection, head: try connection.head(), trimmed: trimmed, kinds: kinds
+      ).run(&result.problems)
     }
     return result
   }

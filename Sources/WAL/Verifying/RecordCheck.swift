@@ -5,6 +5,8 @@ struct RecordCheck {
   let connection: SQLiteConnection
   let head: Offset
   let trimmed: Offset
+  /// The consumers that this program has.
+  let kinds: [ConsumerKind]
 
   func run(_ problems: inout LogProblems) throws(SQLiteError) {
     for rule in RecordRule.all {
@@ -58,8 +60,7 @@ struct RecordCheck {
       """)
     try statement.bind(1, .text(consumer.name.rawValue))
     defer { statement.reset() }
-    // Items are in no batches.
-    var hasBatches = consumer.name.rawValue.hasSuffix("s3")
+    var hasBatches = kinds.shipsInBatches(consumer.name)
     var check = BatchCheck(
       consumer: consumer.name.rawValue, next: consumer.next, head: head, trimmed: trimmed,
       skipped: try connection.skipped(by: consumer.name))

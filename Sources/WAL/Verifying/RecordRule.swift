@@ -27,7 +27,11 @@ struct RecordRule {
   var deletion: String { "DELETE FROM \(table) WHERE coalesce(\(isBroken), 1)" }
 
   private static let head = "(SELECT value FROM meta WHERE key = 'head')"
-  private static let names = "('s3', 'dynamodb', 'local-s3', 'local-dynamodb')"
+  private static let inputs = list(.feed, .fileImport)
+
+  private static func list(_ names: ConsumerName...) -> String {
+    "(\(names.map { "'\($0)'" }.joined(separator: ", ")))"
+  }
 
   private static func notIntegers(_ columns: String...) -> String {
     columns.map { "typeof(\($0)) <> 'integer'" }.joined(separator: " OR ")
@@ -39,7 +43,11 @@ struct RecordRule {
 
   static let all: [RecordRule] = [
     RecordRule(
-      .consumers, "consumers", "name", "name NOT IN \(names)", "is not the name of a consumer"),
+      .consumers, "consumers", "name",
+      """
+      \(notTexts("name")) OR name = '' OR name GLOB '*[^a-z0-9-]*' OR
+      name IN \(list(.feed, .fileImport, .salvage))
+      """, "is not the name of a consumer"),
     RecordRule(
       .consumers, "consumers", "name",
       "\(notIntegers("next_offset", "updated_at", "enabled", "expired")) OR \(notTexts("destination"))",
@@ -81,14 +89,14 @@ struct RecordRule {
       .deadLetters, "dead_letters", "'dead letter ' || id",
       """
       typeof(offset) NOT IN ('integer', 'null') OR \(notIntegers("attempts", "created_at")) OR
-      \(notTexts("consumer", "cause")) OR attempts < 0 OR (offset IS NULL) <> (consumer = 'feed')
+      \(notTexts("consumer", "cause")) OR attempts < 0 OR (offset IS NULL) <> (consumer IN \(inputs))
       """, "has a column that cannot be"),
     RecordRule(
       .deadLetters, "dead_letters", "'dead letter ' || id || ' at offset ' || offset",
       "offset IS NOT NULL AND (offset < 1 OR offset > \(head))", "is of no tick of the log"),
     RecordRule(
       .deadLetters, "dead_letters", "'dead letter ' || id || ' of ' || consumer",
-      "consumer NOT IN (SELECT name FROM consumers UNION ALL VALUES ('feed'), ('\(ConsumerName.salvage)'))",
+      "consumer NOT IN \(list(.feed, .fileImport, .salvage)) AND consumer NOT IN (SELECT name FROM consumers)",
       "is of no consumer of the log"),
     RecordRule(
       .skipped, "skipped", "'skipped range at ' || first_offset || ' of ' || consumer",
@@ -98,7 +106,7 @@ struct RecordRule {
       """, "has a column that cannot be"),
     RecordRule(
       .skipped, "skipped", "'skipped range at ' || first_offset || ' of ' || consumer",
-      "consumer NOT IN (SELECT name FROM consumers UNION ALL VALUES ('\(ConsumerName.salvage)'))",
+      "consumer NOT IN \(list(.salvage)) AND consumer NOT IN (SELECT name FROM consumers)",
       "is of no consumer of the log"),
     RecordRule(
       .meta, "meta", "key",

@@ -77,7 +77,7 @@ final class ModelWalk: Sendable {
   ) async throws {
     let snapshot = try await reader.snapshot()
     world.confirm(process.number) { $0.restart(snapshot) }
-    let problems = try await LogVerification.of(path: log.path).problems
+    let problems = try await LogVerification.of(path: log.path, consumers: ConsumerKind.all).problems
     world.confirm(process.number) { model in
       for problem in problems.first { model.contradict("verify: \(problem.text)") }
     }

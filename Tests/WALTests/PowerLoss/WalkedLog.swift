@@ -105,7 +105,7 @@ func check(
       #expect(asked.lastTrimmable(aged: found.trimmed) == found.trimmed, context)
       #expect(found.difference(from: asked.trimmed(through: found.trimmed)) == nil, context)
     }
-    let verification = try await LogVerification.of(path: folder + "/" + logName)
+    let verification = try await LogVerification.of(path: folder + "/" + logName, consumers: kinds)
     #expect(verification.problems.first.map(\.text) == [], context)
     log.startUpkeep(retention: anHour, disk: .off)
     var walk = LogWalk(seed: UInt64(found.head), from: found, aged: crash.aged)
