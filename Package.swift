@@ -34,11 +34,12 @@ let package = Package(
     .target(name: "AWS", dependencies: ["Base", "CCurl", log], swiftSettings: strict),
     .target(
       name: "Shippers", dependencies: ["Base", "Ticks", "WAL", "AWS", "CSQLite", log], swiftSettings: strict),
+    .target(name: "Inspect", dependencies: ["Base", "WAL", log], swiftSettings: strict),
     .target(name: "Simulate", dependencies: ["Base", log] + nio, swiftSettings: strict),
     .executableTarget(
       name: "tickwal",
       dependencies: [
-        "Base", "Ticks", "WAL", "Ingest", "AWS", "Shippers", "Simulate", log,
+        "Base", "Ticks", "WAL", "Ingest", "AWS", "Shippers", "Inspect", "Simulate", log,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ],
@@ -47,6 +48,9 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["Base", "CTestDisk", log], path: "Tests/TestSupport",
       swiftSettings: strict),
+    .target(
+      name: "LogFixtures", dependencies: ["Base", "WAL", "Inspect", "TestSupport", log],
+      path: "Tests/LogFixtures", swiftSettings: strict),
     .target(name: "CTestDisk", path: "Tests/CTestDisk", linkerSettings: [.linkedLibrary("dl")]),
     .target(name: "CTestMemory", dependencies: ["CSQLite"], path: "Tests/CTestMemory"),
     .target(name: "CTestVFS", dependencies: ["CSQLite"], path: "Tests/CTestVFS"),
@@ -58,7 +62,13 @@ let package = Package(
     .testTarget(name: "TicksTests", dependencies: ["Base", "Ticks", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "WALTests",
-      dependencies: ["Base", "WAL", "AllocationFailures", "CSQLite", "CTestVFS", "TestSupport", log],
+      dependencies: [
+        "Base", "WAL", "Inspect", "LogFixtures", "AllocationFailures", "CSQLite", "CTestVFS", "TestSupport",
+        log,
+      ],
+      swiftSettings: strict),
+    .testTarget(
+      name: "InspectTests", dependencies: ["Base", "WAL", "Inspect", "LogFixtures", "TestSupport", log],
       swiftSettings: strict),
     .testTarget(
       name: "IngestTests",
@@ -67,7 +77,8 @@ let package = Package(
       ], swiftSettings: strict),
     .testTarget(name: "AWSTests", dependencies: ["Base", "AWS", "TestSupport", log], swiftSettings: strict),
     .testTarget(
-      name: "ShippersTests", dependencies: ["Base", "Shippers", "TestSupport", "CSQLite", "CZlib", log],
+      name: "ShippersTests",
+      dependencies: ["Base", "Shippers", "Inspect", "TestSupport", "CSQLite", "CZlib", log],
       swiftSettings: strict),
     .testTarget(name: "AppTests", dependencies: ["Base", "tickwal", "TestSupport"], swiftSettings: strict),
   ],

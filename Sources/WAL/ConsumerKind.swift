@@ -12,7 +12,7 @@ package struct ConsumerKind: Sendable, Equatable {
 
 extension [ConsumerKind] {
   /// A consumer that is not listed, of another build perhaps, counts as one without batches until it has some.
-  func shipsInBatches(_ name: ConsumerName) -> Bool {
+  package func shipsInBatches(_ name: ConsumerName) -> Bool {
     first { $0.name == name }?.shipsInBatches ?? false
   }
 }

@@ -147,7 +147,7 @@ extension SQLiteConnection {
     return oldest <= (try head()) ? oldest : nil
   }
 
-  func consumers() throws(SQLiteError) -> [Consumer] {
+  package func consumers() throws(SQLiteError) -> [Consumer] {
     let statement = try statement(
       "SELECT name, next_offset, destination, enabled, expired FROM consumers ORDER BY name")
     defer { statement.reset() }

@@ -39,7 +39,7 @@ package struct LogError: Error, Sendable, CustomStringConvertible, CustomDebugSt
     isDamage = false
   }
 
-  init(_ doing: String, _ error: SQLiteError) {
+  package init(_ doing: String, _ error: SQLiteError) {
     code = error.isDiskFull ? .diskFull : .failed
     description = "\(doing): \(error)"
     debugDescription = description

@@ -125,4 +125,6 @@ extension ConsumerName {
   package static let feed = ConsumerName(rawValue: "feed")
   /// The owner of dead letters of an import's input.
   package static let fileImport = ConsumerName(rawValue: "import")
+  /// The owner of what a salvage could not read: ranges in `skipped`, damaged rows in `dead_letters`.
+  package static let salvage = ConsumerName(rawValue: "salvage")
 }

@@ -1,13 +1,13 @@
 import Base
 
 /// The tables and views of the log.
-enum Schema {
+package enum Schema {
   /// "TWAL": tells our files from other SQLite databases.
   static let applicationID: Int32 = 0x5457_414C
   /// Grows with every change that an older program must not touch.
-  static let version: Int32 = 1
+  package static let version: Int32 = 1
 
-  static let tables = """
+  package static let tables = """
     CREATE TABLE ticks(
       offset INTEGER PRIMARY KEY,
       received_at INTEGER NOT NULL, -- microseconds since 1970, UTC
@@ -69,7 +69,7 @@ enum Schema {
     """
 
   /// Views for people. Times are UTC; a damaged payload opens up to NULLs.
-  static let views = """
+  package static let views = """
     CREATE VIEW tick AS
       SELECT offset, \(utc("received_at")) AS received_at,
         \(utc("event_time * 1000")) AS event_time, stream,

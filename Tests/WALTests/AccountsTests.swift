@@ -1,4 +1,5 @@
 import Base
+import LogFixtures
 import TestSupport
 import Testing
 

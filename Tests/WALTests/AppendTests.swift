@@ -1,5 +1,6 @@
 import Base
 import CTestVFS
+import LogFixtures
 import TestSupport
 import Testing
 

@@ -2,6 +2,7 @@ import Base
 import CTestVFS
 import Foundation
 import Glibc
+import LogFixtures
 import TestSupport
 import Testing
 

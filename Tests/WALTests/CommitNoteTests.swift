@@ -1,4 +1,6 @@
 import Foundation
+import Inspect
+import LogFixtures
 import TestSupport
 import Testing
 

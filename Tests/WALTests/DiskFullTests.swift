@@ -1,5 +1,6 @@
 import Base
 import Foundation
+import LogFixtures
 import TestSupport
 import Testing
 

@@ -1,6 +1,7 @@
 import Base
 import CTestVFS
 import Foundation
+import LogFixtures
 import TestSupport
 import Testing
 

@@ -1,5 +1,6 @@
 import Base
 import Glibc
+import LogFixtures
 import TestSupport
 import Testing
 

@@ -1,4 +1,6 @@
 import Base
+import Inspect
+import LogFixtures
 import TestSupport
 import Testing
 

@@ -1,4 +1,5 @@
 import Glibc
+import LogFixtures
 import TestSupport
 import Testing
 

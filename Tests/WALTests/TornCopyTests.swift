@@ -1,3 +1,5 @@
+import Inspect
+import LogFixtures
 import TestSupport
 import Testing
 

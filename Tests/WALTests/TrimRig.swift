@@ -1,4 +1,5 @@
 import Base
+import LogFixtures
 import Synchronization
 import TestSupport
 import Testing
@@ -47,14 +48,6 @@ final class ManualMachine: Sendable {
 }
 
 let anHour = Duration.seconds(3_600)
-let s3 = ConsumerName(rawValue: "s3")
-let dynamo = ConsumerName(rawValue: "dynamodb")
-/// The consumers that the tests' logs have; the log itself is told.
-let kinds = [
-  ConsumerKind(name: s3, shipsInBatches: true),
-  ConsumerKind(name: ConsumerName(rawValue: "local-s3"), shipsInBatches: true),
-  ConsumerKind(name: dynamo, shipsInBatches: false),
-]
 
 /// A log that trims what is older than an hour, and a machine whose time the test lets pass.
 func withTrimmedLog<T>(

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import Inspect
 import Shippers
 import WAL
 

@@ -1,3 +1,4 @@
+import Inspect
 import WAL
 
 /// What `verify` has found, as text for people and as a document for programs. Pure.

@@ -2,31 +2,31 @@
 /// there at a start may be others, or not all.
 ///
 /// It is written after a commit is durable and never synced, so that it can only be behind the log that it is of.
-struct CommitNote: Equatable, Sendable {
-  var logID: LogID
-  var head: Offset
+package struct CommitNote: Equatable, Sendable {
+  package var logID: LogID
+  package var head: Offset
   /// When the log's file was changed last, in nanoseconds since 1970: a file that was put in its place was changed
   /// at another time.
-  var fileChangedAt: Int64
+  package var fileChangedAt: Int64
   /// Whether the log was closed in order: then its file has everything, and there is no `-wal`.
-  var isClosed = false
+  package var isClosed = false
 
   /// The head stands there twice: of a line that was not written whole, nothing is believed.
-  var line: String {
+  package var line: String {
     "\(logID.rawValue) \(head) \(head) \(isClosed ? Self.closed : Self.open) \(fileChangedAt)\n"
   }
 
   private static let open = "open"
   private static let closed = "closed"
 
-  init(logID: LogID, head: Offset, fileChangedAt: Int64, isClosed: Bool = false) {
+  package init(logID: LogID, head: Offset, fileChangedAt: Int64, isClosed: Bool = false) {
     self.logID = logID
     self.head = head
     self.fileChangedAt = fileChangedAt
     self.isClosed = isClosed
   }
 
-  init?(line: some StringProtocol) {
+  package init?(line: some StringProtocol) {
     let words = line.split(separator: " ")
     guard words.count == 5, words[1] == words[2], let head = Int64(words[1]), head >= 0, words[0].count == 16,
       words[3] == Self.open || words[3] == Self.closed, let fileChangedAt = Int64(words[4])
@@ -36,7 +36,7 @@ struct CommitNote: Equatable, Sendable {
       isClosed: words[3] == Self.closed)
   }
 
-  enum Objection: Equatable {
+  package enum Objection: Equatable {
     /// Commits are gone with the `-wal` of a process that was killed.
     case missingWAL
     /// The files are those of an earlier moment.
@@ -44,12 +44,12 @@ struct CommitNote: Equatable, Sendable {
   }
 
   /// What is wrong with a log that ends at `found`; `nil` if nothing is, or if the note is of another log.
-  func objection(to found: CommitNote, hasWAL: Bool) -> Objection? {
+  package func objection(to found: CommitNote, hasWAL: Bool) -> Objection? {
     guard found.logID == logID, found.head < head else { return nil }
     return isClosed || hasWAL || found.fileChangedAt != fileChangedAt ? .olderCopy : .missingWAL
   }
 
-  func missingWAL(of path: String, endingAt end: Offset) -> String {
+  package func missingWAL(of path: String, endingAt end: Offset) -> String {
     "\(path) ends at offset \(end), but \(head) was committed: its \(path)-wal is missing; put it back, or, if it is "
       + "lost, remove \(path).lock and run `tickwal adopt`, so that no offset gets two meanings"
   }

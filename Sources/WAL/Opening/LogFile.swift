@@ -1,7 +1,7 @@
 import Glibc
 
 /// The log's file and its `-wal`, looked at and mended before SQLite opens them.
-enum LogFile {
+package enum LogFile {
   enum Kind: Equatable {
     case absent
     case log
@@ -57,7 +57,7 @@ enum LogFile {
 
   /// What is wrong with the header of a file that ought to be a log's; `nil` if nothing is. Must not be called while
   /// this process has the file open.
-  static func headerDamage(of path: String) throws(LogError) -> String? {
+  package static func headerDamage(of path: String) throws(LogError) -> String? {
     guard let file = try RawFile(path) else { return nil }
     defer { file.close() }
     let header = try file.read(at: 0, count: headerLength)
@@ -66,20 +66,20 @@ enum LogFile {
   }
 
   /// Whether SQLite's WAL has anything in it.
-  static func hasWAL(_ path: String) -> Bool {
+  package static func hasWAL(_ path: String) -> Bool {
     var info = stat()
     return stat(path + "-wal", &info) == 0 && info.st_size > 0
   }
 
   /// When the file was changed last, in nanoseconds since 1970; 0 if that cannot be told.
-  static func changedAt(_ path: String) -> Int64 {
+  package static func changedAt(_ path: String) -> Int64 {
     var info = stat()
     guard stat(path, &info) == 0 else { return 0 }
     return Int64(info.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(info.st_mtim.tv_nsec)
   }
 
   /// The file that a symbolic link stands for; the path itself if it is none or leads nowhere.
-  static func resolve(_ path: String) -> String {
+  package static func resolve(_ path: String) -> String {
     var info = stat()
     guard lstat(path, &info) == 0, info.st_mode & S_IFMT == S_IFLNK, let resolved = realpath(path, nil) else {
       return path
@@ -144,7 +144,7 @@ enum LogFile {
   }
 
   /// Gives a finished new log its name; durable when it returns.
-  static func publish(_ temporary: String, as path: String) throws(LogError) {
+  package static func publish(_ temporary: String, as path: String) throws(LogError) {
     let descriptor = open(temporary, O_RDWR | O_CLOEXEC)
     guard descriptor >= 0 else { throw LogError.unusable(temporary, errno) }
     let isSynced = fsync(descriptor) == 0

@@ -5,7 +5,7 @@ import Synchronization
 ///
 /// The file stays when the lock is given up: removing it would let two processes lock two files of one name. Its
 /// first line is the holder's pid, its second a ``CommitNote``.
-final class LogLock: Sendable {
+package final class LogLock: Sendable {
   private let descriptor: Mutex<Int32?>
   private let pidBytes: Int
   /// What the last holder has left.
@@ -89,7 +89,7 @@ final class LogLock: Sendable {
   }
 
   /// The process that holds the lock now; `nil` if none does.
-  static func holder(of logPath: String) -> Int32? {
+  package static func holder(of logPath: String) -> Int32? {
     let descriptor = open(logPath + ".lock", O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return nil }
     // A shared lock, given up at once, so that two askers do not see each other.
@@ -99,7 +99,7 @@ final class LogLock: Sendable {
   }
 
   /// What the process that had the log last has noted.
-  static func note(of logPath: String) -> CommitNote? {
+  package static func note(of logPath: String) -> CommitNote? {
     let descriptor = open(logPath + ".lock", O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return nil }
     defer { Glibc.close(descriptor) }
@@ -123,11 +123,11 @@ final class LogLock: Sendable {
 }
 
 extension LogError {
-  static func notRegular(_ path: String) -> LogError {
+  package static func notRegular(_ path: String) -> LogError {
     LogError(.unusablePath, "the log \(path) cannot be used: not a regular file")
   }
 
-  static func unusable(_ path: String, _ code: Int32) -> LogError {
+  package static func unusable(_ path: String, _ code: Int32) -> LogError {
     LogError(
       code == ENOSPC ? .diskFull : .unusablePath,
       "the log \(path) cannot be used: \(String(cString: strerror(code)))")

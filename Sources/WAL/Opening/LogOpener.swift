@@ -90,7 +90,7 @@ extension TickLog {
 
   /// Builds the new log beside its place and names it when it is whole, so that a crash never leaves half
   /// a log under the name.
-  static func create(path: String, options: Options) throws(LogError) {
+  package static func create(path: String, options: Options) throws(LogError) {
     let temporary = path + ".new"
     try LogFile.createEmpty(temporary)
     do throws(SQLiteError) {
@@ -162,15 +162,15 @@ extension TickLog {
     if let last, last > head {
       throw SQLiteError.contradiction("it has offset \(last) beyond its head \(head)")
     }
-    let trimmed = try LogExtent.trimmed(connection).rawValue
+    let trimmed = try connection.trimmed().rawValue
     guard trimmed <= head else {
       throw SQLiteError.contradiction("everything up to \(trimmed) is trimmed, beyond its head \(head)")
     }
     let known = max(last ?? 0, trimmed)
     let most =
-      (try connection.int("PRAGMA page_count") ?? 0) * Int64(PageImage.pageSize / LogExtent.leastBytes)
+      (try connection.int("PRAGMA page_count") ?? 0) * Int64(SQLiteConnection.pageBytes / TickRow.leastBytes)
     if head - known > most {
-      let lost = try LogExtent.lastLost(connection, head: head)
+      let lost = try connection.lastLost(through: head)
       guard head - lost <= most else {
         throw SQLiteError.contradiction("its head \(head) is beyond what it can hold after offset \(known)")
       }

@@ -7,7 +7,7 @@ package actor LogReader {
   private let executor: ThreadExecutor
   package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-  let path: String
+  package let path: String
   private var connection: SQLiteConnection?
 
   /// - Throws: `LogError` with `unusablePath`, `notALog`, `newerSchema` or `failed`.
@@ -55,7 +55,7 @@ package actor LogReader {
   // MARK: Snapshots
 
   /// Runs `body` on one snapshot of the log.
-  func read<T>(_ body: (SQLiteConnection) throws -> T) throws -> T {
+  package func read<T>(_ body: (SQLiteConnection) throws -> T) throws -> T {
     guard let connection else { throw LogError(.closed, "the reader is closed") }
     do {
       try connection.run("BEGIN")
@@ -117,7 +117,7 @@ extension SQLiteConnection {
     return Offset(rawValue: held)
   }
 
-  func head() throws(SQLiteError) -> Offset {
+  package func head() throws(SQLiteError) -> Offset {
     guard let head = try int("SELECT value FROM meta WHERE key = 'head'") else {
       throw SQLiteError(code: 11, systemError: 0, message: "meta has no head", sql: "meta")
     }

@@ -1,22 +1,25 @@
 /// One row of the ticks as it is stored; its texts are valid until the statement goes on.
 ///
 /// Whoever reads ticks judges them here: shipping, `verify` and salvage.
-struct TickRow {
-  let offset: Offset
-  let receivedAt: Int64
-  let eventTime: Int64?
-  let stream: UnsafeRawBufferPointer
-  let payload: UnsafeRawBufferPointer
+package struct TickRow {
+  package let offset: Offset
+  package let receivedAt: Int64
+  package let eventTime: Int64?
+  package let stream: UnsafeRawBufferPointer
+  package let payload: UnsafeRawBufferPointer
   /// `nil` if it is no number.
-  let checksum: Int64?
+  package let checksum: Int64?
   /// Whether SQL sees what the bytes say; a text stored as a blob compares and opens up as something else.
-  let hasRightTypes: Bool
+  package let hasRightTypes: Bool
+
+  /// A row takes at least so many bytes of the file.
+  package static let leastBytes = 16
 
   /// In the order of the initializer that reads them.
-  static let columns = "offset, received_at, event_time, stream, payload, checksum"
+  package static let columns = "offset, received_at, event_time, stream, payload, checksum"
 
   /// - Parameter statement: on a row of ``columns``.
-  init(_ statement: SQLiteStatement, at offset: Offset) {
+  package init(_ statement: SQLiteStatement, at offset: Offset) {
     self.offset = offset
     receivedAt = statement.int(1)
     eventTime = statement.optionalInt(2)
@@ -30,7 +33,7 @@ struct TickRow {
   }
 
   /// A row that was read without SQLite.
-  init(
+  package init(
     offset: Offset, receivedAt: Int64, eventTime: Int64?, stream: UnsafeRawBufferPointer,
     payload: UnsafeRawBufferPointer, checksum: Int64
   ) {
@@ -44,7 +47,7 @@ struct TickRow {
   }
 
   /// Whether it is the tick that was appended: the checksum fits the bytes, whatever types they are stored under.
-  var isGood: Bool {
+  package var isGood: Bool {
     checksum
       == Int64(
         Checksum.row(

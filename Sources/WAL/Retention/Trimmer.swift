@@ -148,7 +148,7 @@ struct Trimmer {
 
 extension SQLiteConnection {
   /// Everything up to this offset is trimmed; what open plans hold of it is there and counts for them alone.
-  func trimmed() throws(SQLiteError) -> Offset {
+  package func trimmed() throws(SQLiteError) -> Offset {
     Offset(rawValue: try int("SELECT value FROM meta WHERE key = 'trimmed'") ?? 0)
   }
 

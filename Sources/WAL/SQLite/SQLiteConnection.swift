@@ -10,7 +10,7 @@ package final class SQLiteConnection {
   private let walFrameCount = UnsafeMutablePointer<Int32>.allocate(capacity: 1)
 
   /// SQLite's default, which every log has.
-  static let pageBytes = 4096
+  package static let pageBytes = 4096
 
   package enum Access: Sendable {
     case readWrite, create, readOnly

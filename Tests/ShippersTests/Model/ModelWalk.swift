@@ -1,4 +1,5 @@
 import Base
+import Inspect
 import Logging
 import Synchronization
 import TestSupport

@@ -1,3 +1,4 @@
+import LogFixtures
 import TestSupport
 
 @testable import WAL

@@ -1,3 +1,5 @@
+import LogFixtures
+
 @testable import WAL
 
 /// All that a log holds, in a form that a model can tell beforehand.

@@ -1,4 +1,5 @@
 import Base
+import LogFixtures
 import TestSupport
 
 @testable import WAL
@@ -153,7 +154,7 @@ struct LogWalk: Sendable {
   }
 
   private static func ticks(_ count: Int, after head: Int64, padding: Int) -> TickBatch {
-    WALTests.ticks(count, from: Int(head) + 1, padding: padding)
+    LogFixtures.ticks(count, from: Int(head) + 1, padding: padding)
   }
 
   // MARK: Doing it to a log

@@ -1,4 +1,5 @@
 import Foundation
+import LogFixtures
 import TestSupport
 import Testing
 

@@ -1,5 +1,7 @@
 import Base
 import Foundation
+import Inspect
+import LogFixtures
 import TestSupport
 import Testing
 

@@ -1,35 +1,12 @@
 import Base
 import Foundation
+import LogFixtures
 import Synchronization
 import TestSupport
 import Testing
 
+@testable import Inspect
 @testable import WAL
-
-func salvage(_ path: String, to output: String) async throws -> SalvageOutcome {
-  try await LogSalvage(of: path, to: output, consumers: kinds).run()
-}
-
-/// Every row beside the ticks, as text.
-func records(of path: String) async throws -> [String] {
-  let connection = try SQLiteConnection(path: path, access: .readOnly)
-  var rows: [String] = []
-  for table in TableCopy.all {
-    let columns = table.columns.map { "coalesce(\($0), 'NULL')" }.joined(separator: " || '|' || ")
-    let statement = try connection.prepare(
-      "SELECT '\(table.table) ' || \(columns) FROM \(table.table) ORDER BY \(table.order.joined(separator: ", "))"
-    )
-    while try statement.step() { rows.append(statement.text(0)) }
-  }
-  try connection.close()
-  return rows
-}
-
-func bytes(of path: String) throws -> [UInt8] { [UInt8](try Data(contentsOf: URL(fileURLWithPath: path))) }
-
-func write(_ bytes: [UInt8], to path: String) throws {
-  try Data(bytes).write(to: URL(fileURLWithPath: path))
-}
 
 @Suite(.serialized) struct SalvageTests {
   private func withFullLog(

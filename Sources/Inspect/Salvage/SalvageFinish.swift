@@ -1,4 +1,5 @@
 import Base
+import WAL
 
 /// Makes a whole log of the rows that were brought over: what contradicts itself goes, and what is lost is written
 /// down.
@@ -35,7 +36,7 @@ struct SalvageFinish {
       let named = try copy.int(
         "SELECT max(o) FROM (SELECT max(next_offset) - 1 AS o FROM consumers UNION ALL SELECT max(last_offset) FROM batches)"
       )
-      if let named, named <= head + Int64(fileBytes / LogExtent.leastBytes) { head = max(head, named) }
+      if let named, named <= head + Int64(fileBytes / TickRow.leastBytes) { head = max(head, named) }
       outcome.notes.append("the head could not be read: it is taken to be \(head)")
     }
     if let note, try copy.text("SELECT value FROM meta WHERE key = 'log_id'") == note.logID.rawValue {
@@ -119,7 +120,7 @@ struct SalvageFinish {
   }
 
   private func settleBatches(of consumer: Consumer, _ outcome: inout SalvageOutcome) throws {
-    let trimmed = try LogExtent.trimmed(copy)
+    let trimmed = try copy.trimmed()
     let check = RecordCheck(connection: copy, head: outcome.head, trimmed: trimmed, kinds: kinds)
     var problems = try batchProblems(check, consumer)
     if !problems.isEmpty {

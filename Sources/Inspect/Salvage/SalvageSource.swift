@@ -1,4 +1,5 @@
 import Glibc
+import WAL
 
 /// What a salvage reads from: the log itself, or a mended copy of it where SQLite cannot read it.
 struct SalvageSource {
@@ -39,8 +40,9 @@ struct SalvageSource {
     let isHeaderDamaged = try LogFile.headerDamage(of: path) != nil
     if isHeaderDamaged { needsImage = true }
     self.frames = frames
-    let whole = !isHeaderDamaged && pages.count == 4 ? Int(pages.uint32(at: 0)) * PageImage.pageSize : 0
-    bytes = max(size, whole) + (frames?.frames.count ?? 0) * PageImage.pageSize
+    let whole =
+      !isHeaderDamaged && pages.count == 4 ? Int(pages.uint32(at: 0)) * SQLiteConnection.pageBytes : 0
+    bytes = max(size, whole) + (frames?.frames.count ?? 0) * SQLiteConnection.pageBytes
     if !needsImage, let connection = try Self.open(path) {
       self.connection = connection
       self.image = nil

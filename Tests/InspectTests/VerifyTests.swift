@@ -1,54 +1,11 @@
 import Base
 import Foundation
+import LogFixtures
 import TestSupport
 import Testing
 
+@testable import Inspect
 @testable import WAL
-
-/// A closed log with something in every table: 400 ticks, of which s3 has shipped 300 in batches of 50 and planned
-/// two more, and dynamodb is past 350.
-func makeFullLog(_ path: String, ticks count: Int = 400, padding: Int = 0) async throws {
-  let log = try await TickLog.open(path: path, options: .make(), logger: silent)
-  for first in stride(from: 1, through: count, by: 100) {
-    try await log.append(ticks(min(100, count - first + 1), from: first, padding: padding))
-  }
-  let consumers = [("s3", "{\"bucket\":\"b\"}"), ("dynamodb", "{\"table\":\"t\"}")].map {
-    ConsumerRequest(name: ConsumerName(rawValue: $0.0), destination: $0.1)
-  }
-  _ = try await log.enable(consumers, acceptDestinations: false, logger: silent)
-  let logID = try await log.write { try $0.logID() }
-  for number in 0..<8 {
-    let range = offsets(Int64(number * 50 + 1)...Int64(number * 50 + 50))
-    let plan = BatchPlan(
-      consumer: ConsumerName(rawValue: "s3"), range: range, destination: consumers[0].destination,
-      bucket: "b",
-      key:
-        "batch_jsonl/dt=2026-11-21/hour=05/miniticker-\(logID)-\(range.lowerBound)-\(range.upperBound).jsonl.gz",
-      rows: 50, sha256: String(repeating: "0123456789abcdef", count: 4))
-    try await log.write { transaction in
-      try transaction.plan(plan)
-      guard number < 6 else { return }
-      try transaction.markShipped(plan)
-      try transaction.commit(plan.consumer, next: range.upperBound.next)
-    }
-  }
-  try await log.write { transaction in
-    try transaction.commit(ConsumerName(rawValue: "dynamodb"), next: Offset(rawValue: 351))
-    try transaction.add(
-      DeadLetter(
-        offset: Offset(rawValue: 7), consumer: ConsumerName(rawValue: "dynamodb"), cause: "refused",
-        attempts: 1,
-        payload: Array("{}".utf8)))
-    try transaction.skip(offsets(20...21), of: ConsumerName(rawValue: "dynamodb"), why: "sought past")
-    let gap = try transaction.openGap(startedAt: someTime, cause: .closed, streams: ["btcusdt@miniTicker"])
-    try transaction.closeGap(gap, endedAt: someTime + 5)
-    _ = try transaction.openGap(startedAt: someTime + 9, cause: .stale, streams: ["btcusdt@miniTicker"])
-    try transaction.setMeta("feed", "running")
-    try transaction.setMetaList("streams", ["btcusdt@miniTicker"])
-  }
-  try await log.append(TickBatch(), rejected: [RejectedInput(payload: Array("x".utf8), cause: "no JSON")])
-  try await log.close()
-}
 
 @Suite(.serialized) struct VerifyTests {
   private func problems(after sql: String) async throws -> LogProblems {

@@ -1,3 +1,5 @@
+import WAL
+
 /// The pages of a log without SQLite: of its file, or the newer ones of its `-wal`.
 struct RawPages {
   private let file: RawFile
@@ -9,8 +11,8 @@ struct RawPages {
     guard let file = try RawFile(path) else { throw LogError(.unusablePath, "there is no log at \(path)") }
     self.file = file
     wal = frames == nil ? nil : try RawFile(path + "-wal")
-    count = try file.size() / PageImage.pageSize
-    for frame in frames?.frames ?? [] where frames?.pageSize == PageImage.pageSize {
+    count = try file.size() / SQLiteConnection.pageBytes
+    for frame in frames?.frames ?? [] where frames?.pageSize == SQLiteConnection.pageBytes {
       positions[frame.page] = frame.position
       count = max(count, Int(frame.page))
     }
@@ -26,11 +28,12 @@ struct RawPages {
     guard number >= 1, Int(number) <= count else { return nil }
     let page: [UInt8]
     if let wal, let position = positions[number] {
-      page = try wal.read(at: position, count: PageImage.pageSize)
+      page = try wal.read(at: position, count: SQLiteConnection.pageBytes)
     } else {
-      page = try file.read(at: (Int(number) - 1) * PageImage.pageSize, count: PageImage.pageSize)
+      page = try file.read(
+        at: (Int(number) - 1) * SQLiteConnection.pageBytes, count: SQLiteConnection.pageBytes)
     }
-    return page.count == PageImage.pageSize ? page : nil
+    return page.count == SQLiteConnection.pageBytes ? page : nil
   }
 }
 

@@ -1,4 +1,5 @@
 import Base
+import WAL
 
 /// Checks the tables beside the ticks on one snapshot.
 struct RecordCheck {
@@ -90,23 +91,5 @@ struct RecordCheck {
       .batches,
       "\(consumer.name) has passed offsets \(hole.lowerBound) to \(hole.upperBound), which are in none of its batches",
       hole)
-  }
-}
-
-extension SQLiteConnection {
-  /// Ranges that a consumer has passed over, in order.
-  func skipped(by consumer: ConsumerName) throws(SQLiteError) -> [OffsetRange] {
-    let statement = try statement(
-      """
-      SELECT first_offset, last_offset FROM skipped WHERE consumer = ? AND first_offset <= last_offset
-      ORDER BY first_offset
-      """)
-    try statement.bind(1, .text(consumer.rawValue))
-    defer { statement.reset() }
-    var ranges: [OffsetRange] = []
-    while try statement.step() {
-      ranges.append(Offset(rawValue: statement.int(0))...Offset(rawValue: statement.int(1)))
-    }
-    return ranges
   }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import WAL
 
 /// What a check of a whole log has found.
 package struct LogVerification: Sendable {
@@ -79,7 +80,7 @@ extension LogReader {
     report(.records)
     guard extent.head != nil else { return result }
     try read { connection in
-      let trimmed = try LogExtent.trimmed(connection)
+      let trimmed = try connection.trimmed()
       try RecordCheck(
         connection: connection, head: try connection.head(), trimmed: trimmed, kinds: kinds
       ).run(&result.problems)
@@ -101,7 +102,7 @@ extension LogReader {
         try read { connection in
           // Trimming may go on meanwhile.
           if try LogExtent.isTrimmed(check.next, connection) {
-            check.pass(through: min(range.upperBound, max(check.next, try LogExtent.trimmed(connection))))
+            check.pass(through: min(range.upperBound, max(check.next, try connection.trimmed())))
           }
           if !check.isDone { try check.step(connection, &result.problems) }
         }

@@ -1,21 +1,21 @@
 /// Reads the rows that lie on one leaf page, whatever the rest of the page says: each cell stands for itself.
 ///
 /// Reference: https://www.sqlite.org/fileformat2.html#b_tree_pages
-struct LeafPage {
+package struct LeafPage {
   /// One column of a row, as it is stored.
-  enum Value: Equatable {
+  package enum Value: Equatable {
     case null
     case int(Int64)
     case bytes([UInt8])
 
-    var int: Int64? { if case .int(let value) = self { value } else { nil } }
-    var bytes: [UInt8]? { if case .bytes(let bytes) = self { bytes } else { nil } }
+    package var int: Int64? { if case .int(let value) = self { value } else { nil } }
+    package var bytes: [UInt8]? { if case .bytes(let bytes) = self { bytes } else { nil } }
   }
 
-  struct Row {
+  package struct Row {
     /// `nil` on a page of an index.
-    let rowID: Int64?
-    let values: [Value]
+    package let rowID: Int64?
+    package let values: [Value]
   }
 
   private let page: [UInt8]
@@ -25,14 +25,14 @@ struct LeafPage {
   /// Gives the pages where long rows go on.
   private let read: (UInt32) throws(LogError) -> [UInt8]?
 
-  static let table: UInt8 = 0x0D
-  static let index: UInt8 = 0x0A
+  package static let table: UInt8 = 0x0D
+  package static let index: UInt8 = 0x0A
 
   /// - Parameters:
   ///   - page: whole, and not the first of the file.
   ///   - pages: how many there are.
   ///   - read: a page by its number, `nil` if there is none.
-  init(
+  package init(
     _ page: [UInt8], reserved: Int, pages: Int, read: @escaping (UInt32) throws(LogError) -> [UInt8]?
   ) {
     self.page = page
@@ -45,7 +45,7 @@ struct LeafPage {
   ///
   /// The pointers to the cells are believed only as far as they lead to a row; where the page's head is damaged,
   /// every byte may begin one. Whoever asks tells real rows from others, by their checksums.
-  func rows(columns: Int, isTable: Bool, everywhere: Bool) throws(LogError) -> [Row] {
+  package func rows(columns: Int, isTable: Bool, everywhere: Bool) throws(LogError) -> [Row] {
     var rows: [Row] = []
     if everywhere {
       for position in 8..<max(8, usable - columns - 2) {

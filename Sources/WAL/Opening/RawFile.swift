@@ -2,12 +2,12 @@ import Glibc
 
 /// A file read by position. Never the log's while this process has it open in SQLite: closing would drop SQLite's
 /// locks on it.
-struct RawFile {
-  let path: String
+package struct RawFile {
+  package let path: String
   private let descriptor: Int32
 
   /// `nil` if there is no such file.
-  init?(_ path: String) throws(LogError) {
+  package init?(_ path: String) throws(LogError) {
     self.path = path
     descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else {
@@ -22,16 +22,16 @@ struct RawFile {
   }
 
   /// Bytes.
-  func size() throws(LogError) -> Int {
+  package func size() throws(LogError) -> Int {
     var info = stat()
     guard fstat(descriptor, &info) == 0 else { throw LogError.unusable(path, errno) }
     return Int(info.st_size)
   }
 
-  func close() { Glibc.close(descriptor) }
+  package func close() { Glibc.close(descriptor) }
 
   /// Fewer bytes where the file ends.
-  func read(at position: Int, count: Int) throws(LogError) -> [UInt8] {
+  package func read(at position: Int, count: Int) throws(LogError) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: count)
     var done = 0
     while done < count {

@@ -1,3 +1,5 @@
+import WAL
+
 /// Lets SQLite check its own pages and lists, and compares the tables with those of a new log.
 struct StructureCheck {
   let connection: SQLiteConnection

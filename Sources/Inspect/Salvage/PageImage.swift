@@ -1,8 +1,11 @@
 import Glibc
+import WAL
 
 /// A copy of a log's file, with everything from its `-wal` that is whole, for SQLite to read where it cannot read the
 /// original; and the pages with the schema replaced where they are damaged.
 enum PageImage {
+  private static let pageSize = SQLiteConnection.pageBytes
+
   /// - Parameter frames: what of the `-wal` is to be in it.
   static func write(_ path: String, _ frames: WALFrames?, to image: String) throws(LogError) {
     guard let file = try RawFile(path) else { throw LogError.unusable(path, ENOENT) }
@@ -82,7 +85,4 @@ enum PageImage {
       done += count
     }
   }
-
-  /// That of every log.
-  static let pageSize = 4_096
 }

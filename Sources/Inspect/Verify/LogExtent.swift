@@ -1,3 +1,5 @@
+import WAL
+
 /// Which ticks must be in a log.
 struct LogExtent {
   /// `nil` if it cannot be read.
@@ -9,9 +11,6 @@ struct LogExtent {
   /// What a salvage has written down as lost, in order.
   private(set) var lost: [OffsetRange] = []
 
-  /// A row takes at least so many bytes of the file.
-  static let leastBytes = 16
-
   /// Reads the extent, and says what contradicts itself in it.
   ///
   /// - Parameter fileBytes: a head beyond what the file can hold is not believed, nor followed.
@@ -20,7 +19,7 @@ struct LogExtent {
     do throws(SQLiteError) {
       head = try connection.int("SELECT value FROM meta WHERE key = 'head'").map { Offset(rawValue: $0) }
       if head == nil { problems.add(.meta, "there is no head") }
-      trimmed = try Self.trimmed(connection)
+      trimmed = try connection.trimmed()
       lost = try connection.skipped(by: .salvage)
       if let head, trimmed > head {
         problems.add(.meta, "everything up to \(trimmed) is trimmed, but the head is \(head)")
@@ -46,7 +45,7 @@ struct LogExtent {
     }
     var end = max(last ?? .none, head ?? .none)
     let known = max(last ?? .none, trimmed, lost.last { $0.upperBound <= head ?? .none }?.upperBound ?? .none)
-    if end > known.advanced(by: fileBytes / Self.leastBytes) {
+    if end > known.advanced(by: fileBytes / TickRow.leastBytes) {
       problems.add(
         .meta, "the head \(end) is beyond what a file of \(fileBytes) bytes can hold after offset \(known)")
       end = known
@@ -55,20 +54,8 @@ struct LogExtent {
     if let kept { ranges.append(kept) }
   }
 
-  /// What a salvage could not read counts as having been there.
-  static func lastLost(_ connection: SQLiteConnection, head: Int64) throws(SQLiteError) -> Int64 {
-    try connection.int(
-      "SELECT max(last_offset) FROM skipped WHERE consumer = ? AND last_offset <= ?",
-      .text(ConsumerName.salvage.rawValue), .int(head)) ?? 0
-  }
-
-  /// Everything up to there is trimmed, but for what open batches hold.
-  static func trimmed(_ connection: SQLiteConnection) throws(SQLiteError) -> Offset {
-    Offset(rawValue: try connection.int("SELECT value FROM meta WHERE key = 'trimmed'") ?? 0)
-  }
-
   static func isTrimmed(_ offset: Offset, _ connection: SQLiteConnection) throws(SQLiteError) -> Bool {
-    guard try offset <= trimmed(connection) else { return false }
+    guard try offset <= connection.trimmed() else { return false }
     do throws(SQLiteError) {
       return try connection.int(
         "SELECT 1 FROM batches WHERE state = 'planned' AND first_offset <= ?1 AND last_offset >= ?1 LIMIT 1",

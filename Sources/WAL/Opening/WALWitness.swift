@@ -1,16 +1,16 @@
 import Glibc
 
 /// What a log's file and its `-wal` say of themselves, read without SQLite: whether the two belong together.
-struct WALWitness: Equatable {
+package struct WALWitness: Equatable {
   /// Microseconds since 1970, UTC: when the log was made.
-  var createdAt: Int64?
+  package var createdAt: Int64?
   /// The last offset that it says is there.
-  var head: Int64?
+  package var head: Int64?
   /// The file's length; `nil` if none was looked at.
-  var fileBytes: Int?
+  package var fileBytes: Int?
 
   /// Takes what a page says, if it is one of `meta`.
-  mutating func note(_ page: ArraySlice<UInt8>) throws(LogError) {
+  package mutating func note(_ page: ArraySlice<UInt8>) throws(LogError) {
     guard page.first == LeafPage.index else { return }
     let leaf = LeafPage(Array(page), reserved: 0, pages: 0) { (_) throws(LogError) in nil }
     for row in try leaf.rows(columns: 2, isTable: false, everywhere: false) {
@@ -24,12 +24,12 @@ struct WALWitness: Equatable {
   private static let headKey = Array("head".utf8)
 
   /// `meta` is among the first pages of every log: its root is made with the file and never moved.
-  static let pages = 16
+  package static let pages = 16
 
   /// The most that the file may lack where SQLite locks it.
   private static let lockingBytes = 65_536
 
-  static func ofFile(_ path: String) throws(LogError) -> WALWitness {
+  package static func ofFile(_ path: String) throws(LogError) -> WALWitness {
     var witness = WALWitness()
     guard let file = try RawFile(path) else { return witness }
     defer { file.close() }
@@ -42,13 +42,13 @@ struct WALWitness: Equatable {
   }
 
   /// What is wrong with a `-wal`.
-  enum Objection: Equatable {
+  package enum Objection: Equatable {
     /// SQLite would read a part of it, or nothing, although more was committed.
     case damaged(String)
     /// It is whole, and another log's, or this log's from another time.
     case foreign(String)
 
-    var text: String {
+    package var text: String {
       switch self {
       case .damaged(let text), .foreign(let text): text
       }
@@ -59,12 +59,12 @@ struct WALWitness: Equatable {
   ///
   /// SQLite takes any `-wal` that is whole in itself for the file's own, and of one that is damaged what lies before
   /// the damage. Must not be called while this process has the file open.
-  static func objection(to path: String) throws(LogError) -> Objection? {
+  package static func objection(to path: String) throws(LogError) -> Objection? {
     guard let frames = try WALFrames.read(beside: path) else { return nil }
     return objection(to: path, frames, base: try ofFile(path))
   }
 
-  static func objection(to path: String, _ frames: WALFrames, base: WALWitness) -> Objection? {
+  package static func objection(to path: String, _ frames: WALFrames, base: WALWitness) -> Objection? {
     let head = base.head ?? 0
     if let created = base.createdAt, let other = frames.all.createdAt, created != other {
       return .foreign("\(path)-wal belongs to another log: put the right one beside \(path), or move it away")
@@ -98,5 +98,5 @@ struct WALWitness: Equatable {
 }
 
 extension LogError {
-  static let salvageAdvice = "`tickwal verify --salvage FILE` saves what can be read to a new log"
+  package static let salvageAdvice = "`tickwal verify --salvage FILE` saves what can be read to a new log"
 }

@@ -1,3 +1,5 @@
+import WAL
+
 /// Something in a log that is not as it must be.
 package struct LogProblem: Sendable, Equatable {
   /// What it is about.

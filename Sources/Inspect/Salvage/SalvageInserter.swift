@@ -1,4 +1,5 @@
 import Base
+import WAL
 
 /// Writes ticks as they were read, with the offsets that they had.
 struct SalvageInserter {

@@ -1,4 +1,5 @@
 import Base
+import WAL
 
 /// Checks the batches of one consumer, given in order: that they follow one another without overlap, that open
 /// ones lie before the consumer and shipped ones behind it, and that whatever it has passed is in one of them. Pure.

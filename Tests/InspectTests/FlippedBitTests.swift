@@ -1,7 +1,9 @@
 import Foundation
+import LogFixtures
 import TestSupport
 import Testing
 
+@testable import Inspect
 @testable import WAL
 
 /// Bits turned anywhere in the file: never a wrong tick, and what is wrong is found, and saved.

@@ -4,36 +4,36 @@ import Glibc
 /// that is damaged, this goes on behind it.
 ///
 /// Reference: https://www.sqlite.org/fileformat2.html#the_write_ahead_log
-struct WALFrames {
-  struct Frame {
-    let page: UInt32
+package struct WALFrames {
+  package struct Frame {
+    package let page: UInt32
     /// Where the page's bytes begin in the file.
-    let position: Int
+    package let position: Int
   }
 
-  let pageSize: Int
+  package let pageSize: Int
   /// Whether the header is as it was written; if not, SQLite takes nothing from the file.
-  private(set) var hasHeader = true
+  package private(set) var hasHeader = true
   /// The frames up to the last commit that is as it was written, without those that are damaged.
-  private(set) var frames: [Frame] = []
+  package private(set) var frames: [Frame] = []
   /// Pages of the file after that commit; 0 without one.
-  private(set) var pageCount = 0
+  package private(set) var pageCount = 0
   /// Frames from the first damaged one to the last commit: SQLite would leave them out.
-  private(set) var unreachable = 0
+  package private(set) var unreachable = 0
   /// The first damaged frame, counted from 1.
-  private(set) var firstDamaged: Int?
+  package private(set) var firstDamaged: Int?
   /// Commits from the first damaged frame on, up to one that is whole. After power loss there can be one: it was
   /// not confirmed.
-  private(set) var commitsFromDamage = 0
+  package private(set) var commitsFromDamage = 0
   /// What the commits say that SQLite can read, and what all say that are there.
-  private(set) var reachable = WALWitness()
-  private(set) var all = WALWitness()
+  package private(set) var reachable = WALWitness()
+  package private(set) var all = WALWitness()
 
   private static let headerLength = 32
   private static let frameHeaderLength = 24
 
   /// - Returns: `nil` if there is no WAL, or nothing in it.
-  static func read(beside path: String) throws(LogError) -> WALFrames? {
+  package static func read(beside path: String) throws(LogError) -> WALFrames? {
     guard let file = try RawFile(path + "-wal") else { return nil }
     defer { file.close() }
     let header = try file.read(at: 0, count: headerLength)
@@ -156,7 +156,7 @@ struct WALFrames {
 
 extension [UInt8] {
   /// Big-endian, as SQLite's files have them.
-  func uint32(at index: Int) -> UInt32 {
+  package func uint32(at index: Int) -> UInt32 {
     self[index..<index + 4].reduce(0) { $0 << 8 | UInt32($1) }
   }
 }

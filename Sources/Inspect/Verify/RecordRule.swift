@@ -1,4 +1,5 @@
 import Base
+import WAL
 
 /// What must not be in a table, as SQL: for finding it, and for leaving it out of a salvaged log.
 struct RecordRule {
@@ -120,9 +121,4 @@ struct RecordRule {
         ELSE 0 END
       """, "has a value that cannot be"),
   ]
-}
-
-extension ConsumerName {
-  /// Under which a salvaged log keeps what could not be read: ranges in `skipped`, damaged rows in `dead_letters`.
-  static let salvage = ConsumerName(rawValue: "salvage")
 }

@@ -1,14 +1,15 @@
 import Base
+import WAL
 
 /// Copies the rows of one table from a damaged log into a new one: from the front as far as it goes, then from the
 /// back.
-struct TableCopy {
-  let table: String
-  let columns: [String]
+package struct TableCopy: Sendable {
+  package let table: String
+  package let columns: [String]
   /// What the table is in order of.
-  let order: [String]
+  package let order: [String]
 
-  static let all = [
+  package static let all = [
     TableCopy(
       table: "consumers",
       columns: ["name", "next_offset", "destination", "updated_at", "enabled", "expired"], order: ["name"]),

@@ -2,17 +2,15 @@ import Foundation
 import Logging
 import Synchronization
 import TestSupport
-import Testing
+import WAL
 
-@testable import WAL
-
-let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+package let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
 /// 2026-11-21 05:13:20.123456 UTC.
-let someTime: Int64 = 1_795_238_000_123_456
+package let someTime: Int64 = 1_795_238_000_123_456
 
 extension TickLog.Options {
-  static func make(
+  package static func make(
     vfs: String? = nil, linger: Duration = .zero, capacity: Int? = nil, clock: ManualWallClock? = nil
   ) -> TickLog.Options {
     var options = TickLog.Options()
@@ -25,7 +23,7 @@ extension TickLog.Options {
 }
 
 /// Runs `body` with a new log, which is closed afterwards if `body` has not done so.
-func withLog<T>(
+package func withLog<T>(
   isolation: isolated (any Actor)? = #isolation, options: TickLog.Options = .make(),
   logger: Logger = silent, _ body: (_ log: TickLog, _ path: String) async throws -> T
 ) async throws -> T {
@@ -50,15 +48,15 @@ func withLog<T>(
 /// As a process that was killed would leave it: the files as they are now, without their locks.
 ///
 /// Another program copies, because a descriptor on the log closed in this process would drop SQLite's locks.
-func copyFiles(of path: String, to copy: String) throws {
+package func copyFiles(of path: String, to copy: String) throws {
   for suffix in ["", "-wal"] where access(path + suffix, F_OK) == 0 {
     let result = try runProgram("cp", [path + suffix, copy + suffix])
-    try #require(result.status == 0, "\(result.errors)")
+    guard result.status == 0 else { throw FixtureFailure("copying \(path + suffix): \(result.errors)") }
   }
 }
 
 /// What a batch holds, one tick a line, for comparing.
-func lines(_ batch: TickBatch) -> [String] {
+package func lines(_ batch: TickBatch) -> [String] {
   batch.entries.map { entry in
     "\(entry.receivedAt) \(entry.eventTime.map(String.init) ?? "-") \(batch.stream(of: entry)) "
       + batch.payload(of: entry)
@@ -66,7 +64,7 @@ func lines(_ batch: TickBatch) -> [String] {
 }
 
 /// Ticks numbered from `first`, each with a payload of its own.
-func ticks(_ count: Int, from first: Int = 1, padding: Int = 0) -> TickBatch {
+package func ticks(_ count: Int, from first: Int = 1, padding: Int = 0) -> TickBatch {
   var batch = TickBatch()
   let pad = String(repeating: "x", count: padding)
   for number in first..<first + count {
@@ -77,12 +75,12 @@ func ticks(_ count: Int, from first: Int = 1, padding: Int = 0) -> TickBatch {
   return batch
 }
 
-func offsets(_ range: ClosedRange<Int64>) -> OffsetRange {
+package func offsets(_ range: ClosedRange<Int64>) -> OffsetRange {
   Offset(rawValue: range.lowerBound)...Offset(rawValue: range.upperBound)
 }
 
 /// Reads the whole log in pages, and checks that pages follow one another.
-func readAll(
+package func readAll(
   _ reader: LogReader, from first: Offset = .first, pageTicks: Int = 700
 ) async throws -> (ticks: [Int64: String], bad: [Int64]) {
   var next = first
@@ -91,8 +89,10 @@ func readAll(
   while true {
     let page = try await reader.page(from: next, maximumTicks: pageTicks)
     guard let range = page.range else { break }
-    #expect(range.lowerBound == next)
-    #expect(page.offsets.count + page.bad.count == range.length)
+    guard range.lowerBound == next, page.offsets.count + page.bad.count == range.length else {
+      throw FixtureFailure(
+        "a page from \(next) has \(range), \(page.offsets.count) good and \(page.bad.count) bad ticks")
+    }
     for (offset, line) in zip(page.offsets, lines(page.ticks)) { all[offset.rawValue] = line }
     bad += page.bad.map(\.offset.rawValue)
     next = range.upperBound.next
@@ -101,7 +101,7 @@ func readAll(
 }
 
 /// Opens, reads everything and closes again.
-func contents(of path: String) async throws -> (ticks: [Int64: String], bad: [Int64], head: Offset) {
+package func contents(of path: String) async throws -> (ticks: [Int64: String], bad: [Int64], head: Offset) {
   let reader = try await LogReader(path: path)
   let (ticks, bad) = try await readAll(reader)
   let head = try await reader.head()
@@ -110,7 +110,7 @@ func contents(of path: String) async throws -> (ticks: [Int64: String], bad: [In
 }
 
 /// Runs SQL on the closed log, to damage it.
-func alter(_ path: String, _ sql: String) throws {
+package func alter(_ path: String, _ sql: String) throws {
   let connection = try SQLiteConnection(path: path, access: .readWrite)
   try connection.execute(sql)
   try connection.close()
@@ -118,27 +118,40 @@ func alter(_ path: String, _ sql: String) throws {
 
 extension LogReader {
   /// Runs any statement on the reader's own connection.
-  func execute(_ sql: String) throws { try read { try $0.execute(sql) } }
-  func text(_ sql: String) throws -> String? { try read { try $0.text(sql) } }
+  package func execute(_ sql: String) throws { try read { try $0.execute(sql) } }
+  package func text(_ sql: String) throws -> String? { try read { try $0.text(sql) } }
 }
 
 /// The error's code, if it is the log's.
-func code(of error: any Error) -> LogError.Code? { (error as? LogError)?.code }
+package func code(of error: any Error) -> LogError.Code? { (error as? LogError)?.code }
 
 /// What `body` throws, which must be an error of the log.
-func logError(
+package func logError(
   isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> Void
 ) async throws -> LogError {
-  let error = await #expect(throws: LogError.self) { try await body() }
-  return try #require(error)
+  do {
+    try await body()
+  } catch let error as LogError {
+    return error
+  }
+  throw FixtureFailure("nothing was thrown")
 }
 
 /// A value that several threads change.
-final class Shared<Value: Sendable>: Sendable {
+package final class Shared<Value: Sendable>: Sendable {
   private let value: Mutex<Value>
 
-  init(_ value: Value) { self.value = Mutex(value) }
+  package init(_ value: Value) { self.value = Mutex(value) }
 
-  func withLock<T: Sendable>(_ body: @Sendable (inout Value) -> T) -> T { value.withLock { body(&$0) } }
-  var current: Value { value.withLock { $0 } }
+  package func withLock<T: Sendable>(_ body: @Sendable (inout Value) -> T) -> T {
+    value.withLock { body(&$0) }
+  }
+  package var current: Value { value.withLock { $0 } }
+}
+
+/// What a fixture itself could not do, or found to be otherwise than it must be.
+package struct FixtureFailure: Error, CustomStringConvertible {
+  package let description: String
+
+  init(_ description: String) { self.description = description }
 }

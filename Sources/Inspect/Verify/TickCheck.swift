@@ -1,3 +1,5 @@
+import WAL
+
 /// Walks over the ticks a stretch at a time and checks each: that it is there, with a checksum that fits.
 struct TickCheck {
   /// Offsets in one snapshot.

@@ -1,5 +1,6 @@
 import Base
 import Glibc
+import WAL
 
 /// What a salvage has brought over.
 package struct SalvageOutcome: Sendable {

@@ -1,3 +1,5 @@
+import WAL
+
 /// What a walk over the ticks has found; neighbours with one cause are one problem. Pure.
 struct TickTally {
   private(set) var good = 0
