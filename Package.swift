@@ -26,12 +26,13 @@ let package = Package(
     .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CGlibc"),
 
     .target(name: "Base", dependencies: ["COpenSSL", "CZlib"], swiftSettings: strict),
     .target(name: "Ticks", dependencies: ["Base"], swiftSettings: strict),
     .target(name: "WAL", dependencies: ["Base", "CSQLite", log], swiftSettings: strict),
     .target(name: "Ingest", dependencies: ["Base", "Ticks", "WAL", log] + nio, swiftSettings: strict),
-    .target(name: "AWS", dependencies: ["Base", "CCurl", log], swiftSettings: strict),
+    .target(name: "AWS", dependencies: ["Base", "CCurl", "CGlibc", log], swiftSettings: strict),
     .target(
       name: "Shippers", dependencies: ["Base", "Ticks", "WAL", "AWS", "CSQLite", log], swiftSettings: strict),
     .target(name: "Inspect", dependencies: ["Base", "WAL", log], swiftSettings: strict),

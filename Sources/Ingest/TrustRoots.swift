@@ -1,7 +1,14 @@
 import NIOSSL
 
 /// How the feed checks the exchange's certificate.
-enum TrustRoots {
+package enum TrustRoots {
+  /// Looks whether certificates can be verified against those in a file.
+  ///
+  /// - Throws: `FeedError` (`badCABundle`) if the file cannot be used.
+  package static func check(caBundle: String) throws(FeedError) {
+    _ = try context(caBundle: caBundle)
+  }
+
   /// Certificates are verified against the system's roots or those in a file, and so is the name in them.
   ///
   /// - Throws: `FeedError` (`badCABundle`) if the file cannot be used.

@@ -33,7 +33,7 @@ extension Result<HTTPResponse, TransportError> {
   }
 
   static var lost: Self {
-    .failure(TransportError(code: .connectionLost, origin: "http://x", detail: "", curlCode: 52))
+    .failure(TransportError(code: .connectionLost, origin: "http://x"))
   }
 }
 

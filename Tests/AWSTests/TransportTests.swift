@@ -1,7 +1,9 @@
-import AWS
 import Foundation
+import Synchronization
 import TestSupport
 import Testing
+
+@testable import AWS
 
 @Suite(.timeLimit(.minutes(3))) struct TransportTests {
   /// What the server does about each request.
@@ -311,6 +313,22 @@ import Testing
         transport.close()
       }
     }
+  }
+
+  @Test func `curl without memory fails what is under way, and the next request is sent`() async throws {
+    let server = try LoopbackServer { _ in .answer() }
+    defer { server.stop() }
+    let isOutOfMemory = Atomic(true)
+    let transport = try CurlTransport(TransportConfiguration()) { isOutOfMemory.load(ordering: .relaxed) }
+    defer { transport.close() }
+    let request = HTTPRequest(.get, Endpoint(scheme: .http, host: "127.0.0.1", port: server.port))
+    for _ in 1...3 {
+      let error = await #expect(throws: TransportError.self) { _ = try await transport.send(request) }
+      #expect(error?.code == .failed && error?.isRetriable == true)
+      #expect(error?.description.contains("memory") == true)
+    }
+    isOutOfMemory.store(false, ordering: .relaxed)
+    #expect(try await transport.send(request).status == 200)
   }
 
   @Test func `a proxy is used as its variables say`() async throws {

@@ -1,3 +1,5 @@
+import Foundation
+import TestSupport
 import Testing
 import WAL
 
@@ -30,8 +32,8 @@ import WAL
     #expect(settings.feed.maximumAge == .seconds(23 * 3_600))
     #expect(settings.feed.refreshInterval == .seconds(300))
     #expect(settings.log.path.text == "./ticks.db")
-    #expect(settings.log.level == .info)
-    #expect(settings.log.format == .text)
+    #expect(settings.logging.level == .info)
+    #expect(settings.logging.format == .text)
     #expect(settings.writer.commitLinger == .milliseconds(5))
     #expect(settings.space.retention == .seconds(86_400))
     #expect(settings.space.disk == DiskLimits(low: .percent(15), stop: .percent(5), ballast: 64 << 20))
@@ -39,6 +41,21 @@ import WAL
     #expect(!settings.stop.drain)
     #expect(settings.entries.allSatisfy { $0.source == .byDefault })
     #expect(settings.warnings.isEmpty)
+  }
+
+  @Test func `trusted roots that are no certificates are bad settings`() async throws {
+    try await withTemporaryFolder { folder in
+      let path = folder + "/roots.pem"
+      for content in ["", "no PEM", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+        try Data(content.utf8).write(to: URL(fileURLWithPath: path))
+        let settings = try configuration(["FEED_CA_BUNDLE": path, "BINANCE_WS_URL": "wss://h"])
+        let error = #expect(throws: BadSettings.self) { try settings.checkFeed() }
+        #expect(error?.exitCode == .badValue)
+        #expect(error?.lines.first?.hasPrefix("FEED_CA_BUNDLE is '\(path)'") == true)
+      }
+      // Without TLS nothing is verified.
+      try configuration(["FEED_CA_BUNDLE": path, "BINANCE_WS_URL": "ws://h"]).checkFeed()
+    }
   }
 
   @Test func everySettingHasAFlagOfItsOwnName() throws {

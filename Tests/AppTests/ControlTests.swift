@@ -108,10 +108,10 @@ import Testing
           #expect(error.exitCode == 1)
         }
         // Half a line, and one that does not end: dropped without an answer.
-        await #expect(throws: SocketError.self) {
+        await #expect(throws: SystemError.self) {
           _ = try await talk(path, Array("{".utf8), endsOutput: true)
         }
-        await #expect(throws: SocketError.self) {
+        await #expect(throws: SystemError.self) {
           _ = try await talk(path, [UInt8](repeating: 0x20, count: ControlRequest.maximumBytes + 10_000))
         }
         let line = #"{"version":1,"command":"seek","consumer":"dynamodb","offset":11}"# + "\n"
@@ -125,8 +125,8 @@ import Testing
     try await withLog { log, path in
       let address = ControlAddress(logPath: path)
       let stale = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
-      try address.withSocketAddress { (address, length) throws(SocketError) in
-        guard bind(stale, address, length) == 0 else { throw SocketError("bind", errno) }
+      try address.withSocketAddress { (address, length) throws(SystemError) in
+        guard bind(stale, address, length) == 0 else { throw SystemError.last("bind") }
       }
       close(stale)
       try await serving(log) {
@@ -134,7 +134,7 @@ import Testing
           do {
             _ = try await talk(path, Array("rubbish\n".utf8))
             return true
-          } catch is SocketError {
+          } catch is SystemError {
             return false
           }
         }
@@ -168,10 +168,10 @@ import Testing
     try #require(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &pair) == 0)
     try #require(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &end) == 0)
     defer { for descriptor in [pair[1], end[0], end[1]] { close(descriptor) } }
-    let socket = LineSocket(pair[0])
+    let socket = LineSocket(FileDescriptor(owning: pair[0]))
     #expect(write(end[1], [1], 1) == 1)
-    let error: SocketError?
-    do throws(SocketError) {
+    let error: SystemError?
+    do throws(SystemError) {
       _ = try socket.readLine(atMost: 10, within: .seconds(2), unless: end[0])
       error = nil
     } catch let thrown {
@@ -182,7 +182,7 @@ import Testing
 
   @Test func aNameThatIsTooLongIsSaid() {
     let address = ControlAddress(logPath: "/tmp/" + String(repeating: "x", count: 120))
-    let error = #expect(throws: SocketError.self) { try address.withSocketAddress { (_, _) in } }
+    let error = #expect(throws: SystemError.self) { try address.withSocketAddress { (_, _) in } }
     #expect(error?.description.contains("too long") == true)
   }
 
@@ -311,9 +311,9 @@ private actor Stranger {
 
   func talk(_ path: String, _ bytes: [UInt8], endsOutput: Bool) throws -> [UInt8] {
     let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
-    let connected = LineSocket(descriptor)
-    try ControlAddress(logPath: path).withSocketAddress { (address, length) throws(SocketError) in
-      guard connect(descriptor, address, length) == 0 else { throw SocketError("connect", errno) }
+    let connected = LineSocket(FileDescriptor(owning: descriptor))
+    try ControlAddress(logPath: path).withSocketAddress { (address, length) throws(SystemError) in
+      guard connect(descriptor, address, length) == 0 else { throw SystemError.last("connect") }
     }
     try connected.write(bytes, within: .seconds(20))
     if endsOutput { shutdown(descriptor, Int32(SHUT_WR)) }

@@ -127,27 +127,6 @@ import WAL
     #expect(try configuration(["S3_JSONL_DIR_PATH": "/"]).s3.folder == "")
   }
 
-  @Test func aURLComesApart() throws {
-    let url = try ServiceURL("wss://u:p@Host.example:9443/ws/a@trade?x=1", schemes: ["ws", "wss"])
-    #expect(url.scheme == "wss")
-    #expect(url.userInfo == "u:p")
-    #expect(url.host == "Host.example")
-    #expect(url.port == 9443)
-    #expect(url.path == "/ws/a@trade")
-    #expect(url.query == "x=1")
-    #expect(try ServiceURL("ws://[::1]", schemes: ["ws"]).host == "::1")
-    #expect(try ServiceURL("ws://h?x", schemes: ["ws"]).path == "")
-  }
-
-  @Test(arguments: [
-    ("wss://u:p@h/a", "wss://***@h/a"), ("u:p@h:1", "***@h:1"), ("http://u:p/w@h/", "http://***@h/"),
-    ("ws://h/?a=1&streams=b@c", "ws://h/?a=***&streams=b@c"), ("ws://h/s@x", "ws://***@x"),
-    ("plain", "plain"),
-  ])
-  func credentialsAreTakenOutOfURLs(text: String, shown: String) {
-    #expect(ServiceURL.redacted(text) == shown)
-  }
-
   @Test func repeatedStreamsAreSubscribedOnceWithAWarning() throws {
     let list = try StreamList(["a@trade", "b@trade", "a@trade", "BTC@trade"])
     #expect(list.names == ["a@trade", "b@trade", "BTC@trade"])

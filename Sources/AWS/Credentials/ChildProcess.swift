@@ -1,3 +1,5 @@
+import Base
+import CGlibc
 import Glibc
 import Synchronization
 
@@ -13,7 +15,7 @@ enum ChildProcess {
 
     var description: String {
       switch self {
-      case .notStarted(let number): "cannot be run: \(String(cString: strerror(number)))"
+      case .notStarted(let number): "cannot be run: \(SystemError.text(number))"
       case .tooLong: "was stopped because it took too long"
       case .tooMuch: "was stopped because it printed too much"
       case .status(let status): "ended with status \(status)"
@@ -75,25 +77,16 @@ enum ChildProcess {
   }
 
   private static func start(_ job: Job) {
-    var thread = pthread_t()
-    let context = Unmanaged.passRetained(job).toOpaque()
-    let result = pthread_create(
-      &thread, nil,
-      { context in
-        guard let context else { return nil }
-        let job = Unmanaged<Job>.fromOpaque(context).takeRetainedValue()
+    do throws(SystemError) {
+      _ = try DedicatedThread {
         do throws(Failure) {
-          job.end(.success(try ChildProcess.run(job)))
+          job.end(.success(try run(job)))
         } catch {
           job.end(.failure(error))
         }
-        return nil
-      }, context)
-    if result == 0 {
-      pthread_detach(thread)
-    } else {
-      Unmanaged<Job>.fromOpaque(context).release()
-      job.end(.failure(Failure.notStarted(result)))
+      }
+    } catch {
+      job.end(.failure(Failure.notStarted(error.code)))
     }
   }
 
@@ -136,12 +129,9 @@ enum ChildProcess {
       var waiting = pollfd(fd: file, events: Int16(POLLIN), revents: 0)
       // Looked up in between: cancelling does not wake the thread.
       guard poll(&waiting, 1, Int32(min(left.wholeMilliseconds + 1, 100))) > 0 else { continue }
-      let count = Glibc.read(file, &chunk, chunk.count)
+      let count = chunk.withUnsafeMutableBytes { FileBytes.read(file, into: $0) }
       if count == 0 { return bytes }
-      if count < 0 {
-        if errno == EINTR { continue }
-        throw .notStarted(errno)
-      }
+      guard count > 0 else { throw .notStarted(errno) }
       bytes.append(contentsOf: chunk[..<count])
       guard bytes.count <= job.maximumBytes else { throw .tooMuch }
     }
@@ -159,8 +149,8 @@ enum ChildProcess {
     posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
     posix_spawn_file_actions_adddup2(&files, output, STDOUT_FILENO)
     posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0)
-    // libcurl's sockets are not closed by exec. Closing one that is not open is passed over.
-    for file in 3..<endOfFiles() { posix_spawn_file_actions_addclose(&files, file) }
+    // libcurl's sockets are not closed by exec. Done in the child, so that none that is opened meanwhile is left.
+    posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1)
 
     // A group of its own, so that what it starts ends with it; and signals as a program expects to find them.
     var none = sigset_t()
@@ -180,23 +170,5 @@ enum ChildProcess {
     var child: pid_t = 0
     let result = posix_spawnp(&child, job.words[0], &files, &attributes, &words, &variables)
     return result == 0 ? .success(child) : .failure(.notStarted(result))
-  }
-
-  /// Above every open file, with some room for those that others open meanwhile.
-  private static func endOfFiles() -> Int32 {
-    var highest: Int32 = 63
-    if let folder = opendir("/proc/self/fd") {
-      while let entry = readdir(folder) {
-        let name = withUnsafePointer(to: &entry.pointee.d_name) {
-          $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-        }
-        highest = max(highest, Int32(name) ?? 0)
-      }
-      closedir(folder)
-    }
-    var limit = rlimit()
-    // Beyond the limit closing is an error, and the program would not be started.
-    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return highest + 1 }
-    return max(3, min(highest + 193, Int32(clamping: limit.rlim_cur)))
   }
 }

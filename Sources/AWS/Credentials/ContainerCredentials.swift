@@ -1,3 +1,5 @@
+import Base
+
 /// Keys from the endpoint that ECS and EKS Pod Identity put beside a container.
 ///
 /// Reference: https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
@@ -39,13 +41,13 @@ struct ContainerCredentials: CredentialProvider {
       guard path.first == "/" else {
         throw CredentialError(.incomplete, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI does not begin with /")
       }
-      let parts = Self.split(path[...])
-      return (Endpoint(scheme: .http, host: Self.host), parts.path, parts.query)
+      let halves = path.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+      let query = halves.count > 1 ? String(halves[1]) : ""
+      return (Endpoint(scheme: .http, host: Self.host), String(halves[0]), query)
     }
     guard let url = context.variable("AWS_CONTAINER_CREDENTIALS_FULL_URI") else { return nil }
-    let afterScheme = url.firstRange(of: "://")?.upperBound ?? url.startIndex
-    let slash = url[afterScheme...].firstIndex { $0 == "/" || $0 == "?" } ?? url.endIndex
-    guard let endpoint = Endpoint(String(url[..<slash])) else {
+    guard let parts = try? URLText(url, schemes: ["http", "https"]), let endpoint = Endpoint(serverOf: parts)
+    else {
       throw CredentialError(.incomplete, "AWS_CONTAINER_CREDENTIALS_FULL_URI is no http:// or https:// URL")
     }
     guard
@@ -56,14 +58,7 @@ struct ContainerCredentials: CredentialProvider {
         "AWS_CONTAINER_CREDENTIALS_FULL_URI names \(endpoint.host): over http:// only this machine, "
           + "169.254.170.2, 169.254.170.23 and fd00:ec2::23 are allowed")
     }
-    let parts = Self.split(url[slash...])
-    return (endpoint, parts.path, parts.query)
-  }
-
-  private static func split(_ text: Substring) -> (path: String, query: String) {
-    let halves = text.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-    let path = halves.first.map(String.init) ?? ""
-    return (path.isEmpty ? "/" : path, halves.count > 1 ? String(halves[1]) : "")
+    return (endpoint, parts.path.isEmpty ? "/" : parts.path, parts.query ?? "")
   }
 
   /// 127.0.0.0/8, written as four numbers: `127.evil.example` is a name.

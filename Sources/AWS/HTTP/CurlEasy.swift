@@ -28,7 +28,7 @@ final class CurlEasy {
 
   init(_ configuration: TransportConfiguration) throws(TransportError) {
     guard let easy = curl_easy_init() else {
-      throw TransportError(code: .failed, origin: "curl", detail: "no handle", curlCode: 0)
+      throw TransportError(code: .failed, origin: "curl", detail: "no handle")
     }
     self.easy = easy
     self.configuration = configuration
@@ -246,13 +246,13 @@ final class CurlEasy {
     let text = String(cString: errorText)
     let own = text.contains("://") ? "" : text
     let detail = own.isEmpty ? String(cString: curl_easy_strerror(result)) : own
-    return failure(code, detail, Int(result.rawValue))
+    return failure(code, detail)
   }
 
-  private func failure(_ code: TransportError.Code, _ detail: String, _ number: Int = 0) -> TransportError {
+  private func failure(_ code: TransportError.Code, _ detail: String) -> TransportError {
     let endpoint = submission?.transfer.request.endpoint
     let origin = endpoint.map { "\($0.scheme.rawValue)://\($0.authority)" } ?? "curl"
-    return TransportError(code: code, origin: origin, detail: detail, curlCode: number)
+    return TransportError(code: code, origin: origin, detail: detail)
   }
 
   private static func isPlain(_ text: String) -> Bool {

@@ -6,15 +6,22 @@ import Glibc
 /// The handles are confined to the thread that runs `run`; the mailbox is what other threads see.
 final class CurlLoop {
   private static let keptHandles = 256
+  /// Milliseconds without curl's own wait.
+  private static let pause: Int32 = 50
 
   private let multi: UnsafeMutableRawPointer
   private let mailbox: CurlMailbox
   private let configuration: TransportConfiguration
+  private let isOutOfMemory: () -> Bool
   private var active: [ObjectIdentifier: CurlEasy] = [:]
   private var idle: [CurlEasy] = []
   private var answers: [(CurlTransfer.Continuation, Result<HTTPResponse, any Error>)] = []
 
-  init(multi: UnsafeMutableRawPointer, mailbox: CurlMailbox, configuration: TransportConfiguration) {
+  init(
+    multi: UnsafeMutableRawPointer, mailbox: CurlMailbox, configuration: TransportConfiguration,
+    isOutOfMemory: @escaping () -> Bool
+  ) {
+    self.isOutOfMemory = isOutOfMemory
     self.multi = multi
     self.mailbox = mailbox
     self.configuration = configuration
@@ -30,14 +37,16 @@ final class CurlLoop {
       if mail.isClosing { break }
 
       var running: Int32 = 0
-      let result = curl_multi_perform(multi, &running)
-      precondition(result == CURLM_OK, "curl_multi_perform: \(String(cString: curl_multi_strerror(result)))")
+      let result = isOutOfMemory() ? CURLM_OUT_OF_MEMORY : curl_multi_perform(multi, &running)
       collect()
+      if result != CURLM_OK { fail(result) }
       finished = answers.count
       giveBack()
       if mailbox.mayFallAsleep() {
         // With nothing under way the limit only bounds how long a missed wake-up would go unnoticed.
-        curl_multi_poll(multi, nil, 0, active.isEmpty ? 60_000 : 1_000, nil)
+        let result = curl_multi_poll(multi, nil, 0, active.isEmpty ? 60_000 : 1_000, nil)
+        // Out of memory: it has not waited.
+        if result != CURLM_OK { poll(nil, 0, Self.pause) }
       }
     }
     end()
@@ -60,13 +69,22 @@ final class CurlLoop {
       }
       let result = curl_multi_add_handle(multi, handle.easy)
       guard result == CURLM_OK else {
-        let detail = String(cString: curl_multi_strerror(result))
-        throw TransportError(code: .failed, origin: "curl", detail: detail, curlCode: Int(result.rawValue))
+        throw Self.failure(result)
       }
       active[ObjectIdentifier(transfer)] = handle
     } catch {
       answers.append((submission.continuation, .failure(error)))
     }
+  }
+
+  /// Gives up everything under way: curl, out of memory most likely, cannot go on with it. Later transfers may
+  /// succeed.
+  private func fail(_ result: CURLMcode) {
+    for handle in Array(active.values) { finish(handle) { _ in .failure(Self.failure(result)) } }
+  }
+
+  private static func failure(_ result: CURLMcode) -> TransportError {
+    TransportError(code: .failed, origin: "curl", detail: String(cString: curl_multi_strerror(result)))
   }
 
   private func cancel(_ transfer: CurlTransfer) {

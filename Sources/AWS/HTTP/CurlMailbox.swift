@@ -2,7 +2,7 @@ import CCurl
 import Synchronization
 
 /// curl's multi handle, as far as other threads may use it.
-// Safe because they call nothing but curl_multi_wakeup, which curl allows from any thread.
+// Safe because curl's own thread alone uses it for anything but curl_multi_wakeup, which curl allows from any thread.
 // Breaks if one does so after the handle was freed: the mailbox forgets it before.
 struct CurlMulti: @unchecked Sendable {
   let pointer: UnsafeMutableRawPointer

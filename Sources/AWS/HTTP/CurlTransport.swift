@@ -1,3 +1,4 @@
+import Base
 import CCurl
 import Glibc
 
@@ -10,21 +11,36 @@ package final class CurlTransport: HTTPTransport {
   private let mailbox: CurlMailbox
 
   /// Starts the thread. Throws `TransportError` when curl or the thread cannot be set up.
-  package init(_ configuration: TransportConfiguration = TransportConfiguration()) throws(TransportError) {
+  package convenience init(
+    _ configuration: TransportConfiguration = TransportConfiguration()
+  ) throws(TransportError) {
+    try self.init(configuration) { false }
+  }
+
+  /// - Parameter isOutOfMemory: asked each time that curl is to work; for tests.
+  init(
+    _ configuration: TransportConfiguration, isOutOfMemory: @escaping @Sendable () -> Bool
+  ) throws(TransportError) {
     func unavailable(_ detail: String) -> TransportError {
-      TransportError(code: .failed, origin: "curl", detail: detail, curlCode: 0)
+      TransportError(code: .failed, origin: "curl", detail: detail)
     }
     guard Self.globalResult == CURLE_OK else { throw unavailable("curl_global_init failed") }
     guard let multi = curl_multi_init() else { throw unavailable("curl_multi_init failed") }
     curl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, configuration.maximumConnections)
     curl_multi_set_long(multi, CURLMOPT_PIPELINING, Int(CURLPIPE_NOTHING))
 
-    mailbox = CurlMailbox(multi: CurlMulti(pointer: multi), limit: configuration.maximumRequests)
-    let loop = CurlLoop(multi: multi, mailbox: mailbox, configuration: configuration)
-    let result = Self.startThread(loop)
-    guard result == 0 else {
+    let shared = CurlMulti(pointer: multi)
+    mailbox = CurlMailbox(multi: shared, limit: configuration.maximumRequests)
+    do throws(SystemError) {
+      _ = try DedicatedThread { [mailbox] in
+        Self.quieten()
+        CurlLoop(
+          multi: shared.pointer, mailbox: mailbox, configuration: configuration, isOutOfMemory: isOutOfMemory
+        ).run()
+      }
+    } catch {
       curl_multi_cleanup(multi)
-      throw unavailable("pthread_create: \(String(cString: strerror(result)))")
+      throw unavailable(error.description)
     }
   }
 
@@ -51,26 +67,6 @@ package final class CurlTransport: HTTPTransport {
   /// Later requests are refused. Closing twice does nothing.
   package func close() {
     mailbox.close()
-  }
-
-  private static func startThread(_ loop: CurlLoop) -> Int32 {
-    var thread = pthread_t()
-    let context = Unmanaged.passRetained(loop).toOpaque()
-    let result = pthread_create(
-      &thread, nil,
-      { context in
-        guard let context else { return nil }
-        let loop = Unmanaged<CurlLoop>.fromOpaque(context).takeRetainedValue()
-        CurlTransport.quieten()
-        loop.run()
-        return nil
-      }, context)
-    if result == 0 {
-      pthread_detach(thread)
-    } else {
-      Unmanaged<CurlLoop>.fromOpaque(context).release()
-    }
-    return result
   }
 
   /// Signals go to other threads. SIGPIPE above all: OpenSSL writes to closed sockets without MSG_NOSIGNAL.

@@ -1,3 +1,5 @@
+import Base
+
 /// Scheme, host, port and a leading path, to which a request's own path is appended.
 package struct Endpoint: Sendable, Hashable, CustomStringConvertible {
   package enum Scheme: String, Sendable {
@@ -24,28 +26,23 @@ package struct Endpoint: Sendable, Hashable, CustomStringConvertible {
   ///
   /// Reference: RFC 3986 §3.
   package init?(_ url: String) {
-    guard let colon = url.range(ofText: "://"),
-      let scheme = Scheme(rawValue: url[..<colon.lowerBound].lowercased())
+    guard let parts = try? URLText(url, schemes: ["http", "https"]), parts.query == nil,
+      let server = Endpoint(serverOf: parts)
     else { return nil }
-    let rest = url[colon.upperBound...]
-    let slash = rest.firstIndex(of: "/") ?? rest.endIndex
-    let authority = rest[..<slash]
-    var path = rest[slash...]
+    var path = parts.path[...]
     while path.hasSuffix("/") { path.removeLast() }
+    self = server
+    basePath = String(path)
+  }
 
-    var host = authority
-    var port: Int?
-    if let mark = authority.lastIndex(of: ":"), !authority[mark...].contains("]") {
-      host = authority[..<mark]
-      guard let number = Int(authority[authority.index(after: mark)...]), (1...65_535).contains(number) else {
-        return nil
-      }
-      port = number
-    }
-    guard Self.isHost(host), path.utf8.allSatisfy(Self.isPathByte) else {
-      return nil
-    }
-    self.init(scheme: scheme, host: host.lowercased(), port: port, basePath: String(path))
+  /// Scheme, host and port of a URL; nil if it has a user name, or what a path or query may not hold.
+  init?(serverOf url: URLText) {
+    guard let scheme = Scheme(rawValue: url.scheme), url.userInfo == nil,
+      url.text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f })
+    else { return nil }
+    let host = url.host.contains(":") ? "[\(url.host)]" : url.host
+    guard Self.isHost(host) else { return nil }
+    self.init(scheme: scheme, host: host.lowercased(), port: url.port)
   }
 
   /// The `Host` header: the port appears when it is not the scheme's own.
@@ -65,20 +62,5 @@ package struct Endpoint: Sendable, Hashable, CustomStringConvertible {
     case "a"..."z", "A"..."Z", "0"..."9", "-", ".", "_", "[", "]", ":": true
     default: false
     }
-  }
-
-  private static func isPathByte(_ byte: UInt8) -> Bool {
-    byte > 0x20 && byte < 0x7f && byte != UInt8(ascii: "?") && byte != UInt8(ascii: "#")
-  }
-}
-
-extension String {
-  fileprivate func range(ofText text: String) -> Range<Index>? {
-    var start = startIndex
-    while start < endIndex {
-      if self[start...].hasPrefix(text) { return start..<index(start, offsetBy: text.count) }
-      start = index(after: start)
-    }
-    return nil
   }
 }

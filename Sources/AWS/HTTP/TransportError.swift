@@ -19,14 +19,11 @@ package struct TransportError: Error, Sendable, Equatable, CustomStringConvertib
   package var origin: String
   /// curl's own words.
   package var detail: String
-  /// curl's number, 0 when curl was not asked.
-  package var curlCode: Int
 
-  package init(code: Code, origin: String, detail: String = "", curlCode: Int = 0) {
+  package init(code: Code, origin: String, detail: String = "") {
     self.code = code
     self.origin = origin
     self.detail = detail
-    self.curlCode = curlCode
   }
 
   /// The same request may succeed later.
@@ -43,6 +40,6 @@ package struct TransportError: Error, Sendable, Equatable, CustomStringConvertib
 
   static func closed(_ endpoint: Endpoint?) -> TransportError {
     let origin = endpoint.map { "\($0.scheme.rawValue)://\($0.authority)" } ?? "curl"
-    return TransportError(code: .closed, origin: origin, detail: "", curlCode: 0)
+    return TransportError(code: .closed, origin: origin)
   }
 }

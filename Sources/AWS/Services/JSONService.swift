@@ -1,4 +1,4 @@
-import CZlib
+import Base
 import FoundationEssentials
 
 /// Calls of a service that speaks JSON: a POST whose target header names the operation.
@@ -39,8 +39,10 @@ struct JSONService: Sendable {
   /// DynamoDB sends a checksum with each answer; one that lost it on the way must not be taken for an error, either.
   private static func damage(_ response: HTTPResponse) -> String? {
     guard let text = response.header("x-amz-crc32"), let expected = UInt(text) else { return nil }
-    let actual = response.body.withUnsafeBufferPointer { crc32_z(0, $0.baseAddress, $0.count) }
-    return expected == UInt(actual) ? nil : "the answer was damaged on the way: its x-amz-crc32 is another"
+    var checksum = CRC32()
+    response.body.withUnsafeBytes { checksum.update($0) }
+    return expected == UInt(checksum.value)
+      ? nil : "the answer was damaged on the way: its x-amz-crc32 is another"
   }
 
   func call<Value: Decodable>(

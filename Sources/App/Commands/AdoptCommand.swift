@@ -16,7 +16,7 @@ struct AdoptCommand: AsyncParsableCommand {
 
   func run() async throws {
     let settings = try Configuration(flags: flags, environment: ProcessEnvironment.current)
-    ConsoleLogHandler.bootstrap(settings.log)
+    ConsoleLogHandler.bootstrap(settings.logging)
     try settings.log.path.checkReadable()
     let log = try await settings.openLog(logger: Logger(label: "tickwal"))
     let change: (old: LogID, new: LogID)

@@ -26,7 +26,7 @@ struct ImportCommand: AsyncParsableCommand {
 
   func run() async throws {
     let settings = try Configuration(flags: flags, environment: ProcessEnvironment.current)
-    ConsoleLogHandler.bootstrap(settings.log)
+    ConsoleLogHandler.bootstrap(settings.logging)
     let logger = Logger(label: "tickwal")
     let file = file
     let again = again

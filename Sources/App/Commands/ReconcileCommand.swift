@@ -30,7 +30,7 @@ struct ReconcileCommand: AsyncParsableCommand {
   func run() async throws {
     let bounds = try ReconcileBounds(from: fromOffset, to: toOffset, day: day)
     let settings = try Configuration(flags: flags, environment: ProcessEnvironment.current)
-    ConsoleLogHandler.bootstrap(settings.log)
+    ConsoleLogHandler.bootstrap(settings.logging)
     try settings.log.path.checkReadable()
     if let local { _ = try LocalPlace.existing(local) }
     let command = self

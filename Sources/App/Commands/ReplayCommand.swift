@@ -1,4 +1,5 @@
 import ArgumentParser
+import Base
 import Glibc
 import Logging
 import Shippers
@@ -28,7 +29,7 @@ struct ReplayCommand: AsyncParsableCommand {
   func run() async throws {
     let (first, last, target) = try checkedArguments()
     let settings = try Configuration(flags: flags, environment: ProcessEnvironment.current)
-    ConsoleLogHandler.bootstrap(settings.log)
+    ConsoleLogHandler.bootstrap(settings.logging)
     try settings.log.path.checkReadable()
     let command = self
     let outcome = try await Signals.cancelling {
@@ -131,18 +132,8 @@ struct ReplayCommand: AsyncParsableCommand {
 enum StandardOutput {
   /// Ends the program quietly when the reader has gone away, as `head` does.
   static func write(_ bytes: [UInt8]) throws {
-    var written = 0
-    while written < bytes.count {
-      let count = bytes.withUnsafeBytes {
-        Glibc.write(STDOUT_FILENO, $0.baseAddress! + written, bytes.count - written)
-      }
-      if count >= 0 {
-        written += count
-      } else if errno == EPIPE {
-        exit(ExitCode.done.rawValue)
-      } else if errno != EINTR {
-        throw CommandFailure(.problems, "stdout cannot be written: \(String(cString: strerror(errno)))")
-      }
-    }
+    guard !bytes.withUnsafeBytes({ FileBytes.write($0, to: STDOUT_FILENO) }) else { return }
+    if errno == EPIPE { exit(ExitCode.done.rawValue) }
+    throw CommandFailure(.problems, "stdout cannot be written: \(SystemError.lastText)")
   }
 }

@@ -22,7 +22,7 @@ struct RunCommand: AsyncParsableCommand {
     let hangups = Hangups.trap()
     let settings = try Configuration(flags: flags, environment: ProcessEnvironment.current)
     let logger = settings.startLogging()
-    if let streams = settings.feed.streams { _ = try settings.feedConfiguration(streams: streams.names) }
+    try settings.checkFeed()
     try await ShippingRun(label: "run", interrupted: .done, settings: settings, sinks: sinks, logger: logger)
       .run { log, aws in
         let source = StreamSource(settings: settings.feed, connection: aws, log: log, logger: logger)
@@ -78,7 +78,7 @@ struct SinkOptions: ParsableArguments, Sendable {
 extension Configuration {
   /// Starts logging, and says what is in force.
   func startLogging() -> Logger {
-    ConsoleLogHandler.bootstrap(log)
+    ConsoleLogHandler.bootstrap(logging)
     let logger = Logger(label: "tickwal")
     for warning in warnings { logger.warning("\(warning)") }
     logger.info("settings", metadata: metadata)
@@ -86,16 +86,35 @@ extension Configuration {
   }
 
   /// - Throws: `BadSettings` naming the variable.
-  func feedConfiguration(streams: [String]) throws -> FeedConfiguration {
-    do {
-      let endpoint = try FeedEndpoint(url: feed.url?.text, testnet: feed.testnet)
-      return FeedConfiguration(
-        endpoint: endpoint, streams: streams, caBundle: feed.caBundle, staleAfter: feed.staleAfter,
-        maximumAge: feed.maximumAge)
+  func feedConfiguration(streams: [String]) throws(BadSettings) -> FeedConfiguration {
+    FeedConfiguration(
+      endpoint: try feedEndpoint(), streams: streams, caBundle: feed.caBundle, staleAfter: feed.staleAfter,
+      maximumAge: feed.maximumAge)
+  }
+
+  /// Finds out before anything is opened whether the feed can be made at all.
+  ///
+  /// - Throws: `BadSettings` naming the variable.
+  func checkFeed() throws(BadSettings) {
+    guard try feedEndpoint().isSecure, let bundle = feed.caBundle else { return }
+    do throws(FeedError) {
+      try TrustRoots.check(caBundle: bundle)
     } catch {
       throw BadSettings(problems: [
         .init(
-          name: "BINANCE_WS_URL", value: feed.url.map { ServiceURL.redacted($0.text) } ?? "",
+          name: "FEED_CA_BUNDLE", value: Text.oneLine(bundle), allowed: "a PEM file with certificates",
+          reason: Text.oneLine(error.description))
+      ])
+    }
+  }
+
+  private func feedEndpoint() throws(BadSettings) -> FeedEndpoint {
+    do throws(FeedError) {
+      return try FeedEndpoint(url: feed.url?.text, testnet: feed.testnet)
+    } catch {
+      throw BadSettings(problems: [
+        .init(
+          name: "BINANCE_WS_URL", value: feed.url.map { URLText.redacted($0.text) } ?? "",
           allowed: "a ws:// or wss:// URL", reason: error.description)
       ])
     }

@@ -27,7 +27,7 @@ struct SeekCommand: AsyncParsableCommand {
       ])
     }
     let settings = try Configuration(flags: flags, environment: ProcessEnvironment.current)
-    ConsoleLogHandler.bootstrap(settings.log)
+    ConsoleLogHandler.bootstrap(settings.logging)
     let request = ControlRequest.seek(
       SeekRequest(
         consumer: ConsumerName(rawValue: consumer), offset: Offset(rawValue: number), maySkip: skip),

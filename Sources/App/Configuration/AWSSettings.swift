@@ -1,5 +1,6 @@
 import AWS
 import ArgumentParser
+import Base
 
 /// Which AWS account and region. Keys, endpoints and proxies are AWS's own variables: the AWS module reads
 /// them from `environment`; here they are checked and shown.
@@ -73,7 +74,7 @@ struct AWSSettings: Sendable, Equatable {
     reader.foreign("AWS_CA_BUNDLE", Rule<String>.readableFile)
     for service in ["", "_S3", "_DYNAMODB", "_SECRETS_MANAGER", "_STS"] {
       reader.foreign(
-        "AWS_ENDPOINT_URL" + service, Rule<ServiceURL>.url(["http", "https"], allowsQuery: false))
+        "AWS_ENDPOINT_URL" + service, Rule<URLText>.url(["http", "https"], allowsQuery: false))
     }
     for name in ["AWS_USE_DUALSTACK_ENDPOINT", "AWS_USE_FIPS_ENDPOINT", "AWS_EC2_METADATA_DISABLED"] {
       reader.foreign(name, Rule<Bool>.trueOrFalse)
@@ -85,7 +86,7 @@ struct AWSSettings: Sendable, Equatable {
     ] { reader.foreign(name, text) }
     reader.foreign("AWS_CONTAINER_AUTHORIZATION_TOKEN", text, isSecret: true)
     for name in ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_EC2_METADATA_SERVICE_ENDPOINT"] {
-      reader.foreign(name, Rule<ServiceURL>.url(["http", "https"]))
+      reader.foreign(name, Rule<URLText>.url(["http", "https"]))
     }
     for name in ["HTTPS_PROXY", "https_proxy", "http_proxy", "ALL_PROXY", "all_proxy"] {
       reader.foreign(name, Rule<String>.proxy)
@@ -122,18 +123,5 @@ extension Rule where Value == ObjectEncryption? {
         default: throw Refusal()
         }
       })
-  }
-}
-
-extension Rule where Value == String {
-  /// A proxy's address, with or without a scheme.
-  static var proxy: Rule {
-    let schemes = ["http", "https"]
-    return Rule(
-      allowed: "a proxy such as http://host:port or http://user:password@host:port", placeholder: "url",
-      parse: { text throws(Refusal) in
-        _ = try ServiceURL(text.contains("://") ? text : "http://" + text, schemes: schemes)
-        return text
-      }, shown: ServiceURL.redacted)
   }
 }

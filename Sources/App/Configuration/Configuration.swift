@@ -3,6 +3,7 @@ import ArgumentParser
 /// Everything that is configured, checked, and where each value came from. Does not change while running.
 struct Configuration: Sendable {
   let log: LogSettings
+  let logging: LoggingSettings
   let writer: WriterSettings
   let space: SpaceSettings
   let aws: AWSSettings
@@ -25,6 +26,7 @@ struct Configuration: Sendable {
     dynamo = DynamoSettings(&reader)
     feed = FeedSettings(&reader)
     log = LogSettings(&reader)
+    logging = LoggingSettings(&reader)
     writer = WriterSettings(&reader)
     space = SpaceSettings(&reader)
     stop = StopSettings(&reader)
@@ -43,14 +45,16 @@ protocol SettingFlags: ParsableArguments, Sendable {
 /// For commands that only read the log: `status`, `verify`.
 struct ReadFlags: SettingFlags {
   @OptionGroup(title: "The log") var log: LogSettings.Flags
-  var groups: [any ParsableArguments] { [log] }
+  @OptionGroup(title: "Messages") var logging: LoggingSettings.Flags
+  var groups: [any ParsableArguments] { [log, logging] }
 }
 
 /// For commands that write the log and nothing else: `import`, `adopt`.
 struct WriteFlags: SettingFlags {
   @OptionGroup(title: "The log") var log: LogSettings.Flags
   @OptionGroup(title: "The log") var writer: WriterSettings.Flags
-  var groups: [any ParsableArguments] { [log, writer] }
+  @OptionGroup(title: "Messages") var logging: LoggingSettings.Flags
+  var groups: [any ParsableArguments] { [log, writer, logging] }
 }
 
 /// For commands that deliver without a feed: `ship`, `replay`.
@@ -61,8 +65,9 @@ struct ShipFlags: SettingFlags {
   @OptionGroup(title: "The log") var log: LogSettings.Flags
   @OptionGroup(title: "The log") var writer: WriterSettings.Flags
   @OptionGroup(title: "The log") var space: SpaceSettings.Flags
+  @OptionGroup(title: "Messages") var logging: LoggingSettings.Flags
   @OptionGroup(title: "Stopping") var stop: StopSettings.Flags
-  var groups: [any ParsableArguments] { [aws, s3, dynamo, log, writer, space, stop] }
+  var groups: [any ParsableArguments] { [aws, s3, dynamo, log, writer, space, logging, stop] }
 }
 
 /// For `run`, and for `config`, which shows what `run` would use.
@@ -74,6 +79,7 @@ struct RunFlags: SettingFlags {
   @OptionGroup(title: "The log") var log: LogSettings.Flags
   @OptionGroup(title: "The log") var writer: WriterSettings.Flags
   @OptionGroup(title: "The log") var space: SpaceSettings.Flags
+  @OptionGroup(title: "Messages") var logging: LoggingSettings.Flags
   @OptionGroup(title: "Stopping") var stop: StopSettings.Flags
-  var groups: [any ParsableArguments] { [aws, s3, dynamo, feed, log, writer, space, stop] }
+  var groups: [any ParsableArguments] { [aws, s3, dynamo, feed, log, writer, space, logging, stop] }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Base
 
 /// Where ticks come from.
 struct FeedSettings: Sendable, Equatable {
@@ -7,7 +8,7 @@ struct FeedSettings: Sendable, Equatable {
   /// The secret that lists the streams.
   let secretName: String
   /// The server to use instead of the exchange's own.
-  let url: ServiceURL?
+  let url: URLText?
   /// Whether the exchange's test network is meant.
   let testnet: Bool
   /// A PEM file with the roots to trust instead of the system's.
@@ -24,7 +25,7 @@ struct FeedSettings: Sendable, Equatable {
   static let secretName = Setting(
     "BINANCE_WEBSOCKET_SECRET", default: "crypto-live.binance_ws", .secretName,
     "Secret in Secrets Manager with {\"streams\":[…]}")
-  static let url = Setting<ServiceURL?>(
+  static let url = Setting<URLText?>(
     "BINANCE_WS_URL", .url(["ws", "wss"]), "Server to connect to, instead of the exchange's")
   static let testnet = Setting(
     "TESTNET", default: "true", .yesOrNo, emptyIsValue: true, "Connect to the exchange's test network")

@@ -1,3 +1,4 @@
+import Base
 import Glibc
 
 /// The log's file, by path. Checked in two steps: its form when settings are read, its folder where the log
@@ -8,10 +9,7 @@ struct WALPath: Sendable, Equatable, CustomStringConvertible {
   var description: String { text }
 
   /// The folder that holds the file.
-  var folder: String {
-    guard let slash = text.lastIndex(of: "/") else { return "." }
-    return slash == text.startIndex ? "/" : String(text[..<slash])
-  }
+  var folder: String { Folder.parent(of: text) }
 
   /// Says why the log cannot be made or opened for writing here.
   /// - Throws: `BadSettings` naming `WAL_PATH`.
@@ -41,28 +39,24 @@ struct WALPath: Sendable, Equatable, CustomStringConvertible {
 enum FileProblem {
   static func folder(_ path: String) -> String? {
     var status = stat()
-    guard stat(path, &status) == 0 else { return message(errno) }
+    guard stat(path, &status) == 0 else { return SystemError.lastText }
     guard status.st_mode & S_IFMT == S_IFDIR else { return "not a folder" }
-    return access(path, W_OK | X_OK) == 0 ? nil : message(errno)
+    return access(path, W_OK | X_OK) == 0 ? nil : SystemError.lastText
   }
 
   /// A regular file that can be read.
   static func file(_ path: String) -> String? {
     var status = stat()
-    guard stat(path, &status) == 0 else { return message(errno) }
+    guard stat(path, &status) == 0 else { return SystemError.lastText }
     return existing(path, access: R_OK)
   }
 
   /// Nothing at the path is no problem.
   static func existing(_ path: String, access mode: Int32) -> String? {
     var status = stat()
-    guard stat(path, &status) == 0 else { return errno == ENOENT ? nil : message(errno) }
+    guard stat(path, &status) == 0 else { return errno == ENOENT ? nil : SystemError.lastText }
     guard status.st_mode & S_IFMT == S_IFREG else { return "not a regular file" }
-    return access(path, mode) == 0 ? nil : message(errno)
-  }
-
-  private static func message(_ code: Int32) -> String {
-    strerror(code).map { String(cString: $0) } ?? "error \(code)"
+    return access(path, mode) == 0 ? nil : SystemError.lastText
   }
 }
 

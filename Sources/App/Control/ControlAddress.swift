@@ -1,3 +1,4 @@
+import Base
 import Glibc
 import WAL
 
@@ -13,20 +14,20 @@ struct ControlAddress: Sendable {
   /// Calls `body` with an address of at most 107 bytes that means the path: `sockaddr_un` takes no more, so a
   /// long one is named through a descriptor of its folder.
   ///
-  /// - Throws: `SocketError`.
+  /// - Throws: `SystemError`.
   ///
   /// Reference: unix(7).
   func withSocketAddress<T>(
-    _ body: (UnsafePointer<sockaddr>, socklen_t) throws(SocketError) -> T
-  ) throws(SocketError) -> T {
+    _ body: (UnsafePointer<sockaddr>, socklen_t) throws(SystemError) -> T
+  ) throws(SystemError) -> T {
     guard path.utf8.count > Self.limit else { return try Self.with(path, body) }
     let name = path.split(separator: "/").last.map(String.init) ?? ""
     let folder = String(path.dropLast(name.count))
-    let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw SocketError("opening the folder of \(path)", errno) }
-    defer { close(descriptor) }
-    let short = "/proc/self/fd/\(descriptor)/\(name)"
-    guard short.utf8.count <= Self.limit else { throw SocketError("using \(path)", ENAMETOOLONG) }
+    let opened = try FileDescriptor(opening: folder, O_RDONLY | O_DIRECTORY, doing: "opening the folder")
+    let short = "/proc/self/fd/\(opened.number)/\(name)"
+    guard short.utf8.count <= Self.limit else {
+      throw SystemError(doing: "using", subject: path, code: ENAMETOOLONG)
+    }
     return try Self.with(short, body)
   }
 
@@ -34,14 +35,14 @@ struct ControlAddress: Sendable {
   static let limit = MemoryLayout.size(ofValue: sockaddr_un().sun_path) - 1
 
   private static func with<T>(
-    _ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) throws(SocketError) -> T
-  ) throws(SocketError) -> T {
+    _ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) throws(SystemError) -> T
+  ) throws(SystemError) -> T {
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)
     withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
-    let result: Result<T, SocketError> = withUnsafePointer(to: &address) { pointer in
+    let result: Result<T, SystemError> = withUnsafePointer(to: &address) { pointer in
       pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-        Result { () throws(SocketError) in
+        Result { () throws(SystemError) in
           try body(address, socklen_t(MemoryLayout<sockaddr_un>.size))
         }
       }
@@ -50,17 +51,7 @@ struct ControlAddress: Sendable {
   }
 }
 
-/// A call on a socket that failed.
-struct SocketError: Error, Equatable, CustomStringConvertible {
-  let doing: String
-  let code: Int32
-
-  init(_ doing: String, _ code: Int32) {
-    self.doing = doing
-    self.code = code
-  }
-
+extension SystemError {
   /// Nobody listens there.
   var meansNobody: Bool { code == ENOENT || code == ECONNREFUSED }
-  var description: String { "\(doing): \(String(cString: strerror(code)))" }
 }

@@ -18,11 +18,11 @@ actor ControlClient {
     self.address = address
   }
 
-  /// - Throws: `SocketError` if nobody listens; `CommandFailure` for a refusal, or for no answer.
+  /// - Throws: `SystemError` if nobody listens; `CommandFailure` for a refusal, or for no answer.
   func ask(_ request: ControlRequest) throws -> ControlAnswer {
     let socket = try connect()
     let line: [UInt8]
-    do throws(SocketError) {
+    do throws(SystemError) {
       try socket.write(try Self.encoded(request), within: ControlListener.patience)
       line = try socket.readLine(atMost: ControlAnswer.maximumBytes, within: Self.patience)
     } catch {
@@ -34,7 +34,7 @@ actor ControlClient {
     return try ControlLine.decode(ControlAnswer.self, line).checked()
   }
 
-  private static func encoded(_ request: ControlRequest) throws(SocketError) -> [UInt8] {
+  private static func encoded(_ request: ControlRequest) throws(SystemError) -> [UInt8] {
     do {
       return try ControlLine.encode(request)
     } catch {
@@ -42,13 +42,13 @@ actor ControlClient {
     }
   }
 
-  private func connect() throws(SocketError) -> LineSocket {
+  private func connect() throws(SystemError) -> LineSocket {
     let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-    guard descriptor >= 0 else { throw SocketError("making a socket", errno) }
-    let connected = LineSocket(descriptor)
-    try address.withSocketAddress { (socketAddress, length) throws(SocketError) in
+    guard descriptor >= 0 else { throw SystemError.last("making a socket") }
+    let connected = LineSocket(FileDescriptor(owning: descriptor))
+    try address.withSocketAddress { (socketAddress, length) throws(SystemError) in
       guard Glibc.connect(descriptor, socketAddress, length) == 0 else {
-        throw SocketError("connecting to \(address.path)", errno)
+        throw SystemError.last("connecting to", address.path)
       }
     }
     return connected

@@ -9,10 +9,11 @@ actor ControlListener {
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
   private let address: ControlAddress
-  private let listening: Int32
+  private let listening: FileDescriptor
   /// A pair of sockets: what is written to the second ends the wait for a connection.
-  private let wake: (Int32, Int32)
-  private var connection: Int32?
+  private let woken: FileDescriptor
+  private let wake: FileDescriptor
+  private var connection: LineSocket?
 
   /// How long the other side may take for its line, and for reading the answer.
   static let patience = Duration.seconds(5)
@@ -22,80 +23,64 @@ actor ControlListener {
 
   /// Takes the place of a socket that a killed process has left: the log's lock says that nobody listens there.
   ///
-  /// - Throws: `SocketError`.
-  init(_ address: ControlAddress) throws(SocketError) {
-    do throws(SystemError) {
-      executor = try ThreadExecutor()
-    } catch {
-      throw SocketError(error.doing, error.code)
-    }
+  /// - Throws: `SystemError`.
+  init(_ address: ControlAddress) throws(SystemError) {
+    executor = try ThreadExecutor()
+    self.address = address
     let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
     var pair: [Int32] = [-1, -1]
-    guard socketpair(AF_UNIX, type, 0, &pair) == 0 else { throw SocketError("making sockets", errno) }
+    guard socketpair(AF_UNIX, type, 0, &pair) == 0 else { throw SystemError.last("making sockets") }
+    woken = FileDescriptor(owning: pair[0])
+    wake = FileDescriptor(owning: pair[1])
     let descriptor = socket(AF_UNIX, type, 0)
-    guard descriptor >= 0 else {
-      for end in pair { close(end) }
-      throw SocketError("making a socket", errno)
-    }
-    do throws(SocketError) {
-      try Self.removeOld(address)
-      // Before it is bound, so that nobody else can ever connect. The umask takes more away, never less.
-      guard fchmod(descriptor, 0o600) == 0 else { throw SocketError("protecting \(address.path)", errno) }
-      try address.withSocketAddress { (socketAddress, length) throws(SocketError) in
-        guard bind(descriptor, socketAddress, length) == 0 else {
-          throw SocketError("making \(address.path)", errno)
-        }
+    guard descriptor >= 0 else { throw SystemError.last("making a socket") }
+    listening = FileDescriptor(owning: descriptor, name: address.path)
+    try Self.removeOld(address)
+    // Before it is bound, so that nobody else can ever connect. The umask takes more away, never less.
+    guard fchmod(descriptor, 0o600) == 0 else { throw SystemError.last("protecting", address.path) }
+    try address.withSocketAddress { (socketAddress, length) throws(SystemError) in
+      guard bind(descriptor, socketAddress, length) == 0 else {
+        throw SystemError.last("making", address.path)
       }
-      guard listen(descriptor, Self.backlog) == 0 else {
-        throw SocketError("listening on \(address.path)", errno)
-      }
-    } catch {
-      for end in pair + [descriptor] { close(end) }
-      throw error
     }
-    self.address = address
-    wake = (pair[0], pair[1])
-    listening = descriptor
+    guard listen(descriptor, Self.backlog) == 0 else { throw SystemError.last("listening on", address.path) }
   }
 
-  deinit {
-    if let connection { Glibc.close(connection) }
-    for end in [listening, wake.0, wake.1] { close(end) }
-  }
-
-  private static func removeOld(_ address: ControlAddress) throws(SocketError) {
+  private static func removeOld(_ address: ControlAddress) throws(SystemError) {
     var info = stat()
     guard lstat(address.path, &info) == 0 else { return }
-    guard info.st_mode & S_IFMT == S_IFSOCK else { throw SocketError("making \(address.path)", EEXIST) }
-    guard unlink(address.path) == 0 else { throw SocketError("removing the old \(address.path)", errno) }
+    guard info.st_mode & S_IFMT == S_IFSOCK else {
+      throw SystemError(doing: "making", subject: address.path, code: EEXIST)
+    }
+    guard unlink(address.path) == 0 else { throw SystemError.last("removing the old", address.path) }
   }
 
   /// The line of the next one who asks; what breaks a connection before its line is there ends that one alone.
   ///
   /// - Returns: `nil` after ``stop()``.
-  /// - Throws: `SocketError` if nobody can be heard any more.
-  func nextLine() throws(SocketError) -> [UInt8]? {
+  /// - Throws: `SystemError` if nobody can be heard any more.
+  func nextLine() throws(SystemError) -> [UInt8]? {
     while try waitForConnection() {
-      let accepted = accept(listening, nil, nil)
+      let accepted = accept(listening.number, nil, nil)
       guard accepted >= 0 else {
         let code = errno
         // The other side may be gone by now.
         if [ECONNABORTED, EINTR, EAGAIN].contains(code) { continue }
         // What the process lacks now it has again later; until then the one who asks waits.
         guard [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(code) else {
-          throw SocketError("accepting a connection", code)
+          throw SystemError(doing: "accepting a connection", subject: "", code: code)
         }
         if try isStopped(within: Self.pause) { return nil }
         continue
       }
-      let socket = LineSocket(accepted)
+      let socket = LineSocket(FileDescriptor(owning: accepted))
       guard fcntl(accepted, F_SETFD, FD_CLOEXEC) == 0 else {
-        throw SocketError("keeping a connection from other programs", errno)
+        throw SystemError.last("keeping a connection from other programs")
       }
-      do throws(SocketError) {
+      do throws(SystemError) {
         let line = try socket.readLine(
-          atMost: ControlRequest.maximumBytes, within: Self.patience, unless: wake.0)
-        connection = socket.take()
+          atMost: ControlRequest.maximumBytes, within: Self.patience, unless: woken.number)
+        connection = .some(consume socket)
         return line
       } catch {
         continue
@@ -104,38 +89,37 @@ actor ControlListener {
     return nil
   }
 
-  private func waitForConnection() throws(SocketError) -> Bool {
+  private func waitForConnection() throws(SystemError) -> Bool {
     while true {
       var waiting = [
-        pollfd(fd: wake.0, events: Int16(POLLIN), revents: 0),
-        pollfd(fd: listening, events: Int16(POLLIN), revents: 0),
+        pollfd(fd: woken.number, events: Int16(POLLIN), revents: 0),
+        pollfd(fd: listening.number, events: Int16(POLLIN), revents: 0),
       ]
       let ready = poll(&waiting, 2, -1)
-      if ready < 0, errno != EINTR { throw SocketError("waiting for a connection", errno) }
+      if ready < 0, errno != EINTR { throw SystemError.last("waiting for a connection") }
       if waiting[0].revents != 0 { return false }
       if ready > 0 { return true }
     }
   }
 
-  private func isStopped(within milliseconds: Int32) throws(SocketError) -> Bool {
-    var waiting = pollfd(fd: wake.0, events: Int16(POLLIN), revents: 0)
+  private func isStopped(within milliseconds: Int32) throws(SystemError) -> Bool {
+    var waiting = pollfd(fd: woken.number, events: Int16(POLLIN), revents: 0)
     guard poll(&waiting, 1, milliseconds) >= 0 || errno == EINTR else {
-      throw SocketError("waiting to be stopped", errno)
+      throw SystemError.last("waiting to be stopped")
     }
     return waiting.revents != 0
   }
 
   /// Answers the last one heard, who may be gone.
-  func answer(_ line: [UInt8]) throws(SocketError) {
-    guard let connection else { return }
-    self.connection = nil
-    try LineSocket(connection).write(line, within: Self.patience)
+  func answer(_ line: [UInt8]) throws(SystemError) {
+    guard let connection = connection.take() else { return }
+    try connection.write(line, within: Self.patience)
   }
 
   /// Ends the wait for a connection. From any thread.
   nonisolated func stop() {
     var byte: UInt8 = 1
-    let written = write(wake.1, &byte, 1)
+    let written = write(wake.number, &byte, 1)
     precondition(written == 1, "an empty socket takes a byte")
   }
 

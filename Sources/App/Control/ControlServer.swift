@@ -1,3 +1,4 @@
+import Base
 import Logging
 import WAL
 
@@ -17,13 +18,13 @@ struct ControlServer: Sendable {
     }
     do {
       try await serve(listener)
-    } catch let error as SocketError {
+    } catch let error as SystemError {
       unserved(error)
     }
     await listener.removeName()
   }
 
-  private func unserved(_ error: SocketError) {
+  private func unserved(_ error: SystemError) {
     logger.error(
       "`tickwal seek` and `dead-letters` cannot reach this process: everything else goes on",
       metadata: ["error": "\(error)"])
@@ -35,7 +36,7 @@ struct ControlServer: Sendable {
         let answer = try ControlLine.encode(await answer(line))
         do {
           try await listener.answer(answer)
-        } catch let error as SocketError {
+        } catch let error as SystemError {
           logger.warning(
             "who asked has gone before the answer; what was asked is done", metadata: ["error": "\(error)"])
         }

@@ -1,50 +1,44 @@
+import Base
 import Glibc
 
 /// One end of a connection that carries one line each way, within time limits. For threads that may block.
 struct LineSocket: ~Copyable {
-  private let descriptor: Int32
+  private let socket: FileDescriptor
+  private var descriptor: Int32 { socket.number }
 
   /// Takes a connected socket over.
-  init(_ descriptor: Int32) {
-    self.descriptor = descriptor
-  }
-
-  deinit { Glibc.close(descriptor) }
-
-  /// Gives the socket away, open.
-  consuming func take() -> Int32 {
-    let descriptor = descriptor
-    discard self
-    return descriptor
+  init(_ socket: consuming FileDescriptor) {
+    self.socket = socket
   }
 
   /// Reads up to the first line feed, which is left out.
   ///
   /// - Parameter end: a descriptor; when there is something to be read from it, the wait is called off.
-  /// - Throws: `SocketError`: `ETIMEDOUT`, `EMSGSIZE`, `ECANCELED`, or `ECONNRESET` if the other side ended before.
+  /// - Throws: `SystemError`: `ETIMEDOUT`, `EMSGSIZE`, `ECANCELED`, or `ECONNRESET` if the other side ended before.
   func readLine(
     atMost limit: Int, within time: Duration, unless end: Int32? = nil
-  ) throws(SocketError) -> [UInt8] {
+  ) throws(SystemError) -> [UInt8] {
     let clock = ContinuousClock()
     let deadline = clock.now.advanced(by: time)
     var line: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 4_096)
     while true {
       try wait(for: POLLIN, until: deadline, unless: end, clock)
-      let count = read(descriptor, &buffer, buffer.count)
-      if count < 0 {
-        if errno == EINTR { continue }
-        throw SocketError("reading from the socket", errno)
+      let count = buffer.withUnsafeMutableBytes { FileBytes.read(descriptor, into: $0) }
+      guard count >= 0 else { throw SystemError.last("reading from the socket") }
+      guard count > 0 else {
+        throw SystemError(doing: "reading from the socket", subject: "", code: ECONNRESET)
       }
-      guard count > 0 else { throw SocketError("reading from the socket", ECONNRESET) }
       let lineEnd = buffer[..<count].firstIndex(of: UInt8(ascii: "\n"))
       line += buffer[..<(lineEnd ?? count)]
-      guard line.count <= limit else { throw SocketError("reading from the socket", EMSGSIZE) }
+      guard line.count <= limit else {
+        throw SystemError(doing: "reading from the socket", subject: "", code: EMSGSIZE)
+      }
       if lineEnd != nil { return line }
     }
   }
 
-  func write(_ bytes: [UInt8], within time: Duration) throws(SocketError) {
+  func write(_ bytes: [UInt8], within time: Duration) throws(SystemError) {
     let clock = ContinuousClock()
     let deadline = clock.now.advanced(by: time)
     var written = 0
@@ -57,7 +51,7 @@ struct LineSocket: ~Copyable {
       }
       if count < 0 {
         if errno == EINTR || errno == EAGAIN { continue }
-        throw SocketError("writing to the socket", errno)
+        throw SystemError.last("writing to the socket")
       }
       written += count
     }
@@ -66,10 +60,12 @@ struct LineSocket: ~Copyable {
   private func wait(
     for event: Int32, until deadline: ContinuousClock.Instant, unless end: Int32? = nil,
     _ clock: ContinuousClock
-  ) throws(SocketError) {
+  ) throws(SystemError) {
     while true {
       let left = clock.now.duration(to: deadline)
-      guard left > .zero else { throw SocketError("waiting for the other side of the socket", ETIMEDOUT) }
+      guard left > .zero else {
+        throw SystemError(doing: "waiting for the other side of the socket", subject: "", code: ETIMEDOUT)
+      }
       // A descriptor below 0 is passed over.
       var waiting = [
         pollfd(fd: end ?? -1, events: Int16(POLLIN), revents: 0),
@@ -77,9 +73,11 @@ struct LineSocket: ~Copyable {
       ]
       let milliseconds = min(left / .milliseconds(1), 60_000).rounded(.up)
       let ready = poll(&waiting, 2, Int32(milliseconds))
-      if waiting[0].revents != 0 { throw SocketError("waiting for the other side of the socket", ECANCELED) }
+      if waiting[0].revents != 0 {
+        throw SystemError(doing: "waiting for the other side of the socket", subject: "", code: ECANCELED)
+      }
       if ready > 0 { return }
-      if ready < 0, errno != EINTR { throw SocketError("waiting for the socket", errno) }
+      if ready < 0, errno != EINTR { throw SystemError.last("waiting for the socket") }
     }
   }
 }

@@ -1,3 +1,4 @@
+import Base
 import Logging
 import Shippers
 import WAL
@@ -26,7 +27,7 @@ struct LogOperator: Sendable {
       } catch let inUse as LogError where inUse.isInUse {
         do {
           return try await client.ask(request)
-        } catch let error as SocketError {
+        } catch let error as SystemError {
           guard error.meansNobody else { throw CommandFailure(.problems, "\(error)") }
           guard clock.now < deadline else { throw Self.deaf(inUse) }
           try await clock.sleep(for: Self.pause)

@@ -1,4 +1,5 @@
 import AWS
+import Base
 import Glibc
 import Ingest
 import WAL
@@ -36,7 +37,7 @@ struct LocalDoctor: Sendable {
           free: Int(volume.f_bavail * volume.f_frsize), of: Int(volume.f_blocks * volume.f_frsize),
           folder: path.folder))
     } else {
-      found.append(.warning("space", "\(path.folder): \(String(cString: strerror(errno)))"))
+      found.append(.warning("space", "\(path.folder): \(SystemError.lastText)"))
     }
     found.append(DoctorRules.sqlite(.current))
     return found

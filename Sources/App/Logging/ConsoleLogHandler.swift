@@ -42,7 +42,7 @@ struct ConsoleLogHandler: LogHandler {
   }
 
   /// Sends every logger's messages to stderr. Once, at start.
-  static func bootstrap(_ settings: LogSettings) {
+  static func bootstrap(_ settings: LoggingSettings) {
     LoggingSystem.bootstrap(
       { _, provider in
         var handler = ConsoleLogHandler(

@@ -1,4 +1,5 @@
 import AWS
+import Base
 import Glibc
 import Logging
 import Shippers
@@ -63,7 +64,7 @@ enum LocalPlace {
   }
 
   private static func bad(_ path: String, _ code: Int32) -> BadSettings {
-    bad(path, String(cString: strerror(code)))
+    bad(path, SystemError.text(code))
   }
 
   private static func bad(_ path: String, _ reason: String) -> BadSettings {

@@ -1,3 +1,5 @@
+import Base
+
 /// The list of streams in force while the secret is read again and again, and what is worth saying of it: a pure
 /// value.
 struct StreamListState {
@@ -20,7 +22,7 @@ struct StreamListState {
   static let reminder = Duration.seconds(1_800)
 
   private(set) var names: [String]
-  private var lastSaid: (reason: String, at: Duration)?
+  private var trouble: (reason: String, throttle: LogThrottle)?
 
   init(names: [String]) {
     self.names = names
@@ -29,18 +31,17 @@ struct StreamListState {
   /// The list was read.
   /// - Returns: what has changed, if anything; and whether it could not be read before.
   mutating func read(_ new: [String]) -> (change: Change?, couldNotBefore: Bool) {
-    defer { lastSaid = nil }
+    defer { trouble = nil }
     let change = Change(from: names, to: new)
-    guard !change.isEmpty else { return (nil, lastSaid != nil) }
+    guard !change.isEmpty else { return (nil, trouble != nil) }
     names = new
-    return (change, lastSaid != nil)
+    return (change, trouble != nil)
   }
 
   /// It could not be read: what is in force stays.
   /// - Returns: whether to say so.
   mutating func failed(_ reason: String, at now: Duration) -> Bool {
-    if let lastSaid, lastSaid.reason == reason, now - lastSaid.at < Self.reminder { return false }
-    lastSaid = (reason, now)
-    return true
+    if trouble?.reason != reason { trouble = (reason, LogThrottle(period: Self.reminder)) }
+    return trouble?.throttle.pass(at: now) != nil
   }
 }

@@ -25,7 +25,7 @@ struct StreamRefresh: Sendable {
   let hangups: Watch<Int>
   let target: any StreamTarget
   let logger: Logger
-  var now: @Sendable () -> Duration = MonotonicTime.now
+  var now: @Sendable () -> Duration = { MonotonicClock.now() }
   var sleep: @Sendable (Duration) async throws -> Void = { try await ContinuousClock().sleep(for: $0) }
 
   /// How many names of streams one message shows.
@@ -106,11 +106,4 @@ struct StreamRefresh: Sendable {
     }
     return metadata
   }
-}
-
-/// A monotonic time, from any start.
-enum MonotonicTime {
-  private static let start = ContinuousClock.now
-
-  @Sendable static func now() -> Duration { start.duration(to: .now) }
 }

@@ -1,3 +1,4 @@
+import Base
 import Glibc
 import Synchronization
 
@@ -61,19 +62,6 @@ final class Console: Sendable {
   // Nobody is left to be told when stderr cannot be written, so a failure ends the attempt and no more.
   private func emit(_ text: String) {
     var text = text
-    text.withUTF8 { bytes in
-      var rest = UnsafeRawBufferPointer(bytes)
-      while let start = rest.baseAddress, !rest.isEmpty {
-        let written = write(descriptor, start, rest.count)
-        if written >= 0 {
-          rest = UnsafeRawBufferPointer(rebasing: rest[written...])
-        } else if errno == EAGAIN {
-          var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-          guard poll(&waiting, 1, 1_000) == 1 else { return }
-        } else if errno != EINTR {
-          return
-        }
-      }
-    }
+    text.withUTF8 { _ = FileBytes.write(UnsafeRawBufferPointer($0), to: descriptor, patience: 1_000) }
   }
 }

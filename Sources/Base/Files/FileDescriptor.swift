@@ -20,6 +20,14 @@ package struct FileDescriptor: ~Copyable, Sendable {
     self.path = path
   }
 
+  /// Takes an open descriptor over, such as a socket.
+  ///
+  /// - Parameter name: the path, or what else errors call it.
+  package init(owning number: Int32, name: String = "") {
+    self.number = number
+    path = name
+  }
+
   private var isOpen = true
 
   deinit {
@@ -89,9 +97,22 @@ package enum FileBytes {
     return done
   }
 
+  /// - Parameter patience: milliseconds that a descriptor which does not block may take for each piece.
   /// - Returns: whether everything is written; if not, `errno` says why.
-  package static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Bool {
-    every(bytes) { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+  package static func write(
+    _ bytes: UnsafeRawBufferPointer, to descriptor: Int32, patience: Int32 = 0
+  ) -> Bool {
+    every(bytes) { rest in
+      while true {
+        let count = Glibc.write(descriptor, rest.baseAddress, rest.count)
+        guard count < 0, errno == EAGAIN else { return count }
+        var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        guard poll(&waiting, 1, patience) == 1 else {
+          errno = EAGAIN
+          return count
+        }
+      }
+    }
   }
 
   /// - Returns: whether everything is written; if not, `errno` says why.

@@ -15,7 +15,7 @@ package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible 
   }
 
   /// Takes `errno`, so it must be made right after the call.
-  package static func last(_ doing: String, _ subject: String) -> SystemError {
+  package static func last(_ doing: String, _ subject: String = "") -> SystemError {
     SystemError(doing: doing, subject: subject, code: errno)
   }
 

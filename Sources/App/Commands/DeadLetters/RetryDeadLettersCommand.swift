@@ -22,7 +22,7 @@ struct RetryDeadLettersCommand: AsyncParsableCommand {
   func run() async throws {
     let ids = try choice.checked()
     let settings = try Configuration(flags: flags, environment: ProcessEnvironment.current)
-    ConsoleLogHandler.bootstrap(settings.log)
+    ConsoleLogHandler.bootstrap(settings.logging)
     let logger = Logger(label: "tickwal")
     let connection = AWSConnection(settings.aws, logger: logger)
     defer { connection.close() }
@@ -51,7 +51,7 @@ struct DiscardDeadLettersCommand: AsyncParsableCommand {
   func run() async throws {
     let ids = try choice.checked()
     let settings = try Configuration(flags: flags, environment: ProcessEnvironment.current)
-    ConsoleLogHandler.bootstrap(settings.log)
+    ConsoleLogHandler.bootstrap(settings.logging)
     let logOperator = LogOperator(settings: settings, logger: Logger(label: "tickwal")) { .none }
     try await DeadLetterWork(
       command: .discard, ids: ids, consumer: choice.consumer, logOperator: logOperator

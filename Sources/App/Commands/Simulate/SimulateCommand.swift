@@ -1,4 +1,5 @@
 import ArgumentParser
+import Base
 import Glibc
 import Logging
 import Simulate
@@ -82,13 +83,13 @@ struct SimulateCommand: AsyncParsableCommand {
   }
 
   private func write(_ text: String, to path: String) throws {
-    guard let file = fopen(path, "we") else { throw unwritable(path) }
-    let written = fputs(text, file) >= 0
-    guard fclose(file) == 0, written else { throw unwritable(path) }
-  }
-
-  private func unwritable(_ path: String) -> CommandFailure {
-    CommandFailure(.badValue, "cannot write \(path): \(String(cString: strerror(errno)))")
+    do throws(SystemError) {
+      let file = try FileDescriptor(opening: path, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o666)
+      try file.writeAll(Array(text.utf8))
+      try file.close()
+    } catch {
+      throw CommandFailure(.badValue, "cannot write \(path): \(error.reason)")
+    }
   }
 
   // MARK: Arguments
