@@ -81,7 +81,12 @@ let package = Package(
       name: "ShippersTests",
       dependencies: ["Base", "Shippers", "Inspect", "TestSupport", "CSQLite", "CZlib", log],
       swiftSettings: strict),
-    .testTarget(name: "AppTests", dependencies: ["Base", "tickwal", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "AppTests",
+      dependencies: [
+        "Base", "tickwal", "TestSupport",
+        .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+      ], swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -10,16 +10,13 @@ import WAL
 /// is on its way, or ship everything with `DRAIN_ON_STOP`.
 struct Pipeline: Sendable {
   let log: TickLog
-  let shipping: Shipping
-  let consumers: [Consumer]
-  let stop: StopSettings
+  let loops: [ConsumerLoop]
+  let stopping: Stopping
   let logger: Logger
   /// Makes the feed once its streams are known; `nil` for `ship`, which has none.
   let makeFeed: FeedMaker?
   /// The exit status of an end that hangs.
   let interrupted: ExitCode
-  /// Set when a signal asks for the end.
-  let endRequest: Latch<Void>
   /// Ends the process although commits still wait for room on the volume.
   let endOnFullVolume: @Sendable () async throws -> Never
 
@@ -30,13 +27,6 @@ struct Pipeline: Sendable {
     let feed: Feed
     /// Cancelled when the feed has ended; ends in no other way.
     let beside: @Sendable () async throws -> Void
-  }
-
-  private enum Event: Sendable {
-    case signal
-    case feedEnded
-    case shipperEnded
-    case timeIsUp
   }
 
   /// What is going on, for the progress line.
@@ -56,25 +46,17 @@ struct Pipeline: Sendable {
     serve: @escaping @Sendable ([ConsumerLoop]) async throws -> Void
   ) async throws -> Bool {
     let feed = Latch<Feed>()
-    let loops = consumers.map {
-      ConsumerLoop($0, shipping: shipping, log: log, patience: stop.timeout, logger: logger)
-    }
-    var stopping = StoppingState(hasFeed: makeFeed != nil, shippers: loops.count)
-    if makeFeed == nil { for loop in loops { loop.startDraining() } }
+    if stopping.opened(loops) { return stopping.request.value != nil }
 
-    return try await withThrowingTaskGroup(of: Event?.self) { group in
-      group.addTask {
-        try await endRequest.wait()
-        return .signal
-      }
+    return try await withThrowingTaskGroup(of: StoppingOrder.Event?.self) { group in
       group.addTask {
         try await untilCancelled { ImmediateExit.logFailed(try await log.failure()) }
         return nil
       }
-      group.addTask { [endRequest, stop] in
-        try await endRequest.wait()
-        try await ContinuousClock().sleep(for: stop.timeout)
-        return .timeIsUp
+      group.addTask { [stopping] in
+        try await stopping.request.wait()
+        try await ContinuousClock().sleep(for: stopping.patience)
+        return .timeUp
       }
       group.addTask {
         try await untilCancelled { try await watch(Running(feed: feed, loops: loops)) }
@@ -94,29 +76,23 @@ struct Pipeline: Sendable {
         group.addTask {
           // Cancelled when time is up: everything that was confirmed is committed.
           try await untilCancelled { try await loop.run() }
-          return .shipperEnded
+          return .loopEnded
         }
       }
-      while !stopping.isDone, let event = try await group.next() {
-        switch event {
-        case .signal:
-          if makeFeed == nil { for loop in loops { loop.startStopping() } }
-        case .feedEnded:
-          stopping.hasFeed = false
-          for loop in loops { if stop.drain { loop.startDraining() } else { loop.startStopping() } }
-        case .shipperEnded: stopping.shippers -= 1
-        case .timeIsUp:
+      working: while let event = try await group.next() {
+        guard let event else { continue }
+        for action in stopping.happened(event) {
+          if action == .finish { break working }
           logger.notice(
             "SHUTDOWN_TIMEOUT is over: what is still on its way is sent again at the next start")
           // Commits wait for room then, and cannot be called off: nothing could end in order.
           if log.isDiskFull { try await endOnFullVolume() }
           ImmediateExit.unlessEnded(within: 3, interrupted)
           group.cancelAll()
-        case nil: break
         }
       }
       group.cancelAll()
-      return endRequest.value != nil
+      return stopping.request.value != nil
     }
   }
 
@@ -124,7 +100,7 @@ struct Pipeline: Sendable {
     let running: RunningFeed? = try await withThrowingTaskGroup(of: RunningFeed?.self) { group in
       group.addTask { try await makeFeed() }
       group.addTask {
-        try await endRequest.wait()
+        try await stopping.request.wait()
         return nil
       }
       defer { group.cancelAll() }
@@ -143,7 +119,7 @@ struct Pipeline: Sendable {
         return false
       }
       group.addTask {
-        try await endRequest.wait()
+        try await stopping.request.wait()
         feed.stop()
         return false
       }
@@ -156,11 +132,4 @@ struct Pipeline: Sendable {
   private func untilCancelled(_ body: () async throws -> Void) async throws {
     do { try await body() } catch is CancellationError {}
   }
-}
-
-/// What has not ended yet.
-private struct StoppingState {
-  var hasFeed: Bool
-  var shippers: Int
-  var isDone: Bool { !hasFeed && shippers == 0 }
 }

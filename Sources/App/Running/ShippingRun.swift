@@ -18,23 +18,12 @@ struct ShippingRun: Sendable {
   /// - Returns: whether a signal ended it.
   @discardableResult
   func run(makeFeed: FeedMaker?) async throws -> Bool {
-    let isOpen = Latch<Void>()
-    let endRequest = Latch<Void>()
-    return try await Signals.handled {
-      if isOpen.value == nil { ImmediateExit.beforeOpening(interrupted) }
-      if endRequest.value != nil { ImmediateExit.secondSignal(interrupted) }
-      logger.notice(
-        "stopping: the feed first, then what is on its way; a second signal ends at once",
-        metadata: ["signal": "\($0)", "at_most": "\(Figures.duration(settings.stop.timeout))"])
-      endRequest.set(())
-    } during: {
-      try await run(makeFeed, isOpen, endRequest)
-    }
+    let stopping = Stopping(
+      hasFeed: makeFeed != nil, settings: settings.stop, interrupted: interrupted, logger: logger)
+    return try await Signals.handled(by: stopping.signalled) { try await run(makeFeed, stopping) }
   }
 
-  private func run(
-    _ makeFeed: FeedMaker?, _ isOpen: Latch<Void>, _ endRequest: Latch<Void>
-  ) async throws -> Bool {
+  private func run(_ makeFeed: FeedMaker?, _ stopping: Stopping) async throws -> Bool {
     let connection = AWSConnection(settings.aws, logger: logger)
     defer { connection.close() }
     let shipping = try await settings.shipping(to: sinks.local, aws: connection)
@@ -44,7 +33,9 @@ struct ShippingRun: Sendable {
       let consumers = try await log.enable(
         shipping.consumers, acceptDestinations: sinks.acceptDestination, logger: logger)
       log.startUpkeep(retention: settings.space.retention, disk: settings.space.disk)
-      isOpen.set(())
+      let loops = consumers.map {
+        ConsumerLoop($0, shipping: shipping, log: log, patience: settings.stop.timeout, logger: logger)
+      }
       logger.notice(
         "the log is open",
         metadata: [
@@ -53,8 +44,8 @@ struct ShippingRun: Sendable {
         ])
       let watch = RunWatch(label: label, log: log, logger: logger, console: .standardError)
       wasInterrupted = try await Pipeline(
-        log: log, shipping: shipping, consumers: consumers, stop: settings.stop, logger: logger,
-        makeFeed: makeFeed.map { $0(log, connection) }, interrupted: interrupted, endRequest: endRequest,
+        log: log, loops: loops, stopping: stopping, logger: logger,
+        makeFeed: makeFeed.map { $0(log, connection) }, interrupted: interrupted,
         endOnFullVolume: {
           try await reportBacklog(log)
           ImmediateExit.fullVolume(interrupted)
