@@ -6,7 +6,7 @@ import WAL
 @testable import tickwal
 
 @Suite struct ConfigurationTests {
-  @Test func defaultsAreTheDocumentedOnes() throws {
+  @Test func `defaults are the documented ones`() throws {
     let settings = try configuration()
     #expect(settings.aws.profile == nil)
     #expect(settings.aws.region == "ap-southeast-1")
@@ -58,7 +58,7 @@ import WAL
     }
   }
 
-  @Test func everySettingHasAFlagOfItsOwnName() throws {
+  @Test func `every setting has a flag of its own name`() throws {
     let help = RunFlags.helpMessage(columns: 200)
     let entries = try configuration().entries
     #expect(entries.count == 36)
@@ -69,7 +69,7 @@ import WAL
   }
 
   @Test(arguments: [["--max-batch-size", "500"], ["--max-batch-size=500"]])
-  func aFlagOverridesTheVariable(flags: [String]) throws {
+  func `a flag overrides the variable`(flags: [String]) throws {
     let settings = try configuration(["MAX_BATCH_SIZE": "7", "S3_BUCKET": "from-env"], flags: flags)
     #expect(settings.s3.maxBatchSize == 500)
     #expect(settings.s3.bucket == "from-env")
@@ -79,7 +79,7 @@ import WAL
     #expect(sources["REGION"] == .byDefault)
   }
 
-  @Test func anEmptyVariableIsUnset() throws {
+  @Test func `an empty variable is unset`() throws {
     let settings = try configuration(["MAX_BATCH_SIZE": "", "PIPELINE_IAM_USER": "", "BINANCE_WS_URL": ""])
     #expect(settings.s3.maxBatchSize == 1000)
     #expect(settings.aws.profile == nil)
@@ -87,17 +87,17 @@ import WAL
     #expect(settings.entries.allSatisfy { $0.source == .byDefault })
   }
 
-  @Test func anEmptyFlagTakesAVariableBack() throws {
+  @Test func `an empty flag takes a variable back`() throws {
     let settings = try configuration(["PIPELINE_IAM_USER": "old"], flags: ["--pipeline-iam-user", ""])
     #expect(settings.aws.profile == nil)
   }
 
-  @Test func emptyTestnetIsFalseAndEmptyStreamsAreAnError() throws {
+  @Test func `empty TESTNET is false and empty streams are an error`() throws {
     #expect(try !configuration(["TESTNET": ""]).feed.testnet)
     #expect(try complaints(["STREAMS": ""]).count == 1)
   }
 
-  @Test func allMistakesAreReportedAtOnceOneLineEach() throws {
+  @Test func `all mistakes are reported at once, one line each`() throws {
     let lines = try complaints(
       ["MAX_BATCH_SIZE": "abc\nd", "S3_BUCKET": "No", "REGION": "eu west", "S3_WRITE": "yes"],
       flags: ["--dynamo-concurrency", "-1"])
@@ -108,12 +108,12 @@ import WAL
     #expect(lines.contains("S3_WRITE is 'yes' but must be 0 or 1"))
   }
 
-  @Test func aFlagIsJudgedInsteadOfTheVariableItOverrides() throws {
+  @Test func `a flag is judged instead of the variable it overrides`() throws {
     #expect(try complaints(["MAX_BATCH_SIZE": "abc"], flags: ["--max-batch-size", "5"]).isEmpty)
     #expect(try complaints(["MAX_BATCH_SIZE": "5"], flags: ["--max-batch-size", "abc"]).count == 1)
   }
 
-  @Test func commandsIgnoreSettingsTheyDoNotUse() throws {
+  @Test func `commands ignore settings they do not use`() throws {
     let settings = try Configuration(
       flags: ReadFlags.parse([]),
       environment: ["MAX_BATCH_SIZE": "abc", "STREAMS": "", "AWS_REGION": "x", "WAL_PATH": "/tmp/x.db"])
@@ -122,18 +122,18 @@ import WAL
     #expect(settings.warnings.isEmpty)
   }
 
-  @Test func anAWSRegionThatDiffersIsWarnedAbout() throws {
+  @Test func `an AWS region that differs is warned about`() throws {
     #expect(try configuration(["AWS_REGION": "us-east-1"]).warnings.count == 1)
     #expect(try configuration(["AWS_REGION": "us-east-1", "REGION": "us-east-1"]).warnings.isEmpty)
     #expect(try configuration(["AWS_REGION": "us-east-1"]).aws.region == "ap-southeast-1")
   }
 
-  @Test func aMistypedVariableIsWarnedAbout() throws {
+  @Test func `a mistyped variable is warned about`() throws {
     let warnings = try configuration(["S3_BUKET": "x", "S3_BUCKET": "abc", "PATH": "/bin"]).warnings
     #expect(warnings == ["S3_BUKET is set, but tickwal has no setting of that name"])
   }
 
-  @Test func nothingSecretIsShown() throws {
+  @Test func `nothing secret is shown`() throws {
     let settings = try configuration([
       "AWS_ACCESS_KEY_ID": "AKIASECRET", "AWS_SECRET_ACCESS_KEY": "hunter2", "AWS_SESSION_TOKEN": "hunter3",
       "HTTPS_PROXY": "bob:hunter5@proxy:3128",
@@ -151,7 +151,7 @@ import WAL
     "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_DYNAMODB",
     "AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL_STS", "BINANCE_WS_URL",
   ])
-  func aBadURLIsNamedWithoutItsCredentials(name: String) throws {
+  func `a bad URL is named without its credentials`(name: String) throws {
     for scheme in ["ftp", "http", "wss"] {
       let lines = try complaints([name: "\(scheme)://bob:hunter2@host/"])
       #expect(lines.count == 1)
@@ -160,7 +160,7 @@ import WAL
     }
   }
 
-  @Test func theDocumentHoldsValueUnitAndOrigin() throws {
+  @Test func `the document holds value, unit and origin`() throws {
     let text = try configuration(["MAX_BATCH_TIMEOUT": "2.5"]).document.text
     #expect(text.contains(#""MAX_BATCH_TIMEOUT":{"value":"2.5","unit":"s","from":"environment"}"#))
     #expect(text.contains(#""PIPELINE_IAM_USER":{"value":null,"unit":null,"from":"default"}"#))

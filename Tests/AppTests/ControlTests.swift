@@ -78,7 +78,7 @@ import Testing
 
   // MARK: The socket
 
-  @Test func aRequestIsOneLineAndSoIsItsAnswer() async throws {
+  @Test func `a request is one line and so is its answer`() async throws {
     try await withLog { log, path in
       try await serving(log) {
         let line = #"{"version":1,"command":"seek","consumer":"dynamodb","offset":4}"# + "\n"
@@ -92,7 +92,7 @@ import Testing
     }
   }
 
-  @Test func whatIsNotUnderstoodIsAnsweredAndTheNextOneIsHeard() async throws {
+  @Test func `what is not understood is answered and the next one is heard`() async throws {
     try await withLog { log, path in
       try await serving(log) {
         for (text, said) in [
@@ -121,7 +121,7 @@ import Testing
     }
   }
 
-  @Test func theSocketOfAKilledProcessIsReplacedAndAnythingElseIsNot() async throws {
+  @Test func `the socket of a killed process is replaced and anything else is not`() async throws {
     try await withLog { log, path in
       let address = ControlAddress(logPath: path)
       let stale = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
@@ -149,7 +149,7 @@ import Testing
     }
   }
 
-  @Test func aPathThatIsTooLongForASocketIsReachedThroughItsFolder() async throws {
+  @Test func `a path that is too long for a socket is reached through its folder`() async throws {
     let long = "/" + String(repeating: "long", count: 20) + "/" + String(repeating: "path", count: 20)
     try await withLog(in: long) { log, path in
       #expect(path.utf8.count > 150)
@@ -163,7 +163,7 @@ import Testing
   }
 
   /// Who connects and says nothing holds up nobody's end.
-  @Test func theWaitForALineIsCalledOff() throws {
+  @Test func `the wait for a line is called off`() throws {
     var (pair, end) = ([Int32](repeating: -1, count: 2), [Int32](repeating: -1, count: 2))
     try #require(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &pair) == 0)
     try #require(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &end) == 0)
@@ -180,7 +180,7 @@ import Testing
     #expect(error?.code == ECANCELED)
   }
 
-  @Test func aNameThatIsTooLongIsSaid() {
+  @Test func `a name that is too long is said`() {
     let address = ControlAddress(logPath: "/tmp/" + String(repeating: "x", count: 120))
     let error = #expect(throws: SystemError.self) { try address.withSocketAddress { (_, _) in } }
     #expect(error?.description.contains("too long") == true)
@@ -195,7 +195,7 @@ import Testing
     return logOperator
   }
 
-  @Test func whoHasTheLogOpenIsAskedAndElseItIsOpened() async throws {
+  @Test func `who has the log open is asked and else it is opened`() async throws {
     try await withTemporaryFolder { folder in
       let path = folder + "/copy.db"
       try await withLog { log, open in
@@ -229,7 +229,7 @@ import Testing
 
   // MARK: Dead letters
 
-  @Test func inputThatIsATickNowIsAppendedAsReceivedThen() async throws {
+  @Test func `input that is a tick now is appended as received then`() async throws {
     try await withLog { log, _ in
       let reader = try await log.makeReader()
       let createdAt = try #require(try await reader.deadLetter(.init(rawValue: 2))).createdAt
@@ -246,7 +246,7 @@ import Testing
     }
   }
 
-  @Test func aTickThatNobodyHereDeliversStaysAndADiscardedOneIsSkipped() async throws {
+  @Test func `a tick that nobody here delivers stays and a discarded one is skipped`() async throws {
     try await withLog { log, _ in
       try await log.write {
         try $0.add(
@@ -267,7 +267,7 @@ import Testing
 
   // MARK: Reports
 
-  @Test func aSeekIsToldAsItWasOrWouldBe() {
+  @Test func `a seek is told as it was or would be`() {
     func lines(_ from: Int64, _ to: Int64, requested: Int64? = nil, dryRun: Bool = false) -> [String] {
       SeekReport(
         ControlAnswer.Seek(
@@ -284,7 +284,7 @@ import Testing
     #expect(lines(7, 7) == ["s3 reads offset 7 next already"])
   }
 
-  @Test func aLetterIsToldWithItsPayload() {
+  @Test func `a letter is told with its payload`() {
     func kept(_ payload: [UInt8], bytes: Int? = nil) -> KeptDeadLetter {
       KeptDeadLetter(
         id: .init(rawValue: 7),

@@ -12,11 +12,11 @@ import Testing
       (time, "2026-11-22T02:00:00.123Z"), (0, "1970-01-01T00:00:00.000Z"),
       (-1, "1969-12-31T23:59:59.999Z"), (951_782_400_000_000, "2000-02-29T00:00:00.000Z"),
     ] as [(Int64, String)])
-  func timesAreRFC3339(microseconds: Int64, text: String) {
+  func `times are RFC 3339`(microseconds: Int64, text: String) {
     #expect(UTCTime.text(microseconds) == text)
   }
 
-  @Test func textLinesAlignAndQuoteOnlyWhatNeedsIt() {
+  @Test func `text lines align and quote only what needs it`() {
     let line = LogLine(
       time: Self.time, level: .info, message: "started",
       metadata: ["b": "two words", "a": "1", "c": "", "d": ["x", "y z"], "e": "a=b"])
@@ -27,14 +27,14 @@ import Testing
     #expect(LogLine(time: 0, level: .error, message: "m", metadata: [:]).text().contains(" ERROR m"))
   }
 
-  @Test func aMessageCannotBreakItsLine() {
+  @Test func `a message cannot break its line`() {
     let line = LogLine(
       time: 0, level: .error, message: "a\nb\u{1B}[2J\u{2028}", metadata: ["k": "c\r\nd", "l": "\u{0}"])
     #expect(line.text() == #"1970-01-01T00:00:00.000Z ERROR a\nb\u{1b}[2J\u{2028} k="c\r\nd" l="\u0000""#)
     #expect(!line.json.unicodeScalars.contains { Text.isControl($0) })
   }
 
-  @Test func jsonLinesParseAndKeepTheirKeys() throws {
+  @Test func `JSON lines parse and keep their keys`() throws {
     let line = LogLine(
       time: Self.time, level: .notice, message: #"say "hi" \"#,
       metadata: [
@@ -49,7 +49,7 @@ import Testing
     #expect((parsed["x"] as? [String: String])?["k"] == "é")
   }
 
-  @Test func theHandlerWritesOneLineAMessage() throws {
+  @Test func `the handler writes one line a message`() throws {
     let pipe = Pipe()
     let console = Console(descriptor: pipe.fileHandleForWriting.fileDescriptor)
     var logger = Logger(label: "test") { _ in

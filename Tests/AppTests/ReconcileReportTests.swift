@@ -13,7 +13,7 @@ import Testing
     ).lines
   }
 
-  @Test func whatOfTheBoundsIsNotKeptAnyMoreIsSaid() {
+  @Test func `what of the bounds is not kept any more is said`() {
     #expect(lines(trimmed: nil) == [])
     #expect(
       lines(trimmed: Offset(rawValue: 1)...Offset(rawValue: 4)) == [

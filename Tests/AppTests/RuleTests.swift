@@ -55,7 +55,7 @@ import WAL
   ]
 
   @Test(arguments: bad)
-  func whatIsNotAllowedIsRefused(name: String, values: [String]) throws {
+  func `what is not allowed is refused`(name: String, values: [String]) throws {
     for value in values {
       let byVariable = try complaints([name: value])
       #expect(byVariable.count == 1, "\(name)=\(value)")
@@ -91,11 +91,11 @@ import WAL
   ]
 
   @Test(arguments: good)
-  func whatIsAllowedIsTaken(name: String, values: [String]) throws {
+  func `what is allowed is taken`(name: String, values: [String]) throws {
     for value in values { #expect(try complaints([name: value]) == [], "\(name)=\(value)") }
   }
 
-  @Test func numbersBecomeTheirValues() throws {
+  @Test func `numbers become their values`() throws {
     let settings = try configuration([
       "MAX_BATCH_TIMEOUT": "2.5", "COMMIT_LINGER_MS": "0", "SHUTDOWN_TIMEOUT": "0.25",
       "MAX_BATCH_SIZE": "007", "WAL_RETENTION_HOURS": "0.5",
@@ -109,7 +109,7 @@ import WAL
     #expect((feed.maximumAge, feed.refreshInterval) == (.seconds(1_800), .milliseconds(1_500)))
   }
 
-  @Test func amountsOfSpaceAreSharesOrBytes() throws {
+  @Test func `amounts of space are shares or bytes`() throws {
     let disk = try configuration([
       "DISK_LOW": "12.5%", "DISK_STOP": "1.5GiB", "BALLAST_SIZE": "10MB",
     ]).space.disk
@@ -118,22 +118,22 @@ import WAL
   }
 
   @Test(arguments: [("true", true), ("YES", true), ("On", true), ("1", true), ("off", false), ("", false)])
-  func testnetTakesTheUsualWords(text: String, value: Bool) throws {
+  func `TESTNET takes the usual words`(text: String, value: Bool) throws {
     #expect(try configuration(["TESTNET": text]).feed.testnet == value)
   }
 
-  @Test func slashesAtTheEndsOfTheFolderAreTrimmed() throws {
+  @Test func `slashes at the ends of the folder are trimmed`() throws {
     #expect(try configuration(["S3_JSONL_DIR_PATH": "//a/b//"]).s3.folder == "a/b")
     #expect(try configuration(["S3_JSONL_DIR_PATH": "/"]).s3.folder == "")
   }
 
-  @Test func repeatedStreamsAreSubscribedOnceWithAWarning() throws {
+  @Test func `repeated streams are subscribed once with a warning`() throws {
     let list = try StreamList(["a@trade", "b@trade", "a@trade", "BTC@trade"])
     #expect(list.names == ["a@trade", "b@trade", "BTC@trade"])
     #expect(list.warnings.count == 2)
   }
 
-  @Test func moreStreamsThanAHundredConnectionsCarryAreRefused() throws {
+  @Test func `more streams than a hundred connections carry are refused`() throws {
     let names = (0...102_400).map { "s\($0)@trade" }
     #expect(try StreamList(Array(names.dropLast())).names.count == 102_400)
     let refusal = #expect(throws: Refusal.self) { try StreamList(names) }

@@ -27,7 +27,7 @@ import Testing
       streams: (1...streams).map { "s\($0)@trade" })
   }
 
-  @Test func aConsumerThatWaitsForTheOperatorSaysWhy() throws {
+  @Test func `a consumer that waits for the operator says why`() throws {
     let consumer = LogStatus.Consumer(
       name: ConsumerName(rawValue: "s3"), next: .first, lag: 5, oldestUnshippedSeconds: 1, destination: "{}",
       isEnabled: true, expired: 0, deadLetters: 0, skipped: 0, openBatches: 0,
@@ -40,13 +40,13 @@ import Testing
     #expect(held?["why"] as? String == "the key is taken: key=a/b")
   }
 
-  @Test func withoutGapsNothingIsSaidOfThem() {
+  @Test func `without gaps nothing is said of them`() {
     let lines = report().lines(width: nil)
     #expect(lines.contains { $0.hasPrefix("gaps") && $0.hasSuffix("  none") })
     #expect(!lines.contains { $0.contains("open gap") })
   }
 
-  @Test func deadLettersAreToldByConsumer() {
+  @Test func `dead letters are told by consumer`() {
     func consumer(_ name: String, _ deadLetters: Int) -> LogStatus.Consumer {
       LogStatus.Consumer(
         name: ConsumerName(rawValue: name), next: .first, lag: 0, oldestUnshippedSeconds: 0,
@@ -62,7 +62,7 @@ import Testing
       !report(consumers: [consumer("s3", 0)]).lines(width: nil).contains { $0.hasPrefix("dead letters") })
   }
 
-  @Test func openGapsAreShownWithTheirLengthCauseAndFirstStreams() throws {
+  @Test func `open gaps are shown with their length, cause and first streams`() throws {
     let lines = report(
       [gap(1), gap(2, .stale, streams: 1_024)], ended: 1_200, recent: [.stale: 3, .closed: 1]
     )
@@ -78,14 +78,14 @@ import Testing
       report([], ended: 2).lines(width: nil).contains { $0.hasSuffix("2 ended, 0 open; last 24 h: none") })
   }
 
-  @Test func ofManyOpenGapsTheNewestAreShown() {
+  @Test func `of many open gaps the newest are shown`() {
     let lines = report((1...25).map { gap($0, streams: Int($0)) }).lines(width: nil)
     #expect(lines.filter { $0.contains("@trade") }.count == 10)
     #expect(lines.last == "and 15 older ones")
     #expect(lines[lines.count - 2].hasSuffix("s3@trade and 22 more"))
   }
 
-  @Test func theDocumentHasEachGapWhole() throws {
+  @Test func `the document has each gap whole`() throws {
     let text = report([gap(7, .diskFull, streams: 5)], ended: 2, recent: [.crash: 4]).document.text
     let document = try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
     let gaps = try #require(document["gaps"] as? [String: Any])
@@ -101,7 +101,7 @@ import Testing
     #expect((open["streams"] as? [String])?.count == 5)
   }
 
-  @Test func aClockThatWasSetBackGivesNoNegativeLength() {
+  @Test func `a clock that was set back gives no negative length`() {
     let gap = Gap(
       id: Gap.ID(rawValue: 1), startedAt: Self.someTime * 2, endedAt: nil, cause: .closed, streams: [])
     #expect(report([gap]).lines(width: nil).last?.contains(" 0 ms ") == true)

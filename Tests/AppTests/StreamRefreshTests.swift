@@ -9,7 +9,7 @@ import WAL
 @testable import tickwal
 
 @Suite struct StreamSecretTests {
-  @Test func theStreamsAreReadAndNothingElse() throws {
+  @Test func `the streams are read and nothing else`() throws {
     let secret = "{\"api_key\":\"hunter2\",\"streams\":[\"a@trade\",\"b@trade\",\"a@trade\"]}"
     #expect(try StreamSecret.list(in: secret).names == ["a@trade", "b@trade"])
   }
@@ -20,7 +20,7 @@ import WAL
     "{\"streams\":[\"\"],\"key\":\"hunter2\"}", "{\"streams\":null,\"key\":\"hunter2\"}",
     "{\"streams\":[\"a@trade\"],\"key\":\"hunter2\"",
   ])
-  func anUnusableSecretIsRefusedWithoutShowingIt(text: String) throws {
+  func `an unusable secret is refused without showing it`(text: String) throws {
     let refusal = #expect(throws: Refusal.self) { try StreamSecret.list(in: text) }
     let reason = try #require(refusal?.reason)
     #expect(!reason.contains("hunter2"))
@@ -28,7 +28,7 @@ import WAL
 }
 
 @Suite struct StreamListStateTests {
-  @Test func whatWasAddedAndRemovedIsSaidInTheListsOrder() {
+  @Test func `what was added and removed is said in the list's order`() {
     var state = StreamListState(names: ["a", "b", "c"])
     let changes = [["a", "b", "c"], ["c", "b", "a"], ["d", "c", "e", "a"]].map { state.read($0).change }
     #expect(changes[0] == nil && changes[1] == nil)
@@ -37,7 +37,7 @@ import WAL
     #expect(state.names == ["d", "c", "e", "a"])
   }
 
-  @Test func thatItCannotBeReadIsSaidOnceAndThenEachHalfHourAndWhenTheReasonChanges() {
+  @Test func `a list that cannot be read is said once, then each half hour and when the reason changes`() {
     var state = StreamListState(names: ["a"])
     let times: [(reason: String, seconds: Int, isSaid: Bool)] = [
       ("x", 0, true), ("x", 300, false), ("x", 1_799, false), ("x", 1_800, true), ("x", 2_100, false),
@@ -128,7 +128,7 @@ import WAL
     }
   }
 
-  @Test func aChangedListGoesToTheFeedAndIsSaid() async throws {
+  @Test func `a changed list goes to the feed and is said`() async throws {
     try await Rig().beside { rig in
       try await rig.interval()
       #expect(rig.calls.isEmpty && rig.said.isEmpty)
@@ -146,7 +146,7 @@ import WAL
     }
   }
 
-  @Test func ofALongChangeTwentyNamesAreSaid() async throws {
+  @Test func `of a long change twenty names are said`() async throws {
     try await Rig().beside { rig in
       rig.set((1...100).map { "s\($0)" })
       try await rig.interval()
@@ -156,7 +156,7 @@ import WAL
     }
   }
 
-  @Test func aSecretThatCannotBeReadOrUsedKeepsTheListAndEndsNothing() async throws {
+  @Test func `a secret that cannot be read or used keeps the list and ends nothing`() async throws {
     try await Rig().beside { rig in
       rig.fail(AWSError("AccessDeniedException", .permanent, operation: "GetSecretValue", message: "no"))
       for _ in 1...4 { try await rig.interval() }
@@ -170,7 +170,7 @@ import WAL
     }
   }
 
-  @Test func aHangupReadsTheListAtOnceAndThenReplacesTheConnections() async throws {
+  @Test func `a hangup reads the list at once and then replaces the connections`() async throws {
     try await Rig().beside { rig in
       rig.set(["b"])
       try await rig.hangUp()
@@ -186,7 +186,7 @@ import WAL
     }
   }
 
-  @Test func withStreamsOfTheOperatorAHangupReplacesTheConnectionsAlone() async throws {
+  @Test func `with streams of the operator a hangup replaces the connections alone`() async throws {
     try await Rig().beside(readsSecret: false) { rig in
       rig.set(["b"])
       try await rig.hangUp()
@@ -194,7 +194,7 @@ import WAL
     }
   }
 
-  @Test func aHangupBetweenTheFirstReadAndTheRefreshCounts() async throws {
+  @Test func `a hangup between the first read and the refresh counts`() async throws {
     let rig = Rig()
     rig.hangups.update { $0 += 1 }
     try await rig.beside { (rig) async throws in

@@ -7,7 +7,7 @@ import Testing
     (0, "0"), (999, "999"), (1_000, "1,000"), (-1_234_567, "-1,234,567"),
     (Int.min, "-9,223,372,036,854,775,808"),
   ])
-  func numbersAreGrouped(number: Int, text: String) {
+  func `numbers are grouped`(number: Int, text: String) {
     #expect(Figures.grouped(number) == text)
   }
 
@@ -15,7 +15,7 @@ import Testing
     (0, "0 B"), (1023, "1023 B"), (1024, "1 KiB"), (1536, "1.5 KiB"), (64 << 20, "64 MiB"),
     ((1 << 20) - 1, "1 MiB"), (5 << 30, "5 GiB"), (150_000, "146 KiB"), (-2048, "-2 KiB"),
   ])
-  func bytesHaveAUnit(count: Int, text: String) {
+  func `bytes have a unit`(count: Int, text: String) {
     #expect(Figures.bytes(count) == text)
   }
 
@@ -24,17 +24,17 @@ import Testing
     (.milliseconds(59_990), "59.9 s"), (.seconds(65), "1 min 05 s"), (.seconds(7_620), "2 h 07 min"),
     (.seconds(273_600), "3 d 04 h"), (.seconds(-65), "-1 min 05 s"), (.seconds(3), "3 s"),
   ])
-  func durationsHaveAtMostTwoUnits(duration: Duration, text: String) {
+  func `durations have at most two units`(duration: Duration, text: String) {
     #expect(Figures.duration(duration) == text)
   }
 
-  @Test func ratesArePerSecond() {
+  @Test func `rates are per second`() {
     #expect(Figures.rate(24_690, in: .seconds(2)) == "12,345/s")
     #expect(Figures.rate(5, in: .seconds(2)) == "2.5/s")
     #expect(Figures.rate(5, in: .zero) == "0/s")
   }
 
-  @Test func aTableAlignsItsColumns() {
+  @Test func `a table aligns its columns`() {
     let table = TextTable(
       .init("consumer"), .init("lag", .right), .init("key"),
       rows: [["s3", "1,234", "a"], ["dynamodb", "5", ""], ["币安", "12", "b\nc"]])
@@ -44,21 +44,21 @@ import Testing
       ])
   }
 
-  @Test func aTableFitsItsWidthByCuttingTheWidestText() {
+  @Test func `a table fits its width by cutting the widest text`() {
     let table = TextTable(.init("a"), .init("n", .right), rows: [[String(repeating: "x", count: 50), "12"]])
     let lines = table.lines(width: 20)
     #expect(lines == ["a                  n", String(repeating: "x", count: 15) + "…  12"])
     #expect(lines.allSatisfy { DisplayWidth.of($0) <= 20 })
   }
 
-  @Test func wideCharactersCountTwice() {
+  @Test func `wide characters count twice`() {
     #expect(DisplayWidth.of("币安a") == 5)
     #expect(DisplayWidth.truncated("币安人生", to: 6) == "币安…")
     #expect(DisplayWidth.truncated("abc", to: 3) == "abc")
     #expect(DisplayWidth.truncated("abc", to: 0) == "")
   }
 
-  @Test func aBarFillsWithItsFraction() {
+  @Test func `a bar fills with its fraction`() {
     let report = ProgressReport(
       label: "import", done: 25, total: 100, elapsed: .seconds(10), detail: "1,000 ticks")
     let line = report.line(width: 80)
@@ -68,7 +68,7 @@ import Testing
     #expect(report.plainLine == "import: 25%, 1,000 ticks, 30 s left")
   }
 
-  @Test(arguments: 0...120) func aLineIsNeverWiderThanTheTerminal(width: Int) {
+  @Test(arguments: 0...120) func `a line is never wider than the terminal`(width: Int) {
     for total in [nil, 100] {
       let report = ProgressReport(
         label: "import", done: 33, total: total, elapsed: .seconds(100), detail: "1,000 ticks, 32/s")
@@ -76,7 +76,7 @@ import Testing
     }
   }
 
-  @Test func nothingIsSaidOfTheTimeLeftBeforeItCanBeKnown() {
+  @Test func `nothing is said of the time left before it can be known`() {
     #expect(ProgressReport(label: "x", done: 0, total: 10, elapsed: .seconds(5)).remaining == nil)
     #expect(ProgressReport(label: "x", done: 5, total: 10, elapsed: .milliseconds(5)).remaining == nil)
     #expect(ProgressReport(label: "x", done: 5, elapsed: .seconds(5)).remaining == nil)
@@ -84,7 +84,7 @@ import Testing
     #expect(ProgressReport(label: "x", done: 20, total: 10, elapsed: .seconds(5)).fraction == 1)
   }
 
-  @Test func reportsComeOftenOnATerminalAndSeldomInAFile() {
+  @Test func `reports come often on a terminal and seldom in a file`() {
     let times: [Duration] = [.zero, .milliseconds(99), .milliseconds(100), .seconds(9), .seconds(10)]
     var terminal = ProgressPace(isTerminal: true)
     #expect(times.map { terminal.isDue(at: $0) } == [true, false, true, true, true])
@@ -92,7 +92,7 @@ import Testing
     #expect(times.map { file.isDue(at: $0) } == [true, false, false, false, true])
   }
 
-  @Test func jsonIsEscapedAndOrdered() {
+  @Test func `JSON is escaped and ordered`() {
     let value = JSONDocument.object([
       "b": .array([.integer(1), .null, .bool(true)]), "a": .string("\"\\\n\u{1}é"), "n": .number(0.5),
       "nan": .number(.nan), "empty": .object([:]),

@@ -5,11 +5,11 @@ import Testing
 
 @Suite struct WALPathTests {
   @Test(arguments: [("ticks.db", "."), ("./a/ticks.db", "./a"), ("/ticks.db", "/"), ("/a/b", "/a")])
-  func theFolderIsThePartBeforeTheLastSlash(path: String, folder: String) {
+  func `the folder is the part before the last slash`(path: String, folder: String) {
     #expect(WALPath(text: path).folder == folder)
   }
 
-  @Test func aFolderThatIsMissingIsNamed() throws {
+  @Test func `a folder that is missing is named`() throws {
     let error = try #require(throws: BadSettings.self) {
       try WALPath(text: "/nowhere/ticks.db").checkWritable()
     }
@@ -18,7 +18,7 @@ import Testing
     #expect(error.exitCode == .badValue)
   }
 
-  @Test func aFolderInPlaceOfTheLogIsRefused() throws {
+  @Test func `a folder in place of the log is refused`() throws {
     let folder = FileManager.default.temporaryDirectory.appending(path: "walpath-\(UUID())").path
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     defer { #expect(throws: Never.self) { try FileManager.default.removeItem(atPath: folder) } }

@@ -1,11 +1,11 @@
 import Base
 
-/// What the places that credentials come from are reached with.
+/// The surroundings in which credentials are looked for: environment, transport, region and endpoints.
 package struct CredentialContext: Sendable {
   /// As the process was given it; nothing else is read.
   package var environment: [String: String]
   package var transport: any HTTPTransport
-  /// Where STS is asked.
+  /// The endpoints at which STS is asked.
   package var region: String
   package var endpoints: Endpoints
   package var clock: any Clock<Duration>

@@ -14,7 +14,7 @@ package struct CredentialError: Error, Sendable, Equatable, CustomStringConverti
   }
 
   package var code: Code
-  /// What was wrong and where, for the operator.
+  /// The trouble and its place, for the operator.
   package var description: String
 
   package init(_ code: Code, _ description: String) {

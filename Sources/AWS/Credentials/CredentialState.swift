@@ -1,4 +1,4 @@
-/// What is known of the credentials, and who has to do what about it.
+/// The state of the credentials: what is known of them, and who has to do what about it.
 ///
 /// Pure: the time comes in, and the caller carries out what comes back. Times are epoch seconds UTC.
 struct CredentialState {

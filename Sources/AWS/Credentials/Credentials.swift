@@ -5,7 +5,7 @@ package struct Credentials: Sendable, Hashable {
   package var sessionToken: String?
   /// Epoch seconds UTC; nil for keys that do not expire.
   package var expiration: Int?
-  /// Where they came from, for the log: `the environment`, `profile prod`.
+  /// Their source, for messages: `the environment`, `profile prod`.
   package var source: String
 
   package init(

@@ -1,6 +1,6 @@
 /// Keys that a program prints (`credential_process`).
 ///
-/// What it writes to its standard error is thrown away: it may be anything, and would end up in the log.
+/// Its standard error is thrown away: it may be anything, and would end up in a message.
 ///
 /// Reference: https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
 struct ProcessCredentials: CredentialProvider {

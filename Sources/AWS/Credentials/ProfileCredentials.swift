@@ -2,7 +2,7 @@
 ///
 /// Reference: https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
 struct ProfileCredentials: CredentialProvider {
-  /// What a profile that gives nothing means.
+  /// The meaning of a profile that gives nothing.
   enum Demand {
     /// The next place of the chain is asked.
     case none

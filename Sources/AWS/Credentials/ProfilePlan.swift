@@ -1,8 +1,8 @@
-/// How a profile's keys are had, as its settings say.
+/// The way to a profile's keys, as its settings say.
 ///
 /// Pure: files, environment and services are somebody else's.
 indirect enum ProfilePlan: Equatable {
-  /// What `credential_source` may name.
+  /// The sources that `credential_source` may name.
   enum Source: String, CaseIterable {
     case environment = "Environment"
     case instanceMetadata = "Ec2InstanceMetadata"

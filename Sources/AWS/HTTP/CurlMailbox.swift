@@ -8,7 +8,7 @@ struct CurlMulti: @unchecked Sendable {
   let pointer: UnsafeMutableRawPointer
 }
 
-/// What tasks leave for curl's thread: new transfers, cancelled ones, and the wish to close.
+/// The mail that tasks leave for curl's thread: new transfers, cancelled ones, and the wish to close.
 ///
 /// It holds at most `limit` transfers from the time they are submitted until they are finished; more are refused.
 final class CurlMailbox: Sendable {

@@ -52,7 +52,7 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
       && bytes[valueStart..<valueEnd].allSatisfy { $0 == 9 || ($0 >= 0x20 && $0 != 0x7f) }
   }
 
-  /// Where each line starts in `bytes`.
+  /// The start of each line in `bytes`.
   private(set) var lineStarts: [Int] = []
 
   /// Has curl leave out a header that it would add by itself. Not a field: it is neither signed nor sent.

@@ -1,4 +1,4 @@
-/// What the transport is built with. Nothing is read from the process's environment.
+/// The limits, roots and proxies that a transport is built with. Nothing is read from the process's environment.
 package struct TransportConfiguration: Sendable {
   /// PEM file of trusted roots in place of the system's (`AWS_CA_BUNDLE`).
   package var caBundle: String?
@@ -15,7 +15,7 @@ package struct TransportConfiguration: Sendable {
   package var maximumIdle: Duration = .seconds(20)
   /// Connections older than this are not used again, so that a service's changed addresses are noticed.
   package var maximumLifetime: Duration = .seconds(300)
-  /// How long an address that was looked up counts.
+  /// The time for which an address that was looked up counts.
   package var addressLifetime: Duration = .seconds(30)
   /// Idle connections kept at most; requests in flight are not limited by it.
   package var maximumConnections = 1_100

@@ -23,7 +23,7 @@ package struct AWSError: Error, Sendable, Equatable {
     package static let wrongRegion: Code = "WrongRegion"
   }
 
-  /// What to do about it.
+  /// The way to treat it.
   package enum Kind: String, Sendable {
     /// Network, 5xx, a conflict with a request in flight: the same again later.
     case transient
@@ -47,7 +47,7 @@ package struct AWSError: Error, Sendable, Equatable {
   package var status: Int?
   /// One line in the service's own words.
   package var message: String
-  /// What the server asked to wait.
+  /// The wait that the server asked for.
   package var retryAfter: Duration?
   package var requestID: String?
   /// The server's `Date`, epoch seconds UTC.

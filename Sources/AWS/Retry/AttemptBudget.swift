@@ -1,11 +1,11 @@
-/// Keeps an outage from being hammered: while most attempts at a service fail, they are spaced out.
+/// A budget of attempts that keeps an outage from being hammered: while most attempts at a service fail, they are spaced out.
 ///
 /// Pure: the caller waits as it is told. There is no limit to the number of attempts.
 ///
 /// Reference: https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html, retry quota
 struct AttemptBudget {
   static let capacity = 500
-  /// What a failure takes and a success gives: the budget shrinks while more than half of all attempts fail.
+  /// The amount that a failure takes and a success gives: the budget shrinks while more than half of all attempts fail.
   static let cost = 5
   /// With nothing left, attempts that wait at the same time leave at this distance.
   static let spacing = Duration.milliseconds(100)
@@ -15,7 +15,7 @@ struct AttemptBudget {
   private(set) var left = capacity
   private var waiting = 0
 
-  /// How long the next attempt has to wait; if that is above zero, `leave` is called after the wait.
+  /// The wait before the next attempt; if that is above zero, `leave` is called after the wait.
   mutating func enter() -> Duration {
     guard left < Self.cost else { return .zero }
     waiting += 1

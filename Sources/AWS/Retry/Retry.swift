@@ -1,6 +1,6 @@
 import Base
 
-/// How often a call is tried, how long it waits in between, and who hears of it.
+/// The rule for repeating a call: how often it is tried, how long it waits in between, and who hears of it.
 package struct Retry: Sendable {
   /// One attempt that did not succeed.
   package struct Failure: Sendable {

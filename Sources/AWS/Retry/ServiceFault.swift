@@ -6,7 +6,7 @@ struct ServiceFault: Equatable {
   var code: String?
   /// The first line, at most 300 characters: DynamoDB quotes the request's headers in the lines after it.
   var message: String
-  /// Where S3 says that the bucket is.
+  /// The region in which S3 says that the bucket is.
   var region: String?
 
   private struct JSON: Decodable {

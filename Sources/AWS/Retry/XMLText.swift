@@ -1,4 +1,4 @@
-/// What little is needed of the XML of S3 and STS: the text of an element without children.
+/// A reader of the little XML that S3 and STS send: the text of an element without children.
 enum XMLText {
   /// The text of the first element of that name, its entities resolved; nil when there is none, or no end to it.
   static func element(_ name: String, in xml: String) -> String? {
@@ -8,7 +8,7 @@ enum XMLText {
     return unescaped(xml[start.upperBound..<end.lowerBound])
   }
 
-  /// What lies in each element of that name, as it stands.
+  /// The contents of each element of that name, as they stand.
   static func contents(of name: String, in xml: String) -> [Substring] {
     let (opening, closing) = ("<\(name)>", "</\(name)>")
     var contents: [Substring] = []

@@ -2,7 +2,7 @@ import Base
 import Logging
 import Synchronization
 
-/// What the service clients share: transport, credentials, region, endpoints and the server's clock.
+/// The part that the service clients share: transport, credentials, region, endpoints and the server's clock.
 package final class AWSClient: Sendable {
   package let region: String
   package let endpoints: Endpoints
@@ -166,12 +166,12 @@ package final class AWSClient: Sendable {
   }
 }
 
-/// How far the server's clock is ahead, shared by clients.
+/// The lead of the server's clock, shared by clients.
 private final class ClockOffset: Sendable {
   let seconds = Atomic(0)
 }
 
-/// What is the same for all requests of one kind.
+/// The part that is the same for all requests of one kind.
 struct Operation: Sendable {
   var name: String
   var service: Service

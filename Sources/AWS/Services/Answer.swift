@@ -1,4 +1,4 @@
-/// What every successful answer tells beside its content.
+/// The facts that every successful answer has beside its content.
 package struct Answer: Sendable, Equatable {
   /// The server's `Date`, epoch seconds UTC; nil when it sent none.
   package var date: Int?

@@ -96,7 +96,7 @@ package struct DynamoDBClient: Sendable {
   }
 }
 
-/// What DescribeTable tells about a table.
+/// A table as DescribeTable tells it.
 package struct TableDescription: Sendable, Equatable {
   package struct Key: Sendable, Equatable {
     package enum Role: String, Sendable {
@@ -130,7 +130,7 @@ package struct TableDescription: Sendable, Equatable {
   }
 }
 
-/// What DescribeTimeToLive tells about a table.
+/// The expiry of a table's items as DescribeTimeToLive tells it.
 package struct TimeToLive: Sendable, Equatable {
   /// `ENABLED`, `DISABLED`, `ENABLING`, `DISABLING`.
   package var status: String

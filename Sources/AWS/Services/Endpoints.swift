@@ -17,7 +17,7 @@ package enum Service: String, Sendable, CaseIterable {
   }
 }
 
-/// Where each service is reached: `AWS_ENDPOINT_URL_<SERVICE>`, `AWS_ENDPOINT_URL`, or the region's own.
+/// The endpoint of each service: `AWS_ENDPOINT_URL_<SERVICE>`, `AWS_ENDPOINT_URL`, or the region's own.
 ///
 /// Reference: https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html,
 /// https://docs.aws.amazon.com/sdkref/latest/guide/feature-endpoints.html
@@ -62,7 +62,7 @@ package struct Endpoints: Sendable, Equatable {
     custom[service]
   }
 
-  /// Where the service is reached from the region.
+  /// The endpoint of the service for the region.
   package func endpoint(_ service: Service, region: String) -> Endpoint {
     custom[service] ?? Endpoint(host: host(service, region))
   }

@@ -1,4 +1,4 @@
-/// How S3 encrypts new objects.
+/// The encryption that S3 is asked for on new objects.
 ///
 /// Reference: https://docs.aws.amazon.com/AmazonS3/latest/userguide/serv-side-encryption.html
 package enum ObjectEncryption: Sendable, Equatable {

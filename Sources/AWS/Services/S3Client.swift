@@ -53,7 +53,7 @@ package struct S3Client: Sendable {
     return S3Object(response)
   }
 
-  /// What is stored under the key, without its content; nil when there is none (404), which a missing bucket
+  /// The object stored under the key, without its content; nil when there is none (404), which a missing bucket
   /// looks like, too.
   package func headObject(bucket: String, key: String, retry: Retry = .never) async throws -> S3Object? {
     let request = request(.head, bucket: bucket, key: key)

@@ -20,7 +20,7 @@ package struct STSClient: Sendable {
     assumeRoleWithWebIdentity = QueryService(client, .sts, "AssumeRoleWithWebIdentity", "2011-06-15")
   }
 
-  /// Whose keys these are. Needs no right.
+  /// The identity that the keys belong to. Needs no right.
   package func callerIdentity(retry: Retry = .never) async throws -> CallerIdentity {
     let answer = try await getCallerIdentity.call([], retry: retry)
     return CallerIdentity(
@@ -54,7 +54,7 @@ package struct STSClient: Sendable {
   }
 }
 
-/// What STS says of the keys that asked.
+/// The identity behind the keys that asked, as STS says.
 package struct CallerIdentity: Sendable, Equatable {
   package var account: String
   package var arn: String

@@ -4,7 +4,7 @@ import Base
 ///
 /// Reference: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html, step 1
 struct CanonicalRequest {
-  /// How a path becomes canonical.
+  /// The ways in which a path becomes canonical.
   enum Path: Sendable {
     /// S3: as it is sent.
     case asSent

@@ -1,7 +1,7 @@
 import Base
 import Synchronization
 
-/// What requests of one day, region and service are signed with.
+/// The key for signing requests of one day, region and service.
 ///
 /// Reference: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html, step 4
 struct SigningKey: Sendable {

@@ -66,7 +66,7 @@ struct ShipCommand: AsyncParsableCommand {
   }
 }
 
-/// Where `run` and `ship` deliver to.
+/// The destination of `run` and `ship`: AWS, or a folder.
 struct SinkOptions: ParsableArguments, Sendable {
   @Option(help: ArgumentHelp("Deliver to a folder instead of AWS", valueName: "folder"))
   var local: String?

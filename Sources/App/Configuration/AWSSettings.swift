@@ -2,13 +2,13 @@ import AWS
 import ArgumentParser
 import Base
 
-/// Which AWS account and region. Keys, endpoints and proxies are AWS's own variables: the AWS module reads
+/// The AWS account and region. Keys, endpoints and proxies are AWS's own variables: the AWS module reads
 /// them from `environment`; here they are checked and shown.
 struct AWSSettings: Sendable, Equatable {
   /// The profile to use, and no other source of keys; nil: the default chain.
   let profile: String?
   let region: String
-  /// How S3 is told to encrypt objects; nil: as the bucket says.
+  /// The encryption that S3 is asked for; nil: as the bucket says.
   let objectEncryption: ObjectEncryption?
   /// The environment as it was given.
   let environment: [String: String]

@@ -13,7 +13,7 @@ struct Configuration: Sendable {
   let stop: StopSettings
   /// The settings that the command uses, in the order of the documentation, safe to show.
   let entries: [SettingEntry]
-  /// What is probably not meant, one sentence each.
+  /// Settings that are probably not meant, one sentence each.
   let warnings: [String]
 
   /// Settles flags over environment over defaults.

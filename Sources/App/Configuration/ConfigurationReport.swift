@@ -1,6 +1,6 @@
 import Logging
 
-/// What is in force, for people, for programs and for the log line at start. Nothing secret is in it.
+/// The settings in force, for people, for programs and for the log line at start. Nothing secret is in it.
 extension Configuration {
   var table: TextTable {
     TextTable(

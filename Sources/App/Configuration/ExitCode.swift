@@ -1,4 +1,4 @@
-/// What the program's exit status says. Kept stable: service managers and scripts rely on it.
+/// The program's exit status. Kept stable: service managers and scripts rely on it.
 ///
 /// Reference: sysexits(3).
 enum ExitCode: Int32, Sendable {
@@ -21,7 +21,7 @@ enum ExitCode: Int32, Sendable {
 /// An error that ends a command with a status and says why, for the operator.
 protocol CommandError: Error {
   var exitCode: ExitCode { get }
-  /// What happened, to what, and what to do; one line each, without secrets.
+  /// The trouble, its object and the remedy; one line each, without secrets.
   var lines: [String] { get }
 }
 

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Base
 
-/// Where ticks come from.
+/// The source of the ticks.
 struct FeedSettings: Sendable, Equatable {
   /// The streams named by the operator; nil: the secret's.
   let streams: StreamList?
@@ -13,11 +13,11 @@ struct FeedSettings: Sendable, Equatable {
   let testnet: Bool
   /// A PEM file with the roots to trust instead of the system's.
   let caBundle: String?
-  /// How long a connection may deliver nothing before another one is tried beside it.
+  /// The time for which a connection may deliver nothing before another one is tried beside it.
   let staleAfter: Duration
-  /// How old a connection may become.
+  /// The age at which a connection is replaced.
   let maximumAge: Duration
-  /// How often the secret with the streams is read again.
+  /// The time between two readings of the secret with the streams.
   let refreshInterval: Duration
 
   static let streams = Setting<StreamList?>(

@@ -1,9 +1,9 @@
 import ArgumentParser
 import WAL
 
-/// How much room the log takes, and what is done when its volume fills up.
+/// The room that the log takes, and the limits at which its volume counts as full.
 struct SpaceSettings: Sendable, Equatable {
-  /// How long ticks are kept after they were appended; longer while a consumer has not shipped them.
+  /// The time for which ticks are kept after they were appended; longer while a consumer has not shipped them.
   let retention: Duration
   let disk: DiskLimits
 

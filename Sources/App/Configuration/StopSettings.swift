@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// What happens at SIGTERM and SIGINT.
+/// The settings for the end at SIGTERM and SIGINT.
 struct StopSettings: Sendable, Equatable {
   /// The longest wait for requests in flight, and for draining.
   let timeout: Duration

@@ -4,7 +4,7 @@ struct StreamList: Sendable, Equatable {
   static let limit = 102_400
 
   let names: [String]
-  /// What is probably not meant, one sentence each; the list is usable all the same.
+  /// Entries that are probably not meant, one sentence each; the list is usable all the same.
   let warnings: [String]
 
   /// Checks names from any source.

@@ -1,8 +1,8 @@
 import ArgumentParser
 
-/// How the log's writer groups its commits: for the commands that append.
+/// The grouping of commits by the log's writer: for the commands that append.
 struct WriterSettings: Sendable, Equatable {
-  /// How long the oldest request waits for company; zero: as soon as the previous commit returned.
+  /// The time for which the oldest request waits for company; zero: as soon as the previous commit returned.
   let commitLinger: Duration
 
   static let commitLinger = Setting(

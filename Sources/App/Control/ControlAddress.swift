@@ -2,7 +2,7 @@ import Base
 import Glibc
 import WAL
 
-/// Where a process that has a log open can be asked: `WAL_PATH.sock`.
+/// The address of the process that has a log open: `WAL_PATH.sock`.
 struct ControlAddress: Sendable {
   let path: String
 

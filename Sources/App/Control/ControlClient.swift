@@ -9,7 +9,7 @@ actor ControlClient {
 
   private let address: ControlAddress
 
-  /// How long an answer may take: a loop that is stopped waits for what it has on its way, and each of several
+  /// The time that an answer may take: a loop that is stopped waits for what it has on its way, and each of several
   /// deliveries for its sink.
   static let patience = Duration.seconds(300)
 

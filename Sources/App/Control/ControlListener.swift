@@ -15,7 +15,7 @@ actor ControlListener {
   private let wake: FileDescriptor
   private var connection: LineSocket?
 
-  /// How long the other side may take for its line, and for reading the answer.
+  /// The time that the other side may take for its line, and for reading the answer.
   static let patience = Duration.seconds(5)
   private static let backlog: Int32 = 8
   /// Milliseconds until a connection is accepted again that could not be.

@@ -1,7 +1,7 @@
 import FoundationEssentials
 import WAL
 
-/// What is asked of a process that has the log open: one line of JSON.
+/// A request to the process that has the log open: one line of JSON.
 struct ControlRequest: Codable, Sendable, Equatable {
   enum Command: String, Codable, Sendable {
     case seek

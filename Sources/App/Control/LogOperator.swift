@@ -10,7 +10,7 @@ struct LogOperator: Sendable {
   /// For deliveries without a process that runs; called when one is due.
   let makeShipping: @Sendable () async throws -> Shipping
 
-  /// How long a process may have the lock without listening: it may be starting or ending.
+  /// The time for which a process may have the lock without listening: it may be starting or ending.
   var patience = Duration.seconds(3)
   private static let pause = Duration.milliseconds(100)
 

@@ -1,4 +1,4 @@
-/// How messages are written.
+/// The form in which messages are written.
 enum LogFormat: String, CaseIterable, Sendable {
   case text, json
 }

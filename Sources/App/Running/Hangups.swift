@@ -11,7 +11,7 @@ final class Hangups: Sendable {
   private static let shared = Hangups()
 
   private let source: DispatchSourceSignal
-  /// How many there were.
+  /// The number so far.
   let count = Watch(0)
 
   private init() {

@@ -29,7 +29,7 @@ struct Pipeline: Sendable {
     let beside: @Sendable () async throws -> Void
   }
 
-  /// What is going on, for the progress line.
+  /// The work that goes on, for the progress line.
   struct Running: Sendable {
     let feed: Latch<Feed>
     let loops: [ConsumerLoop]

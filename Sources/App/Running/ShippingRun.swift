@@ -4,7 +4,7 @@ import Logging
 import Shippers
 import WAL
 
-/// What `run` and `ship` have in common.
+/// The work that `run` and `ship` have in common, from opening the log to closing it.
 struct ShippingRun: Sendable {
   let label: String
   /// The exit status after a signal that leaves no time to end in order.

@@ -3,7 +3,7 @@ import Base
 /// The list of streams in force while the secret is read again and again, and what is worth saying of it: a pure
 /// value.
 struct StreamListState {
-  /// What became of a list; streams that only changed their places are no change.
+  /// The difference between two lists; streams that only changed their places are no change.
   struct Change: Equatable {
     let added: [String]
     let removed: [String]
@@ -18,7 +18,7 @@ struct StreamListState {
     var isEmpty: Bool { added.isEmpty && removed.isEmpty }
   }
 
-  /// How often it is said that the list still cannot be read.
+  /// The time after which it is said again that the list cannot be read.
   static let reminder = Duration.seconds(1_800)
 
   private(set) var names: [String]

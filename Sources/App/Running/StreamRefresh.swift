@@ -4,7 +4,7 @@ import Ingest
 import Logging
 import WAL
 
-/// What a changed list of streams is for: the feed.
+/// The receiver of a changed list of streams: the feed.
 protocol StreamTarget: Sendable {
   /// Takes another list, without touching the streams that stay.
   func update(streams: [String])
@@ -21,14 +21,14 @@ struct StreamRefresh: Sendable {
   /// Reads the list once, perhaps in a few tries; `nil` where the operator has named the streams.
   let read: (@Sendable () async throws -> StreamList)?
   let interval: Duration
-  /// How many SIGHUPs there were.
+  /// The number of SIGHUPs so far.
   let hangups: Watch<Int>
   let target: any StreamTarget
   let logger: Logger
   var now: @Sendable () -> Duration = { MonotonicClock.now() }
   var sleep: @Sendable (Duration) async throws -> Void = { try await ContinuousClock().sleep(for: $0) }
 
-  /// How many names of streams one message shows.
+  /// The number of streams that one message names.
   static let namesShown = 20
 
   /// Runs until it is cancelled.

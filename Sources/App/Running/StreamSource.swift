@@ -10,7 +10,7 @@ struct StreamSource: Sendable {
   let log: TickLog
   let logger: Logger
 
-  /// How often the secret is asked for before the last known list is taken.
+  /// The number of attempts at the secret before the last known list is taken.
   private static let attemptsBeforeFallback = 3
 
   /// - Throws: `CommandFailure` (78) for a secret without usable streams, while the log knows none;

@@ -1,4 +1,4 @@
-/// How many columns a terminal gives a text.
+/// The number of columns that a terminal gives a text.
 enum DisplayWidth {
   static func of(_ text: some StringProtocol) -> Int {
     text.reduce(0) { $0 + columns($1) }

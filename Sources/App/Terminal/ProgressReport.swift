@@ -1,11 +1,11 @@
-/// How far something got, as one line. Pure: the same report always looks the same.
+/// The progress of something, as one line. Pure: the same report always looks the same.
 struct ProgressReport: Sendable, Equatable {
-  /// What is being done, as in `import`.
+  /// The work, as in `import`.
   let label: String
   /// Done and total in one unit (bytes, ticks); total is nil where it is not known.
   let done: Int
   var total: Int?
-  /// How long it has been going on.
+  /// The time since it began.
   let elapsed: Duration
   /// The rest of the line, as in `123,456 ticks`.
   var detail: String = ""
@@ -16,7 +16,7 @@ struct ProgressReport: Sendable, Equatable {
     return total <= 0 ? 1 : min(1, max(0, Double(done) / Double(total)))
   }
 
-  /// What is left at the average speed so far; nil before anything can be said.
+  /// The time left at the average speed so far; nil before anything can be said.
   var remaining: Duration? {
     guard let fraction, fraction > 0, elapsed >= .seconds(1) else { return nil }
     return elapsed * ((1 - fraction) / fraction)
@@ -50,7 +50,7 @@ struct ProgressReport: Sendable, Equatable {
   }
 }
 
-/// When the next report is due: often enough to look alive on a terminal, seldom enough for a file.
+/// The decision when the next report is due: often enough to look alive on a terminal, seldom enough for a file.
 struct ProgressPace: Sendable {
   private let interval: Duration
   private var last: Duration?

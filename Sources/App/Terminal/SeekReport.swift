@@ -1,4 +1,4 @@
-/// What a seek did, as text for people. Pure.
+/// The outcome of a seek, as text for people. Pure.
 struct SeekReport {
   private let seek: ControlAnswer.Seek
   private let dryRun: Bool

@@ -1,7 +1,7 @@
 import Inspect
 import WAL
 
-/// What `verify` has found, as text for people and as a document for programs. Pure.
+/// The findings of `verify`, as text for people and as a document for programs. Pure.
 struct VerifyReport: Sendable {
   let path: String
   /// `nil` if the log could not be read at all.
@@ -17,7 +17,7 @@ struct VerifyReport: Sendable {
 
   var isClean: Bool { failure == nil && verification?.problems.isEmpty == true && (salvaged?.lost ?? 0) == 0 }
 
-  /// What is wrong, for the last line on stderr.
+  /// The trouble in one sentence, for the last line on stderr.
   var summary: String {
     let count = verification?.problems.count ?? 1
     return "\(path) has \(Figures.grouped(count)) \(count == 1 ? "problem" : "problems")"

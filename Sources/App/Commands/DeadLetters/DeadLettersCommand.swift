@@ -12,7 +12,7 @@ struct DeadLettersCommand: AsyncParsableCommand {
     ])
 }
 
-/// Which dead letters a command is about.
+/// The choice of dead letters that a command is about.
 struct DeadLetterChoice: ParsableArguments, Sendable {
   @Argument(help: ArgumentHelp("Their ids, from `list`", valueName: "id")) var ids: [String] = []
   @Flag(help: "All of them, or with --consumer all of that one's") var all = false

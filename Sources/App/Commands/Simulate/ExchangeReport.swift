@@ -1,6 +1,6 @@
 import Simulate
 
-/// What a stand-in exchange did, for people and as JSON.
+/// The doings of a stand-in exchange, for people and as JSON.
 struct ExchangeReport {
   let statistics: ExchangeStatistics
 

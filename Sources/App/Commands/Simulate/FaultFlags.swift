@@ -1,7 +1,7 @@
 import ArgumentParser
 import Simulate
 
-/// What is to go wrong at the stand-in exchange.
+/// The flags for what is to go wrong at the stand-in exchange.
 struct FaultFlags: ParsableArguments {
   @Option(help: ArgumentHelp("A random fault for a random connection about this often", valueName: "seconds"))
   var faultsEvery: String?
