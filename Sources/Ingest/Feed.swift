@@ -33,14 +33,11 @@ package final class Feed: Sendable {
       limits: limits)
   }
 
-  /// - Parameters:
-  ///   - limits: taken as they are, the configuration's own passed over.
-  ///   - capacity: streams a connection may have.
+  /// - Parameter limits: taken as they are, the configuration's own passed over.
   init(
     configuration: FeedConfiguration, feedLog: any FeedLog, logger: Logger,
     wallClock: @escaping @Sendable () -> Int64, random: @escaping @Sendable () -> Double,
-    limits: FeedSession.Limits = .init(), overlap: Overlap.Limits = .init(), backOff: BackOff = .init(),
-    capacity: Int? = nil
+    limits: FeedSession.Limits = .init(), overlap: Overlap.Limits = .init(), backOff: BackOff = .init()
   ) throws(FeedError) {
     guard !configuration.streams.isEmpty else {
       throw FeedError(.noStreams, "the list of streams is empty")
@@ -52,8 +49,7 @@ package final class Feed: Sendable {
       security: configuration.endpoint.isSecure
         ? try TrustRoots.context(caBundle: configuration.caBundle) : nil,
       wallClock: wallClock, random: random, limits: limits, overlap: overlap,
-      backOff: backOff, attemptLimit: configuration.attemptLimit,
-      capacity: capacity ?? configuration.endpoint.capacity, logger: logger)
+      backOff: backOff, exchange: configuration.limits, logger: logger)
   }
 
   /// What it has done so far; any thread may ask.
@@ -77,7 +73,8 @@ package final class Feed: Sendable {
   /// When it returns, everything that was received is durable, and so is the beginning of a gap of cause
   /// `shutdown`. Throws what the log says when it can take no more; never because of the exchange.
   package func run() async throws {
-    let start = try await log.beginFeed(streams: streams)
+    let start = try await log.beginFeed(
+      streams: streams, attempts: environment.exchange.attemptMemory)
     let loop = MultiThreadedEventLoopGroup.singleton.next()
     let finished = loop.makePromise(of: [FeedEnd].self)
     loop.execute { [self] in

@@ -1,4 +1,4 @@
-/// What a feed connects to, and how it behaves.
+/// The settings of a feed: its server, its streams, and how it behaves.
 package struct FeedConfiguration: Sendable {
   package var endpoint: FeedEndpoint
   /// What it subscribes to at first; see ``Feed/update(streams:)``.
@@ -9,18 +9,17 @@ package struct FeedConfiguration: Sendable {
   package var staleAfter: Duration
   /// A connection is replaced before it is older than this.
   package var maximumAge: Duration
-  /// Attempts to connect in five minutes: the exchange's limit. Higher ones are for rehearsals against a
-  /// server of one's own.
-  package var attemptLimit = 300
+  package var limits: ExchangeLimits
 
   package init(
     endpoint: FeedEndpoint, streams: [String], caBundle: String? = nil, staleAfter: Duration = .seconds(60),
-    maximumAge: Duration = .seconds(23 * 3600)
+    maximumAge: Duration = ExchangeLimits.binance.replacementAge, limits: ExchangeLimits = .binance
   ) {
     self.endpoint = endpoint
     self.streams = streams
     self.caBundle = caBundle
     self.staleAfter = staleAfter
     self.maximumAge = maximumAge
+    self.limits = limits
   }
 }

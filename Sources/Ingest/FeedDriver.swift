@@ -17,9 +17,7 @@ final class FeedDriver {
     var limits = FeedSession.Limits()
     var overlap = Overlap.Limits()
     var backOff = BackOff()
-    var attemptLimit = 300
-    /// Streams a connection may have.
-    var capacity: Int
+    var exchange: ExchangeLimits
     var logger: Logger
   }
 
@@ -62,9 +60,10 @@ final class FeedDriver {
     self.loop = loop.assumeIsolated()
     self.finished = finished
     attempts = AttemptLimiter(
-      limit: environment.attemptLimit, ages: start.attemptAges, at: Self.time(of: self.loop))
+      limit: environment.exchange.attempts, window: environment.exchange.attemptWindow,
+      ages: start.attemptAges, at: Self.time(of: self.loop))
     self.streams = streams
-    plan = StreamPlan(streams: streams, capacity: environment.capacity)
+    plan = StreamPlan(streams: streams, capacity: environment.endpoint.capacity(environment.exchange))
     inherited = InheritedGaps(start.openGaps)
     messages = FeedMessages(logger: environment.logger, host: environment.endpoint.hostHeader)
     handover = Handover(log: log, loop: self.loop, roomAgain: { self.resume() }, failed: { self.fail($0) })
@@ -183,7 +182,7 @@ final class FeedDriver {
   func recordAttempt(_ done: @escaping () -> Void) {
     counters.update { $0.attempts += 1 }
     let bound = NIOLoopBound((driver: self, done: done), eventLoop: loop.nonisolated())
-    log.recordAttempt(at: environment.wallClock()) { result in
+    log.recordAttempt(at: environment.wallClock(), keeping: environment.exchange.attemptMemory) { result in
       bound.eventLoop.execute {
         switch result {
         case .success: bound.value.done()

@@ -207,7 +207,8 @@ final class FeedSlot: FeedConnectionOwner {
   private func reached(_ channel: any Channel, _ id: FeedSession.ConnectionID, _ target: FeedTarget) {
     let environment = feed.environment
     let connection = FeedConnection(
-      id: id, endpoint: environment.endpoint, target: target, owner: self, wallClock: environment.wallClock)
+      id: id, endpoint: environment.endpoint, target: target, owner: self, limits: environment.exchange,
+      wallClock: environment.wallClock)
     links[id] = .connected(connection)
     guard channel.isActive else {
       return lost(id, FeedError(.connectFailed, "the connection was closed at once"), cause: .refused)

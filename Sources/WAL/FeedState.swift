@@ -4,12 +4,23 @@ import Base
 package struct FeedStart: Sendable, Equatable {
   /// What earlier runs left open, oldest first.
   package var openGaps: [Gap]
-  /// How long ago each attempt to connect of the last five minutes was made, the oldest first; at most 300.
+  /// How long ago each attempt to connect that is kept was made, the oldest first.
   package var attemptAges: [Duration]
 
   package init(openGaps: [Gap] = [], attemptAges: [Duration] = []) {
     self.openGaps = openGaps
     self.attemptAges = attemptAges
+  }
+}
+
+/// The attempts to connect that the log keeps over a restart, as many and as long as an exchange counts them.
+package struct AttemptMemory: Sendable, Equatable {
+  package var count: Int
+  package var window: Duration
+
+  package init(count: Int, window: Duration) {
+    self.count = count
+    self.window = window
   }
 }
 
@@ -32,16 +43,18 @@ extension TickLog {
   /// killed left none for what it was receiving: a gap of cause `crash` is opened for each slot that had received
   /// data, from where ``WriteTransaction/vouch(for:until:)`` ended, for the streams that no open gap names.
   ///
-  /// - Parameter streams: what the feed is going to subscribe to.
-  package func beginFeed(streams: [String]) async throws -> FeedStart {
+  /// - Parameters:
+  ///   - streams: what the feed is going to subscribe to.
+  ///   - attempts: those that are still wanted.
+  package func beginFeed(streams: [String], attempts memory: AttemptMemory) async throws -> FeedStart {
     try await write { transaction in
       if try transaction.meta(FeedMeta.feed) == FeedMeta.running { try transaction.openCrashGaps() }
       try transaction.setMeta(FeedMeta.feed, FeedMeta.running)
       try transaction.setMetaList(FeedMeta.streams, streams)
       try transaction.setSlots([:])
       // Written back, so that times which a clock set back has put into the future grow old like others.
-      let attempts = try transaction.recentAttempts(at: transaction.now)
-      try transaction.setAttempts(attempts)
+      let attempts = try transaction.recentAttempts(memory, at: transaction.now)
+      try transaction.setAttempts(attempts, memory)
       return FeedStart(
         openGaps: try transaction.openGaps(),
         attemptAges: attempts.map { .microseconds(transaction.now - $0) })
@@ -65,11 +78,13 @@ extension TickLog {
   ///
   /// - Parameters:
   ///   - time: microseconds since 1970, UTC.
+  ///   - memory: the attempts that are kept, this one included.
   ///   - completion: called once, on the writer's thread or at once: it is durable, or the log has failed.
   package func recordAttempt(
-    at time: Int64, completion: @escaping @Sendable (Result<Void, any Error>) -> Void
+    at time: Int64, keeping memory: AttemptMemory,
+    completion: @escaping @Sendable (Result<Void, any Error>) -> Void
   ) {
-    note(completion) { try $0.setAttempts($0.recentAttempts(at: time) + [time]) }
+    note(completion) { try $0.setAttempts($0.recentAttempts(memory, at: time) + [time], memory) }
   }
 
   /// Writes down what the feed subscribes to from now on.
@@ -180,15 +195,15 @@ extension WriteTransaction {
   }
 
   /// Microseconds since 1970, UTC, oldest first; none of them after `now`.
-  fileprivate func recentAttempts(at now: Int64) throws -> [Int64] {
+  fileprivate func recentAttempts(_ memory: AttemptMemory, at now: Int64) throws -> [Int64] {
     guard let text = try meta(FeedMeta.attempts) else { return [] }
     return try connection.elements(ofJSON: text).compactMap { Int64($0) }
-      .filter { now - $0 < FeedMeta.attemptWindow }
+      .filter { .microseconds(now - $0) < memory.window }
       .map { min($0, now) }
   }
 
-  fileprivate func setAttempts(_ attempts: [Int64]) throws {
-    let newest = attempts.suffix(FeedMeta.attemptLimit).map(String.init)
+  fileprivate func setAttempts(_ attempts: [Int64], _ memory: AttemptMemory) throws {
+    let newest = attempts.suffix(memory.count).map(String.init)
     try setMeta(FeedMeta.attempts, "[" + newest.joined(separator: ",") + "]")
   }
 }
@@ -203,7 +218,4 @@ private enum FeedMeta {
   /// With the slot's number: up to when nothing is missing.
   static let data = "feed_data "
   static let attempts = "feed_attempts"
-  /// Microseconds: over how long the exchange counts.
-  static let attemptWindow: Int64 = 300_000_000
-  static let attemptLimit = 300
 }

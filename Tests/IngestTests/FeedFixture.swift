@@ -91,10 +91,11 @@ struct FeedFixture {
     // On a machine that is busy, one connection may lag far behind the other.
     overlap.hold = .seconds(60)
     var configuration = FeedConfiguration(endpoint: endpoint, streams: streams, caBundle: caBundle)
-    configuration.attemptLimit = attemptLimit
+    configuration.limits.attempts = attemptLimit
+    if let capacity { configuration.limits.streamsPerConnection = capacity }
     return try Feed(
       configuration: configuration, feedLog: log ?? self.log, logger: logger, wallClock: WallClock.now,
-      random: { 0.5 }, limits: limits, overlap: overlap, backOff: backOff, capacity: capacity)
+      random: { 0.5 }, limits: limits, overlap: overlap, backOff: backOff)
   }
 
   /// Runs a feed while `body` looks on, then stops it; everything received is durable afterwards.

@@ -577,7 +577,8 @@ private final class Driven {
   private var now = 0.0
 
   init(
-    isCovered: Bool = false, limits: FeedSession.Limits = .init(), attempts: AttemptLimiter = .init()
+    isCovered: Bool = false, limits: FeedSession.Limits = .init(),
+    attempts: AttemptLimiter = .init(limit: 300, window: .seconds(300))
   ) {
     var backOff = BackOff()
     backOff.first = .seconds(1)

@@ -19,10 +19,13 @@ final class HandLog: FeedLog {
 
   let state = Mutex(State())
 
-  func beginFeed(streams: [String]) async throws -> FeedStart { FeedStart() }
+  func beginFeed(streams: [String], attempts: AttemptMemory) async throws -> FeedStart { FeedStart() }
   func endFeed(slots: [FeedEnd]) async throws {}
 
-  func recordAttempt(at time: Int64, completion: @escaping @Sendable (Result<Void, any Error>) -> Void) {
+  func recordAttempt(
+    at time: Int64, keeping memory: AttemptMemory,
+    completion: @escaping @Sendable (Result<Void, any Error>) -> Void
+  ) {
     completion(.success(()))
   }
 

@@ -17,7 +17,7 @@ import WAL
       for list in streams {
         _ = try await log.write { try $0.openGap(startedAt: 1, cause: .shutdown, streams: list) }
       }
-      let gaps = try await log.beginFeed(streams: []).openGaps
+      let gaps = try await log.beginFeed(streams: [], attempts: ExchangeLimits.binance.attemptMemory).openGaps
       try await log.close()
       return gaps
     }

@@ -4,17 +4,20 @@ import Testing
 @testable import Ingest
 
 @Suite struct StreamPlanTests {
+  private static let capacity = ExchangeLimits.binance.streamsPerConnection
+
   private func names(_ range: Range<Int>) -> [String] { range.map { "s\($0)" } }
   private func slot(_ number: Int) -> SlotID { SlotID(number: number) }
 
   @Test func `the first list fills as few slots as can carry it, evenly and in its order`() {
-    #expect(StreamPlan(streams: names(0..<1_024)).slots == [slot(1): names(0..<1_024)])
     #expect(
-      StreamPlan(streams: names(0..<1_025)).slots == [
+      StreamPlan(streams: names(0..<1_024), capacity: Self.capacity).slots == [slot(1): names(0..<1_024)])
+    #expect(
+      StreamPlan(streams: names(0..<1_025), capacity: Self.capacity).slots == [
         slot(1): names(0..<513), slot(2): names(513..<1_025),
       ])
-    #expect(StreamPlan(streams: []).slots == [:])
-    #expect(StreamPlan(streams: ["a", "b", "a"]).slots == [slot(1): ["a", "b"]])
+    #expect(StreamPlan(streams: [], capacity: Self.capacity).slots == [:])
+    #expect(StreamPlan(streams: ["a", "b", "a"], capacity: Self.capacity).slots == [slot(1): ["a", "b"]])
     #expect(StreamPlan(streams: names(0..<5_000), capacity: .max).slots == [slot(1): names(0..<5_000)])
   }
 

@@ -155,3 +155,18 @@ package struct FixtureFailure: Error, CustomStringConvertible {
 
   init(_ description: String) { self.description = description }
 }
+
+extension TickLog {
+  /// Attempts to connect kept as Binance counts them.
+  private static let attempts = AttemptMemory(count: 300, window: .seconds(300))
+
+  func beginFeed(streams: [String]) async throws -> FeedStart {
+    try await beginFeed(streams: streams, attempts: Self.attempts)
+  }
+
+  func recordAttempt(
+    at time: Int64, completion: @escaping @Sendable (Result<Void, any Error>) -> Void
+  ) {
+    recordAttempt(at: time, keeping: Self.attempts, completion: completion)
+  }
+}

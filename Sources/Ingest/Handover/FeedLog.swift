@@ -3,13 +3,15 @@ import WAL
 
 /// What the feed needs of the log; tests of the feed's parts stand in for it.
 protocol FeedLog: Sendable {
-  /// See ``TickLog/beginFeed(streams:)``.
-  func beginFeed(streams: [String]) async throws -> FeedStart
+  /// See ``TickLog/beginFeed(streams:attempts:)``.
+  func beginFeed(streams: [String], attempts: AttemptMemory) async throws -> FeedStart
   /// See ``TickLog/endFeed(slots:)``.
   func endFeed(slots: [FeedEnd]) async throws
 
-  /// See ``TickLog/recordAttempt(at:completion:)``.
-  func recordAttempt(at time: Int64, completion: @escaping @Sendable (Result<Void, any Error>) -> Void)
+  /// See ``TickLog/recordAttempt(at:keeping:completion:)``.
+  func recordAttempt(
+    at time: Int64, keeping memory: AttemptMemory,
+    completion: @escaping @Sendable (Result<Void, any Error>) -> Void)
   /// See ``TickLog/setStreams(_:slots:completion:)``.
   func setStreams(
     _ streams: [String], slots: [Int: [String]],

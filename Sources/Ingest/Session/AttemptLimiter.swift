@@ -1,7 +1,4 @@
 /// Keeps the attempts to connect below the exchange's limit, counted over a sliding window and over all slots.
-///
-/// Reference: https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams, "limit of 300
-/// connections per attempt every 5 minutes per IP"
 struct AttemptLimiter: Equatable, Sendable {
   let limit: Int
   let window: Duration
@@ -12,7 +9,7 @@ struct AttemptLimiter: Equatable, Sendable {
   ///     clock that measured it was set back, counts as made now.
   ///   - now: of the monotonic clock that the other calls use.
   init(
-    limit: Int = 300, window: Duration = .seconds(300), ages: [Duration] = [], at now: Duration = .zero
+    limit: Int, window: Duration, ages: [Duration] = [], at now: Duration = .zero
   ) {
     self.limit = limit
     self.window = window

@@ -92,7 +92,7 @@ extension FeedSession {
     /// How long the first connection may come after the second with the data that ends a silence.
     var staleGrace = Duration.seconds(2)
     /// A connection is replaced at 95 to 100 % of it.
-    var maximumAge = Duration.seconds(23 * 3600)
+    var maximumAge = ExchangeLimits.binance.replacementAge
     /// How long two connections run side by side at most, once each has had something to deliver.
     var overlap = Duration.seconds(10)
     /// A leader that spoke so recently is not silent. Well below what an overlap takes for active, or its word

@@ -6,9 +6,6 @@ struct SlotID: Hashable, Comparable, Sendable {
 }
 
 /// Which connection carries which streams: a stream stays in its slot for as long as it is in the list.
-///
-/// Reference: https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams, "A single connection
-/// can listen to a maximum of 1024 streams"
 struct StreamPlan: Sendable {
   /// Each list in ascending order; a slot is in one of them at most.
   struct Changes: Equatable, Sendable {
@@ -21,14 +18,14 @@ struct StreamPlan: Sendable {
     var isEmpty: Bool { added.isEmpty && changed.isEmpty && retired.isEmpty }
   }
 
-  static let streamsPerConnection = 1_024
-
   private(set) var slots: [SlotID: [String]] = [:]
   private let capacity: Int
   private var lastNumber = 0
 
   /// Spreads the list over as few slots as can carry it, in its order and evenly. Names given twice count once.
-  init(streams: [String], capacity: Int = streamsPerConnection) {
+  ///
+  /// - Parameter capacity: streams that a connection may have.
+  init(streams: [String], capacity: Int) {
     self.capacity = capacity
     _ = update(to: streams)
   }

@@ -50,7 +50,7 @@ final class FeedConnection: ChannelInboundHandler {
   private var state: State
   private var frames: FrameReader
   private var decoder: MessageDecoder
-  private var outbox = Outbox()
+  private var outbox: Outbox
   private var sending: Scheduled<Void>?
   private var received = ByteBuffer()
   private var delivery = Delivery()
@@ -67,12 +67,13 @@ final class FeedConnection: ChannelInboundHandler {
   ///   exchange that repeats it would end every connection, and all good ticks on it, again and again.
   init(
     id: FeedSession.ConnectionID, endpoint: FeedEndpoint, target: FeedTarget, owner: any FeedConnectionOwner,
-    wallClock: @escaping @Sendable () -> Int64, echo: Echo? = nil
+    limits: ExchangeLimits = .binance, wallClock: @escaping @Sendable () -> Int64, echo: Echo? = nil
   ) {
     self.id = id
     self.owner = owner
     self.wallClock = wallClock
     self.echo = echo
+    outbox = Outbox(limit: limits.messagesPerSecond)
     frames = FrameReader(maximumMessage: Self.maximumMessage, refusesBadText: echo != nil)
     requests = target.requests
     state = .opening(Handshake(host: endpoint.hostHeader, target: target.text))

@@ -5,8 +5,7 @@ import NIOCore
 /// A pure value. Pongs go first, because a server drops a client that does not answer; everything else keeps
 /// its order. When more pongs wait than fit, the oldest goes: a server looks for the newest.
 ///
-/// Reference: https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams, "WebSocket
-/// connections have a limit of 5 incoming messages per second", pings and pongs counted; RFC 6455, section 5.5.3
+/// Reference: RFC 6455, section 5.5.3
 struct Outbox: Sendable {
   enum Message: Equatable, Sendable {
     case ping
@@ -27,7 +26,7 @@ struct Outbox: Sendable {
   /// When the newest messages left, at most `limit`.
   private var departures: [Duration] = []
 
-  init(limit: Int = 5, window: Duration = .milliseconds(1100), pongCapacity: Int = 64) {
+  init(limit: Int, window: Duration = .milliseconds(1100), pongCapacity: Int = 64) {
     self.limit = limit
     self.window = window
     self.pongCapacity = pongCapacity

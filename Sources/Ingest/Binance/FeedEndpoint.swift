@@ -2,9 +2,6 @@
 ///
 /// Reference: RFC 6455, section 3; RFC 3986
 package struct FeedEndpoint: Equatable, Sendable {
-  /// Streams that one connection may have.
-  package static let maximumStreams = 1024
-
   package let isSecure: Bool
   /// Without the brackets of an IPv6 address.
   package let host: String
@@ -17,33 +14,24 @@ package struct FeedEndpoint: Equatable, Sendable {
   /// The query of a URL without a path of its own, such as `timeUnit=MICROSECOND`: it goes with every list of streams.
   let query: String
 
-  /// The production and test exchange of Binance.
-  private static let production = "wss://stream.binance.com:9443"
-  private static let test = "wss://stream.testnet.binance.vision"
-
-  /// Paths that are none of their own: `/market/stream?streams=…`.
-  ///
-  /// Reference: https://developers.binance.com/docs/derivatives/usds-margined-futures/websocket-market-streams
-  private static let entrances: Set<Substring> = ["/market", "/public"]
-
   /// - Parameters:
   ///   - url: `ws://` or `wss://`. Nil means Binance's.
   ///   - testnet: which of Binance's.
   /// - Throws: `FeedError` (`badAddress`).
   package init(url: String?, testnet: Bool) throws(FeedError) {
-    let parts = try Self.split(url ?? (testnet ? Self.test : Self.production))
+    let parts = try Self.split(url ?? (testnet ? BinanceServers.test : BinanceServers.production))
     isSecure = parts.isSecure
     (host, port) = try Self.hostAndPort(parts.authority, isSecure: parts.isSecure)
     let path = parts.target.prefix { $0 != "?" }
     query = String(parts.target.dropFirst(path.count + 1))
     let entrance = path.hasSuffix("/") ? path.dropLast() : path
-    let isOwn = !entrance.isEmpty && !Self.entrances.contains(entrance)
+    let isOwn = !entrance.isEmpty && !BinanceServers.entrances.contains(entrance)
     prefix = isOwn ? "" : String(entrance)
     ownTarget = isOwn ? parts.target : nil
   }
 
   /// Streams that one connection to it takes: of a path of its own, however many the list names.
-  var capacity: Int { ownTarget == nil ? Self.maximumStreams : .max }
+  func capacity(_ limits: ExchangeLimits) -> Int { ownTarget == nil ? limits.streamsPerConnection : .max }
 
   /// The value of the Host header.
   var hostHeader: String {
