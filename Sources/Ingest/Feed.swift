@@ -37,7 +37,8 @@ package final class Feed: Sendable {
   init(
     configuration: FeedConfiguration, feedLog: any FeedLog, logger: Logger,
     wallClock: @escaping @Sendable () -> Int64, random: @escaping @Sendable () -> Double,
-    limits: FeedSession.Limits = .init(), overlap: Overlap.Limits = .init(), backOff: BackOff = .init()
+    limits: FeedSession.Limits = .init(), overlap: Overlap.Limits = .init(),
+    backoff: Backoff = FeedSession.backoff
   ) throws(FeedError) {
     guard !configuration.streams.isEmpty else {
       throw FeedError(.noStreams, "the list of streams is empty")
@@ -49,7 +50,7 @@ package final class Feed: Sendable {
       security: configuration.endpoint.isSecure
         ? try TrustRoots.context(caBundle: configuration.caBundle) : nil,
       wallClock: wallClock, random: random, limits: limits, overlap: overlap,
-      backOff: backOff, exchange: configuration.limits, logger: logger)
+      backoff: backoff, exchange: configuration.limits, logger: logger)
   }
 
   /// What it has done so far; any thread may ask.

@@ -1,3 +1,4 @@
+import Base
 import Logging
 import NIOCore
 import NIOSSL
@@ -16,7 +17,7 @@ final class FeedDriver {
     var random: @Sendable () -> Double
     var limits = FeedSession.Limits()
     var overlap = Overlap.Limits()
-    var backOff = BackOff()
+    var backoff = FeedSession.backoff
     var exchange: ExchangeLimits
     var logger: Logger
   }

@@ -61,7 +61,7 @@ final class FeedSlot: FeedConnectionOwner {
     overlap = Overlap(limits: feed.environment.overlap)
     session = FeedSession(
       startedAt: feed.environment.wallClock(), isCovered: isCovered, limits: feed.environment.limits,
-      backOff: feed.environment.backOff)
+      backoff: feed.environment.backoff)
   }
 
   // MARK: What the feed asks for

@@ -1,9 +1,10 @@
+import Base
 import NIOCore
 
 /// Decides which attempts to connect are let in.
 struct Doorkeeper: Sendable {
   private let isStrict: Bool
-  private var random: SplitMix
+  private var random: SplitMix64
   private var attempts: [String: SlidingCount] = [:]
   private var refusalsLeft = 0
 
@@ -12,7 +13,7 @@ struct Doorkeeper: Sendable {
 
   init(isStrict: Bool, seed: UInt64) {
     self.isStrict = isStrict
-    random = SplitMix(seed: seed, name: "doorkeeper")
+    random = SplitMix64(seed: seed, name: "doorkeeper")
   }
 
   /// The status to refuse an attempt with, and the rule that it broke, if any.

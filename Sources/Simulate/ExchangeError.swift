@@ -1,6 +1,8 @@
+import Base
+
 /// Why the simulated exchange cannot do what it was asked for.
 package struct ExchangeError: Error, CustomStringConvertible, Sendable {
-  /// What kind of thing went wrong.
+  /// The kind of thing that went wrong.
   package enum Code: Sendable {
     case recordingUnreadable
     case recordUnwritable
@@ -11,8 +13,18 @@ package struct ExchangeError: Error, CustomStringConvertible, Sendable {
   package let code: Code
   /// The file or address concerned.
   package let subject: String
-  /// What the system said.
+  /// The system's words.
   package let reason: String
+
+  init(code: Code, subject: String, reason: String) {
+    self.code = code
+    self.subject = subject
+    self.reason = reason
+  }
+
+  init(_ code: Code, _ error: SystemError) {
+    self.init(code: code, subject: error.subject, reason: error.reason)
+  }
 
   package var description: String {
     let what =

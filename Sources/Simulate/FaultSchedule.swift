@@ -1,8 +1,10 @@
+import Base
+
 /// Says which fault comes next, and when: seeded, so that a run can be rehearsed again.
 struct FaultSchedule: Sendable {
   private let every: Duration
   private let kinds: [FaultKind]
-  private var random: SplitMix
+  private var random: SplitMix64
 
   /// A fault and whom it meets.
   struct Choice: Equatable, Sendable {
@@ -16,7 +18,7 @@ struct FaultSchedule: Sendable {
   init(every: Duration, kinds: [FaultKind], seed: UInt64) {
     self.every = every
     self.kinds = kinds
-    random = SplitMix(seed: seed, name: "faults")
+    random = SplitMix64(seed: seed, name: "faults")
   }
 
   /// The time to the next fault: between half of what was asked for and one and a half.

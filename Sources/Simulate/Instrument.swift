@@ -1,3 +1,5 @@
+import Base
+
 /// One symbol's made-up market: a seeded random walk and the day's statistics over it.
 ///
 /// Prices and quantities are in units of 10⁻⁸, the eight decimals that the exchange writes.
@@ -5,7 +7,7 @@ struct Instrument: Sendable {
   static let unit: Int64 = 100_000_000
 
   let symbol: [UInt8]
-  private var random: SplitMix
+  private var random: SplitMix64
   private let tickSize: Int64
   private(set) var day: Candle
   private(set) var lastTrade: Trade
@@ -26,7 +28,7 @@ struct Instrument: Sendable {
 
   init(symbol: String, seed: UInt64, at milliseconds: Int64) {
     self.symbol = Array(symbol.utf8)
-    random = SplitMix(seed: seed, name: symbol)
+    random = SplitMix64(seed: seed, name: symbol)
     var price = 10 + random.below(90)
     for _ in 0..<(4 + random.below(6)) { price *= 10 }
     if let known = Self.familiar[symbol] { price = known * Self.unit }

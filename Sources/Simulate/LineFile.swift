@@ -1,26 +1,22 @@
+import Base
 import Glibc
 import NIOCore
 
 /// A text file that grows line by line. What was appended reaches the system in pieces and with ``flush()``;
 /// nothing is synced, because it is no part of what is tested.
 struct LineFile: ~Copyable {
-  private let path: String
-  private let descriptor: Int32
+  private let file: FileDescriptor
   private var pending = ByteBuffer()
 
   private static let pieceSize = 256 * 1024
 
   /// Makes the file or empties it. Throws ``ExchangeError`` if that cannot be done.
   init(path: String) throws(ExchangeError) {
-    self.path = path
-    descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-    guard descriptor >= 0 else {
-      throw ExchangeError(code: .recordUnwritable, subject: path, reason: String(cString: strerror(errno)))
-    }
+    do {
+      file = try FileDescriptor(opening: path, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o644)
+    } catch { throw ExchangeError(.recordUnwritable, error) }
     pending.reserveCapacity(2 * Self.pieceSize)
   }
-
-  deinit { close(descriptor) }
 
   mutating func write(_ text: String) { pending.writeString(text) }
 
@@ -42,14 +38,8 @@ struct LineFile: ~Copyable {
 
   /// Hands everything to the system.
   mutating func flush() throws(ExchangeError) {
-    while pending.readableBytes > 0 {
-      let count = pending.withUnsafeReadableBytes { Glibc.write(descriptor, $0.baseAddress!, $0.count) }
-      if count < 0, errno == EINTR { continue }
-      guard count > 0 else {
-        throw ExchangeError(
-          code: .recordUnwritable, subject: path, reason: String(cString: strerror(errno)))
-      }
-      pending.moveReaderIndex(forwardBy: count)
+    guard pending.withUnsafeReadableBytes({ FileBytes.write($0, to: file.number) }) else {
+      throw ExchangeError(.recordUnwritable, SystemError.last("writing", file.path))
     }
     pending.clear()
   }

@@ -1,10 +1,10 @@
+import Base
 import Glibc
 
 /// Reads a recorded file line by line, a bounded piece at a time, once or again and again.
 struct Recording: ~Copyable {
-  private let path: String
   private let repeats: Bool
-  private let descriptor: Int32
+  private let file: FileDescriptor
   private let piece: UnsafeMutableRawBufferPointer
   private var chunk: [UInt8] = []
   private var place = 0
@@ -13,19 +13,14 @@ struct Recording: ~Copyable {
 
   /// Throws ``ExchangeError`` if the file cannot be opened.
   init(path: String, repeats: Bool) throws(ExchangeError) {
-    self.path = path
+    do {
+      file = try FileDescriptor(opening: path, O_RDONLY)
+    } catch { throw ExchangeError(.recordingUnreadable, error) }
     self.repeats = repeats
-    descriptor = open(path, O_RDONLY | O_CLOEXEC)
     piece = .allocate(byteCount: 256 * 1024, alignment: 1)
-    guard descriptor >= 0 else {
-      throw ExchangeError(code: .recordingUnreadable, subject: path, reason: String(cString: strerror(errno)))
-    }
   }
 
-  deinit {
-    piece.deallocate()
-    if descriptor >= 0 { close(descriptor) }
-  }
+  deinit { piece.deallocate() }
 
   /// The next message of a stream that is wanted, or of none at all. Nil at the end of the file, or after a
   /// whole pass in which nothing was wanted.
@@ -46,7 +41,7 @@ struct Recording: ~Copyable {
 
   /// Starts again from the first line.
   mutating func rewind() throws(ExchangeError) {
-    guard lseek(descriptor, 0, SEEK_SET) == 0 else { throw unreadable() }
+    guard lseek(file.number, 0, SEEK_SET) == 0 else { throw unreadable() }
     chunk.removeAll(keepingCapacity: true)
     place = 0
     atEnd = false
@@ -77,13 +72,13 @@ struct Recording: ~Copyable {
   }
 
   private mutating func readMore() throws(ExchangeError) {
-    let count = read(descriptor, piece.baseAddress, piece.count)
+    let count = FileBytes.read(file.number, into: piece)
     guard count >= 0 else { throw unreadable() }
     chunk.append(contentsOf: piece[..<count])
     atEnd = count == 0
   }
 
   private func unreadable() -> ExchangeError {
-    ExchangeError(code: .recordingUnreadable, subject: path, reason: String(cString: strerror(errno)))
+    ExchangeError(.recordingUnreadable, SystemError.last("reading", file.path))
   }
 }

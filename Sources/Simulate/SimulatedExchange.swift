@@ -1,4 +1,4 @@
-import Glibc
+import Base
 import Logging
 import NIOCore
 import NIOPosix
@@ -55,7 +55,7 @@ package final class SimulatedExchange: Sendable {
     do {
       floor = try await loop.submit {
         let floor = try TradingFloor(
-          configuration: configuration, wallClock: wallClock, loop: loop.assumeIsolated(), logger: logger,
+          configuration: configuration, wallClock: WallClock.now, loop: loop.assumeIsolated(), logger: logger,
           ended: ended)
         return NIOLoopBound(floor, eventLoop: loop)
       }.get()
@@ -98,13 +98,6 @@ package final class SimulatedExchange: Sendable {
       throw ExchangeError(
         code: .certificateUnusable, subject: "\(tls.certificateFile), \(tls.keyFile)", reason: "\(error)")
     }
-  }
-
-  /// Microseconds since 1970, UTC.
-  private static let wallClock: @Sendable () -> Int64 = {
-    var now = timespec()
-    clock_gettime(CLOCK_REALTIME, &now)
-    return Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_nsec) / 1000
   }
 
   /// Returns when the recording has been played to its end or the limit of messages is reached, which for

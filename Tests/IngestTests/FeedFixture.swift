@@ -7,7 +7,6 @@ import TestSupport
 import Testing
 import WAL
 
-@testable import struct Ingest.BackOff
 @testable import protocol Ingest.FeedLog
 @testable import struct Ingest.FeedSession
 @testable import struct Ingest.Overlap
@@ -83,9 +82,7 @@ struct FeedFixture {
   ) throws -> Feed {
     let endpoint = try FeedEndpoint(url: url ?? "ws://127.0.0.1:\(port)", testnet: false)
     // Shorter pauses than in service, so that tests of reconnecting are quick.
-    var backOff = BackOff()
-    backOff.first = .milliseconds(10)
-    backOff.limit = .milliseconds(100)
+    let backoff = Backoff(base: .milliseconds(10), cap: .milliseconds(100), jitter: .equal)
     var overlap = Overlap.Limits()
     overlap.settling = .zero
     // On a machine that is busy, one connection may lag far behind the other.
@@ -95,7 +92,7 @@ struct FeedFixture {
     if let capacity { configuration.limits.streamsPerConnection = capacity }
     return try Feed(
       configuration: configuration, feedLog: log ?? self.log, logger: logger, wallClock: WallClock.now,
-      random: { 0.5 }, limits: limits, overlap: overlap, backOff: backOff)
+      random: { 0.5 }, limits: limits, overlap: overlap, backoff: backoff)
   }
 
   /// Runs a feed while `body` looks on, then stops it; everything received is durable afterwards.

@@ -580,10 +580,8 @@ private final class Driven {
     isCovered: Bool = false, limits: FeedSession.Limits = .init(),
     attempts: AttemptLimiter = .init(limit: 300, window: .seconds(300))
   ) {
-    var backOff = BackOff()
-    backOff.first = .seconds(1)
-    backOff.limit = .seconds(8)
-    session = FeedSession(startedAt: 500, isCovered: isCovered, limits: limits, backOff: backOff)
+    let backoff = Backoff(base: .seconds(1), cap: .seconds(8), jitter: .equal)
+    session = FeedSession(startedAt: 500, isCovered: isCovered, limits: limits, backoff: backoff)
     self.attempts = attempts
   }
 

@@ -1,9 +1,12 @@
-/// The little JSON that the log's own columns hold.
+/// The little JSON that is written by hand: strings, and lists of them.
+///
+/// Reference: RFC 8259, section 7
 package enum JSONText {
   package static func array(_ texts: [String]) -> String {
     "[" + texts.map(string).joined(separator: ",") + "]"
   }
 
+  /// In quotes; characters beyond ASCII stay as they are.
   package static func string(_ text: String) -> String {
     var result = "\""
     for scalar in text.unicodeScalars {

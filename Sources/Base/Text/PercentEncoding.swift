@@ -17,8 +17,22 @@ package enum PercentEncoding {
   }
 
   package static func append(_ text: some Sequence<UInt8>, keepingSlashes: Bool, to bytes: inout [UInt8]) {
+    append(text, keeping: keepingSlashes ? "/" : "", to: &bytes)
+  }
+
+  /// - Parameter kept: ASCII characters that stay besides those that always do.
+  package static func text(_ text: String, keeping kept: StaticString) -> String {
+    var bytes: [UInt8] = []
+    append(text.utf8, keeping: kept, to: &bytes)
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  private static func append(
+    _ text: some Sequence<UInt8>, keeping kept: StaticString, to bytes: inout [UInt8]
+  ) {
+    let kept = UnsafeBufferPointer(start: kept.utf8Start, count: kept.utf8CodeUnitCount)
     for byte in text {
-      if isUnreserved(byte) || (keepingSlashes && byte == UInt8(ascii: "/")) {
+      if isUnreserved(byte) || kept.contains(byte) {
         bytes.append(byte)
       } else {
         bytes.append(UInt8(ascii: "%"))

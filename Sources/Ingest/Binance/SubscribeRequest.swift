@@ -1,3 +1,5 @@
+import Base
+
 /// A message that subscribes an open connection to streams.
 ///
 /// Reference: https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams,
@@ -10,8 +12,8 @@ struct SubscribeRequest: Equatable, Sendable {
   let streams: [String]
 
   var text: String {
-    #"{"method":"SUBSCRIBE","params":["#
-      + streams.map(Self.quoted).joined(separator: ",") + #"],"id":\#(id)}"#
+    #"{"method":"SUBSCRIBE","params":"#
+      + JSONText.array(streams) + #","id":\#(id)}"#
   }
 
   /// The fewest requests that name all streams, in their order.
@@ -22,7 +24,7 @@ struct SubscribeRequest: Equatable, Sendable {
     var part: [String] = []
     var size = frame
     for stream in streams {
-      let more = quoted(stream).utf8.count + 1
+      let more = JSONText.string(stream).utf8.count + 1
       if size + more > maximumBytes, !part.isEmpty {
         requests.append(SubscribeRequest(id: Int64(requests.count + 1), streams: part))
         (part, size) = ([], frame)
@@ -32,18 +34,5 @@ struct SubscribeRequest: Equatable, Sendable {
     }
     if !part.isEmpty { requests.append(SubscribeRequest(id: Int64(requests.count + 1), streams: part)) }
     return requests
-  }
-
-  /// Reference: RFC 8259, section 7
-  private static func quoted(_ name: String) -> String {
-    var text = "\""
-    for scalar in name.unicodeScalars {
-      switch scalar {
-      case "\"", "\\": text += "\\\(scalar)"
-      case "\0"..<" ": text += "\\u00" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
-      default: text.unicodeScalars.append(scalar)
-      }
-    }
-    return text + "\""
   }
 }

@@ -3,7 +3,8 @@ import Glibc
 
 /// The bytes of a file or of stdin, in chunks, gzip opened up. Blocks: for a thread of its own.
 final class ByteSource {
-  private let descriptor: Int32
+  private let file: FileDescriptor?
+  private var descriptor: Int32 { file?.number ?? STDIN_FILENO }
   private let name: String
   private var inflate: Inflate?
   private var chunk = [UInt8](repeating: 0, count: ByteSource.chunkBytes)
@@ -16,16 +17,13 @@ final class ByteSource {
   /// - Parameter path: `-` for stdin.
   init(path: String) throws(ImportError) {
     name = path == "-" ? "stdin" : path
-    descriptor = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw ByteSource.unreadable(name, errno) }
+    do {
+      file = path == "-" ? nil : try FileDescriptor(opening: path, O_RDONLY)
+    } catch { throw ByteSource.unreadable(name, error.code) }
     var info = stat()
-    guard fstat(descriptor, &info) == 0, info.st_mode & S_IFMT != S_IFDIR else {
+    guard fstat(file?.number ?? STDIN_FILENO, &info) == 0, info.st_mode & S_IFMT != S_IFDIR else {
       throw ByteSource.unreadable(name, EISDIR)
     }
-  }
-
-  deinit {
-    if descriptor != STDIN_FILENO { close(descriptor) }
   }
 
   /// Appends the next bytes to `out`.
@@ -57,12 +55,9 @@ final class ByteSource {
     repeat {
       try waitForInput()
       let count = chunk.withUnsafeMutableBytes {
-        Glibc.read(descriptor, $0.baseAddress! + total, $0.count - total)
+        FileBytes.read(descriptor, into: UnsafeMutableRawBufferPointer(rebasing: $0[total...]))
       }
-      guard count >= 0 else {
-        if errno == EINTR { continue }
-        throw ByteSource.unreadable(name, errno)
-      }
+      guard count >= 0 else { throw ByteSource.unreadable(name, errno) }
       if count == 0 { break }
       total += count
       // Two bytes are needed to know gzip.
@@ -83,6 +78,6 @@ final class ByteSource {
   }
 
   private static func unreadable(_ name: String, _ code: Int32) -> ImportError {
-    ImportError(.unreadable, "\(name) cannot be read: \(String(cString: strerror(code)))")
+    ImportError(.unreadable, "\(name) cannot be read: \(SystemError.text(code))")
   }
 }

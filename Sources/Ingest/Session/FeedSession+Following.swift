@@ -33,9 +33,9 @@ extension FeedSession {
     _ link: Link, _ reason: Report.Reason, at moment: Moment
   ) -> Duration {
     if reason == .shutdownAnnounced, moment.now - link.openedAt < limits.healthyAfter {
-      return replacementBackOff.next(random: moment.random)
+      return failedReplacements.next(random: moment.random)
     }
-    replacementBackOff.reset()
+    failedReplacements.reset()
     return .zero
   }
 
@@ -72,7 +72,7 @@ extension FeedSession {
   }
 
   private mutating func tryAgainLater(at moment: Moment) -> Duration {
-    let pause = replacementBackOff.next(random: moment.random)
+    let pause = failedReplacements.next(random: moment.random)
     following?.state = .wanted(notBefore: moment.now + pause)
     return pause
   }
@@ -120,7 +120,7 @@ extension FeedSession {
     if link.isLeaving { return replace(link, .shutdownAnnounced, at: moment) }
     if moment.now >= link.replaceAt { return replace(link, .age, at: moment) }
     guard following == nil, moment.reading >= silence.due else { return [] }
-    replacementBackOff.reset()
+    failedReplacements.reset()
     following = Following(.probe, notBefore: moment.now)
     return [.report(.silent(silence.length(at: moment.reading)))]
   }

@@ -1,3 +1,4 @@
+import Base
 import WAL
 
 extension FeedSession {
@@ -76,6 +77,9 @@ extension FeedSession {
     /// Why a connection is replaced while it works.
     enum Reason: Equatable, Sendable { case age, shutdownAnnounced, requested, listChanged }
   }
+
+  /// The waits between attempts to connect.
+  static let backoff = Backoff(base: .milliseconds(250), cap: .seconds(30), jitter: .equal)
 
   struct Limits: Equatable, Sendable {
     /// For the connection, TLS, the upgrade and the subscriptions together.

@@ -1,3 +1,4 @@
+import Base
 import WAL
 
 /// Decides when a slot of the feed connects, gives up and waits, when it looks whether its connection is deaf,
@@ -53,8 +54,8 @@ struct FeedSession: Sendable {
   var silence: Silence
   var gaps: GapTrack
   var lastNumber = 0
-  private var backOff: BackOff
-  var replacementBackOff: BackOff
+  private var failures: FailureCount
+  var failedReplacements: FailureCount
   /// Since when there has been an open connection without a break.
   private var openSince: Duration?
   private var hasReconnectedAtOnce = false
@@ -68,10 +69,10 @@ struct FeedSession: Sendable {
   ///   - startedAt: microseconds UTC.
   ///   - isCovered: an open gap of an earlier run names every stream of the slot: there is no gap of its own
   ///     until the first data.
-  init(startedAt: Int64, isCovered: Bool, limits: Limits = Limits(), backOff: BackOff = BackOff()) {
+  init(startedAt: Int64, isCovered: Bool, limits: Limits = Limits(), backoff: Backoff = backoff) {
     self.limits = limits
-    self.backOff = backOff
-    replacementBackOff = backOff
+    failures = FailureCount(backoff)
+    failedReplacements = FailureCount(backoff)
     silence = Silence(interval: limits.staleAfter, mostDoublings: limits.staleDoublings, since: .zero)
     gaps = GapTrack(startedAt: startedAt, isCovered: isCovered)
   }
@@ -97,7 +98,7 @@ struct FeedSession: Sendable {
 
   private mutating func noteHealth(at now: Duration) {
     guard let openSince, now - openSince >= limits.healthyAfter else { return }
-    backOff.reset()
+    failures.reset()
     hasReconnectedAtOnce = false
   }
 
@@ -199,7 +200,7 @@ struct FeedSession: Sendable {
       return gaps.lost(cause, since: follower.opened.utc) + takeOver(follower, at: moment)
     case .opening(let id, let until):
       following = nil
-      if let openSince { backOff.recover(for: moment.now - openSince) }
+      if let openSince { failures.recover(for: moment.now - openSince) }
       openSince = nil
       current = .opening(id, until: until)
       return gaps.lost(cause) + [.release]
@@ -218,13 +219,13 @@ struct FeedSession: Sendable {
   /// Waits as long as back-off says, or not at all: a dead connection has cost half a minute already. That is
   /// done once, and again after a healthy time.
   private mutating func wait(atOnce: Bool, at moment: Moment) {
-    if let openSince { backOff.recover(for: moment.now - openSince) }
+    if let openSince { failures.recover(for: moment.now - openSince) }
     openSince = nil
     if atOnce, !hasReconnectedAtOnce {
       hasReconnectedAtOnce = true
       current = .waiting(until: moment.now)
     } else {
-      current = .waiting(until: moment.now + backOff.next(random: moment.random))
+      current = .waiting(until: moment.now + failures.next(random: moment.random))
     }
   }
 

@@ -4,23 +4,21 @@ import Testing
 
 @testable import Ingest
 
-@Suite struct BackOffTests {
+@Suite struct FailureCountTests {
   @Test func `pauses double up to the limit, the random half on top of the sure one`() {
-    var backOff = BackOff()
-    backOff.first = .seconds(1)
-    backOff.limit = .seconds(10)
-    let pauses = (0..<6).map { _ in backOff.next(random: 0) }
+    var failures = FailureCount(Backoff(base: .seconds(1), cap: .seconds(10), jitter: .equal))
+    let pauses = (0..<6).map { _ in failures.next(random: 0) }
     #expect(pauses == [0.5, 1, 2, 4, 5, 5].map { .seconds($0) })
-    backOff.reset()
-    let again = [0, 0.5].map { backOff.next(random: $0) }
+    failures.reset()
+    let again = [0, 0.5].map { failures.next(random: $0) }
     #expect(again == [.milliseconds(500), .milliseconds(1500)])
   }
 
   @Test func `a thousand failures do not overflow`() {
-    var backOff = BackOff()
-    for _ in 0..<1000 { _ = backOff.next(random: 0.999) }
-    let pause = backOff.next(random: 0.999)
-    #expect(pause <= backOff.limit)
+    var failures = FailureCount(FeedSession.backoff)
+    for _ in 0..<1000 { _ = failures.next(random: 0.999) }
+    let pause = failures.next(random: 0.999)
+    #expect(pause <= FeedSession.backoff.cap)
   }
 }
 
