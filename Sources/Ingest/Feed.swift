@@ -4,7 +4,7 @@ import NIOCore
 import NIOPosix
 import WAL
 
-/// Receives ticks from the exchange and appends them to the log, for as long as it runs.
+/// The way of ticks from the exchange into the log, for as long as it runs.
 ///
 /// Reconnects by itself, and replaces connections before the exchange ends them, without a loss. Each time in
 /// which ticks may have been missed becomes a gap in the log. While the log cannot take more, sockets are not
@@ -53,7 +53,7 @@ package final class Feed: Sendable {
       backoff: backoff, exchange: configuration.limits, logger: logger)
   }
 
-  /// What it has done so far; any thread may ask.
+  /// The figures up to now; any thread may ask.
   package var statistics: FeedStatistics { counters.statistics }
 
   /// Subscribes to these streams instead: those that stay are not touched, those that come and go take effect

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// What callers on any thread want of a feed that runs on its event loop, perhaps before it runs.
+/// Commands from any thread to a feed that runs on its event loop, perhaps before it runs.
 ///
 /// Bounded: a newer list of streams takes the place of one that has not been looked at.
 final class FeedCommands: Sendable {
@@ -25,7 +25,7 @@ final class FeedCommands: Sendable {
     wake?()
   }
 
-  /// What has been posted since it was last asked for.
+  /// The commands posted since they were last taken.
   func take() -> Pending {
     state.withLock { state in
       defer { state.pending = Pending() }

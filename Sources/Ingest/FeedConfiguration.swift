@@ -1,7 +1,7 @@
 /// The settings of a feed: its server, its streams, and how it behaves.
 package struct FeedConfiguration: Sendable {
   package var endpoint: FeedEndpoint
-  /// What it subscribes to at first; see ``Feed/update(streams:)``.
+  /// The streams at first; see ``Feed/update(streams:)``.
   package var streams: [String]
   /// A PEM file of trusted certificates instead of the system's.
   package var caBundle: String?

@@ -4,11 +4,11 @@ import NIOCore
 import NIOSSL
 import WAL
 
-/// What the slots of a feed share: the plan of streams, the attempts to connect, the way into the log.
+/// The part of a feed that its slots share: the plan of streams, the attempts to connect, the way into the log.
 ///
 /// Lives on one event loop, as its slots, their connections and the handover do; nothing else touches them.
 final class FeedDriver {
-  /// What does not change while the feed runs.
+  /// The part that does not change while the feed runs.
   struct Environment: Sendable {
     var endpoint: FeedEndpoint
     /// Nil for `ws://`.
@@ -194,17 +194,17 @@ final class FeedDriver {
   }
 
   /// Gives ticks and gaps to the log, in one commit.
-  func submit(_ delivery: Delivery, gaps: [GapChange] = []) {
-    guard state != .finished, !delivery.isEmpty || !gaps.isEmpty else { return }
-    watch.note(delivery.ticks, at: now)
-    for name in delivery.arrays { watch.noteArray(name) }
-    handover?.submit(delivery, gaps: gaps)
-    if !delivery.rejected.isEmpty { messages.rejected(delivery.rejected, at: now) }
+  func submit(_ intake: Intake, gaps: [GapChange] = []) {
+    guard state != .finished, !intake.isEmpty || !gaps.isEmpty else { return }
+    watch.note(intake.ticks, at: now)
+    for name in intake.arrays { watch.noteArray(name) }
+    handover?.submit(intake, gaps: gaps)
+    if !intake.rejected.isEmpty { messages.rejected(intake.rejected, at: now) }
     let late = watch.late
     let isFull = !mayRead
     counters.update {
-      $0.ticks += delivery.ticks.count
-      $0.rejected += delivery.rejected.count
+      $0.ticks += intake.ticks.count
+      $0.rejected += intake.rejected.count
       $0.late = late
       $0.isPaused = isFull
     }

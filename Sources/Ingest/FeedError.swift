@@ -1,6 +1,6 @@
-/// What went wrong between the feed and the exchange.
+/// A failure between the feed and the exchange.
 package struct FeedError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// What kind of thing it was.
+  /// The kind of failure.
   package enum Code: Equatable, Sendable {
     /// The address cannot be used.
     case badAddress

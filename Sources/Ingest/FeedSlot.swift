@@ -23,7 +23,7 @@ final class FeedSlot: FeedConnectionOwner {
       }
     }
 
-    /// What it is waiting for, for a message about one that takes too long.
+    /// The thing that it waits for, for a message about one that takes too long.
     var phase: String {
       switch self {
       case .recording: "the log"
@@ -40,15 +40,15 @@ final class FeedSlot: FeedConnectionOwner {
   private var overlap: Overlap
   private var countedDuplicates = 0
   /// The connection that is to take over, while two run side by side.
-  private var follower: FeedSession.ConnectionID?
+  private var standby: FeedSession.ConnectionID?
   private var links: [FeedSession.ConnectionID: Link] = [:]
-  /// What each of them subscribes to; the list may have changed since.
+  /// The streams that each of them subscribes to; the list may have changed since.
   private var carried: [FeedSession.ConnectionID: [String]] = [:]
   /// The gap that its session has begun and not ended.
   private(set) var openGap: OpenGaps?
   /// Microseconds UTC: the first tick of this run, and how far the log knows that nothing is missing.
   private var firstTickAt: Int64?
-  private var vouchedUntil: Int64?
+  private var watermark: Int64?
   /// The last one that was dropped, and what it had been waiting for.
   private var abandoned: (id: FeedSession.ConnectionID, phase: String)?
   private var timer: (scheduled: Scheduled<Void>, at: Duration)?
@@ -98,30 +98,30 @@ final class FeedSlot: FeedConnectionOwner {
   // MARK: Session
 
   /// - Parameters:
-  ///   - delivery: goes to the log with the gaps that the session begins or ends, and before anything that it
+  ///   - intake: goes to the log with the gaps that the session begins or ends, and before anything that it
   ///     wants to be released.
   ///   - gaps: what ends besides.
   private func handle(
-    _ event: FeedSession.Event, handingOver delivery: Delivery = Delivery(), ending gaps: [GapChange] = []
+    _ event: FeedSession.Event, handingOver intake: Intake = Intake(), ending gaps: [GapChange] = []
   ) {
     guard !isOver else { return }
     let actions = feed.decide { random, now, attempts in
       session.handle(event, at: now, random: random, attempts: &attempts)
     }
     let changes = gaps + actions.compactMap(gapChange)
-    // What is released belongs to what is vouched for, and comes later.
+    // What is released lies below the watermark, and comes later.
     let isReleasing = actions.contains(.release)
-    feed.submit(delivery, gaps: delivery.ticks.isEmpty || isReleasing ? changes : changes + vouching())
+    feed.submit(intake, gaps: intake.ticks.isEmpty || isReleasing ? changes : changes + newWatermark())
     for action in actions where !isOver { perform(action) }
     setTimer()
   }
 
-  /// Where a gap begins if the process is killed now. What comes before each stream is subscribed ends no gap,
-  /// but the first of it is where the log begins.
-  private func vouching() -> [GapChange] {
-    guard let time = session.lastDataAt ?? firstTickAt, time != vouchedUntil else { return [] }
-    vouchedUntil = time
-    return [.vouch(id, until: time)]
+  /// The watermark, if it has moved: there a gap begins if the process is killed now. What comes before each
+  /// stream is subscribed ends no gap, but the first of it is where the log begins.
+  private func newWatermark() -> [GapChange] {
+    guard let time = session.lastDataAt ?? firstTickAt, time != watermark else { return [] }
+    watermark = time
+    return [.watermark(id, time)]
   }
 
   private func gapChange(_ action: FeedSession.Action) -> GapChange? {
@@ -141,13 +141,13 @@ final class FeedSlot: FeedConnectionOwner {
   private func perform(_ action: FeedSession.Action) {
     switch action {
     case .connect(let id): connect(id)
-    case .beginOverlap(let leader, let follower):
-      self.follower = follower
-      let single = Set(carried[leader] ?? []).symmetricDifference(subscriptions)
-      feed.submit(overlap.begin(leader: leader, follower: follower, single: single, at: feed.now))
+    case .beginOverlap(let primary, let standby):
+      self.standby = standby
+      let single = Set(carried[primary] ?? []).symmetricDifference(subscriptions)
+      feed.submit(overlap.begin(primary: primary, standby: standby, single: single))
     case .release:
-      follower = nil
-      feed.submit(overlap.release(at: feed.now), gaps: vouching())
+      standby = nil
+      feed.submit(overlap.release(), gaps: newWatermark())
     case .ping(let id): links[id]?.connection?.ping()
     case .close(let id): close(id)
     case .abandon(let id): abandon(id)
@@ -235,7 +235,7 @@ final class FeedSlot: FeedConnectionOwner {
   private func abandon(_ id: FeedSession.ConnectionID) {
     if let link = links[id] { abandoned = (id, link.phase) }
     sever(id)
-    if follower == id { follower = nil }
+    if standby == id { standby = nil }
     feed.submit(overlap.ended(id, at: feed.now))
     feed.connectionsChanged()
   }
@@ -247,7 +247,7 @@ final class FeedSlot: FeedConnectionOwner {
       FeedError(.timedOut, "not open after \(limit), still waiting for \(phase ?? "the server")"), of: self)
   }
 
-  /// What a connection that is made now subscribes to; nothing if its URL says it.
+  /// The streams that a connection made now subscribes to; none if its URL says them.
   private var subscriptions: [String] { feed.environment.endpoint.ownTarget == nil ? streams : [] }
 
   private func sever(_ id: FeedSession.ConnectionID) {
@@ -264,25 +264,25 @@ final class FeedSlot: FeedConnectionOwner {
   var mayRead: Bool { feed.mayRead }
 
   func opened(_ connection: FeedConnection) {
-    if connection.id == follower { overlap.followerOpened(at: feed.now) }
+    if connection.id == standby { overlap.standbyOpened(at: feed.now) }
     feed.opened(connection, of: self)
     handle(.opened(connection.id, at: feed.environment.wallClock()))
     catchUp()
   }
 
-  func received(_ delivery: Delivery, from connection: FeedConnection) {
-    let passed = overlap.pass(delivery, from: connection.id, at: feed.now)
+  func received(_ intake: Intake, from connection: FeedConnection) {
+    let passed = overlap.pass(intake, from: connection.id, at: feed.now)
     feed.counters.update {
-      $0.messages += delivery.messages
+      $0.messages += intake.messages
       $0.duplicates += overlap.duplicates - countedDuplicates
-      $0.lastDataAt = delivery.receivedAt
+      $0.lastDataAt = intake.receivedAt
     }
     countedDuplicates = overlap.duplicates
-    firstTickAt = firstTickAt ?? delivery.receivedAt
+    firstTickAt = firstTickAt ?? intake.receivedAt
     if connection.hasOpened {
       handle(
-        .data(connection.id, receivedAt: delivery.receivedAt), handingOver: passed,
-        ending: feed.dataArrived(self, at: delivery.receivedAt))
+        .data(connection.id, receivedAt: intake.receivedAt), handingOver: passed,
+        ending: feed.dataArrived(self, at: intake.receivedAt))
     } else {
       // Until each stream is subscribed, data says nothing about the others.
       handle(.arrived(connection.id), handingOver: passed)
@@ -302,7 +302,7 @@ final class FeedSlot: FeedConnectionOwner {
   }
 
   private func catchUp() {
-    guard let follower, links[follower]?.connection?.hasOpened == true, overlap.hasCaughtUp else { return }
+    guard let standby, links[standby]?.connection?.hasOpened == true, overlap.hasCaughtUp else { return }
     handle(.caughtUp)
   }
 
@@ -310,7 +310,7 @@ final class FeedSlot: FeedConnectionOwner {
     guard let link = links.removeValue(forKey: id) else { return }
     carried[id] = nil
     if case .draining = link {} else { feed.lost(reason, of: self) }
-    if follower == id { follower = nil }
+    if standby == id { standby = nil }
     handle(.ended(id, cause: cause), handingOver: overlap.ended(id, at: feed.now))
     feed.connectionsChanged()
   }

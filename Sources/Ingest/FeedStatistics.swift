@@ -1,6 +1,6 @@
 import Synchronization
 
-/// What the feed has done so far.
+/// The figures of a feed up to now.
 package struct FeedStatistics: Equatable, Sendable {
   /// Data messages received, those that came over two connections counted twice.
   package var messages = 0

@@ -1,6 +1,6 @@
 import NIOSSL
 
-/// How the feed checks the exchange's certificate.
+/// The feed's check of the exchange's certificate.
 package enum TrustRoots {
   /// Looks whether certificates can be verified against those in a file.
   ///

@@ -15,13 +15,13 @@ final class ClientConnection: ChannelInboundHandler {
   /// Numbers of the streams that it is subscribed to; the ``StreamBook`` keeps it.
   var streams: Set<Int> = []
 
-  private let floor: TradingFloor
+  private let market: Market
   private let channel: any Channel
   private let faults: ExchangeFaults
   private var state = State.well
   private var outgoing: OutgoingFrames
   private var pings: PingLedger
-  private var requests = SlidingCount(span: HouseRules.messageSpan)
+  private var requests = SlidingCount(span: ClientLimits.messageSpan)
   private var messages = 0
 
   private enum State: Equatable {
@@ -35,14 +35,14 @@ final class ClientConnection: ChannelInboundHandler {
     case closing
   }
 
-  init(number: Int, form: UpgradeRequest.Form, floor: TradingFloor, channel: any Channel) {
+  init(number: Int, form: UpgradeRequest.Form, market: Market, channel: any Channel) {
     self.number = number
     self.form = form
-    self.floor = floor
+    self.market = market
     self.channel = channel
-    faults = floor.faults
+    faults = market.faults
     outgoing = OutgoingFrames(allocator: channel.allocator, fragmentSize: faults.fragmentSize)
-    pings = PingLedger(timeout: floor.pongTimeout)
+    pings = PingLedger(timeout: market.pongTimeout)
   }
 
   private var loop: NIOIsolatedEventLoop { channel.eventLoop.assumeIsolated() }
@@ -56,12 +56,12 @@ final class ClientConnection: ChannelInboundHandler {
   /// Answers the upgrade and lets the client take part in trading.
   func open(response: String, streams: [String]) {
     outgoing.append(response)
-    floor.admit(self, streams: streams)
+    market.admit(self, streams: streams)
     flush()
-    loop.scheduleTask(in: floor.pingInterval) { self.ping() }
+    loop.scheduleTask(in: market.pingInterval) { self.ping() }
     for (kind, age) in faults.afterOpening {
       loop.scheduleTask(in: TimeAmount(age)) {
-        if self.isWell { self.floor.work(kind, on: self) }
+        if self.isWell { self.market.work(kind, on: self) }
       }
     }
   }
@@ -89,10 +89,10 @@ final class ClientConnection: ChannelInboundHandler {
     // Taken out first: the write may call back at once to say that the channel is writable again.
     let bytes = takeOutgoing()
     channel.writeAndFlush(bytes, promise: nil)
-    guard !floor.waitsForClients, state == .well || state == .closing, waiting > floor.clientBacklog else {
+    guard !market.waitsForClients, state == .well || state == .closing, waiting > market.clientBacklog else {
       return
     }
-    floor.statistics.slowClients += 1
+    market.statistics.slowClients += 1
     drop()
   }
 
@@ -116,7 +116,7 @@ final class ClientConnection: ChannelInboundHandler {
     switch fault {
     case .close: close()
     case .shutdown:
-      outgoing.append(message: ByteBuffer(string: "{\"e\":\"serverShutdown\",\"E\":\(floor.eventTime())}"))
+      outgoing.append(message: ByteBuffer(string: "{\"e\":\"serverShutdown\",\"E\":\(market.eventTime())}"))
       flush()
       loop.scheduleTask(in: TimeAmount(faults.shutdownNotice)) { self.close() }
     case .reset, .fin: state = .toBeCut(withReset: fault == .reset)
@@ -135,7 +135,7 @@ final class ClientConnection: ChannelInboundHandler {
     payload.write(webSocketErrorCode: code ?? WebSocketErrorCode(codeNumber: Int(faults.closeCode)))
     outgoing.append(control: payload, opcode: .connectionClose)
     flush()
-    floor.dismiss(self)
+    market.dismiss(self)
     loop.scheduleTask(in: .seconds(2)) { self.drop() }
   }
 
@@ -143,7 +143,7 @@ final class ClientConnection: ChannelInboundHandler {
     state = .closing
     // Not within the sending of a message to all who want it.
     loop.execute {
-      self.floor.dismiss(self)
+      self.market.dismiss(self)
       self.channel.writeAndFlush(self.takeOutgoing()).assumeIsolated().whenComplete { _ in
         self.drop(withReset: withReset)
       }
@@ -178,17 +178,17 @@ final class ClientConnection: ChannelInboundHandler {
 
   private func ping() {
     guard channel.isActive, state != .closing, state != .deaf else { return }
-    let payload = ByteBuffer(string: String(floor.eventTime()))
+    let payload = ByteBuffer(string: String(market.eventTime()))
     pings.sent(payload, at: .now())
     outgoing.append(control: payload, opcode: .ping)
     flush()
-    loop.scheduleTask(in: floor.pongTimeout) { self.dropIfSilent() }
-    loop.scheduleTask(in: floor.pingInterval) { self.ping() }
+    loop.scheduleTask(in: market.pongTimeout) { self.dropIfSilent() }
+    loop.scheduleTask(in: market.pingInterval) { self.ping() }
   }
 
   private func dropIfSilent() {
     guard channel.isActive, state != .closing, state != .deaf, pings.isOverdue(at: .now()) else { return }
-    floor.statistics.silentClients += 1
+    market.statistics.silentClients += 1
     close(code: .policyViolation)
   }
 
@@ -207,9 +207,9 @@ final class ClientConnection: ChannelInboundHandler {
       outgoing.append(control: frame.unmaskedData, opcode: .pong)
       flush()
     case .pong:
-      if pings.received(frame.unmaskedData) { floor.statistics.pongs += 1 }
+      if pings.received(frame.unmaskedData) { market.statistics.pongs += 1 }
     case .connectionClose:
-      if state != .closing { floor.statistics.closedByClients += 1 }
+      if state != .closing { market.statistics.closedByClients += 1 }
       close(code: .normalClosure)
       channel.close(promise: nil)
     default: close(code: .unacceptableData)
@@ -217,10 +217,10 @@ final class ClientConnection: ChannelInboundHandler {
   }
 
   private func isWithinRate() -> Bool {
-    let rate = requests.add(at: .now(), earliest: floor.lastLook)
-    floor.statistics.mostClientMessages = max(floor.statistics.mostClientMessages, rate)
-    guard floor.isStrict, rate > HouseRules.messages else { return true }
-    floor.statistics.violations[.messages, default: 0] += 1
+    let rate = requests.add(at: .now(), earliest: market.lastLook)
+    market.statistics.mostClientMessages = max(market.statistics.mostClientMessages, rate)
+    guard market.isStrict, rate > ClientLimits.messages else { return true }
+    market.statistics.violations[.messages, default: 0] += 1
     return false
   }
 
@@ -230,13 +230,13 @@ final class ClientConnection: ChannelInboundHandler {
       var listing: [String]?
       switch request.method {
       case .subscribe:
-        guard floor.mayBeSubscribed() else {
-          outgoing.append(message: ByteBuffer(bytes: try request.refusal()))
+        guard market.mayBeSubscribed() else {
+          outgoing.append(message: ByteBuffer(bytes: try request.denial()))
           return flush()
         }
-        guard floor.subscribe(self, to: request.streams) else { return close(code: .policyViolation) }
-      case .unsubscribe: floor.unsubscribe(self, from: request.streams)
-      case .listSubscriptions: listing = floor.subscriptions(of: self)
+        guard market.subscribe(self, to: request.streams) else { return close(code: .policyViolation) }
+      case .unsubscribe: market.unsubscribe(self, from: request.streams)
+      case .listSubscriptions: listing = market.subscriptions(of: self)
       }
       outgoing.append(message: ByteBuffer(bytes: try request.answer(listing: listing)))
     } catch {
@@ -246,20 +246,20 @@ final class ClientConnection: ChannelInboundHandler {
   }
 
   func channelWritabilityChanged(context: ChannelHandlerContext) {
-    if channel.isWritable { floor.wake() }
+    if channel.isWritable { market.wake() }
     context.fireChannelWritabilityChanged()
   }
 
   func channelInactive(context: ChannelHandlerContext) {
     state = .closing
-    floor.dismiss(self)
-    floor.ended(self)
+    market.dismiss(self)
+    market.ended(self)
     context.fireChannelInactive()
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
     // A broken frame or a reset connection: the client comes again, the exchange goes on.
-    floor.logger.debug("Client connection failed.", metadata: ["error": "\(error)"])
+    market.logger.debug("Client connection failed.", metadata: ["error": "\(error)"])
     context.close(promise: nil)
   }
 }

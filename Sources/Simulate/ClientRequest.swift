@@ -11,7 +11,7 @@ struct ClientRequest: Equatable, Sendable {
     case listSubscriptions = "LIST_SUBSCRIPTIONS"
   }
 
-  /// What the answer repeats.
+  /// The id, which the answer repeats.
   enum ID: Codable, Equatable, Sendable {
     case number(Int64)
     case text(String)
@@ -65,12 +65,12 @@ struct ClientRequest: Equatable, Sendable {
       + encoder.encode(id) + Array("}".utf8)
   }
 
-  /// What the exchange says to a request that it does not grant. Throws what the encoder says.
-  func refusal() throws -> [UInt8] {
+  /// The answer to a request that is not granted. Throws what the encoder says.
+  func denial() throws -> [UInt8] {
     try Array("{\"error\":{\"code\":3,\"msg\":\"Refused for rehearsal\"},\"id\":".utf8)
       + JSONEncoder().encode(id) + Array("}".utf8)
   }
 
-  /// What the exchange says to something it does not understand.
+  /// The answer to something that is no request.
   static let invalid = Array(#"{"error":{"code":2,"msg":"Invalid request"},"id":null}"#.utf8)
 }

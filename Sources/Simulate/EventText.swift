@@ -1,6 +1,6 @@
 import NIOCore
 
-/// Appends an event's JSON to a byte buffer that is used again for every event, without making strings.
+/// An event's JSON in a byte buffer that is used again for every event, written without making strings.
 struct EventText {
   private(set) var buffer: ByteBuffer
 

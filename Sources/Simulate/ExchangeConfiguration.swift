@@ -1,6 +1,6 @@
-/// What a simulated exchange serves, and how.
+/// The settings of a simulated exchange: what it serves, and how.
 package struct ExchangeConfiguration: Sendable {
-  /// Where the messages come from.
+  /// The source of the messages.
   package enum Source: Sendable, Equatable {
     /// Made-up prices; the same seed makes the same ones.
     case madeUp(seed: UInt64)
@@ -33,7 +33,7 @@ package struct ExchangeConfiguration: Sendable {
   /// Bytes that may wait for a client that reads slowly; with more it is dropped. Counts only while the
   /// exchange does not wait.
   package var clientBacklog = 16 * 1024 * 1024
-  /// Enforce the exchange's limits on clients: see ``HouseRules``.
+  /// Enforce the exchange's limits on clients: see ``ClientLimits``.
   package var isStrict = false
   /// Stop sending after this many messages, connections staying open; nil means never.
   package var messageLimit: Int?
@@ -42,13 +42,13 @@ package struct ExchangeConfiguration: Sendable {
     "BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT", "XRPUSDT", "ADAUSDT", "DOGEUSDT", "LTCUSDT", "DOTUSDT",
     "ETHBTC", "BNBBTC",
   ]
-  package var pingInterval = Duration.seconds(20)
+  package var pingInterval = ClientLimits.pingInterval
   /// A client that has not answered a ping for this long is dropped.
-  package var pongTimeout = Duration.seconds(60)
+  package var pongTimeout = ClientLimits.pongTimeout
   package var tls: TLS?
-  /// Where to write down each message as it was sent.
+  /// The file that gets each message as it was sent.
   package var recordFile: String?
-  /// Where to write down each message that was made, to whom it went and when, and what became of connections.
+  /// The file that gets each message that was made, to whom it went and when, and what became of connections.
   package var journalFile: String?
   package var faults = ExchangeFaults()
   /// The time of made-up events, in milliseconds UTC; nil is the system's clock. Two events of one stream

@@ -1,4 +1,4 @@
-/// What can go wrong with a connection, or with the way to one.
+/// A fault of a connection, or of the way to one.
 package enum FaultKind: String, Sendable, Hashable, CaseIterable {
   /// The exchange sends a close frame and ends the connection in order.
   case close
@@ -16,9 +16,9 @@ package enum FaultKind: String, Sendable, Hashable, CaseIterable {
   case refuse
 }
 
-/// What goes wrong at the exchange, for rehearsing.
+/// The faults of an exchange, for rehearsing.
 package struct ExchangeFaults: Sendable, Equatable {
-  /// What happens to each connection so long after it was opened; `refuse` means nothing here.
+  /// The faults that each connection has so long after it was opened; `refuse` means nothing here.
   package var afterOpening: [FaultKind: Duration] = [:]
   /// Close each connection after it got this many messages.
   package var closeAfterMessages: Int?

@@ -1,4 +1,4 @@
-/// What an exchange has done so far.
+/// The figures of an exchange up to now.
 package struct ExchangeStatistics: Sendable, Equatable {
   /// Connections that clients began, before TLS and upgrade.
   package internal(set) var attempts = 0
@@ -24,5 +24,5 @@ package struct ExchangeStatistics: Sendable, Equatable {
   /// The most messages, pings and pongs of one client in a second.
   package internal(set) var mostClientMessages = 0
   /// Clients refused or dropped because they broke a rule, where the rules are enforced.
-  package internal(set) var violations: [HouseRules.Rule: Int] = [:]
+  package internal(set) var violations: [ClientLimits.Rule: Int] = [:]
 }

@@ -1,6 +1,6 @@
 import Base
 
-/// Says which fault comes next, and when: seeded, so that a run can be rehearsed again.
+/// The schedule of faults, which comes next and when: seeded, so that a run can be rehearsed again.
 struct FaultSchedule: Sendable {
   private let every: Duration
   private let kinds: [FaultKind]

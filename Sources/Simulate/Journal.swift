@@ -1,6 +1,7 @@
 import NIOCore
 
-/// What the exchange made and sent, and what became of connections, for a checker to compare a log with.
+/// A record of what the exchange made and sent, and of what became of connections, for a checker to compare a
+/// log with.
 ///
 /// A line is the time in µs UTC, a word, and what belongs to it, separated by spaces:
 ///

@@ -5,7 +5,7 @@ import NIOCore
 /// A text file that grows line by line. What was appended reaches the system in pieces and with ``flush()``;
 /// nothing is synced, because it is no part of what is tested.
 struct LineFile: ~Copyable {
-  private let file: FileDescriptor
+  private let file: Base.FileDescriptor
   private var pending = ByteBuffer()
 
   private static let pieceSize = 256 * 1024
@@ -13,7 +13,7 @@ struct LineFile: ~Copyable {
   /// Makes the file or empties it. Throws ``ExchangeError`` if that cannot be done.
   init(path: String) throws(ExchangeError) {
     do {
-      file = try FileDescriptor(opening: path, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o644)
+      file = try Base.FileDescriptor(opening: path, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o644)
     } catch { throw ExchangeError(.recordUnwritable, error) }
     pending.reserveCapacity(2 * Self.pieceSize)
   }

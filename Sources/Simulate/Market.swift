@@ -1,210 +1,304 @@
+import Logging
 import NIOCore
 
-/// All made-up symbols, and the events about them as the exchange writes them.
+/// The part of the exchange that all clients share: who is there, the source of messages, and the pace.
 ///
-/// Deterministic: the same seed, the same requests in the same order at the same times give the same bytes.
-///
-/// Reference: https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams
-struct Market {
-  private let seed: UInt64
-  private let listedSymbols: [String]
-  private var instruments: [String: Int] = [:]
-  private var all: [Instrument] = []
-  private var candles: [KlineKey: Candle] = [:]
-  private var text = EventText()
+/// It lives on one event loop, as every connection does, and is touched from nowhere else.
+final class Market {
+  let logger: Logger
+  let pingInterval: TimeAmount
+  let pongTimeout: TimeAmount
+  let waitsForClients: Bool
+  let clientBacklog: Int
+  let isStrict: Bool
+  let eventTime: @Sendable () -> Int64
+  var faults: ExchangeFaults
+  var statistics = ExchangeStatistics()
+  /// A moment at which everything that had come by then had been read.
+  private(set) var lastLook = NIODeadline.now()
 
-  private struct KlineKey: Hashable {
-    var instrument: Int
-    var interval: KlineInterval
-  }
+  private let loop: NIOIsolatedEventLoop
+  private let wallClock: @Sendable () -> Int64
+  private let messageLimit: Int
+  private var pacer: Pacer
+  private var source: MessageSource
+  private var record: LineFile?
+  private let journal: Journal?
+  private var book = StreamBook()
+  private var connections: [ClientConnection] = []
+  private var admission: Admission
+  private var faultSchedule: FaultSchedule?
+  private var lastStep = NIODeadline.now()
+  private var nextStep: Scheduled<Void>?
+  private var isStepping = false
+  private let ended: EventLoopPromise<Void>
+  private var hasEnded = false
 
-  /// `listedSymbols` are in the array messages even if nobody asked for them by name.
-  init(seed: UInt64, listedSymbols: [String]) {
-    self.seed = seed
-    self.listedSymbols = listedSymbols
-  }
+  /// Messages, and about as many bytes, that leave in one step before the loop looks at other things.
+  private static let messagesAStep = 2048
+  private static let bytesAStep = 512 * 1024
 
-  /// The next event of a stream as JSON. The buffer is the market's own and changes with the next call.
-  mutating func nextEvent(_ kind: StreamKind, symbol: String, at milliseconds: Int64) -> ByteBuffer {
-    text.clear()
-    if kind == .allMiniTickers {
-      allMiniTickers(at: milliseconds)
-      return text.buffer
+  /// - Parameter wallClock: microseconds since 1970, UTC.
+  ///
+  /// Throws ``ExchangeError`` if a file cannot be opened.
+  init(
+    configuration: ExchangeConfiguration, wallClock: @escaping @Sendable () -> Int64,
+    loop: NIOIsolatedEventLoop, logger: Logger, ended: EventLoopPromise<Void>
+  ) throws(ExchangeError) {
+    self.logger = logger
+    self.loop = loop
+    self.ended = ended
+    self.wallClock = wallClock
+    eventTime = configuration.eventTime ?? { wallClock() / 1000 }
+    pingInterval = TimeAmount(configuration.pingInterval)
+    pongTimeout = TimeAmount(configuration.pongTimeout)
+    pacer = Pacer(messagesPerSecond: configuration.messagesPerSecond)
+    waitsForClients = configuration.waitsForClients || pacer.isUnlimited
+    clientBacklog = configuration.clientBacklog
+    isStrict = configuration.isStrict
+    faults = configuration.faults
+    messageLimit = configuration.messageLimit ?? .max
+    source = try MessageSource(configuration: configuration, eventTime: eventTime)
+    admission = Admission(isStrict: isStrict, seed: source.seed)
+    if let path = configuration.recordFile { record = try LineFile(path: path) }
+    journal = if let path = configuration.journalFile { try Journal(path: path) } else { nil }
+    if let every = faults.randomEvery {
+      faultSchedule = FaultSchedule(every: every, kinds: faults.randomKinds, seed: source.seed)
+      scheduleFault()
     }
-    let place = instrument(symbol, at: milliseconds)
-    all[place].advance(at: milliseconds)
-    switch kind {
-    case .miniTicker, .allMiniTickers: miniTicker(all[place], at: milliseconds)
-    case .ticker: ticker(all[place], at: milliseconds)
-    case .trade: trade(all[place], at: milliseconds)
-    case .aggregateTrade: aggregateTrade(all[place], at: milliseconds)
-    case .bookTicker: bookTicker(place)
-    case .depth: depth(place, at: milliseconds)
-    case .kline(let interval): kline(place, interval, at: milliseconds)
+    if journal != nil { scheduleFlush() }
+  }
+
+  // MARK: The door
+
+  /// Counts an attempt to connect; for ``judge(_:)``.
+  func attempt(from address: String) -> Int {
+    statistics.attempts += 1
+    let attempts = admission.attempt(from: address, at: .now())
+    statistics.mostAttempts = max(statistics.mostAttempts, attempts)
+    return attempts
+  }
+
+  /// The HTTP status to refuse an attempt with; nil lets it in.
+  func judge(_ attempts: Int) -> Int? {
+    guard let denial = admission.judge(attempts: attempts, faults: faults) else { return nil }
+    if let rule = denial.rule { statistics.violations[rule, default: 0] += 1 }
+    return denial.status
+  }
+
+  func refused(status: Int) {
+    statistics.connectionsRefused += 1
+    writing { () throws(ExchangeError) in try journal?.refused(status: status, at: wallClock()) }
+  }
+
+  func nextNumber() -> Int {
+    statistics.connectionsOpened += 1
+    return statistics.connectionsOpened
+  }
+
+  func admit(_ connection: ClientConnection, streams names: [String]) {
+    connections.append(connection)
+    statistics.connectionsOpen += 1
+    statistics.mostConnectionsOpen = max(statistics.mostConnectionsOpen, statistics.connectionsOpen)
+    book.subscribe(connection, to: names)
+    writing { () throws(ExchangeError) in
+      try journal?.opened(
+        connection.number, streams: connection.streams.count, open: statistics.connectionsOpen,
+        at: wallClock())
     }
-    return text.buffer
+    if faults.messagesWithUpgrade > 0 { send(atMost: faults.messagesWithUpgrade, firstTo: connection) }
+    wake()
   }
 
-  private mutating func instrument(_ symbol: String, at milliseconds: Int64) -> Int {
-    if let place = instruments[symbol] { return place }
-    all.append(Instrument(symbol: symbol, seed: seed, at: milliseconds))
-    instruments[symbol] = all.count - 1
-    return all.count - 1
+  /// The client takes no part any more, although its connection may still be open.
+  func dismiss(_ connection: ClientConnection) {
+    guard let place = connections.firstIndex(where: { $0 === connection }) else { return }
+    connections.remove(at: place)
+    book.remove(connection)
+    wake()
   }
 
-  private mutating func allMiniTickers(at milliseconds: Int64) {
-    for symbol in listedSymbols { _ = instrument(symbol, at: milliseconds) }
-    text.literal("[")
-    for place in all.indices {
-      if place > 0 { text.literal(",") }
-      all[place].advance(at: milliseconds)
-      miniTicker(all[place], at: milliseconds)
+  /// The connection is no more.
+  func ended(_ connection: ClientConnection) {
+    statistics.connectionsOpen -= 1
+    writing { () throws(ExchangeError) in
+      try journal?.ended(connection.number, open: statistics.connectionsOpen, at: wallClock())
     }
-    text.literal("]")
   }
 
-  private mutating func head(_ event: StaticString, _ instrument: Instrument, at milliseconds: Int64) {
-    text.literal(event)
-    text.integer(milliseconds)
-    text.literal(",\"s\":\"")
-    text.text(instrument.symbol)
-    text.literal("\"")
+  func closeConnections() {
+    for connection in connections { connection.close(code: .goingAway) }
   }
 
-  private mutating func miniTicker(_ instrument: Instrument, at milliseconds: Int64) {
-    head("{\"e\":\"24hrMiniTicker\",\"E\":", instrument, at: milliseconds)
-    amount(",\"c\":", instrument.lastTrade.price)
-    amount(",\"o\":", instrument.day.open)
-    amount(",\"h\":", instrument.day.high)
-    amount(",\"l\":", instrument.day.low)
-    amount(",\"v\":", instrument.day.volume)
-    amount(",\"q\":", instrument.day.quoteVolume)
-    text.literal("}")
-  }
+  // MARK: Subscriptions
 
-  private mutating func ticker(_ instrument: Instrument, at milliseconds: Int64) {
-    let day = instrument.day
-    let change = instrument.lastTrade.price - day.open
-    head("{\"e\":\"24hrTicker\",\"E\":", instrument, at: milliseconds)
-    amount(",\"p\":", change)
-    amount(",\"P\":", Int64(Double(change) / Double(day.open) * 100 * Double(Instrument.unit)))
-    amount(",\"w\":", (day.high + day.low) / 2)
-    amount(",\"x\":", day.open)
-    amount(",\"c\":", instrument.lastTrade.price)
-    amount(",\"Q\":", instrument.lastTrade.quantity)
-    amount(",\"b\":", instrument.bid)
-    amount(",\"B\":", instrument.lastTrade.quantity)
-    amount(",\"a\":", instrument.ask)
-    amount(",\"A\":", instrument.lastTrade.quantity)
-    amount(",\"o\":", day.open)
-    amount(",\"h\":", day.high)
-    amount(",\"l\":", day.low)
-    amount(",\"v\":", day.volume)
-    amount(",\"q\":", day.quoteVolume)
-    number(",\"O\":", day.openTime)
-    number(",\"C\":", milliseconds)
-    number(",\"F\":", day.firstTrade)
-    number(",\"L\":", instrument.lastTrade.id)
-    number(",\"n\":", day.trades)
-    text.literal("}")
-  }
+  func mayBeSubscribed() -> Bool { !admission.refusesSubscribe(faults: faults) }
 
-  private mutating func trade(_ instrument: Instrument, at milliseconds: Int64) {
-    head("{\"e\":\"trade\",\"E\":", instrument, at: milliseconds)
-    number(",\"t\":", instrument.lastTrade.id)
-    priceAndQuantity(instrument.lastTrade)
-    tradeEnd(instrument.lastTrade, at: milliseconds)
-  }
-
-  private mutating func aggregateTrade(_ instrument: Instrument, at milliseconds: Int64) {
-    head("{\"e\":\"aggTrade\",\"E\":", instrument, at: milliseconds)
-    number(",\"a\":", instrument.lastTrade.id)
-    priceAndQuantity(instrument.lastTrade)
-    number(",\"f\":", instrument.lastTrade.id)
-    number(",\"l\":", instrument.lastTrade.id)
-    tradeEnd(instrument.lastTrade, at: milliseconds)
-  }
-
-  private mutating func priceAndQuantity(_ trade: Instrument.Trade) {
-    amount(",\"p\":", trade.price)
-    amount(",\"q\":", trade.quantity)
-  }
-
-  private mutating func tradeEnd(_ trade: Instrument.Trade, at milliseconds: Int64) {
-    number(",\"T\":", milliseconds)
-    text.literal(trade.buyerIsMaker ? ",\"m\":true,\"M\":true}" : ",\"m\":false,\"M\":true}")
-  }
-
-  /// The spot exchange's bookTicker has neither event type nor time.
-  private mutating func bookTicker(_ place: Int) {
-    number("{\"u\":", all[place].updateID)
-    text.literal(",\"s\":\"")
-    text.text(all[place].symbol)
-    text.literal("\"")
-    amount(",\"b\":", all[place].bid)
-    amount(",\"B\":", all[place].nextQuantity())
-    amount(",\"a\":", all[place].ask)
-    amount(",\"A\":", all[place].nextQuantity())
-    text.literal("}")
-  }
-
-  private mutating func depth(_ place: Int, at milliseconds: Int64) {
-    head("{\"e\":\"depthUpdate\",\"E\":", all[place], at: milliseconds)
-    number(",\"U\":", all[place].updateID)
-    number(",\"u\":", all[place].updateID)
-    text.literal(",\"b\":")
-    levels(all[place].nextLevels(below: true))
-    text.literal(",\"a\":")
-    levels(all[place].nextLevels(below: false))
-    text.literal("}")
-  }
-
-  private mutating func levels(_ levels: [(price: Int64, quantity: Int64)]) {
-    text.literal("[")
-    for (index, level) in levels.enumerated() {
-      amount(index == 0 ? "[" : ",[", level.price)
-      amount(",", level.quantity)
-      text.literal("]")
+  /// False if the rules forbid so many; the client is to be dropped then.
+  func subscribe(_ connection: ClientConnection, to names: [String]) -> Bool {
+    book.subscribe(connection, to: names)
+    writing { () throws(ExchangeError) in
+      try journal?.subscribed(connection.number, streams: connection.streams.count, at: wallClock())
     }
-    text.literal("]")
+    if isStrict, connection.streams.count > ClientLimits.streams {
+      statistics.violations[.streams, default: 0] += 1
+      return false
+    }
+    wake()
+    return true
   }
 
-  private mutating func kline(_ place: Int, _ interval: KlineInterval, at milliseconds: Int64) {
-    let instrument = all[place]
-    let openTime = milliseconds / interval.milliseconds * interval.milliseconds
-    let key = KlineKey(instrument: place, interval: interval)
-    var candle = candles[key] ?? Candle(openTime: openTime, trade: instrument.lastTrade)
-    if candle.openTime != openTime { candle = Candle(openTime: openTime, trade: instrument.lastTrade) }
-    candle.add(instrument.lastTrade)
-    candles[key] = candle
-    head("{\"e\":\"kline\",\"E\":", instrument, at: milliseconds)
-    number(",\"k\":{\"t\":", candle.openTime)
-    number(",\"T\":", candle.openTime + interval.milliseconds - 1)
-    text.literal(",\"s\":\"")
-    text.text(instrument.symbol)
-    text.literal("\",\"i\":\"")
-    text.text(Array(interval.rawValue.utf8))
-    number("\",\"f\":", candle.firstTrade)
-    number(",\"L\":", instrument.lastTrade.id)
-    amount(",\"o\":", candle.open)
-    amount(",\"c\":", instrument.lastTrade.price)
-    amount(",\"h\":", candle.high)
-    amount(",\"l\":", candle.low)
-    amount(",\"v\":", candle.volume)
-    number(",\"n\":", candle.trades)
-    amount(",\"x\":false,\"q\":", candle.quoteVolume)
-    amount(",\"V\":", candle.volume / 2)
-    amount(",\"Q\":", candle.quoteVolume / 2)
-    text.literal(",\"B\":\"0\"}}")
+  func unsubscribe(_ connection: ClientConnection, from names: [String]) {
+    book.unsubscribe(connection, from: names)
   }
 
-  private mutating func amount(_ key: StaticString, _ units: Int64) {
-    text.literal(key)
-    text.amount(units)
+  func subscriptions(of connection: ClientConnection) -> [String] { book.subscriptions(of: connection) }
+
+  // MARK: Faults
+
+  /// Makes a fault happen to a connection.
+  func work(_ kind: FaultKind, on connection: ClientConnection) {
+    statistics.faults[kind, default: 0] += 1
+    writing { () throws(ExchangeError) in
+      try journal?.fault(kind.rawValue, on: connection.number, at: wallClock())
+    }
+    connection.suffer(kind)
   }
 
-  private mutating func number(_ key: StaticString, _ value: Int64) {
-    text.literal(key)
-    text.integer(value)
+  private func scheduleFault() {
+    guard let pause = faultSchedule?.pause() else { return }
+    loop.scheduleTask(in: TimeAmount(pause)) {
+      self.workRandomFault()
+      self.scheduleFault()
+    }
+  }
+
+  private func workRandomFault() {
+    let well = connections.filter(\.isWell)
+    guard !hasEnded, let choice = faultSchedule?.choose(among: well.count) else { return }
+    if let victim = choice.victim {
+      work(choice.kind, on: well[victim])
+    } else {
+      statistics.faults[choice.kind, default: 0] += 1
+      admission.refuseNext(choice.refusals)
+    }
+  }
+
+  // MARK: Sending
+
+  /// Sends what is due now and arranges for the next time.
+  private func step() {
+    guard !hasEnded else { return }
+    let now = NIODeadline.now()
+    // What is read after this had not come before the previous step: the loop looked at all sockets since.
+    (lastLook, lastStep) = (lastStep, now)
+    if waitsForClients, !connections.allSatisfy(\.isReady) { return }
+    let due = pacer.take(atMost: Self.messagesAStep, at: now)
+    let sent = send(atMost: due, firstTo: nil)
+    pacer.giveBack(due - sent)
+    // A copy: a client that is dropped leaves the list.
+    for connection in Array(connections) { connection.flush() }
+    // Nothing to send although something was due: asleep until somebody subscribes.
+    if due > 0, sent == 0 { return }
+    wake()
+  }
+
+  /// Goes on sending: somebody has subscribed or left, or can take more.
+  func wake() {
+    guard !hasEnded, nextStep == nil, !isStepping else { return }
+    if waitsForClients || source.isRecording, connections.isEmpty { return }
+    nextStep = loop.scheduleTask(in: pacer.pause) {
+      self.nextStep = nil
+      self.step()
+    }
+  }
+
+  /// Returns how many messages were made.
+  @discardableResult
+  private func send(atMost count: Int, firstTo newcomer: ClientConnection?) -> Int {
+    isStepping = true
+    defer { isStepping = false }
+    var sent = 0
+    var bytes = 0
+    let time = wallClock()
+    writing { () throws(ExchangeError) in
+      while sent < count, bytes < Self.bytesAStep {
+        if statistics.messages >= messageLimit {
+          try end()
+          break
+        }
+        guard let message = try next(for: newcomer) else { break }
+        try deliver(message, at: time)
+        sent += 1
+        bytes += message.event.readableBytes
+        statistics.messages += 1
+      }
+    }
+    return sent
+  }
+
+  private func next(for newcomer: ClientConnection?) throws(ExchangeError) -> MessageSource.Message? {
+    let needsListeners = waitsForClients || source.isRecording
+    let next = try source.next(for: &book) { number, book in
+      if let newcomer { return newcomer.streams.contains(number) }
+      return !needsListeners || !book.subscribers(of: number).isEmpty
+    }
+    switch next {
+    case .message(let message): return message
+    case .nothing: return nil
+    case .atEnd:
+      try end()
+      return nil
+    }
+  }
+
+  private func deliver(_ message: MessageSource.Message, at time: Int64) throws(ExchangeError) {
+    let event = message.event
+    let subscribers = message.stream.map { book.subscribers(of: $0) } ?? connections
+    var combined = message.combined
+    var receivers: [Int] = []
+    for (place, connection) in subscribers.enumerated() {
+      var form = event
+      if connection.form == .combined, let number = message.stream {
+        form = combined ?? book.wrapped(event, on: number)
+        combined = form
+      }
+      if connection.send(form), journal != nil { receivers.append(connection.number) }
+      if place == 0 { try record?.writeLine(form) }
+    }
+    let name = message.stream.map { book.name(of: $0) } ?? "-"
+    try journal?.sent(at: time, to: receivers, stream: name, payload: event)
+  }
+
+  // MARK: The end
+
+  /// Stops the exchange if a file cannot be read or written.
+  private func writing(_ body: () throws(ExchangeError) -> Void) {
+    do { try body() } catch {
+      logger.error("The exchange stops sending.", metadata: ["error": "\(error)"])
+      guard !hasEnded else { return }
+      hasEnded = true
+      ended.fail(error)
+    }
+  }
+
+  private func end() throws(ExchangeError) {
+    try record?.flush()
+    try journal?.flush()
+    hasEnded = true
+    ended.succeed()
+  }
+
+  /// Finishes record and journal. Nothing is sent afterwards.
+  func finish() throws(ExchangeError) {
+    if !hasEnded { try end() }
+    try journal?.flush()
+  }
+
+  private func scheduleFlush() {
+    loop.scheduleTask(in: .seconds(1)) {
+      self.writing { () throws(ExchangeError) in try self.journal?.flush() }
+      self.scheduleFlush()
+    }
   }
 }

@@ -1,8 +1,8 @@
 import NIOCore
 
-/// Where messages come from: a made-up market, or a recording.
+/// The source of messages: a made-up market, or a recording.
 struct MessageSource: ~Copyable {
-  private var market: Market
+  private var data: MarketData
   private var recording: Recording?
   private var turn = 0
   private let eventTime: @Sendable () -> Int64
@@ -36,11 +36,11 @@ struct MessageSource: ~Copyable {
     switch configuration.source {
     case .madeUp(let seed):
       self.seed = seed
-      market = Market(seed: seed, listedSymbols: configuration.listedSymbols)
+      data = MarketData(seed: seed, listedSymbols: configuration.listedSymbols)
       isRecording = false
     case .recording(let path, let repeats):
       seed = 0
-      market = Market(seed: 0, listedSymbols: [])
+      data = MarketData(seed: 0, listedSymbols: [])
       recording = try Recording(path: path, repeats: repeats)
       isRecording = true
     }
@@ -56,7 +56,7 @@ struct MessageSource: ~Copyable {
       guard let kind = book.kind(of: turn), wanted(turn, book) else { continue }
       let time = book.nextEventTime(of: turn, notBefore: eventTime())
       return .message(
-        Message(stream: turn, event: market.nextEvent(kind.kind, symbol: kind.symbol, at: time)))
+        Message(stream: turn, event: data.nextEvent(kind.kind, symbol: kind.symbol, at: time)))
     }
     return .nothing
   }

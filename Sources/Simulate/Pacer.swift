@@ -1,9 +1,9 @@
 import NIOCore
 
-/// Says how many messages are due at a moment, for a rate in messages per second.
+/// The pace of messages: how many are due at a moment, for a rate in messages per second.
 ///
-/// What could not be sent while clients were slow is caught up with for at most one second's worth: a longer
-/// hold-up delays the rest instead of bursting.
+/// Messages that could not be sent while clients were slow are caught up with for at most one second's worth:
+/// a longer hold-up delays the rest instead of bursting.
 struct Pacer: Sendable {
   private let perSecond: Double
   private var credit: Double = 0

@@ -1,7 +1,7 @@
 import Base
 import Glibc
 
-/// Reads a recorded file line by line, a bounded piece at a time, once or again and again.
+/// A recorded file, read line by line, a bounded piece at a time, once or again and again.
 struct Recording: ~Copyable {
   private let repeats: Bool
   private let file: FileDescriptor

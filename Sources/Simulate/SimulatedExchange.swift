@@ -16,17 +16,17 @@ package final class SimulatedExchange: Sendable {
 
   private let group: MultiThreadedEventLoopGroup
   private let server: any Channel
-  private let floor: NIOLoopBound<TradingFloor>
+  private let market: NIOLoopBound<Market>
   private let ended: EventLoopFuture<Void>
 
   private init(
-    port: Int, group: MultiThreadedEventLoopGroup, server: any Channel, floor: NIOLoopBound<TradingFloor>,
+    port: Int, group: MultiThreadedEventLoopGroup, server: any Channel, market: NIOLoopBound<Market>,
     ended: EventLoopFuture<Void>
   ) {
     self.port = port
     self.group = group
     self.server = server
-    self.floor = floor
+    self.market = market
     self.ended = ended
   }
 
@@ -51,13 +51,13 @@ package final class SimulatedExchange: Sendable {
     let security = try configuration.tls.map(serverContext)
     let loop = group.next()
     let ended = loop.makePromise(of: Void.self)
-    let floor: NIOLoopBound<TradingFloor>
+    let market: NIOLoopBound<Market>
     do {
-      floor = try await loop.submit {
-        let floor = try TradingFloor(
+      market = try await loop.submit {
+        let market = try Market(
           configuration: configuration, wallClock: WallClock.now, loop: loop.assumeIsolated(), logger: logger,
           ended: ended)
-        return NIOLoopBound(floor, eventLoop: loop)
+        return NIOLoopBound(market, eventLoop: loop)
       }.get()
     } catch {
       ended.fail(error)
@@ -72,13 +72,13 @@ package final class SimulatedExchange: Sendable {
         channel.eventLoop.makeCompletedFuture {
           let pipeline = channel.pipeline.syncOperations
           if let security { try pipeline.addHandler(NIOSSLServerHandler(context: security)) }
-          try pipeline.addHandler(UpgradeHandler(floor: floor.value))
+          try pipeline.addHandler(UpgradeHandler(market: market.value))
         }
       }
     do {
       let server = try await bootstrap.bind(host: configuration.host, port: configuration.port).get()
       return SimulatedExchange(
-        port: server.localAddress?.port ?? configuration.port, group: group, server: server, floor: floor,
+        port: server.localAddress?.port ?? configuration.port, group: group, server: server, market: market,
         ended: ended.futureResult)
     } catch {
       ended.fail(error)
@@ -109,25 +109,25 @@ package final class SimulatedExchange: Sendable {
   }
 
   package var statistics: ExchangeStatistics {
-    get async throws { try await onFloor { $0.statistics } }
+    get async throws { try await onMarket { $0.statistics } }
   }
 
   /// Changes what goes wrong, from the next connection or message on.
   package func setFaults(_ faults: ExchangeFaults) async throws {
-    try await onFloor { $0.faults = faults }
+    try await onMarket { $0.faults = faults }
   }
 
   /// Closes every client's connection with a close frame. New ones are taken.
   package func closeConnections() async throws {
-    try await onFloor { $0.closeConnections() }
+    try await onMarket { $0.closeConnections() }
   }
 
   /// Closes everything and finishes record and journal. Throws ``ExchangeError`` if that failed.
   package func stop() async throws {
     let finished = await result {
-      try await self.onFloor { floor in
-        floor.closeConnections()
-        try floor.finish()
+      try await self.onMarket { market in
+        market.closeConnections()
+        try market.finish()
       }
     }
     let closed = await result { try await self.server.close() }
@@ -140,9 +140,9 @@ package final class SimulatedExchange: Sendable {
     do { return .success(try await body()) } catch { return .failure(error) }
   }
 
-  private func onFloor<Value: Sendable>(_ body: @escaping @Sendable (TradingFloor) throws -> Value)
+  private func onMarket<Value: Sendable>(_ body: @escaping @Sendable (Market) throws -> Value)
     async throws -> Value
   {
-    try await floor.eventLoop.submit { [floor] in try body(floor.value) }.get()
+    try await market.eventLoop.submit { [market] in try body(market.value) }.get()
   }
 }

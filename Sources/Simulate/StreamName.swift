@@ -1,4 +1,4 @@
-/// What a client may ask the simulated exchange for, understood from a stream's name.
+/// A kind of stream that the simulated exchange serves, understood from the stream's name.
 ///
 /// Reference: https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams
 enum StreamKind: Equatable, Sendable {

@@ -2,24 +2,24 @@ import NIOCore
 import NIOHTTP1
 import NIOWebSocket
 
-/// Reads a client's HTTP request, answers it, and puts a ``ClientConnection`` in its own place.
+/// The handler that reads a client's HTTP request, answers it, and puts a ``ClientConnection`` in its own place.
 ///
 /// Written out rather than taken from the HTTP codec so that messages can leave in one write with the answer.
 final class UpgradeHandler: ChannelInboundHandler, RemovableChannelHandler {
   typealias InboundIn = ByteBuffer
   typealias OutboundOut = ByteBuffer
 
-  private let floor: TradingFloor
+  private let market: Market
   private var received = ByteBuffer()
   private var isDone = false
   private var attempts = 0
 
   private static let maximumHead = 64 * 1024
 
-  init(floor: TradingFloor) { self.floor = floor }
+  init(market: Market) { self.market = market }
 
   func handlerAdded(context: ChannelHandlerContext) {
-    attempts = floor.attempt(from: context.remoteAddress?.ipAddress ?? "")
+    attempts = market.attempt(from: context.remoteAddress?.ipAddress ?? "")
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -33,7 +33,7 @@ final class UpgradeHandler: ChannelInboundHandler, RemovableChannelHandler {
     isDone = true
     do {
       let request = try UpgradeRequest(head: head)
-      if let status = floor.judge(attempts) {
+      if let status = market.judge(attempts) {
         refuse(context, status: HTTPResponseStatus(statusCode: status))
       } else {
         upgrade(context, request)
@@ -79,7 +79,7 @@ final class UpgradeHandler: ChannelInboundHandler, RemovableChannelHandler {
     var response = "HTTP/1.1 101 Switching Protocols\r\n"
     for (name, value) in headers { response += "\(name): \(value)\r\n" }
     let connection = ClientConnection(
-      number: floor.nextNumber(), form: request.form, floor: floor, channel: context.channel)
+      number: market.nextNumber(), form: request.form, market: market, channel: context.channel)
     do {
       let pipeline = context.pipeline.syncOperations
       try pipeline.addHandler(ByteToMessageHandler(WebSocketFrameDecoder(maxFrameSize: 1 << 20)))
@@ -94,7 +94,7 @@ final class UpgradeHandler: ChannelInboundHandler, RemovableChannelHandler {
 
   private func refuse(_ context: ChannelHandlerContext, status: HTTPResponseStatus) {
     isDone = true
-    floor.refused(status: Int(status.code))
+    market.refused(status: Int(status.code))
     let body = "\(status.code) \(status.reasonPhrase)\n"
     let answer = """
       HTTP/1.1 \(status.code) \(status.reasonPhrase)\r
@@ -109,7 +109,7 @@ final class UpgradeHandler: ChannelInboundHandler, RemovableChannelHandler {
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
-    floor.logger.debug("Handshake failed.", metadata: ["error": "\(error)"])
+    market.logger.debug("Handshake failed.", metadata: ["error": "\(error)"])
     context.close(promise: nil)
   }
 }

@@ -14,7 +14,7 @@ struct UpgradeRequest: Equatable, Sendable {
   let head: HTTPRequestHead
 
   /// Why a request gets an error answer instead of an upgrade.
-  enum Refusal: Error, Equatable {
+  enum Problem: Error, Equatable {
     case malformed
     case notFound
     case noUpgrade
@@ -29,7 +29,7 @@ struct UpgradeRequest: Equatable, Sendable {
   }
 
   /// Reads the head of a request: all up to and without the empty line.
-  init(head text: String) throws(Refusal) {
+  init(head text: String) throws(Problem) {
     var lines = text.split(separator: "\r\n", omittingEmptySubsequences: true)
     guard !lines.isEmpty else { throw .malformed }
     let request = lines.removeFirst().split(separator: " ")
@@ -44,11 +44,11 @@ struct UpgradeRequest: Equatable, Sendable {
       throw .noUpgrade
     }
     (form, streams) = try Self.read(target: String(request[1]))
-    guard streams.count <= HouseRules.streams else { throw .tooManyStreams }
+    guard streams.count <= ClientLimits.streams else { throw .tooManyStreams }
     head = HTTPRequestHead(version: .http1_1, method: .GET, uri: String(request[1]), headers: headers)
   }
 
-  private static func read(target: String) throws(Refusal) -> (Form, [String]) {
+  private static func read(target: String) throws(Problem) -> (Form, [String]) {
     let parts = target.split(separator: "?", maxSplits: 1)
     guard let path = parts.first else { throw .notFound }
     if path == "/stream" || path == "/stream/" {
@@ -63,7 +63,7 @@ struct UpgradeRequest: Equatable, Sendable {
     throw .notFound
   }
 
-  private static func names(_ text: Substring) throws(Refusal) -> [String] {
+  private static func names(_ text: Substring) throws(Problem) -> [String] {
     var names: [String] = []
     for part in text.split(separator: "/") {
       guard let name = percentDecoded(part) else { throw .malformed }

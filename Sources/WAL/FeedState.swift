@@ -41,7 +41,7 @@ extension TickLog {
   ///
   /// A feed that ended in order left open gaps of cause `shutdown` (or whatever was open then). One that was
   /// killed left none for what it was receiving: a gap of cause `crash` is opened for each slot that had received
-  /// data, from where ``WriteTransaction/vouch(for:until:)`` ended, for the streams that no open gap names.
+  /// data, from where ``WriteTransaction/setWatermark(of:to:)`` ended, for the streams that no open gap names.
   ///
   /// - Parameters:
   ///   - streams: what the feed is going to subscribe to.
@@ -132,7 +132,7 @@ extension WriteTransaction {
   /// if the process is killed. To be written with the ticks that it speaks of.
   ///
   /// - Parameter time: microseconds since 1970, UTC.
-  package func vouch(for slot: Int, until time: Int64) throws {
+  package func setWatermark(of slot: Int, to time: Int64) throws {
     try setMeta(FeedMeta.data + String(slot), String(time))
   }
 }

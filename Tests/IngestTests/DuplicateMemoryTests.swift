@@ -69,8 +69,8 @@ import Testing
 
   @Test func `what falls out of the memory comes twice, and is not lost`() {
     var overlap = Overlap(limits: .init(rememberedTicks: 2))
-    _ = overlap.begin(leader: 1, follower: 2, at: .zero)
-    _ = overlap.pass(delivery("a 1", "a 2", "a 3"), from: 1, at: .zero)
-    #expect(overlap.pass(delivery("a 3", "a 1"), from: 2, at: .zero).texts == ["a 1"])
+    _ = overlap.begin(primary: 1, standby: 2)
+    _ = overlap.pass(intake("a 1", "a 2", "a 3"), from: 1, at: .zero)
+    #expect(overlap.pass(intake("a 3", "a 1"), from: 2, at: .zero).texts == ["a 1"])
   }
 }

@@ -12,17 +12,17 @@ import WAL
     var time: Int64?
   }
 
-  private func deliver(_ text: String, urlStream: String? = nil) -> (Delivery, MessageDecoder.Outcome) {
+  private func deliver(_ text: String, urlStream: String? = nil) -> (Intake, MessageDecoder.Outcome) {
     var decoder = MessageDecoder(urlStream: urlStream)
-    var delivery = Delivery()
-    let outcome = Array(text.utf8).withUnsafeBufferPointer { delivery.add($0, decoder: &decoder) }
-    return (delivery, outcome)
+    var intake = Intake()
+    let outcome = Array(text.utf8).withUnsafeBufferPointer { intake.add($0, decoder: &decoder) }
+    return (intake, outcome)
   }
 
-  private func ticks(_ delivery: Delivery) -> [Tick] {
-    delivery.ticks.entries.map {
+  private func ticks(_ intake: Intake) -> [Tick] {
+    intake.ticks.entries.map {
       Tick(
-        name: delivery.ticks.stream(of: $0), payload: delivery.ticks.payload(of: $0), time: $0.eventTime)
+        name: intake.ticks.stream(of: $0), payload: intake.ticks.payload(of: $0), time: $0.eventTime)
     }
   }
 
@@ -39,39 +39,39 @@ import WAL
 
   @Test(arguments: EventKind.all)
   func `combined, its ticks have the stream's name, or each its own`(_ kind: EventKind) {
-    let (delivery, outcome) = deliver(kind.message)
-    #expect(ticks(delivery) == expected(kind))
+    let (intake, outcome) = deliver(kind.message)
+    #expect(ticks(intake) == expected(kind))
     #expect(outcome == .ticks(kind.events.count))
-    #expect(delivery.rejected.isEmpty)
-    #expect(delivery.arrays == arrays(kind))
+    #expect(intake.rejected.isEmpty)
+    #expect(intake.arrays == arrays(kind))
   }
 
   @Test(arguments: EventKind.all)
   func `alone on a connection that names the stream, they have the same names`(_ kind: EventKind) {
-    let (delivery, _) = deliver(kind.data, urlStream: kind.stream)
-    #expect(ticks(delivery) == expected(kind))
-    #expect(delivery.rejected.isEmpty)
-    #expect(delivery.arrays == arrays(kind))
+    let (intake, _) = deliver(kind.data, urlStream: kind.stream)
+    #expect(ticks(intake) == expected(kind))
+    #expect(intake.rejected.isEmpty)
+    #expect(intake.arrays == arrays(kind))
   }
 
   @Test(arguments: EventKind.all)
   func `alone, they have the name that they say, or are dead letters`(_ kind: EventKind) {
-    let (delivery, _) = deliver(kind.data)
+    let (intake, _) = deliver(kind.data)
     let named = kind.events.filter { $0.nameAlone != nil }
-    #expect(ticks(delivery).map(\.name) == named.map { $0.nameAlone })
-    #expect(ticks(delivery).map(\.payload) == named.map(\.payload))
-    #expect(delivery.rejected.count == kind.events.count - named.count)
-    #expect(delivery.arrays.isEmpty)
+    #expect(ticks(intake).map(\.name) == named.map { $0.nameAlone })
+    #expect(ticks(intake).map(\.payload) == named.map(\.payload))
+    #expect(intake.rejected.count == kind.events.count - named.count)
+    #expect(intake.arrays.isEmpty)
   }
 
   @Test(arguments: EventKind.all)
   func `in an array among others, they have the name that they say`(_ kind: EventKind) {
     let other = #"{"e":"trade","s":"A"}"#
     for event in kind.events {
-      let (delivery, _) = deliver("[\(other),\(event.payload),\(other)]")
+      let (intake, _) = deliver("[\(other),\(event.payload),\(other)]")
       let names = ["a@trade", event.nameAlone, "a@trade"].compactMap { $0 }
-      #expect(ticks(delivery).map(\.name) == names)
-      #expect(delivery.rejected.count == 3 - names.count)
+      #expect(ticks(intake).map(\.name) == names)
+      #expect(intake.rejected.count == 3 - names.count)
     }
   }
 
@@ -87,14 +87,14 @@ import WAL
   }
 
   @Test func `an array stream without events has delivered, too`() {
-    let (delivery, outcome) = deliver(#"{"stream":"!forceOrder@arr","data":[]}"#)
+    let (intake, outcome) = deliver(#"{"stream":"!forceOrder@arr","data":[]}"#)
     #expect(outcome == .ticks(0))
-    #expect(delivery.arrays == ["!forceOrder@arr"])
+    #expect(intake.arrays == ["!forceOrder@arr"])
   }
 
-  @Test func `a delivery names each array stream that delivered, however often`() {
+  @Test func `a intake names each array stream that delivered, however often`() {
     var decoder = MessageDecoder()
-    var delivery = Delivery()
+    var intake = Intake()
     let messages = [
       #"{"stream":"!bookTicker","data":{"u":1,"s":"A","b":"1","a":"1"}}"#,
       #"{"stream":"!bookTicker","data":{"u":2,"s":"B","b":"1","a":"1"}}"#,
@@ -103,11 +103,11 @@ import WAL
       #"{"stream":"a@trade","data":{"e":"trade","s":"A"}}"#, "nonsense",
     ]
     for message in messages {
-      Array(message.utf8).withUnsafeBufferPointer { _ = delivery.add($0, decoder: &decoder) }
+      Array(message.utf8).withUnsafeBufferPointer { _ = intake.add($0, decoder: &decoder) }
     }
-    #expect(delivery.arrays == ["!bookTicker", "!miniTicker@arr", "!contractInfo"])
+    #expect(intake.arrays == ["!bookTicker", "!miniTicker@arr", "!contractInfo"])
     #expect(
-      ticks(delivery).map(\.name) == [
+      ticks(intake).map(\.name) == [
         "a@bookTicker", "b@bookTicker", "a@miniTicker", "a@contractInfo", "a@trade",
       ])
   }
@@ -121,9 +121,9 @@ import WAL
     #"{"e":"forceOrder","o":{"s":"\ud800"}}"#, #"{"e":"forceOrder","o":{"s":"A\u0000"}}"#,
   ])
   func `a special event that lacks a part of its name is a dead letter`(_ event: String) {
-    let (delivery, outcome) = deliver(event)
+    let (intake, outcome) = deliver(event)
     #expect(outcome == .rejected)
-    #expect(delivery.rejected.map(\.payload) == [Array(event.utf8)])
+    #expect(intake.rejected.map(\.payload) == [Array(event.utf8)])
   }
 
   @Test(arguments: [

@@ -142,7 +142,7 @@ func startMarket(_ change: (inout ExchangeConfiguration) -> Void = { _ in }) asy
 
   @Test func `a share of the attempts is refused, or the next ones`() {
     var faults = ExchangeFaults()
-    var door = Doorkeeper(isStrict: false, seed: 1)
+    var door = Admission(isStrict: false, seed: 1)
     func answers(_ count: Int) -> [Int?] {
       (0..<count).map { _ in door.judge(attempts: 1, faults: faults)?.status }
     }

@@ -10,7 +10,7 @@ import Testing
     var probe = try await WebSocketProbe(port: exchange.port, target: "/ws/btcusdt@trade")
     let last = try await tradeNumber(probe.texts(5).last)
     try await probe.close()
-    try await require("an empty floor") { try await exchange.statistics.connectionsOpen == 0 }
+    try await require("an empty market") { try await exchange.statistics.connectionsOpen == 0 }
     let left = try await exchange.statistics.messages
     try await require("messages for nobody") { try await exchange.statistics.messages >= left + 100 }
     var again = try await WebSocketProbe(port: exchange.port, target: "/ws/btcusdt@trade")
@@ -104,7 +104,7 @@ import Testing
 
   @Test func `the 301st attempt in five minutes is refused where the rules are enforced`() async throws {
     let start = NIODeadline.now()
-    var door = Doorkeeper(isStrict: true, seed: 1)
+    var door = Admission(isStrict: true, seed: 1)
     func attempt(_ address: String, _ seconds: Int64) -> Int? {
       let count = door.attempt(from: address, at: start + .seconds(seconds))
       return door.judge(attempts: count, faults: ExchangeFaults())?.status

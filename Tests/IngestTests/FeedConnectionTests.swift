@@ -10,7 +10,7 @@ import WAL
 private final class Owner: FeedConnectionOwner {
   var mayRead = true
   var events: [String] = []
-  var deliveries: [Delivery] = []
+  var deliveries: [Intake] = []
   var arrivals = 0
 
   func opened(_ connection: FeedConnection) { events.append("opened") }
@@ -21,9 +21,9 @@ private final class Owner: FeedConnectionOwner {
     events.append("refused \(streams.count): \(failure.message)")
   }
 
-  func received(_ delivery: Delivery, from connection: FeedConnection) {
-    events.append("received \(delivery.messages)")
-    deliveries.append(delivery)
+  func received(_ intake: Intake, from connection: FeedConnection) {
+    events.append("received \(intake.messages)")
+    deliveries.append(intake)
   }
 
   func ended(_ connection: FeedConnection, _ reason: FeedError) { events.append("ended \(reason.code)") }
@@ -105,12 +105,12 @@ private struct Harness {
     let harness = try Harness(upgraded: false)
     try harness.receive(harness.answer() + message(1) + message(2))
     #expect(harness.owner.events == ["opened", "received 2"])
-    let delivery = try #require(harness.owner.deliveries.first)
-    #expect(delivery.ticks.entries.map(\.eventTime) == [1, 2])
-    #expect(delivery.receivedAt == 77)
+    let intake = try #require(harness.owner.deliveries.first)
+    #expect(intake.ticks.entries.map(\.eventTime) == [1, 2])
+    #expect(intake.receivedAt == 77)
   }
 
-  @Test func `all messages of one read are one delivery`() throws {
+  @Test func `all messages of one read are one intake`() throws {
     let harness = try Harness()
     let half = try message(3)
     try harness.receive(message(1) + message(2), Array(half.prefix(5)))

@@ -17,7 +17,7 @@ import WAL
   }
 
   /// Live, and a replacement is asked for at 10 and open at 11.
-  private func following(listChanged: Bool = false) {
+  private func standby(listChanged: Bool = false) {
     live()
     feed.at(10, .rotate(listChanged: listChanged))
     feed.at(11, .opened(id(2), at: 11_000))
@@ -191,7 +191,7 @@ import WAL
     #expect(feed.at(1_000, .rotate(listChanged: false)) == [.report(.rotating(.requested))])
     #expect(feed.deadline == nil)
     #expect(
-      feed.at(1_025, .resumed) == [.beginOverlap(leader: id(1), follower: id(2)), .connect(id(2))])
+      feed.at(1_025, .resumed) == [.beginOverlap(primary: id(1), standby: id(2)), .connect(id(2))])
     #expect(feed.deadline == 1_031)
     #expect(feed.at(1_031, .timer).first == .abandon(id(1)))
   }
@@ -235,7 +235,7 @@ import WAL
     }
     #expect(
       feed.at(62, .arrived(id(1))) == [
-        .report(.silent(.seconds(60))), .beginOverlap(leader: id(1), follower: id(2)), .connect(id(2)),
+        .report(.silent(.seconds(60))), .beginOverlap(primary: id(1), standby: id(2)), .connect(id(2)),
       ])
   }
 
@@ -332,7 +332,7 @@ import WAL
     feed.at(70, .data(id(1), receivedAt: 70_000))
     #expect(
       feed.at(71, .shutdownAnnounced(id(1))) == [
-        .report(.rotating(.shutdownAnnounced)), .beginOverlap(leader: id(1), follower: id(2)),
+        .report(.rotating(.shutdownAnnounced)), .beginOverlap(primary: id(1), standby: id(2)),
         .connect(id(2)),
       ])
     #expect(feed.at(72, .shutdownAnnounced(id(1))) == [])
@@ -346,7 +346,7 @@ import WAL
   }
 
   @Test func `the successor takes over when it has caught up, and the old one drains`() {
-    following()
+    standby()
     #expect(feed.at(12, .data(id(1), receivedAt: 12_000)) == [])
     #expect(feed.at(12, .data(id(2), receivedAt: 12_100)) == [])
     #expect(feed.at(12, .caughtUp) == [.release, .close(id(1)), .report(.rotated(id(2)))])
@@ -359,7 +359,7 @@ import WAL
   }
 
   @Test func `an old connection that does not end is dropped after five seconds`() {
-    following(listChanged: true)
+    standby(listChanged: true)
     feed.at(12, .caughtUp)
     #expect(feed.deadline == 17)
     #expect(feed.at(17, .timer) == [.abandon(id(1))])
@@ -381,24 +381,24 @@ import WAL
   }
 
   @Test func `a silent successor is no good; the old one stays and another is tried after a pause`() {
-    following()
+    standby()
     feed.at(12, .data(id(1), receivedAt: 12_000))
     #expect(feed.at(21, .timer) == [.close(id(2)), .report(.successorSilent(id(2))), .ping(id(1))])
     #expect(feed.deadline == 26)
     #expect(
       feed.at(22, .ended(id(2), cause: .closed)) == [
-        .beginOverlap(leader: id(1), follower: id(3)), .connect(id(3)),
+        .beginOverlap(primary: id(1), standby: id(3)), .connect(id(3)),
       ])
   }
 
   @Test func `never a third connection: a replacement waits until the old one has drained`() {
-    following(listChanged: true)
+    standby(listChanged: true)
     feed.at(12, .caughtUp)
     #expect(feed.at(13, .rotate(listChanged: false)) == [.report(.rotating(.requested))])
     #expect(feed.deadline == 17)
     #expect(
       feed.at(17, .timer) == [
-        .abandon(id(1)), .beginOverlap(leader: id(2), follower: id(3)), .connect(id(3)),
+        .abandon(id(1)), .beginOverlap(primary: id(2), standby: id(3)), .connect(id(3)),
       ])
   }
 
@@ -419,7 +419,7 @@ import WAL
   }
 
   @Test func `a successor takes over from a deaf connection with a gap, ten seconds after its first data`() {
-    following()
+    standby()
     feed.at(15, .data(id(2), receivedAt: 15_000))
     #expect(feed.at(15, .caughtUp) == [])
     feed.at(21, .arrived(id(1)))
@@ -432,7 +432,7 @@ import WAL
   }
 
   @Test func `with another list, who delivers says nothing: the successor takes over after ten seconds`() {
-    following(listChanged: true)
+    standby(listChanged: true)
     feed.at(12, .data(id(1), receivedAt: 12_000))
     #expect(feed.at(20, .arrived(id(1))) == [])
     #expect(feed.at(21, .timer).prefix(3) == [.release, .close(id(1)), .report(.rotated(id(2)))])
@@ -446,7 +446,7 @@ import WAL
     feed.at(3, .rotate(listChanged: false))
     #expect(
       feed.at(4, .rotate(listChanged: true)) == [
-        .abandon(id(3)), .report(.rotating(.listChanged)), .beginOverlap(leader: id(2), follower: id(4)),
+        .abandon(id(3)), .report(.rotating(.listChanged)), .beginOverlap(primary: id(2), standby: id(4)),
         .connect(id(4)),
       ])
   }
@@ -461,7 +461,7 @@ import WAL
   // MARK: Losing one of two
 
   @Test func `the old one ends before the other has caught up: a gap from where both can have missed some`() {
-    following()
+    standby()
     feed.at(12, .data(id(1), receivedAt: 12_000))
     #expect(
       feed.at(13, .ended(id(1), cause: .closed)) == [.openGap(startedAt: 11_000, cause: .closed), .release])
@@ -469,7 +469,7 @@ import WAL
   }
 
   @Test func `the same with data of the other already there: the gap is over at once`() {
-    following()
+    standby()
     feed.at(12, .data(id(2), receivedAt: 12_000))
     #expect(
       feed.at(13, .ended(id(1), cause: .closed)) == [
@@ -500,8 +500,8 @@ import WAL
     #expect(feed.at(7, .caughtUp).prefix(2) == [.closeGap(endedAt: 6_000), .release])
   }
 
-  @Test func `a follower has caught up only with a leader that spoke just now`() {
-    following()
+  @Test func `a standby has caught up only with a primary that spoke just now`() {
+    standby()
     feed.at(12, .data(id(1), receivedAt: 12_000))
     feed.at(16, .data(id(2), receivedAt: 16_000))
     #expect(feed.at(17, .caughtUp) == [])
@@ -540,14 +540,14 @@ import WAL
   }
 
   @Test func `the end is there as soon as no connection is left`() {
-    following()
+    standby()
     #expect(feed.at(12, .stopped) == [.close(id(1)), .close(id(2))])
     #expect(feed.at(12, .ended(id(1), cause: .closed)) == [])
     #expect(feed.at(12, .ended(id(2), cause: .closed)) == [.finished])
     #expect(Driven().at(0, .stopped) == [.finished])
   }
 
-  @Test func `what lay in the socket when the end came vouches for nothing since the pause`() {
+  @Test func `what lay in the socket when the end came moves no watermark past the pause`() {
     live()
     feed.at(3, .paused)
     feed.at(50, .retired)

@@ -56,8 +56,8 @@ import Testing
   func `replacements alone cost nothing, whatever becomes of the new connection`(seed: UInt64) {
     var manner = FeedWorld.Manner(limits: Self.quick)
     manner.faults = [
-      .announcesShutdown, .rotate, .listChanges, .pause, .otherSlotDials, .refusesFollower, .swallowsFollower,
-      .followerIsDeaf,
+      .announcesShutdown, .rotate, .listChanges, .pause, .otherSlotDials, .refusesStandby, .swallowsStandby,
+      .standbyIsDeaf,
     ]
     let world = walk(seed, manner, .seconds(1_500))
     world.endFaults()
@@ -73,7 +73,7 @@ import Testing
     var manner = FeedWorld.Manner(limits: Self.quick)
     manner.market = 500...90_000
     if seed % 2 == 0 {
-      manner.faults = [.announcesShutdown, .rotate, .pause, .refusesFollower, .swallowsFollower]
+      manner.faults = [.announcesShutdown, .rotate, .pause, .refusesStandby, .swallowsStandby]
     }
     let world = walk(seed, manner, .seconds(3_000))
     world.endFaults()

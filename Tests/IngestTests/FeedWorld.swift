@@ -18,7 +18,7 @@ final class FeedWorld {
     case serverEnds, deafens, dies, refuses, swallows, announcesShutdown
     case rotate, listChanges, pause, otherSlotDials
     /// They meet only a connection that is dialed beside a sound one.
-    case refusesFollower, swallowsFollower, followerIsDeaf
+    case refusesStandby, swallowsStandby, standbyIsDeaf
   }
 
   private enum Health { case sound, deaf, dead }
@@ -68,8 +68,8 @@ final class FeedWorld {
   private(set) var now = Duration.seconds(1_000)
   private var agenda: [(time: Duration, what: Happening)] = []
   private var peers: [FeedSession.ConnectionID: Peer] = [:]
-  private var leader: Peer?
-  private var follower: Peer?
+  private var primary: Peer?
+  private var standby: Peer?
   private var overlapSeenOnBoth = false
   private var unread: [(Peer, Message)] = []
   private var isPaused = false
@@ -190,8 +190,8 @@ final class FeedWorld {
     case .opened:
       peer.isOpen = true
       firstOpenedAt = firstOpenedAt ?? now
-      if peer !== follower, leader == nil || leader?.isGone == true || leader?.isClosing == true {
-        leader = peer
+      if peer !== standby, primary == nil || primary?.isGone == true || primary?.isClosing == true {
+        primary = peer
       }
       handle(.opened(peer.id, at: wall))
     case .data(let number): deliver(number, from: peer)
@@ -203,7 +203,7 @@ final class FeedWorld {
   }
 
   private func deliver(_ number: Int, from peer: Peer) {
-    if peer === follower {
+    if peer === standby {
       if !logged.contains(number) { held.insert(number) }
     } else {
       held.remove(number)
@@ -211,12 +211,12 @@ final class FeedWorld {
     logged.insert(number)
     peer.seen.insert(number)
     peer.lastSeenAt = now
-    if let leader, let follower, peer === leader || peer === follower {
-      if leader.seen.contains(number), follower.seen.contains(number) { overlapSeenOnBoth = true }
+    if let primary, let standby, peer === primary || peer === standby {
+      if primary.seen.contains(number), standby.seen.contains(number) { overlapSeenOnBoth = true }
     }
     handle(.data(peer.id, receivedAt: wall))
-    guard let leader, let follower, follower.isOpen, !follower.isGone, !leader.isGone else { return }
-    let isActive = leader.lastSeenAt.map { now - $0 <= .seconds(10) } ?? false
+    guard let primary, let standby, standby.isOpen, !standby.isGone, !primary.isGone else { return }
+    let isActive = primary.lastSeenAt.map { now - $0 <= .seconds(10) } ?? false
     if overlapSeenOnBoth || !isActive { handle(.caughtUp) }
   }
 
@@ -252,7 +252,7 @@ final class FeedWorld {
         attemptTimes.append(now)
       }
     case .deafens, .dies, .pause: break
-    case .refuses, .swallows, .refusesFollower, .swallowsFollower, .followerIsDeaf: nextDialFault = fault
+    case .refuses, .swallows, .refusesStandby, .swallowsStandby, .standbyIsDeaf: nextDialFault = fault
     }
   }
 
@@ -294,18 +294,18 @@ final class FeedWorld {
     check(!isFinished, "\(action) after the end")
     switch action {
     case .connect(let id): connect(id)
-    case .beginOverlap(let leaderID, let followerID):
-      check(actions[index + 1] == .connect(followerID), "an overlap without its connection")
-      check(peers[leaderID]?.isOpen == true, "an overlap without a leader")
-      leader = peers[leaderID]
-      follower = Peer(followerID, lag: milliseconds(1...300))
-      leader?.lastSeenAt = nil
-      leader?.seen = []
+    case .beginOverlap(let primaryID, let standbyID):
+      check(actions[index + 1] == .connect(standbyID), "an overlap without its connection")
+      check(peers[primaryID]?.isOpen == true, "an overlap without a primary")
+      primary = peers[primaryID]
+      standby = Peer(standbyID, lag: milliseconds(1...300))
+      primary?.lastSeenAt = nil
+      primary?.seen = []
       overlapSeenOnBoth = false
     case .release:
       held = []
-      leader = follower
-      follower = nil
+      primary = standby
+      standby = nil
       isListChanging = false
     case .ping(let id):
       guard let peer = peers[id], peer.isOpen, !peer.isClosing else {
@@ -317,11 +317,11 @@ final class FeedWorld {
         return check(false, "a close where nothing is open")
       }
       peer.isClosing = true
-      if follower === peer { follower = nil }
+      if standby === peer { standby = nil }
       if Int.random(in: 0..<5, using: &random) > 0 { serverEnds(peer, in: milliseconds(0...6_000)) }
     case .abandon(let id):
       guard let peer = peers[id] else { return check(false, "nothing to abandon") }
-      if follower === peer { follower = nil }
+      if standby === peer { standby = nil }
       forget(peer)
     case .openGap(let startedAt, let cause):
       check(gaps.last.map { $0.endedAt != nil } ?? true, "a second gap for one loss")
@@ -349,8 +349,8 @@ final class FeedWorld {
       let earliest = attemptTimes[attemptTimes.count - 1 - manner.attemptLimit]
       check(now - earliest >= .seconds(300), "an attempt too many")
     }
-    let isFollower = follower?.id == id
-    let peer = isFollower ? follower! : Peer(id, lag: milliseconds(1...300))
+    let isStandby = standby?.id == id
+    let peer = isStandby ? standby! : Peer(id, lag: milliseconds(1...300))
     peers[id] = peer
     check(peers.count <= 2, "\(peers.count) connections")
     let fault = nextDialFault
@@ -358,10 +358,10 @@ final class FeedWorld {
     switch fault {
     case .refuses: return schedule(.arrival(peer, .refused), in: milliseconds(0...3_000))
     case .swallows: return
-    case .refusesFollower where isFollower:
+    case .refusesStandby where isStandby:
       return schedule(.arrival(peer, .refused), in: milliseconds(0...3_000))
-    case .swallowsFollower where isFollower: return
-    case .followerIsDeaf where isFollower && !isListChanging: peer.health = .deaf
+    case .swallowsStandby where isStandby: return
+    case .standbyIsDeaf where isStandby && !isListChanging: peer.health = .deaf
     default: break
     }
     let wait = milliseconds(1...2_000)
@@ -377,7 +377,7 @@ final class FeedWorld {
   }
 
   func checkIsLive() {
-    check(leader.map { $0.isOpen && !$0.isGone && $0.health == .sound } ?? false, "not live again")
+    check(primary.map { $0.isOpen && !$0.isGone && $0.health == .sound } ?? false, "not live again")
     check(gaps.last?.endedAt != nil || gaps.isEmpty, "a gap stays open: \(gaps)")
     check(sent.last.map { now - $0 > .seconds(3) } ?? true || logged.contains(sent.count - 5), "deaf")
   }
@@ -392,13 +392,13 @@ final class FeedWorld {
   private func checkAKillLosesNothing() {
     guard let firstOpenedAt, troubles.isEmpty else { return }
     let isOpen = gaps.last.map { $0.endedAt == nil } ?? false
-    let vouchedUntil = isOpen ? nil : session.lastDataAt
+    let watermark = isOpen ? nil : session.lastDataAt
     for (number, time) in sent.enumerated() where !logged.contains(number) || held.contains(number) {
       guard time > firstOpenedAt else { continue }
       let from = Self.utc(time + Self.mostLag)
       let to = Self.utc(time - Self.mostLag)
       let isCovered =
-        vouchedUntil.map { $0 <= from } == true
+        watermark.map { $0 <= from } == true
         || gaps.contains { $0.startedAt <= from && ($0.endedAt ?? .max) >= to }
       check(isCovered, "after a kill now tick \(number) of \(time) would be missing without a word")
     }

@@ -50,7 +50,7 @@ final class HandLog: FeedLog {
         switch change {
         case .open(_, let cause, _, _): " open \(cause)"
         case .close: " close"
-        case .vouch: ""
+        case .watermark: ""
         }
       }
       state.taken.append("\(ticks.count)" + changes.joined())

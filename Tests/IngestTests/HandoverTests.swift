@@ -23,27 +23,27 @@ import WAL
       failed: { [seen] _ in seen.failures += 1 })
   }
 
-  private func delivery(_ count: Int) -> Delivery {
-    var delivery = Delivery()
-    for _ in 0..<count { delivery.ticks.append(receivedAt: 1, eventTime: nil, stream: "s", payload: "{}") }
-    delivery.messages = count
-    return delivery
+  private func intake(_ count: Int) -> Intake {
+    var intake = Intake()
+    for _ in 0..<count { intake.ticks.append(receivedAt: 1, eventTime: nil, stream: "s", payload: "{}") }
+    intake.messages = count
+    return intake
   }
 
   @Test func `with room everything goes to the log at once`() {
-    handover.submit(delivery(1))
-    handover.submit(delivery(2), gaps: [.close(endedAt: 1, OpenGaps())])
+    handover.submit(intake(1))
+    handover.submit(intake(2), gaps: [.close(endedAt: 1, OpenGaps())])
     #expect(log.taken == ["1", "2 close"])
     #expect(!handover.isFull)
   }
 
   @Test func `what a full log does not take waits, and the order stays`() {
     log.state.withLock { $0.hasRoom = false }
-    handover.submit(delivery(1))
+    handover.submit(intake(1))
     #expect(handover.isFull)
-    handover.submit(delivery(2))
+    handover.submit(intake(2))
     handover.submit(
-      Delivery(), gaps: [.open(startedAt: 1, cause: .queueFull, streams: [], OpenGaps())])
+      Intake(), gaps: [.open(startedAt: 1, cause: .queueFull, streams: [], OpenGaps())])
     #expect(log.taken.isEmpty)
     log.makeRoom()
     loop.run()
@@ -54,7 +54,7 @@ import WAL
 
   @Test func `a log that has room and yet refuses is asked again after a pause, not in a circle`() {
     log.state.withLock { $0.hasRoom = false }
-    handover.submit(delivery(1))
+    handover.submit(intake(1))
     let callbacks = log.state.withLock { $0.roomCallbacks }
     for callback in callbacks { callback() }
     loop.run()
@@ -69,7 +69,7 @@ import WAL
 
   @Test func `drained means that everything is confirmed`() {
     log.state.withLock { $0.hasRoom = false }
-    handover.submit(delivery(1))
+    handover.submit(intake(1))
     handover.whenDrained { [seen] in seen.drained += 1 }
     loop.run()
     #expect(seen.drained == 0)
@@ -89,15 +89,15 @@ import WAL
 
   @Test func `a log that has ended is reported once`() {
     log.state.withLock { $0.isClosed = true }
-    handover.submit(delivery(1))
-    handover.submit(delivery(1))
+    handover.submit(intake(1))
+    handover.submit(intake(1))
     loop.run()
     #expect(seen.failures == 1)
   }
 
   @Test func `a commit that failed is reported`() {
-    handover.submit(delivery(1))
-    handover.submit(delivery(1))
+    handover.submit(intake(1))
+    handover.submit(intake(1))
     log.confirm(.failure(HandLog.Refused()))
     loop.run()
     #expect(seen.failures == 1)

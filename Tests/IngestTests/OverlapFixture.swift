@@ -3,17 +3,17 @@ import WAL
 @testable import Ingest
 
 /// Ticks as `stream payload` for short expectations.
-func delivery(_ ticks: String..., at time: Int64 = 1) -> Delivery {
-  var delivery = Delivery(messages: ticks.count, receivedAt: time)
+func intake(_ ticks: String..., at time: Int64 = 1) -> Intake {
+  var intake = Intake(messages: ticks.count, receivedAt: time)
   for tick in ticks {
     let parts = tick.split(separator: " ")
-    delivery.ticks.append(
+    intake.ticks.append(
       receivedAt: time, eventTime: nil, stream: String(parts[0]), payload: String(parts[1]))
   }
-  return delivery
+  return intake
 }
 
-extension Delivery {
+extension Intake {
   var texts: [String] { ticks.entries.map { ticks.stream(of: $0) + " " + ticks.payload(of: $0) } }
 }
 

@@ -17,7 +17,7 @@ private struct NaiveOverlap {
   /// How much was appended when a connection began; nobody else is known.
   var start: [ID: Int] = [:]
   var delivered: Set<ID> = []
-  var pair: (leader: ID, follower: ID)?
+  var pair: (primary: ID, standby: ID)?
   var held: [(text: String, until: Duration)] = []
   var flowing: Set<String> = []
   var lingersUntil: Duration?
@@ -48,7 +48,7 @@ private struct NaiveOverlap {
     for stream in held.map({ Self.stream($0.text) }).uniqued() where streams.contains(stream) {
       flowing.insert(stream)
       for tick in held where Self.stream(tick.text) == stream {
-        append(tick.text, from: pair!.follower, to: &result)
+        append(tick.text, from: pair!.standby, to: &result)
       }
     }
     held.removeAll { streams.contains(Self.stream($0.text)) }
@@ -57,18 +57,18 @@ private struct NaiveOverlap {
 
   mutating func endPair() -> [String] {
     var result: [String] = []
-    for tick in held { append(tick.text, from: pair!.follower, to: &result) }
+    for tick in held { append(tick.text, from: pair!.standby, to: &result) }
     held = []
     pair = nil
     return result
   }
 
-  mutating func begin(_ leader: ID, _ follower: ID) -> [String] {
+  mutating func begin(_ primary: ID, _ standby: ID) -> [String] {
     let rest = endPair()
-    pair = (leader, follower)
+    pair = (primary, standby)
     flowing = []
     forgetsAt = nil
-    for id in [leader, follower] where start[id] == nil { start[id] = appended.count }
+    for id in [primary, standby] where start[id] == nil { start[id] = appended.count }
     return rest
   }
 
@@ -78,17 +78,17 @@ private struct NaiveOverlap {
     var result: [String] = []
     for text in texts {
       let stream = Self.stream(text)
-      guard id == pair?.follower, !flowing.contains(stream) else {
+      guard id == pair?.standby, !flowing.contains(stream) else {
         append(text, from: id, to: &result)
-        if id == pair?.leader, held.first(where: { Self.stream($0.text) == stream })?.text == text {
+        if id == pair?.primary, held.first(where: { Self.stream($0.text) == stream })?.text == text {
           result += flow { other, _ in Self.stream(other) == stream }
         }
         continue
       }
-      let leader = pair!.leader
+      let primary = pair!.primary
       let waiting = held.first { Self.stream($0.text) == stream }
       let isKnown = appended.indices.contains {
-        appended[$0].text == text && (appended[$0].metBy.contains(leader) || $0 < start[leader]!)
+        appended[$0].text == text && (appended[$0].metBy.contains(primary) || $0 < start[primary]!)
       }
       if waiting == nil, isKnown {
         flowing.insert(stream)
@@ -102,7 +102,7 @@ private struct NaiveOverlap {
 
   mutating func ended(_ id: ID, at now: Duration) -> [String] {
     guard start[id] != nil else { return [] }
-    let rest = id == pair?.leader || id == pair?.follower ? endPair() : []
+    let rest = id == pair?.primary || id == pair?.standby ? endPair() : []
     if delivered.contains(id) { lingersUntil = now + .seconds(10) }
     start[id] = nil
     if start.isEmpty { forget() }
@@ -146,25 +146,25 @@ extension [String] {
     for step in 0..<1_500 {
       now += .milliseconds(Int.random(in: 0...150, using: &random))
       var expected: [String] = []
-      var result = Delivery()
+      var result = Intake()
       switch Int.random(in: 0..<100, using: &random) {
       case ..<5 where live.count < 3:
         lastNumber += 1
-        let leader = live.last ?? .init(number: lastNumber)
+        let primary = live.last ?? .init(number: lastNumber)
         if live.isEmpty {
-          live.append(leader)
+          live.append(primary)
           lastNumber += 1
         }
         live.append(.init(number: lastNumber))
-        result = overlap.begin(leader: leader, follower: live.last!, at: now)
-        expected = naive.begin(leader, live.last!)
-        overlap.followerOpened(at: now)
+        result = overlap.begin(primary: primary, standby: live.last!)
+        expected = naive.begin(primary, live.last!)
+        overlap.standbyOpened(at: now)
       case ..<9 where !live.isEmpty:
         let id = live.remove(at: Int.random(in: 0..<live.count, using: &random))
         result = overlap.ended(id, at: now)
         expected = naive.ended(id, at: now)
       case ..<12:
-        result = overlap.release(at: now)
+        result = overlap.release()
         expected = naive.endPair()
       case ..<25:
         // A little late, as timers are.
@@ -176,8 +176,8 @@ extension [String] {
         let texts = (0..<Int.random(in: 0...5, using: &random)).map { _ in
           "s\(Int.random(in: 0..<4, using: &random)) \(Int.random(in: 0..<6, using: &random) + step / 10)"
         }
-        var sent = Delivery(messages: 1, receivedAt: Int64(step))
-        for text in texts { sent.ticks.append(delivery(text).ticks) }
+        var sent = Intake(messages: 1, receivedAt: Int64(step))
+        for text in texts { sent.ticks.append(intake(text).ticks) }
         result = overlap.pass(sent, from: id, at: now)
         expected = naive.pass(texts, from: id, at: now)
       }
@@ -275,7 +275,7 @@ private struct World {
   }
 
   private mutating func deliver(_ place: Int, count: Int) {
-    var sent = Delivery(messages: count, receivedAt: 1)
+    var sent = Intake(messages: count, receivedAt: 1)
     for event in connections[place].queue.prefix(count) {
       delivered[event.stream].insert(event.number)
       sent.ticks.append(
@@ -296,8 +296,8 @@ private struct World {
       connections = [newConnection()]
     case 1 where dice > 150:
       let next = newConnection()
-      append(overlap.begin(leader: connections[0].id, follower: next.id, at: now))
-      overlap.followerOpened(at: now)
+      append(overlap.begin(primary: connections[0].id, standby: next.id))
+      overlap.standbyOpened(at: now)
       connections.append(next)
     case 2 where connections[0].isLeaving:
       // An orderly end: the server has sent everything.
@@ -305,7 +305,7 @@ private struct World {
       append(overlap.ended(connections.removeFirst().id, at: now))
       rotations += 1
     case 2 where dice > 120 && (losesConnections || connections[0].queue.isEmpty):
-      append(overlap.release(at: now))
+      append(overlap.release())
       connections[0].isLeaving = true
     default: break
     }
@@ -318,11 +318,11 @@ private struct World {
 
   mutating func finish() {
     for place in connections.indices { deliver(place, count: connections[place].queue.count) }
-    append(overlap.release(at: now))
+    append(overlap.release())
   }
 
-  private mutating func append(_ delivery: Delivery) {
-    for text in delivery.texts {
+  private mutating func append(_ intake: Intake) {
+    for text in intake.texts {
       let parts = text.split(separator: " ").map { Int($0)! }
       appended[parts[0]].append(parts[1])
     }

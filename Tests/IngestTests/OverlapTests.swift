@@ -7,88 +7,88 @@ import WAL
   /// Connection 1 leads, 2 follows and is open since second 0.
   private func joined(_ limits: Overlap.Limits = .init()) -> Overlap {
     var overlap = Overlap(limits: limits)
-    #expect(overlap.begin(leader: 1, follower: 2, at: .zero).isEmpty)
-    overlap.followerOpened(at: .zero)
+    #expect(overlap.begin(primary: 1, standby: 2).isEmpty)
+    overlap.standbyOpened(at: .zero)
     return overlap
   }
 
   @Test func `without an overlap everything passes, equal ticks too`() {
     var overlap = Overlap()
-    #expect(overlap.pass(delivery("a 1", "a 1"), from: 1, at: .zero).texts == ["a 1", "a 1"])
-    #expect(overlap.pass(delivery("a 1"), from: 2, at: .zero).texts == ["a 1"])
+    #expect(overlap.pass(intake("a 1", "a 1"), from: 1, at: .zero).texts == ["a 1", "a 1"])
+    #expect(overlap.pass(intake("a 1"), from: 2, at: .zero).texts == ["a 1"])
     #expect(overlap.deadline == nil)
     #expect(overlap.duplicates == 0)
   }
 
   @Test func `what both deliver comes once`() {
     var overlap = joined()
-    #expect(overlap.pass(delivery("a 1", "b 1"), from: 1, at: .zero).texts == ["a 1", "b 1"])
-    #expect(overlap.pass(delivery("a 1", "a 2"), from: 2, at: .zero).texts == ["a 2"])
-    #expect(overlap.pass(delivery("a 2", "a 3"), from: 1, at: .zero).texts == ["a 3"])
+    #expect(overlap.pass(intake("a 1", "b 1"), from: 1, at: .zero).texts == ["a 1", "b 1"])
+    #expect(overlap.pass(intake("a 1", "a 2"), from: 2, at: .zero).texts == ["a 2"])
+    #expect(overlap.pass(intake("a 2", "a 3"), from: 1, at: .zero).texts == ["a 3"])
     #expect(overlap.duplicates == 2)
   }
 
   @Test func `the same payload on another stream is another tick`() {
     var overlap = joined()
-    #expect(overlap.pass(delivery("ab c"), from: 1, at: .zero).texts == ["ab c"])
-    _ = overlap.pass(delivery("a bc", "b c"), from: 2, at: .zero)
-    #expect(overlap.release(at: .zero).texts == ["a bc", "b c"])
+    #expect(overlap.pass(intake("ab c"), from: 1, at: .zero).texts == ["ab c"])
+    _ = overlap.pass(intake("a bc", "b c"), from: 2, at: .zero)
+    #expect(overlap.release().texts == ["a bc", "b c"])
   }
 
   @Test func `equal ticks of one connection are as many ticks`() {
     var overlap = joined()
-    #expect(overlap.pass(delivery("a 1", "a 1"), from: 1, at: .zero).texts == ["a 1", "a 1"])
-    #expect(overlap.pass(delivery("a 1", "a 1", "a 1"), from: 2, at: .zero).texts == ["a 1"])
-    #expect(overlap.pass(delivery("a 1"), from: 1, at: .zero).texts == [])
-    #expect(overlap.pass(delivery("a 1"), from: 1, at: .zero).texts == ["a 1"])
+    #expect(overlap.pass(intake("a 1", "a 1"), from: 1, at: .zero).texts == ["a 1", "a 1"])
+    #expect(overlap.pass(intake("a 1", "a 1", "a 1"), from: 2, at: .zero).texts == ["a 1"])
+    #expect(overlap.pass(intake("a 1"), from: 1, at: .zero).texts == [])
+    #expect(overlap.pass(intake("a 1"), from: 1, at: .zero).texts == ["a 1"])
   }
 
-  @Test func `a follower that is ahead waits for the leader to reach its first tick`() {
+  @Test func `a standby that is ahead waits for the primary to reach its first tick`() {
     var overlap = joined()
-    #expect(overlap.pass(delivery("a 3", "a 4"), from: 2, at: .zero).texts == [])
-    #expect(overlap.pass(delivery("a 1", "a 2"), from: 1, at: .zero).texts == ["a 1", "a 2"])
-    #expect(overlap.pass(delivery("a 3", "b 9"), from: 1, at: .zero).texts == ["a 3", "a 4", "b 9"])
-    #expect(overlap.pass(delivery("a 5"), from: 2, at: .zero).texts == ["a 5"])
-    #expect(overlap.pass(delivery("a 4", "a 5", "a 6"), from: 1, at: .zero).texts == ["a 6"])
+    #expect(overlap.pass(intake("a 3", "a 4"), from: 2, at: .zero).texts == [])
+    #expect(overlap.pass(intake("a 1", "a 2"), from: 1, at: .zero).texts == ["a 1", "a 2"])
+    #expect(overlap.pass(intake("a 3", "b 9"), from: 1, at: .zero).texts == ["a 3", "a 4", "b 9"])
+    #expect(overlap.pass(intake("a 5"), from: 2, at: .zero).texts == ["a 5"])
+    #expect(overlap.pass(intake("a 4", "a 5", "a 6"), from: 1, at: .zero).texts == ["a 6"])
   }
 
   @Test func `a stream waits two seconds, each for itself`() {
     var overlap = joined()
-    _ = overlap.pass(delivery("a 1", at: 7), from: 2, at: .seconds(1))
-    _ = overlap.pass(delivery("a 2", "b 1", at: 8), from: 2, at: .seconds(2))
+    _ = overlap.pass(intake("a 1", at: 7), from: 2, at: .seconds(1))
+    _ = overlap.pass(intake("a 2", "b 1", at: 8), from: 2, at: .seconds(2))
     #expect(overlap.expire(at: .milliseconds(2_999)).texts == [])
     #expect(overlap.deadline == .seconds(3))
     let first = overlap.expire(at: .seconds(3))
     #expect(first.texts == ["a 1", "a 2"])
     #expect(first.ticks.entries.map(\.receivedAt) == [7, 8])
     #expect((first.messages, first.receivedAt) == (0, 8))
-    #expect(overlap.pass(delivery("a 3"), from: 2, at: .seconds(3)).texts == ["a 3"])
+    #expect(overlap.pass(intake("a 3"), from: 2, at: .seconds(3)).texts == ["a 3"])
     #expect(overlap.expire(at: .seconds(4)).texts == ["b 1"])
     #expect(overlap.deadline == nil)
   }
 
-  @Test func `release, the leader's end and the follower's end let everything go, in the order received`() {
+  @Test func `release, the primary's end and the standby's end let everything go, in the order received`() {
     for ending in 0..<3 {
       var overlap = joined()
-      _ = overlap.pass(delivery("a 1", "b 1"), from: 2, at: .zero)
-      _ = overlap.pass(delivery("c 1", "a 2"), from: 2, at: .zero)
-      #expect(overlap.pass(delivery("b 1"), from: 1, at: .zero).texts == ["b 1"])
+      _ = overlap.pass(intake("a 1", "b 1"), from: 2, at: .zero)
+      _ = overlap.pass(intake("c 1", "a 2"), from: 2, at: .zero)
+      #expect(overlap.pass(intake("b 1"), from: 1, at: .zero).texts == ["b 1"])
       let rest =
         switch ending {
-        case 0: overlap.release(at: .zero)
+        case 0: overlap.release()
         case 1: overlap.ended(1, at: .zero)
         default: overlap.ended(2, at: .zero)
         }
       #expect(rest.texts == ["a 1", "c 1", "a 2"])
-      #expect(overlap.release(at: .zero).isEmpty)
+      #expect(overlap.release().isEmpty)
     }
   }
 
-  @Test func `a follower of the next overlap does not lose what the last one had held`() {
+  @Test func `a standby of the next overlap does not lose what the last one had held`() {
     var overlap = joined()
-    _ = overlap.pass(delivery("a 1"), from: 2, at: .zero)
-    #expect(overlap.begin(leader: 1, follower: 3, at: .zero).texts == ["a 1"])
-    #expect(overlap.pass(delivery("a 1", "a 2"), from: 1, at: .zero).texts == ["a 2"])
+    _ = overlap.pass(intake("a 1"), from: 2, at: .zero)
+    #expect(overlap.begin(primary: 1, standby: 3).texts == ["a 1"])
+    #expect(overlap.pass(intake("a 1", "a 2"), from: 1, at: .zero).texts == ["a 2"])
   }
 
   @Test func `more than may be held goes at once`() {
@@ -97,58 +97,58 @@ import WAL
     var sent: [String] = []
     for number in 0..<20 {
       sent.append("a \(number)")
-      seen += overlap.pass(delivery("a \(number)"), from: 2, at: .zero).texts
+      seen += overlap.pass(intake("a \(number)"), from: 2, at: .zero).texts
     }
     #expect(seen == sent)
     #expect(overlap.deadline == .seconds(1))  // No hold is left.
   }
 
-  @Test func `after the leader's end its ticks are remembered for ten seconds, and no longer`() {
+  @Test func `after the primary's end its ticks are remembered for ten seconds, and no longer`() {
     var overlap = joined()
-    _ = overlap.pass(delivery("a 1", "a 2", "a 3"), from: 1, at: .zero)
-    _ = overlap.release(at: .zero)
+    _ = overlap.pass(intake("a 1", "a 2", "a 3"), from: 1, at: .zero)
+    _ = overlap.release()
     _ = overlap.ended(1, at: .seconds(1))
     #expect(overlap.deadline == .seconds(11))
-    #expect(overlap.pass(delivery("a 1", "a 4"), from: 2, at: .seconds(1)).texts == ["a 4"])
+    #expect(overlap.pass(intake("a 1", "a 4"), from: 2, at: .seconds(1)).texts == ["a 4"])
     #expect(overlap.expire(at: .milliseconds(10_999)).isEmpty)
-    #expect(overlap.pass(delivery("a 2"), from: 2, at: .milliseconds(10_999)).texts == [])
+    #expect(overlap.pass(intake("a 2"), from: 2, at: .milliseconds(10_999)).texts == [])
     #expect(overlap.expire(at: .seconds(11)).isEmpty)
     #expect(overlap.deadline == nil)
-    #expect(overlap.pass(delivery("a 3"), from: 2, at: .seconds(11)).texts == ["a 3"])
+    #expect(overlap.pass(intake("a 3"), from: 2, at: .seconds(11)).texts == ["a 3"])
   }
 
-  @Test func `a follower that never delivered leaves nothing to remember`() {
+  @Test func `a standby that never delivered leaves nothing to remember`() {
     var overlap = joined()
-    _ = overlap.pass(delivery("a 1"), from: 1, at: .zero)
+    _ = overlap.pass(intake("a 1"), from: 1, at: .zero)
     #expect(overlap.ended(2, at: .zero).isEmpty)
     #expect(overlap.deadline == nil)
   }
 
   @Test func `the next overlap goes on with what the last one remembers`() {
     var overlap = joined()
-    _ = overlap.pass(delivery("a 1", "a 2"), from: 1, at: .zero)
-    _ = overlap.pass(delivery("a 1"), from: 2, at: .zero)
-    _ = overlap.release(at: .zero)
+    _ = overlap.pass(intake("a 1", "a 2"), from: 1, at: .zero)
+    _ = overlap.pass(intake("a 1"), from: 2, at: .zero)
+    _ = overlap.release()
     _ = overlap.ended(1, at: .zero)
-    _ = overlap.begin(leader: 2, follower: 3, at: .seconds(1))
-    #expect(overlap.pass(delivery("a 2", "a 3"), from: 2, at: .seconds(20)).texts == ["a 3"])
-    #expect(overlap.pass(delivery("a 3", "a 4"), from: 3, at: .seconds(20)).texts == ["a 4"])
+    _ = overlap.begin(primary: 2, standby: 3)
+    #expect(overlap.pass(intake("a 2", "a 3"), from: 2, at: .seconds(20)).texts == ["a 3"])
+    #expect(overlap.pass(intake("a 3", "a 4"), from: 3, at: .seconds(20)).texts == ["a 4"])
   }
 
   /// It was not there when the first one was delivered, so its own is a second one.
   @Test func `a new connection's ticks are no duplicates of what was appended before it began`() {
     var overlap = joined()
-    _ = overlap.pass(delivery("a 1"), from: 1, at: .zero)
-    _ = overlap.pass(delivery("a 1"), from: 2, at: .zero)
+    _ = overlap.pass(intake("a 1"), from: 1, at: .zero)
+    _ = overlap.pass(intake("a 1"), from: 2, at: .zero)
     _ = overlap.ended(1, at: .zero)
-    _ = overlap.begin(leader: 2, follower: 3, at: .zero)
-    #expect(overlap.pass(delivery("a 1"), from: 3, at: .zero).texts == ["a 1"])
-    #expect(overlap.pass(delivery("a 1"), from: 2, at: .zero).texts == [])
+    _ = overlap.begin(primary: 2, standby: 3)
+    #expect(overlap.pass(intake("a 1"), from: 3, at: .zero).texts == ["a 1"])
+    #expect(overlap.pass(intake("a 1"), from: 2, at: .zero).texts == [])
   }
 
   @Test func `rejected input and counts pass, whatever becomes of the ticks`() {
     var overlap = joined()
-    var mixed = delivery("a 1", at: 5)
+    var mixed = intake("a 1", at: 5)
     mixed.rejected = [RejectedInput(payload: [1], cause: "no JSON")]
     mixed.messages = 2
     for id in [2, 1, 1] as [FeedSession.ConnectionID] {
@@ -161,33 +161,33 @@ import WAL
 
   @Test func `caught up means that every active stream was seen on both`() {
     var overlap = joined()
-    _ = overlap.pass(delivery("a 1", "b 1"), from: 1, at: .zero)
-    _ = overlap.pass(delivery("a 1"), from: 2, at: .seconds(2))
+    _ = overlap.pass(intake("a 1", "b 1"), from: 1, at: .zero)
+    _ = overlap.pass(intake("a 1"), from: 2, at: .seconds(2))
     #expect(!overlap.hasCaughtUp)
-    _ = overlap.pass(delivery("b 2"), from: 2, at: .seconds(3))
+    _ = overlap.pass(intake("b 2"), from: 2, at: .seconds(3))
     #expect(!overlap.hasCaughtUp)
-    _ = overlap.pass(delivery("b 2"), from: 1, at: .seconds(4))
+    _ = overlap.pass(intake("b 2"), from: 1, at: .seconds(4))
     #expect(overlap.hasCaughtUp)
-    _ = overlap.pass(delivery("c 1"), from: 1, at: .seconds(5))
+    _ = overlap.pass(intake("c 1"), from: 1, at: .seconds(5))
     #expect(overlap.hasCaughtUp)
-    _ = overlap.begin(leader: 1, follower: 3, at: .seconds(6))
+    _ = overlap.begin(primary: 1, standby: 3)
     #expect(!overlap.hasCaughtUp)
   }
 
-  @Test func `a stream that the leader has not delivered for ten seconds does not count`() {
+  @Test func `a stream that the primary has not delivered for ten seconds does not count`() {
     var overlap = joined()
-    _ = overlap.pass(delivery("a 1", "b 1"), from: 1, at: .zero)
-    _ = overlap.pass(delivery("a 1"), from: 2, at: .seconds(9))
+    _ = overlap.pass(intake("a 1", "b 1"), from: 1, at: .zero)
+    _ = overlap.pass(intake("a 1"), from: 2, at: .seconds(9))
     #expect(!overlap.hasCaughtUp)
-    _ = overlap.pass(delivery("a 2"), from: 2, at: .seconds(10))
+    _ = overlap.pass(intake("a 2"), from: 2, at: .seconds(10))
     #expect(overlap.hasCaughtUp)
   }
 
   @Test func `nothing seen on both, or too early: not caught up`() {
     var overlap = joined()
     #expect(overlap.deadline == .seconds(1))
-    _ = overlap.pass(delivery("a 1"), from: 1, at: .zero)
-    _ = overlap.pass(delivery("a 1"), from: 2, at: .milliseconds(999))
+    _ = overlap.pass(intake("a 1"), from: 1, at: .zero)
+    _ = overlap.pass(intake("a 1"), from: 2, at: .milliseconds(999))
     #expect(!overlap.hasCaughtUp)
     _ = overlap.expire(at: .seconds(1))
     #expect(overlap.hasCaughtUp)
@@ -195,15 +195,15 @@ import WAL
 
     var silent = joined()
     _ = silent.expire(at: .seconds(5))
-    _ = silent.pass(delivery("a 1"), from: 2, at: .seconds(6))
+    _ = silent.pass(intake("a 1"), from: 2, at: .seconds(6))
     _ = silent.expire(at: .seconds(30))
     #expect(!silent.hasCaughtUp)
   }
 
-  @Test func `before the follower is open nothing has caught up`() {
+  @Test func `before the standby is open nothing has caught up`() {
     var overlap = Overlap()
-    _ = overlap.begin(leader: 1, follower: 2, at: .zero)
-    _ = overlap.pass(delivery("a 1"), from: 1, at: .seconds(5))
+    _ = overlap.begin(primary: 1, standby: 2)
+    _ = overlap.pass(intake("a 1"), from: 1, at: .seconds(5))
     #expect(overlap.deadline == nil)
     #expect(!overlap.hasCaughtUp)
   }

@@ -71,7 +71,7 @@ private final class EchoClient: FeedConnectionOwner {
     _ streams: [String], _ failure: RequestAnswer.Failure, by connection: FeedConnection
   ) {}
   func arrived(_ connection: FeedConnection) {}
-  func received(_ delivery: Delivery, from connection: FeedConnection) {}
+  func received(_ intake: Intake, from connection: FeedConnection) {}
   func serverWillClose(_ connection: FeedConnection) {}
   func ended(_ connection: FeedConnection, _ reason: FeedError) { ended.succeed(first) }
 }

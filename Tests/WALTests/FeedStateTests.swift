@@ -45,7 +45,7 @@ import Testing
   ) async throws {
     try await confirmed { log.setStreams(slots.values.flatMap(\.self), slots: slots, completion: $0) }
     try await log.append(ticks(count)) { transaction in
-      for (slot, time) in times { try transaction.vouch(for: slot, until: time) }
+      for (slot, time) in times { try transaction.setWatermark(of: slot, to: time) }
     }
   }
 
@@ -80,7 +80,7 @@ import Testing
       _ = try await log.beginFeed(streams: ["a", "b"])
       try await receive(log, [1: ["a"], 2: ["b"]], until: [1: 5, 2: 6])
       try await confirmed { log.setStreams(["b", "c"], slots: [2: ["b", "c"]], completion: $0) }
-      try await log.append(ticks(1)) { try $0.vouch(for: 1, until: 9) }
+      try await log.append(ticks(1)) { try $0.setWatermark(of: 1, to: 9) }
       let gaps = try await log.beginFeed(streams: []).openGaps
       #expect(gaps.map(\.startedAt) == [6])
       #expect(gaps.map(\.streams) == [["b", "c"]])

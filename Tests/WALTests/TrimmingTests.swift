@@ -246,7 +246,7 @@ import Testing
       try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
         log.setStreams(["a@trade"], slots: [1: ["a@trade"]]) { continuation.resume(with: $0) }
       }
-      try await log.append(ticks(2_345)) { try $0.vouch(for: 1, until: someTime + 2_345) }
+      try await log.append(ticks(2_345)) { try $0.setWatermark(of: 1, to: someTime + 2_345) }
       try await log.commit(dynamo, next: 2_346)
       try await log.grow(old: machine)
       #expect(try await Remains(log) == Remains(ticks: ""))

@@ -1,6 +1,6 @@
 import Base
 
-/// What a connection asks the server for: the target of its request and, where the list of streams is too long
+/// The streams as a connection asks for them: the target of its request and, where the list of streams is too long
 /// for a URL, the requests that subscribe to them afterwards.
 ///
 /// Reference: https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams

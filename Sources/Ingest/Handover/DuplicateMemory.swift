@@ -22,8 +22,8 @@ struct TickKey: Hashable, Sendable {
   }
 }
 
-/// Which of the ticks of several connections are the same: for each key, how often each connection delivered it
-/// and how often it was appended.
+/// A memory of which ticks of several connections are the same: for each key, how often each connection
+/// delivered it and how often it was appended.
 ///
 /// A tick is a duplicate if its connection has now delivered its key no more often than it was appended: each
 /// appended tick makes at most one of every other connection a duplicate, and none of its own. Keys are forgotten

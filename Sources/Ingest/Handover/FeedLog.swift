@@ -1,7 +1,7 @@
 import Synchronization
 import WAL
 
-/// What the feed needs of the log; tests of the feed's parts stand in for it.
+/// The log as the feed needs it; tests of the feed's parts stand in for it.
 protocol FeedLog: Sendable {
   /// See ``TickLog/beginFeed(streams:attempts:)``.
   func beginFeed(streams: [String], attempts: AttemptMemory) async throws -> FeedStart
@@ -27,12 +27,12 @@ protocol FeedLog: Sendable {
   var isDiskFull: Bool { get }
 }
 
-/// What is written down of gaps, in order with the ticks. Times in microseconds UTC.
+/// A change to the record of gaps, written in order with the ticks. Times in microseconds UTC.
 enum GapChange: Sendable {
   case open(startedAt: Int64, cause: Gap.Cause, streams: [String], OpenGaps)
   case close(endedAt: Int64, OpenGaps)
-  /// See ``WriteTransaction/vouch(for:until:)``.
-  case vouch(SlotID, until: Int64)
+  /// See ``WriteTransaction/setWatermark(of:to:)``.
+  case watermark(SlotID, Int64)
 }
 
 /// The ids of gaps that are open, known only once the log's writer has written them.
@@ -68,7 +68,7 @@ extension GapChange {
       gaps.set(try transaction.openGap(startedAt: startedAt, cause: cause, streams: streams))
     case .close(let endedAt, let gaps):
       for id in gaps.all { try transaction.closeGap(id, endedAt: endedAt) }
-    case .vouch(let slot, let time): try transaction.vouch(for: slot.number, until: time)
+    case .watermark(let slot, let time): try transaction.setWatermark(of: slot.number, to: time)
     }
   }
 }

@@ -2,13 +2,13 @@ import NIOCore
 import Synchronization
 import WAL
 
-/// Gives what the feed received to the log, in order, and says when the socket must not be read.
+/// The handover to the log of what the feed received, in order; says when the socket must not be read.
 ///
 /// It lives on the feed's event loop. What the log's full queue does not take waits here: at most what one read
 /// brought (one message of 16 MiB at worst) and what the socket's buffer held when its connection ended.
 final class Handover {
   private struct Request {
-    var delivery: Delivery
+    var intake: Intake
     var gaps: [GapChange]
   }
 
@@ -41,8 +41,8 @@ final class Handover {
   /// Whether the log's queue is full: the socket must not be read.
   var isFull: Bool { !waiting.isEmpty }
 
-  func submit(_ delivery: Delivery, gaps: [GapChange] = []) {
-    let request = Request(delivery: delivery, gaps: gaps)
+  func submit(_ intake: Intake, gaps: [GapChange] = []) {
+    let request = Request(intake: intake, gaps: gaps)
     guard waiting.isEmpty else { return waiting.append(request) }
     if !hasFailed, !give(request) {
       waiting.append(request)
@@ -68,7 +68,7 @@ final class Handover {
     confirmations.expect()
     do {
       let taken = try log.tryAppend(
-        request.delivery.ticks, rejected: request.delivery.rejected, gaps: request.gaps
+        request.intake.ticks, rejected: request.intake.rejected, gaps: request.gaps
       ) { [confirmations] result in
         if case .failure(let error) = result { bound.eventLoop.execute { bound.value.fail(error) } }
         confirmations.arrived()
@@ -109,7 +109,7 @@ final class Handover {
   }
 }
 
-/// Counts what was given to the log and is not confirmed yet; moved by the log's thread as well.
+/// The count of what was given to the log and is not confirmed yet; moved by the log's thread as well.
 private final class Confirmations: Sendable {
   private struct State {
     var missing = 0

@@ -33,7 +33,7 @@ struct HeldTicks: Sendable {
   private var next = 0
 
   var isEmpty: Bool { queues.isEmpty }
-  /// What all takes, texts that were taken included.
+  /// The memory of all, texts that were taken included.
   var byteCount: Int { batch.byteCount + ticks.count * Self.bytesBesideTexts }
   private static let bytesBesideTexts = MemoryLayout<Tick>.stride + MemoryLayout<TickBatch.Entry>.stride
   /// When the first stream has waited long enough.

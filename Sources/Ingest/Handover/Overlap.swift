@@ -1,10 +1,11 @@
 import WAL
 
-/// Joins what two connections of a slot deliver into one sequence: duplicates dropped, each stream in order.
+/// The one sequence of what two connections of a slot deliver: duplicates dropped, each stream in order.
 ///
-/// The follower is opened beside the leader. Its ticks of a stream are held until the leader has delivered the
-/// first of them; from then on both flow. No tick is dropped but a duplicate (``DuplicateMemory``): where a bound is
-/// reached, ticks come out of order or twice. While nothing overlaps, `pass` gives back what it got.
+/// The standby is opened beside the primary. Its ticks of a stream are held until the primary has delivered
+/// the first of them; from then on both flow. No tick is dropped but a duplicate (``DuplicateMemory``): where
+/// a bound is reached, ticks come out of order or twice. While nothing overlaps, `pass` gives back what it
+/// got.
 ///
 /// Pure. Times of `now` are of one monotonic clock.
 struct Overlap: Sendable {
@@ -14,20 +15,20 @@ struct Overlap: Sendable {
     /// Different ticks that are remembered, the newest ones: about 40 bytes each.
     var rememberedTicks = 262_144
     var heldBytes = 8 << 20
-    /// How long a stream of the follower waits for the leader.
+    /// How long a stream of the standby waits for the primary.
     var hold: Duration = .seconds(2)
     /// How long a connection's ticks are remembered after its end: the other one may be the slower.
     var linger: Duration = .seconds(10)
-    /// A stream is active if the leader delivered it within this time.
+    /// A stream is active if the primary delivered it within this time.
     var activity: Duration = .seconds(10)
-    /// How long the follower must be open before it can have caught up: before, active streams are not known.
+    /// How long the standby must be open before it can have caught up: before, active streams are not known.
     var settling: Duration = .seconds(1)
     /// How often it is looked whether it has.
     var lookPause: Duration = .milliseconds(100)
   }
 
   private enum Phase {
-    /// The follower has not delivered it.
+    /// The standby has not delivered it.
     case awaited
     case held
     case flowing
@@ -37,19 +38,19 @@ struct Overlap: Sendable {
     var phase = Phase.awaited
     /// A tick of it was seen on both, or never will be.
     var isJoined = false
-    var leaderAt: Duration?
+    var primaryAt: Duration?
   }
 
-  private enum Role { case leader, follower, other }
+  private enum Role { case primary, standby, other }
 
   private struct Pair {
-    let leader: ConnectionID
-    let follower: ConnectionID
+    let primary: ConnectionID
+    let standby: ConnectionID
     /// Streams of one of the two alone.
     let single: Set<String>
     var table = StreamTable()
     var streams: [Stream] = []
-    /// When it may be looked whether the follower has caught up; nil before it is open.
+    /// When it may be looked whether the standby has caught up; nil before it is open.
     var mayLookAt: Duration?
     /// Something has changed since the last look.
     var isChanged = true
@@ -64,7 +65,7 @@ struct Overlap: Sendable {
       return number
     }
 
-    func role(of id: ConnectionID) -> Role { id == leader ? .leader : id == follower ? .follower : .other }
+    func role(of id: ConnectionID) -> Role { id == primary ? .primary : id == standby ? .standby : .other }
   }
 
   private struct Lane {
@@ -74,8 +75,8 @@ struct Overlap: Sendable {
 
   /// Ticks dropped so far.
   private(set) var duplicates = 0
-  /// Whether each stream active on the leader has been seen on both, at least one of them, and nothing is held,
-  /// which the leader may still be about to deliver; until the next `begin`.
+  /// Whether each stream active on the primary has been seen on both, at least one of them, and nothing is held,
+  /// which the primary may still be about to deliver; until the next `begin`.
   private(set) var hasCaughtUp = false
   private let limits: Limits
   private var pair: Pair?
@@ -98,59 +99,59 @@ struct Overlap: Sendable {
 
   // MARK: Events
 
-  /// The follower is about to be connected.
+  /// The standby is about to be connected.
   ///
   /// - Parameter single: streams that only one of the two subscribes to: the other is not waited for.
-  /// - Returns: what was still held of an earlier follower.
+  /// - Returns: what was still held of an earlier standby.
   mutating func begin(
-    leader: ConnectionID, follower: ConnectionID, single: Set<String> = [], at now: Duration
-  ) -> Delivery {
+    primary: ConnectionID, standby: ConnectionID, single: Set<String> = []
+  ) -> Intake {
     let rest = endPair()
-    pair = Pair(leader: leader, follower: follower, single: single)
+    pair = Pair(primary: primary, standby: standby, single: single)
     hasCaughtUp = false
     forgetsAt = nil
-    for id in [leader, follower] where lane(of: id) == nil { beginLane(id) }
+    for id in [primary, standby] where lane(of: id) == nil { beginLane(id) }
     return rest
   }
 
-  mutating func followerOpened(at now: Duration) {
+  mutating func standbyOpened(at now: Duration) {
     if pair?.mayLookAt == nil { pair?.mayLookAt = now + limits.settling }
   }
 
-  /// - Returns: what is to be appended now; with the delivery's messages and rejected input in any case.
-  mutating func pass(_ delivery: Delivery, from id: ConnectionID, at now: Duration) -> Delivery {
-    guard let lane = lane(of: id) else { return delivery }
-    var result = Delivery(
-      rejected: delivery.rejected, messages: delivery.messages, receivedAt: delivery.receivedAt)
-    result.ticks.reserveCapacity(ticks: delivery.ticks.count, bytes: delivery.ticks.byteCount)
+  /// - Returns: what is to be appended now; with the intake's messages and rejected input in any case.
+  mutating func pass(_ intake: Intake, from id: ConnectionID, at now: Duration) -> Intake {
+    guard let lane = lane(of: id) else { return intake }
+    var result = Intake(
+      rejected: intake.rejected, messages: intake.messages, receivedAt: intake.receivedAt)
+    result.ticks.reserveCapacity(ticks: intake.ticks.count, bytes: intake.ticks.byteCount)
     lanes[lane]?.hasDelivered = true
     let role = pair?.role(of: id) ?? .other
-    let leaderLane = pair.flatMap { self.lane(of: $0.leader) }
-    delivery.ticks.withTexts { entry, name, payload in
-      let tick = Tick(entry: entry, texts: delivery.ticks, key: TickKey(stream: name, payload: payload))
+    let primaryLane = pair.flatMap { self.lane(of: $0.primary) }
+    intake.ticks.withTexts { entry, name, payload in
+      let tick = Tick(entry: entry, texts: intake.ticks, key: TickKey(stream: name, payload: payload))
       // Without a number there are more streams than can be followed.
       guard role != .other, let stream = pair?.number(of: name) else {
         _ = append(tick, lane: lane, to: &result)
         return
       }
-      if role == .leader {
-        lead(tick, stream: stream, lane: lane, at: now, into: &result)
+      if role == .primary {
+        passPrimary(tick, stream: stream, lane: lane, at: now, into: &result)
       } else {
-        follow(tick, stream: stream, lane: lane, leaderLane: leaderLane, at: now, into: &result)
+        passStandby(tick, stream: stream, lane: lane, primaryLane: primaryLane, at: now, into: &result)
       }
     }
     look(at: now)
     return result
   }
 
-  /// The follower takes over: nothing is held any more.
-  mutating func release(at now: Duration) -> Delivery { endPair() }
+  /// The standby takes over: nothing is held any more.
+  mutating func release() -> Intake { endPair() }
 
   /// A connection has ended, could not be opened, or was abandoned.
-  mutating func ended(_ id: ConnectionID, at now: Duration) -> Delivery {
-    guard let lane = lane(of: id) else { return Delivery() }
+  mutating func ended(_ id: ConnectionID, at now: Duration) -> Intake {
+    guard let lane = lane(of: id) else { return Intake() }
     let isOfPair = pair.map { $0.role(of: id) != .other } ?? false
-    let rest = isOfPair ? endPair() : Delivery()
+    let rest = isOfPair ? endPair() : Intake()
     if lanes[lane]?.hasDelivered == true { lingersUntil = now + limits.linger }
     lanes[lane] = nil
     switch lanes.count(where: { $0 != nil }) {
@@ -162,8 +163,8 @@ struct Overlap: Sendable {
   }
 
   /// - Returns: what was held for long enough.
-  mutating func expire(at now: Duration) -> Delivery {
-    var result = Delivery()
+  mutating func expire(at now: Duration) -> Intake {
+    var result = Intake()
     for stream in held.due(at: now) { flow(stream, into: &result) }
     result.noteNewest()
     if let forgetsAt, forgetsAt <= now { forget() }
@@ -179,10 +180,10 @@ struct Overlap: Sendable {
     let key: TickKey
   }
 
-  private mutating func lead(
-    _ tick: Tick, stream: Int, lane: Int, at now: Duration, into result: inout Delivery
+  private mutating func passPrimary(
+    _ tick: Tick, stream: Int, lane: Int, at now: Duration, into result: inout Intake
   ) {
-    pair?.streams[stream].leaderAt = now
+    pair?.streams[stream].primaryAt = now
     if !append(tick, lane: lane, to: &result) { join(stream) }
     if pair?.streams[stream].phase == .held, held.isFirst(tick.key, of: stream) {
       join(stream)
@@ -190,11 +191,11 @@ struct Overlap: Sendable {
     }
   }
 
-  private mutating func follow(
-    _ tick: Tick, stream: Int, lane: Int, leaderLane: Int?, at now: Duration, into result: inout Delivery
+  private mutating func passStandby(
+    _ tick: Tick, stream: Int, lane: Int, primaryLane: Int?, at now: Duration, into result: inout Intake
   ) {
     if pair?.streams[stream].phase == .awaited {
-      let isKnown = leaderLane.map { memory.hasDelivered(tick.key, lane: $0) } ?? true
+      let isKnown = primaryLane.map { memory.hasDelivered(tick.key, lane: $0) } ?? true
       pair?.streams[stream].phase = isKnown ? .flowing : .held
       if isKnown { join(stream) }
     }
@@ -207,7 +208,7 @@ struct Overlap: Sendable {
   }
 
   /// - Returns: false if it was a duplicate.
-  private mutating func append(_ tick: Tick, lane: Int, to result: inout Delivery) -> Bool {
+  private mutating func append(_ tick: Tick, lane: Int, to result: inout Intake) -> Bool {
     // Alone, a connection only meets what the ended one delivered.
     guard memory.admit(tick.key, lane: lane, remembers: forgetsAt == nil) else {
       duplicates += 1
@@ -217,22 +218,22 @@ struct Overlap: Sendable {
     return true
   }
 
-  /// Lets a stream of the follower go on.
-  private mutating func flow(_ stream: Int, into result: inout Delivery) {
+  /// Lets a stream of the standby go on.
+  private mutating func flow(_ stream: Int, into result: inout Intake) {
     pair?.streams[stream].phase = .flowing
     pair?.isChanged = true
     append(held.take(stream), to: &result)
   }
 
-  private mutating func flowAll(into result: inout Delivery) {
+  private mutating func flowAll(into result: inout Intake) {
     let taken = held.takeAll()
     for tick in taken.ticks { pair?.streams[tick.stream].phase = .flowing }
     pair?.isChanged = true
     append(taken, to: &result)
   }
 
-  private mutating func append(_ taken: HeldTicks.Taken, to result: inout Delivery) {
-    guard let pair, let lane = lane(of: pair.follower) else { return }
+  private mutating func append(_ taken: HeldTicks.Taken, to result: inout Intake) {
+    guard let pair, let lane = lane(of: pair.standby) else { return }
     for tick in taken.ticks {
       _ = append(Tick(entry: tick.entry, texts: taken.texts, key: tick.key), lane: lane, to: &result)
     }
@@ -256,13 +257,13 @@ struct Overlap: Sendable {
     let oldest = now - limits.activity
     hasCaughtUp =
       held.isEmpty && pair.streams.contains(where: \.isJoined)
-      && pair.streams.allSatisfy { $0.isJoined || ($0.leaderAt ?? oldest) <= oldest }
+      && pair.streams.allSatisfy { $0.isJoined || ($0.primaryAt ?? oldest) <= oldest }
     self.pair?.isChanged = false
     self.pair?.mayLookAt = now + limits.lookPause
   }
 
-  private mutating func endPair() -> Delivery {
-    var result = Delivery()
+  private mutating func endPair() -> Intake {
+    var result = Intake()
     flowAll(into: &result)
     result.noteNewest()
     pair = nil
@@ -287,7 +288,7 @@ struct Overlap: Sendable {
   }
 }
 
-extension Delivery {
+extension Intake {
   /// For ticks that did not arrive just now.
   fileprivate mutating func noteNewest() {
     receivedAt = ticks.entries.map(\.receivedAt).max() ?? 0

@@ -3,8 +3,9 @@ import Glibc
 
 /// The bytes of a file or of stdin, in chunks, gzip opened up. Blocks: for a thread of its own.
 final class ByteSource {
+  /// Nil for stdin, which stays open.
   private let file: FileDescriptor?
-  private var descriptor: Int32 { file?.number ?? STDIN_FILENO }
+  private let descriptor: Int32
   private let name: String
   private var inflate: Inflate?
   private var chunk = [UInt8](repeating: 0, count: ByteSource.chunkBytes)
@@ -17,11 +18,18 @@ final class ByteSource {
   /// - Parameter path: `-` for stdin.
   init(path: String) throws(ImportError) {
     name = path == "-" ? "stdin" : path
-    do {
-      file = path == "-" ? nil : try FileDescriptor(opening: path, O_RDONLY)
-    } catch { throw ByteSource.unreadable(name, error.code) }
+    if path == "-" {
+      file = nil
+      descriptor = STDIN_FILENO
+    } else {
+      do {
+        let opened = try FileDescriptor(opening: path, O_RDONLY)
+        descriptor = opened.number
+        file = consume opened
+      } catch { throw ByteSource.unreadable(name, error.code) }
+    }
     var info = stat()
-    guard fstat(file?.number ?? STDIN_FILENO, &info) == 0, info.st_mode & S_IFMT != S_IFDIR else {
+    guard fstat(descriptor, &info) == 0, info.st_mode & S_IFMT != S_IFDIR else {
       throw ByteSource.unreadable(name, EISDIR)
     }
   }

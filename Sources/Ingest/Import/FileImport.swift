@@ -2,12 +2,12 @@ import Base
 import Ticks
 import WAL
 
-/// Imports JSON Lines, plain or gzip, into the log.
+/// An import of JSON Lines, plain or gzip, into the log.
 ///
 /// Each commit stores with the ticks how far the file was read, so that an interrupted import of the same
 /// file goes on there and no tick is imported twice.
 package actor FileImport {
-  /// How far an import has come.
+  /// The progress of an import.
   package struct Progress: Sendable, Equatable {
     /// Bytes of the file that were read, compressed if it is.
     package var bytesRead = 0
@@ -133,7 +133,7 @@ package actor FileImport {
   }
 }
 
-/// How far a file was imported, as it is kept in the log: `1234` or `1234 done`.
+/// The mark up to which a file was imported, as it is kept in the log: `1234` or `1234 done`.
 struct ImportMark: Sendable, Equatable {
   static let start = ImportMark(lines: 0)
 

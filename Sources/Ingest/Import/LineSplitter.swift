@@ -1,4 +1,5 @@
-/// Cuts bytes into lines. A pure value; a line that is too long is given up in parts, so that memory is bounded.
+/// A splitter of bytes into lines. A pure value; a line that is too long is given up in parts, so that memory
+/// is bounded.
 struct LineSplitter {
   /// A message of an exchange has at most 16 MiB.
   static let maximumLine = 16 << 20

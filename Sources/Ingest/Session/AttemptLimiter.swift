@@ -1,4 +1,4 @@
-/// Keeps the attempts to connect below the exchange's limit, counted over a sliding window and over all slots.
+/// The attempts to connect, kept below the exchange's limit, counted over a sliding window and over all slots.
 struct AttemptLimiter: Equatable, Sendable {
   let limit: Int
   let window: Duration

@@ -12,7 +12,7 @@ extension FeedSession {
       ending.left.insert(link.id)
       ending.current = link.id
     }
-    switch following?.state {
+    switch standby?.state {
     case .wanted, nil: break
     case .opening(let id, _): actions.append(.abandon(id))
     case .open(let link):

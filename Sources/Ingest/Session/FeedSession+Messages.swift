@@ -33,9 +33,9 @@ extension FeedSession {
 
   enum Action: Equatable, Sendable {
     case connect(ConnectionID)
-    /// Always just before `connect(follower)`.
-    case beginOverlap(leader: ConnectionID, follower: ConnectionID)
-    /// The follower takes over: what is held of it goes to the log now.
+    /// Always just before `connect(standby)`.
+    case beginOverlap(primary: ConnectionID, standby: ConnectionID)
+    /// The standby takes over: what is held of it goes to the log now.
     case release
     case ping(ConnectionID)
     /// End it in an orderly way: a close frame, then read on to the server's end.
@@ -51,7 +51,7 @@ extension FeedSession {
     case finished
   }
 
-  /// What an operator should read. Why a connection ended or could not be opened is the caller's to say.
+  /// Something that an operator should read. Why a connection ended or could not be opened is the caller's to say.
   enum Report: Equatable, Sendable {
     /// Not open after ``Limits/opening``.
     case openingTimedOut(ConnectionID)
@@ -99,8 +99,8 @@ extension FeedSession {
     var maximumAge = ExchangeLimits.binance.replacementAge
     /// How long two connections run side by side at most, once each has had something to deliver.
     var overlap = Duration.seconds(10)
-    /// A leader that spoke so recently is not silent. Well below what an overlap takes for active, or its word
-    /// that the follower has caught up with what is active could be about nothing.
+    /// A primary that spoke so recently is not silent. Well below what an overlap takes for active, or its word
+    /// that the standby has caught up with what is active could be about nothing.
     var activity = Duration.seconds(5)
     /// For the server's end after our close frame.
     var draining = Duration.seconds(5)

@@ -1,12 +1,12 @@
 import WAL
 
-/// What time brings. Everything that is due is done after each event, whichever it was.
+/// The effects of time. Everything that is due is done after each event, whichever it was.
 extension FeedSession {
   mutating func settle(at moment: Moment, _ attempts: inout AttemptLimiter) -> [Action] {
     guard phase == .running else { return [] }
-    // The follower before the current connection, which may become what it was. The review twice: a probe that
+    // The standby before the current connection, which may become what it was. The review twice: a probe that
     // becomes a replacement may be at its end, and what takes over may have to be replaced.
-    return watchDraining(at: moment) + reviewCurrent(at: moment) + watchFollower(at: moment)
+    return watchDraining(at: moment) + reviewCurrent(at: moment) + watchStandby(at: moment)
       + watchCurrent(at: moment) + reviewCurrent(at: moment) + dial(at: moment, &attempts)
   }
 
@@ -47,23 +47,23 @@ extension FeedSession {
       let id = nextID(at: moment, &attempts)
       current = .opening(id, until: moment.reading + limits.opening)
       return [.connect(id)]
-    case .open(let leader):
-      guard let notBefore = followerDue, moment.now >= notBefore else { return [] }
+    case .open(let primary):
+      guard let notBefore = standbyDue, moment.now >= notBefore else { return [] }
       let wait = attempts.wait(at: moment.now, isUrgent: false)
       guard wait == .zero else {
-        following?.state = .wanted(notBefore: moment.now + wait)
+        standby?.state = .wanted(notBefore: moment.now + wait)
         return heldBack(wait)
       }
       let id = nextID(at: moment, &attempts)
-      following?.dialed(id, openUntil: moment.reading + limits.opening)
-      return [.beginOverlap(leader: leader.id, follower: id), .connect(id)]
+      standby?.dialed(id, openUntil: moment.reading + limits.opening)
+      return [.beginOverlap(primary: primary.id, standby: id), .connect(id)]
     case .opening: return []
     }
   }
 
-  /// When to dial the follower. Not while sockets are not read, and not as long as a third connection is there.
-  private var followerDue: Duration? {
-    guard case .wanted(let notBefore) = following?.state, draining == nil, !clock.isPaused else { return nil }
+  /// When to dial the standby. Not while sockets are not read, and not as long as a third connection is there.
+  private var standbyDue: Duration? {
+    guard case .wanted(let notBefore) = standby?.state, draining == nil, !clock.isPaused else { return nil }
     return notBefore
   }
 
@@ -88,7 +88,7 @@ extension FeedSession {
     switch phase {
     case .idle, .finished: nil
     case .ending(let ending): ending.until
-    case .running: Self.earliest(Self.earliest(currentDeadline, followerDeadline), drainingDeadline)
+    case .running: Self.earliest(Self.earliest(currentDeadline, standbyDeadline), drainingDeadline)
     }
   }
 
@@ -101,20 +101,20 @@ extension FeedSession {
     case .open(let link):
       guard !clock.isPaused else { return nil }
       let alive = clock.moment(of: link.liveness.deadline)
-      let silent = following == nil ? clock.moment(of: silence.due) : nil
-      let old = following == nil || following?.isProbe == true ? link.replaceAt : nil
+      let silent = standby == nil ? clock.moment(of: silence.due) : nil
+      let old = standby == nil || standby?.isProbe == true ? link.replaceAt : nil
       return Self.earliest(Self.earliest(alive, silent), old)
     }
   }
 
-  private var followerDeadline: Duration? {
-    guard case .open = current, let following else { return nil }
-    switch following.state {
-    case .wanted: return followerDue
+  private var standbyDeadline: Duration? {
+    guard case .open = current, let standby else { return nil }
+    switch standby.state {
+    case .wanted: return standbyDue
     case .opening(_, let until): return clock.moment(of: until)
     case .open(let link):
       let alive = clock.moment(of: link.liveness.deadline)
-      let verdict = following.verdictDue(limits, leaderSilentAt: silence.isLongAt)
+      let verdict = standby.verdictDue(limits, primarySilentAt: silence.isLongAt)
       return Self.earliest(alive, verdict.flatMap { clock.moment(of: $0) })
     }
   }

@@ -1,13 +1,13 @@
 import Base
 import WAL
 
-/// Decides when a slot of the feed connects, gives up and waits, when it looks whether its connection is deaf,
-/// when it replaces it, and when a gap begins and ends.
+/// The decisions of one slot of the feed: when it connects, gives up and waits, when it looks whether its
+/// connection is deaf, when it replaces it, and when a gap begins and ends.
 ///
 /// A pure value: events go in, actions come out. There are never more than two connections: the current one and
-/// either a follower (`FeedSession+Following`) or one that drains after its close.
+/// either a standby (`FeedSession+Standby`) or one that drains after its close.
 struct FeedSession: Sendable {
-  /// When something happens, on the clocks that count, and a random number in 0 ..< 1 for it.
+  /// The moment of an event, on the clocks that count, and a random number in 0 ..< 1 for it.
   struct Moment: Sendable {
     /// Of a monotonic clock.
     var now: Duration
@@ -48,7 +48,7 @@ struct FeedSession: Sendable {
   let limits: Limits
   var phase = Phase.idle
   var current = Current.waiting(until: .zero)
-  var following: Following?
+  var standby: Standby?
   var draining: Draining?
   var clock = ReadingClock()
   var silence: Silence
@@ -61,15 +61,15 @@ struct FeedSession: Sendable {
   private var hasReconnectedAtOnce = false
   var areAttemptsUsedUp = false
   private var hasReceived = false
-  /// Microseconds UTC of the last data of the connection in use; nil if this run has received nothing. A follower
-  /// that has not taken over does not count: what its leader should have delivered meanwhile may be missing.
+  /// Microseconds UTC of the last data of the connection in use; nil if this run has received nothing. A standby
+  /// that has not taken over does not count: what its primary should have delivered meanwhile may be missing.
   var lastDataAt: Int64? { hasReceived ? gaps.lastAlive : nil }
 
   /// - Parameters:
   ///   - startedAt: microseconds UTC.
   ///   - isCovered: an open gap of an earlier run names every stream of the slot: there is no gap of its own
   ///     until the first data.
-  init(startedAt: Int64, isCovered: Bool, limits: Limits = Limits(), backoff: Backoff = backoff) {
+  init(startedAt: Int64, isCovered: Bool, limits: Limits = Limits(), backoff: Backoff = FeedSession.backoff) {
     self.limits = limits
     failures = FailureCount(backoff)
     failedReplacements = FailureCount(backoff)
@@ -121,7 +121,7 @@ struct FeedSession: Sendable {
     case .opened(let id, let utc): opened(id, utc, at: moment)
     case .arrived(let id): change(id) { $0.liveness.arrived() }
     case .data(let id, let utc): return received(utc, from: id, at: moment)
-    case .caughtUp: following?.noteCaughtUp(at: moment.now, limits)
+    case .caughtUp: standby?.noteCaughtUp(at: moment.now, limits)
     case .shutdownAnnounced(let id): change(id) { $0.isLeaving = true }
     case .rotate(let listChanged): return rotate(listChanged ? .listChanged : .requested, at: moment)
     case .ended(let id, let cause): return ended(id, cause, at: moment)
@@ -139,8 +139,8 @@ struct FeedSession: Sendable {
       current = .open(link)
       openSince = moment.now
       silence = freshSilence(at: moment)
-    } else if case .opening(id, _) = following?.state {
-      following?.state = .open(link)
+    } else if case .opening(id, _) = standby?.state {
+      standby?.state = .open(link)
     }
   }
 
@@ -152,9 +152,9 @@ struct FeedSession: Sendable {
     if case .open(var link) = current, link.id == id {
       body(&link)
       current = .open(link)
-    } else if case .open(var link) = following?.state, link.id == id {
+    } else if case .open(var link) = standby?.state, link.id == id {
       body(&link)
-      following?.state = .open(link)
+      standby?.state = .open(link)
     }
   }
 
@@ -165,7 +165,7 @@ struct FeedSession: Sendable {
     change(id) { $0.received(at: utc, moment) }
     guard case .open(let link) = current, link.id == id else { return [] }
     silence.broken(at: moment.reading)
-    following?.noteLeaderSpoke(at: moment.now)
+    standby?.notePrimarySpoke(at: moment.now)
     return gaps.data(at: utc, moment.reading) + endProbe(at: moment)
   }
 
@@ -173,7 +173,7 @@ struct FeedSession: Sendable {
     switch current {
     case .open(let link) where link.id == id: return true
     case .opening(id, _): return true
-    default: return following?.id == id || draining?.id == id
+    default: return standby?.id == id || draining?.id == id
     }
   }
 
@@ -182,7 +182,7 @@ struct FeedSession: Sendable {
       draining = nil
       return []
     }
-    if following?.id == id { return followerLost(id, at: moment) }
+    if standby?.id == id { return standbyLost(id, at: moment) }
     switch current {
     case .opening(id, _): return refused(at: moment)
     case .open(let link) where link.id == id: return lost(cause, at: moment)
@@ -194,18 +194,18 @@ struct FeedSession: Sendable {
 
   /// The current connection is gone. If another one is on its way or there, that one goes on.
   mutating func lost(_ cause: Gap.Cause, atOnce: Bool = false, at moment: Moment) -> [Action] {
-    switch following?.state {
-    case .open(let follower):
+    switch standby?.state {
+    case .open(let standby):
       // Had it caught up, it would have taken over.
-      return gaps.lost(cause, since: follower.opened.utc) + takeOver(follower, at: moment)
+      return gaps.lost(cause, since: standby.opened.utc) + takeOver(standby, at: moment)
     case .opening(let id, let until):
-      following = nil
+      standby = nil
       if let openSince { failures.recover(for: moment.now - openSince) }
       openSince = nil
       current = .opening(id, until: until)
       return gaps.lost(cause) + [.release]
     case .wanted, nil:
-      following = nil
+      standby = nil
       wait(atOnce: atOnce, at: moment)
       return gaps.lost(cause)
     }
@@ -229,10 +229,10 @@ struct FeedSession: Sendable {
     }
   }
 
-  /// The follower becomes the current connection; what had been the current one is the caller's to end.
+  /// The standby becomes the current connection; what had been the current one is the caller's to end.
   mutating func takeOver(_ link: Link, at moment: Moment) -> [Action] {
     current = .open(link)
-    following = nil
+    standby = nil
     silence = freshSilence(at: moment)
     guard let first = link.firstData, let last = link.lastData else { return [.release] }
     return gaps.tookOver(first: first.utc, last: last.utc, moment.reading) + [.release]

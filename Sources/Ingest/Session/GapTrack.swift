@@ -48,7 +48,7 @@ struct GapTrack: Equatable, Sendable {
   }
 
   /// Another connection is in use, which has had data from `first` to `last`, in microseconds UTC. What its
-  /// predecessor had beyond that is not vouched for, but gaps do not overlap.
+  /// predecessor had beyond that lies above the watermark, but gaps do not overlap.
   mutating func tookOver(first: Int64, last: Int64, _ time: Duration) -> [FeedSession.Action] {
     end(first: first, last: max(last, min(lastAlive, lastEnd)), time)
   }
@@ -58,7 +58,7 @@ struct GapTrack: Equatable, Sendable {
     if doubtUntil == nil { lastAlive = last }
     defer { state = .none }
     guard case .open(let startedAt) = state else { return [] }
-    // The clock may have been set back, and a follower may have had data before its leader's last.
+    // The clock may have been set back, and a standby may have had data before its primary's last.
     lastEnd = max(first, startedAt)
     if doubtUntil != nil { lastAlive = lastEnd }
     return [.closeGap(endedAt: lastEnd)]

@@ -1,4 +1,4 @@
-/// Whether an open connection still carries anything: a ping of our own now and then, and anything at all
+/// The check whether an open connection still carries anything: a ping of our own now and then, and anything at all
 /// expected in answer. Times are of a clock that stands still while sockets are not read.
 struct Liveness: Equatable, Sendable {
   enum Finding: Equatable { case nothing, pingIsDue, dead }

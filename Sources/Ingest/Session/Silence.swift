@@ -1,6 +1,6 @@
-/// When a lack of data is worth a look: after a while, and while there is nothing to find after twice the time,
-/// so that a quiet market costs few connections. Times are of a clock that stands still while sockets are not
-/// read.
+/// The times at which a lack of data is worth a look: after a while, and while there is nothing to find after
+/// twice the time, so that a quiet market costs few connections. Times are of a clock that stands still while
+/// sockets are not read.
 struct Silence: Equatable, Sendable {
   private let interval: Duration
   private let mostDoublings: Int

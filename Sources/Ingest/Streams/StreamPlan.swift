@@ -5,7 +5,7 @@ struct SlotID: Hashable, Comparable, Sendable {
   static func < (a: SlotID, b: SlotID) -> Bool { a.number < b.number }
 }
 
-/// Which connection carries which streams: a stream stays in its slot for as long as it is in the list.
+/// The plan of which connection carries which streams: a stream stays in its slot for as long as it is in the list.
 struct StreamPlan: Sendable {
   /// Each list in ascending order; a slot is in one of them at most.
   struct Changes: Equatable, Sendable {

@@ -1,6 +1,6 @@
 import WAL
 
-/// Watches every stream for itself: which deliver nothing, whose events stand still, how many ticks are late.
+/// A watch over every stream for itself: which deliver nothing, whose events stand still, how many ticks are late.
 ///
 /// One for all slots. Nothing is done to a tick; the findings are for an operator. Times of `now` are of one
 /// monotonic clock.
@@ -93,7 +93,7 @@ struct StreamWatch: Sendable {
     if let number = number(of: name) { streams[number].delivered() }
   }
 
-  /// What there is to say since the last review; each thing once, until it has changed.
+  /// The findings since the last review; each one once, until it has changed.
   mutating func review(at now: Duration) -> [Finding] {
     let now = now.nanoseconds
     var findings: [Finding] = []

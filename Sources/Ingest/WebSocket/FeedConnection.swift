@@ -3,7 +3,7 @@ import NIOSSL
 import NIOWebSocket
 import WAL
 
-/// Whom a connection reports to, and asks whether it may go on reading.
+/// The receiver of a connection's reports, which also says whether it may go on reading.
 protocol FeedConnectionOwner: AnyObject {
   /// False while the log's queue is full: then TCP holds the server back.
   var mayRead: Bool { get }
@@ -11,7 +11,7 @@ protocol FeedConnectionOwner: AnyObject {
   func opened(_ connection: FeedConnection)
   /// The server does not subscribe the connection to these streams; it goes on with the others.
   func refused(_ streams: [String], _ failure: RequestAnswer.Failure, by connection: FeedConnection)
-  func received(_ delivery: Delivery, from connection: FeedConnection)
+  func received(_ intake: Intake, from connection: FeedConnection)
   /// A read brought bytes, but no data message: a pong, a ping, an answer, a part of something.
   func arrived(_ connection: FeedConnection)
   /// The server has announced that it will end the connection.
@@ -21,7 +21,7 @@ protocol FeedConnectionOwner: AnyObject {
 }
 
 /// One WebSocket to the exchange: opens it, subscribes, answers pings, and turns each read of the socket into a
-/// delivery.
+/// intake.
 ///
 /// Added to a channel that is active already and does not read by itself.
 final class FeedConnection: ChannelInboundHandler {
@@ -53,7 +53,7 @@ final class FeedConnection: ChannelInboundHandler {
   private var outbox: Outbox
   private var sending: Scheduled<Void>?
   private var received = ByteBuffer()
-  private var delivery = Delivery()
+  private var intake = Intake()
   private var lastSize = (ticks: 0, bytes: 0)
   private var context: ChannelHandlerContext?
   private var isPaused = false
@@ -80,7 +80,7 @@ final class FeedConnection: ChannelInboundHandler {
     decoder = MessageDecoder(urlStream: target.rawStream)
   }
 
-  /// What it is waiting for, for a message about one that takes too long.
+  /// The thing that it waits for, for a message about one that takes too long.
   var phase: String {
     switch state {
     case .opening: "the answer to the upgrade"
@@ -116,7 +116,7 @@ final class FeedConnection: ChannelInboundHandler {
   func abandon() {
     if case .ended = state { return }
     leave()
-    delivery = Delivery()
+    intake = Intake()
     guard let context else { return }
     do {
       // Past TLS, whose own goodbye would wait for the server's.
@@ -140,7 +140,7 @@ final class FeedConnection: ChannelInboundHandler {
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     if case .ended = state { return }
-    if delivery.receivedAt == 0 { delivery.receivedAt = wallClock() }
+    if intake.receivedAt == 0 { intake.receivedAt = wallClock() }
     var bytes = unwrapInboundIn(data)
     do {
       if received.readableBytes == 0 {
@@ -207,9 +207,9 @@ final class FeedConnection: ChannelInboundHandler {
   }
 
   private func take(_ message: ByteBuffer) {
-    if delivery.isEmpty { delivery.ticks.reserveCapacity(ticks: lastSize.ticks, bytes: lastSize.bytes) }
+    if intake.isEmpty { intake.ticks.reserveCapacity(ticks: lastSize.ticks, bytes: lastSize.bytes) }
     let outcome = message.withUnsafeReadableBytes { bytes in
-      delivery.add(bytes.bindMemory(to: UInt8.self), decoder: &decoder)
+      intake.add(bytes.bindMemory(to: UInt8.self), decoder: &decoder)
     }
     switch outcome {
     case .answer(let answer): take(answer)
@@ -220,10 +220,10 @@ final class FeedConnection: ChannelInboundHandler {
 
   /// Whether there was any data.
   private func handOver() -> Bool {
-    defer { delivery = Delivery() }
-    guard !delivery.isEmpty else { return false }
-    lastSize = (delivery.ticks.count, delivery.ticks.byteCount)
-    owner.received(delivery, from: self)
+    defer { intake = Intake() }
+    guard !intake.isEmpty else { return false }
+    lastSize = (intake.ticks.count, intake.ticks.byteCount)
+    owner.received(intake, from: self)
     return true
   }
 

@@ -1,7 +1,7 @@
 import NIOCore
 import NIOWebSocket
 
-/// Takes a server's frames out of a byte buffer and puts fragmented messages together.
+/// The reader that takes a server's frames out of a byte buffer and puts fragmented messages together.
 ///
 /// In place of swift-nio's decoder and aggregator, whose frames each pass through the channel's pipeline: here
 /// one read's messages are handled in one go, without an allocation each.
@@ -19,7 +19,7 @@ struct FrameReader {
 
   private let maximumMessage: Int
   private let refusesBadText: Bool
-  /// What has arrived of a fragmented message; nil between messages.
+  /// The beginning of a fragmented message; nil between messages.
   private var fragments: ByteBuffer?
   private var isFragmentedText = false
 

@@ -17,7 +17,7 @@ struct Handshake {
 
   private enum State {
     case head
-    case refusal(Refusal)
+    case failed(FailedUpgrade)
   }
 
   private let host: String
@@ -62,19 +62,19 @@ struct Handshake {
           try check(head)
           return .upgraded
         }
-        state = .refusal(Refusal(head))
-      case .refusal(let refusal):
-        guard refusal.isComplete(buffer) else { return .incomplete }
-        throw refusal.error(buffer)
+        state = .failed(FailedUpgrade(head))
+      case .failed(let answer):
+        guard answer.isComplete(buffer) else { return .incomplete }
+        throw answer.error(buffer)
       }
     }
   }
 
-  /// What to say when the connection ends before the handshake is complete.
+  /// The error when the connection ends before the handshake is complete.
   mutating func end(_ buffer: inout ByteBuffer) -> FeedError {
     switch state {
     case .head: FeedError(.badUpgrade, "the server closed the connection without a complete answer")
-    case .refusal(let refusal): refusal.error(buffer)
+    case .failed(let answer): answer.error(buffer)
     }
   }
 

@@ -1,6 +1,6 @@
 import NIOCore
 
-/// What this side wants to say on one connection, held back to what the exchange allows.
+/// The messages that this side wants to send on one connection, held back to what the exchange allows.
 ///
 /// A pure value. Pongs go first, because a server drops a client that does not answer; everything else keeps
 /// its order. When more pongs wait than fit, the oldest goes: a server looks for the newest.
@@ -43,7 +43,7 @@ struct Outbox: Sendable {
     }
   }
 
-  /// What may leave now, taken out; times are of one monotonic clock.
+  /// The message that may leave now, taken out; times are of one monotonic clock.
   mutating func next(at now: Duration) -> Message? {
     guard !isEmpty, wait(at: now) == .zero else { return nil }
     if departures.count == limit { departures.removeFirst() }

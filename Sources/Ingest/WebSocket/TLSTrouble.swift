@@ -1,6 +1,6 @@
 import NIOSSL
 
-/// Says in an operator's words why a connection could not be secured.
+/// An operator's words for why a connection could not be secured.
 enum TLSTrouble {
   /// Nil for what has nothing to do with TLS.
   static func text(_ error: any Error) -> String? {

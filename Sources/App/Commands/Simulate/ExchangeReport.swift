@@ -9,7 +9,7 @@ struct ExchangeReport {
   }
 
   private var violations: [(name: String, count: Int)] {
-    HouseRules.Rule.allCases.map { ($0.rawValue, statistics.violations[$0] ?? 0) }
+    ClientLimits.Rule.allCases.map { ($0.rawValue, statistics.violations[$0] ?? 0) }
   }
 
   /// One line a subject; nothing about what did not happen.

@@ -80,7 +80,7 @@ struct Envelope {
   }
 }
 
-/// What an array holds, in its order.
+/// The events of an array, in its order.
 struct EventArray {
   private(set) var events: [EventOutline] = []
   /// Elements that are no objects.

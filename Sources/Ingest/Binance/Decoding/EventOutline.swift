@@ -72,7 +72,7 @@ extension UnsafeBufferPointer<UInt8> {
 }
 
 extension JSONValue {
-  /// What a string stands for, as UTF-8; nil if that is no text.
+  /// The text that a string stands for, as UTF-8; nil if that is no text.
   func text(in bytes: UnsafeBufferPointer<UInt8>) -> [UInt8]? {
     let contents = UnsafeBufferPointer(rebasing: bytes[contents])
     return hasEscapes ? JSONString.text(contents) : Array(contents)

@@ -2,12 +2,12 @@ import Base
 import Ticks
 import WAL
 
-/// Turns messages of an exchange into ticks, straight from their bytes.
+/// The decoder that turns messages of the exchange into ticks, straight from their bytes.
 ///
 /// Takes combined messages, events alone and arrays of events. A tick needs valid JSON, an object as event and
 /// a stream's name; nothing else is asked of it. What is no tick is given back with the reason.
 package struct MessageDecoder: Sendable {
-  /// What a message was.
+  /// The kind of a message, found out by decoding it.
   package enum Outcome: Equatable, Sendable {
     /// Ticks were added, perhaps none (an empty array), perhaps besides rejected elements of an array.
     case ticks(Int)
@@ -136,7 +136,7 @@ package struct MessageDecoder: Sendable {
     return appendNamed(event, of: bytes[...], bytes, receivedAt, &batch, &rejected)
   }
 
-  /// What the names of streams with events of many symbols begin with. Their events get the names of the
+  /// The first character of the names of streams with events of many symbols. Their events get the names of the
   /// streams of one symbol, also where a message is no array: under one name two of one moment could be taken
   /// for the same, which an item's key would do.
   private static let manySymbols = UInt8(ascii: "!")

@@ -1,7 +1,7 @@
 import Base
 import Ticks
 
-/// What the exchange says to a request such as SUBSCRIBE.
+/// The exchange's answer to a request such as SUBSCRIBE.
 package struct RequestAnswer: Equatable, Sendable {
   /// Why the request was refused.
   package struct Failure: Equatable, Sendable {

@@ -26,7 +26,7 @@ enum SpecialEvent {
     }
   }
 
-  /// What stands in the stream's name between the symbol or pair and the interval.
+  /// The part of the stream's name between the symbol or pair and the interval.
   var suffix: StaticString {
     switch self {
     case .kline: "@kline_"

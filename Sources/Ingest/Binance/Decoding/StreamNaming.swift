@@ -1,10 +1,10 @@
 import Base
 import Ticks
 
-/// Makes the name of an event's stream from the event, for messages that do not carry one and for streams
+/// The name of an event's stream, made from the event, for messages that do not carry one and for streams
 /// that carry events of many symbols.
 ///
-/// What an event does not say is not in the name: the speed (`@100ms`, `@1s`), the time zone of a kline, the
+/// The name lacks what an event does not say: the speed (`@100ms`, `@1s`), the time zone of a kline, the
 /// levels of a partial book on futures.
 ///
 /// Reference: https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams and

@@ -1,5 +1,5 @@
-/// A second connection beside the current one, the leader: to replace it, or to see whether it is deaf.
-struct Following: Equatable, Sendable {
+/// A second connection beside the current one, the primary: to replace it, or to see whether it is deaf.
+struct Standby: Equatable, Sendable {
   enum Purpose: Equatable, Sendable {
     case probe
     case replacement(FeedSession.Report.Reason)
@@ -15,7 +15,7 @@ struct Following: Equatable, Sendable {
 
   enum Verdict: Equatable {
     case takeOver
-    /// The leader had nothing where the follower had something.
+    /// The primary had nothing where the standby had something.
     case takeOverFromDeaf
     case successorSilent
     case nothingFound
@@ -23,10 +23,10 @@ struct Following: Equatable, Sendable {
 
   var purpose: Purpose
   var state: State
-  /// Since the follower was dialed, on the monotonic clock.
-  private var leaderSpokeAt: Duration?
-  /// Since the follower is open.
-  private var leaderSpokeBeside = false
+  /// Since the standby was dialed, on the monotonic clock.
+  private var primarySpokeAt: Duration?
+  /// Since the standby is open.
+  private var primarySpokeBeside = false
   private var isCaughtUp = false
 
   init(_ purpose: Purpose, notBefore: Duration) {
@@ -36,21 +36,21 @@ struct Following: Equatable, Sendable {
 
   mutating func dialed(_ id: FeedSession.ConnectionID, openUntil limit: Duration) {
     state = .opening(id, until: limit)
-    leaderSpokeAt = nil
-    leaderSpokeBeside = false
+    primarySpokeAt = nil
+    primarySpokeBeside = false
     isCaughtUp = false
   }
 
-  mutating func noteLeaderSpoke(at now: Duration) {
-    leaderSpokeAt = now
-    if case .open = state { leaderSpokeBeside = true }
+  mutating func notePrimarySpoke(at now: Duration) {
+    primarySpokeAt = now
+    if case .open = state { primarySpokeBeside = true }
   }
 
-  /// Of a leader that was silent of late it is said as well that the follower has caught up with it; that
+  /// Of a primary that was silent of late it is said as well that the standby has caught up with it; that
   /// proves nothing.
   mutating func noteCaughtUp(at now: Duration, _ limits: FeedSession.Limits) {
     guard case .open = state, !isProbe else { return }
-    isCaughtUp = isListChanged || leaderSpokeAt.map { now - $0 < limits.activity } == true
+    isCaughtUp = isListChanged || primarySpokeAt.map { now - $0 < limits.activity } == true
   }
 
   /// Nil if there is no connection yet.
@@ -67,33 +67,33 @@ struct Following: Equatable, Sendable {
   /// With another list, who delivers and who does not says nothing about a connection.
   private var isListChanged: Bool { purpose == .replacement(.listChanged) }
 
-  /// Whether the leader has delivered all there was until the follower was there.
-  private var isLeaderProven: Bool { leaderSpokeBeside || isListChanged }
+  /// Whether the primary has delivered all there was until the standby was there.
+  private var isPrimaryProven: Bool { primarySpokeBeside || isListChanged }
 
   /// When to decide; nil if there is nothing to decide yet.
   ///
-  /// - Parameter leaderSilentAt: when the leader has been silent for too long. As this, on the clock that stands
+  /// - Parameter primarySilentAt: when the primary has been silent for too long. As this, on the clock that stands
   ///   still while sockets are not read.
-  func verdictDue(_ limits: FeedSession.Limits, leaderSilentAt: Duration) -> Duration? {
+  func verdictDue(_ limits: FeedSession.Limits, primarySilentAt: Duration) -> Duration? {
     guard case .open(let link) = state else { return nil }
     if isProbe {
       return link.firstData.map { $0.time + limits.staleGrace } ?? link.opened.time + limits.staleAfter
     }
-    // The leader may be a little late with what the follower has delivered; then it is not deaf. One that has
+    // The primary may be a little late with what the standby has delivered; then it is not deaf. One that has
     // been silent for long gets no more time than beside a probe.
-    if let first = link.firstData, !isLeaderProven {
-      return min(first.time + limits.overlap, max(first.time + limits.staleGrace, leaderSilentAt))
+    if let first = link.firstData, !isPrimaryProven {
+      return min(first.time + limits.overlap, max(first.time + limits.staleGrace, primarySilentAt))
     }
     return link.opened.time + limits.overlap
   }
 
-  func verdict(at time: Duration, _ limits: FeedSession.Limits, leaderSilentAt: Duration) -> Verdict? {
-    guard case .open(let link) = state, let due = verdictDue(limits, leaderSilentAt: leaderSilentAt)
+  func verdict(at time: Duration, _ limits: FeedSession.Limits, primarySilentAt: Duration) -> Verdict? {
+    guard case .open(let link) = state, let due = verdictDue(limits, primarySilentAt: primarySilentAt)
     else { return nil }
     if isCaughtUp { return .takeOver }
     guard time >= due else { return nil }
-    if link.firstData != nil { return isLeaderProven ? .takeOver : .takeOverFromDeaf }
+    if link.firstData != nil { return isPrimaryProven ? .takeOver : .takeOverFromDeaf }
     if isProbe { return .nothingFound }
-    return leaderSpokeBeside && !isListChanged ? .successorSilent : .takeOver
+    return primarySpokeBeside && !isListChanged ? .successorSilent : .takeOver
   }
 }

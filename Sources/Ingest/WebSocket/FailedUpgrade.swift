@@ -4,7 +4,7 @@ import NIOHTTP1
 /// A server's answer that is not the upgrade, for a message that says what it was.
 ///
 /// Reference: RFC 9110, section 15; RFC 9112, section 6
-struct Refusal: Equatable {
+struct FailedUpgrade: Equatable {
   private let status: Int
   private let location: String?
   /// Bytes after which nothing more is waited for.
@@ -41,7 +41,7 @@ struct Refusal: Equatable {
   }
 }
 
-/// What a stranger said, so that it fits into a line of a log.
+/// A stranger's words, made to fit into one line.
 enum OneLine {
   /// - Parameter limit: bytes. Control characters become spaces, what is not UTF-8 becomes U+FFFD.
   static func text(_ bytes: some Collection<UInt8>, limit: Int) -> String {

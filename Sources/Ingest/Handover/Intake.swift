@@ -1,7 +1,8 @@
 import WAL
 
-/// What one read of the socket brought, or what was held of such until now.
-struct Delivery: Sendable {
+/// The intake of one read of the socket, or the part of such that was held until now: ticks, and input that
+/// is none.
+struct Intake: Sendable {
   var ticks = TickBatch()
   var rejected: [RejectedInput] = []
   /// Streams whose events are kept under names of their own and which have delivered (`!miniTicker@arr`).

@@ -15,14 +15,14 @@ extension FeedSession {
 
   /// One replacement at a time; a probe that is under way becomes one. A changed list makes either useless.
   private mutating func replace(_ link: Link, _ reason: Report.Reason, at moment: Moment) -> [Action] {
-    switch following?.purpose {
+    switch standby?.purpose {
     case .replacement where reason != .listChanged: return []
     case .probe where reason != .listChanged:
-      following?.purpose = .replacement(reason)
+      standby?.purpose = .replacement(reason)
       return [.report(.rotating(reason))]
     default:
-      let dismissal = dismissFollower(at: moment)
-      following = Following(
+      let dismissal = dismissStandby(at: moment)
+      standby = Standby(
         .replacement(reason), notBefore: moment.now + pauseBeforeReplacing(link, reason, at: moment))
       return dismissal + [.report(.rotating(reason))]
     }
@@ -39,55 +39,55 @@ extension FeedSession {
     return .zero
   }
 
-  private mutating func dismissFollower(at moment: Moment) -> [Action] {
-    defer { following = nil }
-    switch following?.state {
+  private mutating func dismissStandby(at moment: Moment) -> [Action] {
+    defer { standby = nil }
+    switch standby?.state {
     case .opening(let id, _): return [.abandon(id)]
     case .open(let link): return drain(link.id, at: moment)
     case .wanted, nil: return []
     }
   }
 
-  /// Follower and draining connection exclude one another, so there is room for it.
+  /// Standby and draining connection exclude one another, so there is room for it.
   private mutating func drain(_ id: ConnectionID, at moment: Moment) -> [Action] {
     draining = Draining(id: id, until: moment.reading + limits.draining)
     return [.close(id)]
   }
 
-  /// The leader has data after all.
+  /// The primary has data after all.
   mutating func endProbe(at moment: Moment) -> [Action] {
-    guard let following, following.isProbe else { return [] }
-    let dismissal = dismissFollower(at: moment)
-    return following.id == nil ? dismissal : dismissal + [.report(.marketWasQuiet)]
+    guard let standby, standby.isProbe else { return [] }
+    let dismissal = dismissStandby(at: moment)
+    return standby.id == nil ? dismissal : dismissal + [.report(.marketWasQuiet)]
   }
 
-  mutating func followerLost(_ id: ConnectionID, at moment: Moment) -> [Action] {
+  mutating func standbyLost(_ id: ConnectionID, at moment: Moment) -> [Action] {
     let pause = tryAgainLater(at: moment)
     return [.report(.successorLost(id, nextAfter: pause))]
   }
 
   private mutating func probeInVain(at moment: Moment) -> [Action] {
-    following = nil
+    standby = nil
     return [.report(.nothingFound(nextAfter: silence.nothingFound(at: moment.reading)))]
   }
 
   private mutating func tryAgainLater(at moment: Moment) -> Duration {
     let pause = failedReplacements.next(random: moment.random)
-    following?.state = .wanted(notBefore: moment.now + pause)
+    standby?.state = .wanted(notBefore: moment.now + pause)
     return pause
   }
 
   // MARK: What is due
 
-  mutating func watchFollower(at moment: Moment) -> [Action] {
-    switch following?.state {
+  mutating func watchStandby(at moment: Moment) -> [Action] {
+    switch standby?.state {
     case .opening(let id, let until) where moment.reading >= until:
-      return [.abandon(id), .report(.openingTimedOut(id))] + followerLost(id, at: moment)
+      return [.abandon(id), .report(.openingTimedOut(id))] + standbyLost(id, at: moment)
     case .open(var link):
       let finding = link.liveness.look(at: moment.reading)
-      following?.state = .open(link)
+      standby?.state = .open(link)
       switch finding {
-      case .dead: return [.abandon(link.id), .report(.noAnswer(link.id))] + followerLost(link.id, at: moment)
+      case .dead: return [.abandon(link.id), .report(.noAnswer(link.id))] + standbyLost(link.id, at: moment)
       case .pingIsDue: return [.ping(link.id)] + judge(link, at: moment)
       case .nothing: return judge(link, at: moment)
       }
@@ -95,22 +95,22 @@ extension FeedSession {
     }
   }
 
-  private mutating func judge(_ follower: Link, at moment: Moment) -> [Action] {
-    guard case .open(let leader) = current,
-      let verdict = following?.verdict(
-        at: moment.reading, limits, leaderSilentAt: silence.isLongAt)
+  private mutating func judge(_ link: Link, at moment: Moment) -> [Action] {
+    guard case .open(let primary) = current,
+      let verdict = standby?.verdict(
+        at: moment.reading, limits, primarySilentAt: silence.isLongAt)
     else { return [] }
     switch verdict {
     case .takeOver:
-      return takeOver(follower, at: moment) + drain(leader.id, at: moment) + [.report(.rotated(follower.id))]
+      return takeOver(link, at: moment) + drain(primary.id, at: moment) + [.report(.rotated(link.id))]
     case .takeOverFromDeaf:
-      return gaps.lost(.stale) + takeOver(follower, at: moment) + drain(leader.id, at: moment)
-        + [.report(.subscriptionDead(leader.id))]
+      return gaps.lost(.stale) + takeOver(link, at: moment) + drain(primary.id, at: moment)
+        + [.report(.subscriptionDead(primary.id))]
     case .successorSilent:
       _ = tryAgainLater(at: moment)
-      return drain(follower.id, at: moment) + [.report(.successorSilent(follower.id))]
+      return drain(link.id, at: moment) + [.report(.successorSilent(link.id))]
     case .nothingFound:
-      return drain(follower.id, at: moment) + probeInVain(at: moment)
+      return drain(link.id, at: moment) + probeInVain(at: moment)
     }
   }
 
@@ -119,9 +119,9 @@ extension FeedSession {
     guard case .open(let link) = current, !clock.isPaused else { return [] }
     if link.isLeaving { return replace(link, .shutdownAnnounced, at: moment) }
     if moment.now >= link.replaceAt { return replace(link, .age, at: moment) }
-    guard following == nil, moment.reading >= silence.due else { return [] }
+    guard standby == nil, moment.reading >= silence.due else { return [] }
     failedReplacements.reset()
-    following = Following(.probe, notBefore: moment.now)
+    standby = Standby(.probe, notBefore: moment.now)
     return [.report(.silent(silence.length(at: moment.reading)))]
   }
 }
