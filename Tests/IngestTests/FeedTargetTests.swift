@@ -43,7 +43,7 @@ import Testing
     let target = FeedTarget(endpoint: endpoint, streams: (0..<3_000).map { "s\($0)@trade" })
     #expect(target.text == text)
     #expect(target.rawStream == rawStream)
-    #expect(target.requests.isEmpty && endpoint.capacity == .max)
+    #expect(target.requests.isEmpty && endpoint.capacity(.binance) == .max)
   }
 
   @Test func `a target of 4,096 bytes is sent, of one more the streams are subscribed to by message`() throws
