@@ -160,11 +160,11 @@ extension TickLog {
   /// Attempts to connect kept as Binance counts them.
   private static let attempts = AttemptMemory(count: 300, window: .seconds(300))
 
-  func beginFeed(streams: [String]) async throws -> FeedStart {
+  package func beginFeed(streams: [String]) async throws -> FeedStart {
     try await beginFeed(streams: streams, attempts: Self.attempts)
   }
 
-  func recordAttempt(
+  package func recordAttempt(
     at time: Int64, completion: @escaping @Sendable (Result<Void, any Error>) -> Void
   ) {
     recordAttempt(at: time, keeping: Self.attempts, completion: completion)

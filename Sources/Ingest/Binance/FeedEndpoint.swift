@@ -26,13 +26,14 @@ package struct FeedEndpoint: Equatable, Sendable {
   /// - Throws: `FeedError` (`badAddress`).
   package init(url text: String?, testnet: Bool) throws(FeedError) {
     let text = text ?? (testnet ? BinanceServers.test : BinanceServers.production)
-    let url: ServerURL
-    do { url = try ServerURL(text, schemes: ["ws", "wss"]) } catch { throw Self.error(text, error) }
+    let url = try Self.parts(of: text)
     isSecure = url.scheme == "wss"
     host = url.host
     port = url.port ?? (isSecure ? 443 : 80)
-    hostHeader = port == (isSecure ? 443 : 80) ? url.bracketedHost : "\(url.bracketedHost):\(port)"
-    isHostName = url.isHostName
+    let name = host.contains(":") ? "[\(host)]" : host
+    hostHeader = port == (isSecure ? 443 : 80) ? name : "\(name):\(port)"
+    // The last part of an IPv4 address is a number, that of a name never.
+    isHostName = !host.contains(":") && host.split(separator: ".").last?.allSatisfy(\.isWholeNumber) != true
     query = url.query ?? ""
     let entrance = url.path.hasSuffix("/") ? url.path.dropLast() : url.path[...]
     let isOwn = !entrance.isEmpty && !BinanceServers.entrances.contains(entrance)
@@ -43,25 +44,18 @@ package struct FeedEndpoint: Equatable, Sendable {
   /// Streams that one connection to it takes: of a path of its own, however many the list names.
   func capacity(_ limits: ExchangeLimits) -> Int { ownTarget == nil ? limits.streamsPerConnection : .max }
 
-  private static func error(_ text: String, _ problem: ServerURL.Problem) -> FeedError {
-    let authority = (text.firstRange(of: "://").map { text[$0.upperBound...] } ?? text[...])
-      .prefix { $0 != "/" && $0 != "?" }
-    return switch problem {
-    case .scheme: bad(text, "it must begin with ws:// or wss://")
-    case .notASCII: bad(text, "it must be ASCII without spaces")
-    case .fragment: bad(text, "it must not have a fragment")
+  private static func parts(of text: String) throws(FeedError) -> URLText {
+    let url: URLText
+    do { url = try URLText(text, schemes: ["ws", "wss"]) } catch { throw bad(text, error.reason) }
     // Not quoted: it may hold a password.
-    case .userInfo: FeedError(.badAddress, "the WebSocket URL must not have a user name or password")
-    case .bracket: bad(authority, "']' is missing")
-    case .afterBracket: bad(authority, "no port after ']'")
-    case .manyColons: bad(authority, "an IPv6 address needs brackets")
-    case .noHost: bad(authority, "the host is missing")
-    case .host: bad(authority, "the host is neither a name nor an address")
-    case .port: bad(authority, "the port must be 1 to 65535")
+    if url.userInfo != nil {
+      throw FeedError(.badAddress, "the WebSocket URL must not have a user name or password")
     }
+    guard text.utf8.allSatisfy({ $0 < 0x7F }) else { throw bad(text, "it must be ASCII") }
+    return url
   }
 
-  private static func bad(_ text: some StringProtocol, _ why: String) -> FeedError {
-    FeedError(.badAddress, "\(text.prefix(200)) is no WebSocket URL: \(why)")
+  private static func bad(_ text: String, _ why: String) -> FeedError {
+    FeedError(.badAddress, "\(URLText.redacted(text).prefix(200)) is no WebSocket URL: \(why)")
   }
 }
