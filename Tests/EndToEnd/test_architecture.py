@@ -27,6 +27,7 @@ LIBRARIES = {
     "CCurl": ("AWS/",),
     "COpenSSL": ("Base/",),
     "CZlib": ("Base/",),
+    "CGlibc": ("AWS/",),
 }
 
 # What is written once, and where.
