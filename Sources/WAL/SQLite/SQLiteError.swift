@@ -43,3 +43,15 @@ package struct SQLiteError: Error, Sendable, CustomStringConvertible {
   // A macro with arithmetic in it, which Swift does not import.
   private static let shmSize = SQLITE_IOERR | (19 << 8)
 }
+
+extension SQLiteError {
+  /// A setting did not take.
+  static func refused(_ what: String, _ why: String) -> SQLiteError {
+    SQLiteError(code: SQLITE_MISUSE, systemError: 0, message: "\(what) \(why)", sql: what)
+  }
+
+  /// The content contradicts itself, which is damage as well.
+  static func contradiction(_ what: String) -> SQLiteError {
+    SQLiteError(code: SQLITE_CORRUPT, systemError: 0, message: what, sql: "")
+  }
+}
