@@ -1,3 +1,4 @@
+import Base
 import CSQLite
 import Glibc
 
@@ -36,7 +37,7 @@ package struct SQLiteError: Error, Sendable, CustomStringConvertible {
 
   package var description: String {
     var text = "SQLite: \(message) (code \(code)"
-    if systemError != 0 { text += ", \(String(cString: strerror(systemError)))" }
+    if systemError != 0 { text += ", \(SystemError.text(systemError))" }
     return text + ") in: \(sql)"
   }
 
