@@ -43,27 +43,21 @@ extension WriteTransaction {
   fileprivate func enable(
     _ requests: [ConsumerRequest], acceptDestinations: Bool
   ) throws -> (consumers: [Consumer], skipped: [(ConsumerName, OffsetRange)]) {
-    let oldest = try connection.trimmed().next
+    let oldest = try connection.logStart()
     var skipped: [(ConsumerName, OffsetRange)] = []
     let stored = try connection.consumers()
     if !acceptDestinations { try refuseOtherDestinations(of: requests, stored: stored) }
-    try connection.run("UPDATE consumers SET enabled = 0")
+    try connection.disableConsumers()
     for consumer in stored { try release(consumer.name) }
     for request in requests {
       guard let known = stored.first(where: { $0.name == request.name }) else {
-        try connection.run(
-          """
-          INSERT INTO consumers(name, next_offset, destination, updated_at, enabled)
-          VALUES (?, ?, ?, ?, 1)
-          """,
-          .text(request.name.rawValue), .int(oldest.rawValue), .text(request.destination), .int(now))
+        try connection.insertConsumer(
+          request.name, next: oldest, destination: request.destination, at: now)
         continue
       }
       let (next, missed) = try passTrimmed(known, oldest: oldest, destination: request.destination)
       skipped += missed.map { (request.name, $0) }
-      try connection.run(
-        "UPDATE consumers SET enabled = 1, destination = ?, next_offset = ?, updated_at = ? WHERE name = ?",
-        .text(request.destination), .int(next.rawValue), .int(now), .text(request.name.rawValue))
+      try connection.enableConsumer(request.name, next: next, destination: request.destination, at: now)
     }
     return (try connection.consumers().filter(\.isEnabled), skipped)
   }
@@ -95,12 +89,7 @@ extension WriteTransaction {
 
   /// Shipping comes to the range with a batch before it: as one that is done, it is not read.
   private func passOver(_ range: OffsetRange, of consumer: Consumer, _ destination: String) throws {
-    try connection.run(
-      """
-      INSERT INTO batches(consumer, first_offset, last_offset, destination, bucket, key, rows, sha256, state,
-        planned_at, shipped_at) VALUES (?, ?, ?, ?, '', '', 0, '', 'shipped', ?, ?)
-      """, .text(consumer.name.rawValue), .int(range.lowerBound.rawValue), .int(range.upperBound.rawValue),
-      .text(destination), .int(now), .int(now))
+    try connection.insertEmptyBatch(range, of: consumer.name, destination: destination, at: now)
   }
 
   /// Names every consumer that would deliver elsewhere, so that one start shows them all.
@@ -117,47 +106,5 @@ extension WriteTransaction {
     throw LogError(
       .destinationChanged,
       changes.joined(separator: "; ") + "; start with --accept-destination if that is meant")
-  }
-}
-
-extension SQLiteConnection {
-  /// The ranges of a consumer's plans from an offset on, shipped ones too, in order.
-  fileprivate func plannedRanges(
-    of consumer: ConsumerName, from first: Offset
-  ) throws(SQLiteError) -> [OffsetRange] {
-    let statement = try statement(
-      """
-      SELECT first_offset, last_offset FROM batches WHERE consumer = ? AND last_offset >= ?
-      ORDER BY first_offset
-      """)
-    try statement.bind([.text(consumer.rawValue), .int(first.rawValue)])
-    defer { statement.reset() }
-    var ranges: [OffsetRange] = []
-    while try statement.step() {
-      ranges.append(Offset(rawValue: statement.int(0))...Offset(rawValue: statement.int(1)))
-    }
-    return ranges
-  }
-
-  /// The oldest tick kept, not counting what is kept for open plans alone; `nil` if there is none.
-  ///
-  /// The ticks are not asked: one that is missing or lies on a damaged page is a bad row, and not trimmed.
-  func oldestOffset() throws(SQLiteError) -> Offset? {
-    let oldest = try trimmed().next
-    return oldest <= (try head()) ? oldest : nil
-  }
-
-  package func consumers() throws(SQLiteError) -> [Consumer] {
-    let statement = try statement(
-      "SELECT name, next_offset, destination, enabled, expired FROM consumers ORDER BY name")
-    defer { statement.reset() }
-    var consumers: [Consumer] = []
-    while try statement.step() {
-      consumers.append(
-        Consumer(
-          name: ConsumerName(rawValue: statement.text(0)), next: Offset(rawValue: statement.int(1)),
-          destination: statement.text(2), isEnabled: statement.int(3) != 0, expired: Int(statement.int(4))))
-    }
-    return consumers
   }
 }

@@ -48,10 +48,10 @@ extension TickLog {
   ///   - attempts: those that are still wanted.
   package func beginFeed(streams: [String], attempts memory: AttemptMemory) async throws -> FeedStart {
     try await write { transaction in
-      if try transaction.meta(FeedMeta.feed) == FeedMeta.running { try transaction.openCrashGaps() }
-      try transaction.setMeta(FeedMeta.feed, FeedMeta.running)
-      try transaction.setMetaList(FeedMeta.streams, streams)
-      try transaction.setSlots([:])
+      if try transaction.connection.meta(.feed) == FeedMeta.running { try transaction.openCrashGaps() }
+      try transaction.connection.setMeta(.feed, FeedMeta.running)
+      try transaction.connection.setMeta(.streams, MetaList(streams))
+      try transaction.connection.setFeedSlots([:])
       // Written back, so that times which a clock set back has put into the future grow old like others.
       let attempts = try transaction.recentAttempts(memory, at: transaction.now)
       try transaction.setAttempts(attempts, memory)
@@ -70,7 +70,7 @@ extension TickLog {
         guard let lastDataAt = slot.lastDataAt, try !transaction.isMissing(slot.streams) else { continue }
         _ = try transaction.openGap(startedAt: lastDataAt, cause: .shutdown, streams: slot.streams)
       }
-      try transaction.setMeta(FeedMeta.feed, FeedMeta.stopped)
+      try transaction.connection.setMeta(.feed, FeedMeta.stopped)
     }
   }
 
@@ -98,8 +98,8 @@ extension TickLog {
     completion: @escaping @Sendable (Result<Void, any Error>) -> Void
   ) {
     note(completion) { transaction in
-      try transaction.setMetaList(FeedMeta.streams, streams)
-      try transaction.setSlots(slots)
+      try transaction.connection.setMeta(.streams, MetaList(streams))
+      try transaction.connection.setFeedSlots(slots)
     }
   }
 
@@ -117,15 +117,13 @@ extension TickLog {
 
   /// The list of streams that a feed subscribed to last.
   package func lastKnownStreams() async throws -> [String]? {
-    try await write { transaction in
-      try transaction.meta(FeedMeta.streams).map { try transaction.connection.elements(ofJSON: $0) }
-    }
+    try await write { try $0.lastKnownStreams() }
   }
 }
 
 extension WriteTransaction {
   func lastKnownStreams() throws -> [String]? {
-    try meta(FeedMeta.streams).map { try connection.elements(ofJSON: $0) }
+    try connection.metaList(.streams)
   }
 
   /// Says that of the slot's streams nothing is missing up to a time, unless a gap says so: there a gap begins
@@ -133,54 +131,16 @@ extension WriteTransaction {
   ///
   /// - Parameter time: microseconds since 1970, UTC.
   package func setWatermark(of slot: Int, to time: Int64) throws {
-    try setMeta(FeedMeta.data + String(slot), String(time))
+    try connection.setMeta(.feedData(slot), String(time))
   }
-}
-
-extension LogReader {
-  /// The list of streams that a feed subscribed to last.
-  package func lastKnownStreams() throws -> [String]? { try metaList(FeedMeta.streams) }
 }
 
 extension WriteTransaction {
   fileprivate func openCrashGaps() throws {
-    for slot in try feedSlots() {
+    for slot in try connection.feedSlots() {
       guard let lastDataAt = slot.lastDataAt, try !isMissing(slot.streams) else { continue }
       _ = try openGap(startedAt: lastDataAt, cause: .crash, streams: withoutOpenGap(slot.streams))
     }
-  }
-
-  /// The slots of the feed that ran last, in their order.
-  private func feedSlots() throws -> [FeedEnd] {
-    let statement = try connection.statement(
-      """
-      SELECT slot.value, data.value FROM meta AS slot
-      LEFT JOIN meta AS data ON data.key = ?1 || substr(slot.key, length(?2) + 1)
-      WHERE slot.key GLOB ?2 || '*' ORDER BY CAST(substr(slot.key, length(?2) + 1) AS INTEGER)
-      """)
-    try statement.bind([.text(FeedMeta.data), .text(FeedMeta.slot)])
-    defer { statement.reset() }
-    var slots: [FeedEnd] = []
-    while try statement.step() {
-      slots.append(
-        FeedEnd(
-          streams: try connection.elements(ofJSON: statement.text(0)),
-          lastDataAt: statement.optionalText(1).flatMap { Int64($0) }))
-    }
-    return slots
-  }
-
-  /// Forgets slots that are not among these, and how far they were.
-  fileprivate func setSlots(_ slots: [Int: [String]]) throws {
-    let kept = JSONText.array(slots.keys.map(String.init))
-    for prefix in [FeedMeta.slot, FeedMeta.data] {
-      try connection.run(
-        """
-        DELETE FROM meta WHERE key GLOB ?1 || '*'
-        AND substr(key, length(?1) + 1) NOT IN (SELECT value FROM json_each(?2))
-        """, .text(prefix), .text(kept))
-    }
-    for (number, streams) in slots { try setMetaList(FeedMeta.slot + String(number), streams) }
   }
 
   /// Whether open gaps name all of the streams. An empty list stands for streams that nobody has named.
@@ -196,26 +156,18 @@ extension WriteTransaction {
 
   /// Microseconds since 1970, UTC, oldest first; none of them after `now`.
   fileprivate func recentAttempts(_ memory: AttemptMemory, at now: Int64) throws -> [Int64] {
-    guard let text = try meta(FeedMeta.attempts) else { return [] }
-    return try connection.elements(ofJSON: text).compactMap { Int64($0) }
+    try (connection.metaList(.feedAttempts) ?? []).compactMap { Int64($0) }
       .filter { .microseconds(now - $0) < memory.window }
       .map { min($0, now) }
   }
 
   fileprivate func setAttempts(_ attempts: [Int64], _ memory: AttemptMemory) throws {
     let newest = attempts.suffix(memory.count).map(String.init)
-    try setMeta(FeedMeta.attempts, "[" + newest.joined(separator: ",") + "]")
+    try connection.setMeta(.feedAttempts, MetaList(json: "[" + newest.joined(separator: ",") + "]"))
   }
 }
 
 private enum FeedMeta {
-  static let feed = "feed"
   static let running = "running"
   static let stopped = "stopped"
-  static let streams = "streams"
-  /// With the slot's number: the streams that it carries.
-  static let slot = "feed_slot "
-  /// With the slot's number: up to when nothing is missing.
-  static let data = "feed_data "
-  static let attempts = "feed_attempts"
 }

@@ -17,13 +17,7 @@ extension TickLog {
   /// The note goes with the consumer's next commit, with ``release(_:)``, and when consumers are enabled.
   package func hold(_ consumer: ConsumerName, why: String) async throws {
     try await write { transaction in
-      // Held on, for another reason perhaps, it is held since then.
-      try transaction.connection.run(
-        """
-        INSERT INTO meta(key, value) VALUES ('held ' || ?1, json_object('since', ?2, 'why', ?3))
-        ON CONFLICT(key) DO UPDATE SET value = json_object('since',
-          CASE WHEN json_valid(value) THEN coalesce(json_extract(value, '$.since'), ?2) ELSE ?2 END, 'why', ?3)
-        """, .text(consumer.rawValue), .int(transaction.now), .text(why))
+      try transaction.connection.setHold(Hold(since: transaction.now, why: why), of: consumer)
     }
   }
 
@@ -35,6 +29,6 @@ extension TickLog {
 
 extension WriteTransaction {
   func release(_ consumer: ConsumerName) throws(SQLiteError) {
-    try connection.run("DELETE FROM meta WHERE key = 'held ' || ?", .text(consumer.rawValue))
+    try connection.removeHold(of: consumer)
   }
 }

@@ -21,7 +21,7 @@ extension TickLog {
     let new = LogID.random()
     let old = try await write { transaction in
       let old = try transaction.logID()
-      try transaction.setMeta("log_id", new.rawValue)
+      try transaction.connection.setMeta(.logID, new)
       return old
     }
     return (old, new)

@@ -9,7 +9,7 @@ package struct Offset: RawRepresentable, Hashable, Comparable, Sendable, CustomS
   /// The first offset of every log.
   package static let first = Offset(rawValue: 1)
   /// The head of a log that nothing was ever appended to.
-  package static let none = Offset(rawValue: 0)
+  package static let zero = Offset(rawValue: 0)
 
   package var next: Offset { Offset(rawValue: rawValue + 1) }
   package var previous: Offset { Offset(rawValue: rawValue - 1) }

@@ -70,11 +70,21 @@ package struct BatchPlan: Sendable, Equatable {
 
 /// A stretch of time in which the feed may have missed ticks.
 package struct Gap: Sendable, Equatable {
-  package enum Cause: String, Sendable, CaseIterable {
-    case closed, stale, refused, shutdown
-    case diskFull = "disk_full"
-    case queueFull = "queue_full"
-    case crash
+  /// The reason for a gap, as `gaps.cause` says it. A text that this build does not know stays as it is.
+  package struct Cause: RawRepresentable, Hashable, Sendable, CaseIterable, CustomStringConvertible {
+    package let rawValue: String
+    package var description: String { rawValue }
+    package init(rawValue: String) { self.rawValue = rawValue }
+
+    package static let closed = Cause(rawValue: "closed")
+    package static let stale = Cause(rawValue: "stale")
+    package static let refused = Cause(rawValue: "refused")
+    package static let shutdown = Cause(rawValue: "shutdown")
+    package static let diskFull = Cause(rawValue: "disk_full")
+    package static let queueFull = Cause(rawValue: "queue_full")
+    package static let crash = Cause(rawValue: "crash")
+
+    package static let allCases = [closed, stale, refused, shutdown, diskFull, queueFull, crash]
   }
 
   package struct ID: RawRepresentable, Hashable, Sendable {

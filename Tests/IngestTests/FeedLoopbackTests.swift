@@ -252,7 +252,7 @@ import WAL
     try await fixture.log.close()
   }
 
-  @Test(arguments: [(false, "0 open queueFull"), (true, "0 open diskFull")])
+  @Test(arguments: [(false, "0 open queue_full"), (true, "0 open disk_full")])
   func `a connection lost while the log takes nothing says so in its gap`(
     _ isDiskFull: Bool, _ gap: String
   ) async throws {

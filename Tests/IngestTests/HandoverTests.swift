@@ -47,7 +47,7 @@ import WAL
     #expect(log.taken.isEmpty)
     log.makeRoom()
     loop.run()
-    #expect(log.taken == ["1", "2", "0 open queueFull"])
+    #expect(log.taken == ["1", "2", "0 open queue_full"])
     #expect(!handover.isFull)
     #expect(seen.room == 1)
   }

@@ -170,3 +170,12 @@ extension TickLog {
     recordAttempt(at: time, keeping: Self.attempts, completion: completion)
   }
 }
+
+extension LogReader {
+  /// Every plan that was not confirmed yet, in order.
+  package func openPlans(of consumer: ConsumerName) throws -> [BatchPlan] {
+    try plans(of: consumer, in: .first...Offset(rawValue: 1 << 40), atMost: 1_000_000).filter {
+      $0.state == .planned
+    }
+  }
+}

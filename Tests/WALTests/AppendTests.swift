@@ -9,7 +9,7 @@ import Testing
 @Suite struct AppendTests {
   @Test func offsetsAreDenseInOrderAndTheTicksAreAsGiven() async throws {
     try await withLog { log, path in
-      #expect(log.head == .none)
+      #expect(log.head == .zero)
       #expect(try await log.append(TickBatch()) == nil)
       #expect(try await log.append(ticks(3)) == offsets(1...3))
       #expect(try await log.append(ticks(1, from: 4)) == offsets(4...4))
@@ -45,7 +45,7 @@ import Testing
           group.addTask { [random] in
             var random = random
             for _ in 0..<appender { _ = random.next() }
-            var last = Offset.none
+            var last = Offset.zero
             for round in 0..<60 {
               let batch = ticks(.random(in: 1...40, using: &random), from: appender * 100_000 + round * 100)
               let range = try #require(try await log.append(batch))
@@ -126,7 +126,7 @@ import Testing
       try await log.append(ticks(2))
       try await log.append(ticks(2, from: 3))
       #expect(try await moved == Offset(rawValue: 4))
-      #expect(try await log.head(beyond: .none) == Offset(rawValue: 4))
+      #expect(try await log.head(beyond: .zero) == Offset(rawValue: 4))
     }
   }
 

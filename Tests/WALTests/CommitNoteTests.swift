@@ -103,7 +103,7 @@ import Testing
     try await withKilledLog { path in
       for suffix in ["", "-wal"] { try FileManager.default.removeItem(atPath: path + suffix) }
       let log = try await TickLog.open(path: path, options: .make(), logger: silent)
-      #expect(log.head == .none)
+      #expect(log.head == .zero)
       try await log.close()
     }
   }

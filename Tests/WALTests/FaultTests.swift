@@ -246,7 +246,7 @@ import Testing
         let path = folder + "/ticks.db"
         let log = try await TickLog.open(path: path, options: .make(vfs: vfs.name), logger: silent)
         vfs.fail(CTESTVFS_SYNC, of: CTESTVFS_WAL, first: nth, times: 1, error: EIO)
-        var confirmed = Offset.none
+        var confirmed = Offset.zero
         do {
           for number in 0..<6 {
             confirmed = try #require(try await log.append(ticks(5, from: number * 5 + 1))).upperBound

@@ -29,7 +29,7 @@ import Testing
       #expect(gap.streams == streams)
       let reader = try await log.makeReader()
       #expect(try await reader.openGaps() == gaps)
-      #expect(try await reader.lastKnownStreams() == ["c@trade"])
+      #expect(try await reader.metaList("streams") == ["c@trade"])
       try await log.append(ticks(1)) { try $0.closeGap(gap.id, endedAt: someTime + 9) }
       #expect(try await reader.openGaps() == [])
       // What is closed stays as it is.

@@ -58,7 +58,7 @@ import Testing
       let reader = try await log.makeReader()
       let page = try await reader.page(from: .first, maximumTicks: 10)
       #expect(page.range == nil)
-      #expect(page.head == .none)
+      #expect(page.head == .zero)
       #expect(try await reader.oldest() == nil)
       try await reader.close()
     }

@@ -162,7 +162,7 @@ struct Refusal: Error, Equatable {}
     let plan = plan
     try await withLog { log, _ in
       let reader = try await log.makeReader()
-      #expect(try await reader.highestPlanned(of: plan.consumer) == .none)
+      #expect(try await reader.highestPlanned(of: plan.consumer) == .zero)
       var plans: [BatchPlan] = []
       for range in [1...10, 11...11, 15...20] as [ClosedRange<Int64>] {
         var next = plan

@@ -7,7 +7,7 @@ package struct SalvageOutcome: Sendable {
   package internal(set) var logID = LogID(rawValue: "")
   /// Whether the old `log_id` could not be read, so that the new log has one of its own.
   package internal(set) var hasNewLogID = false
-  package internal(set) var head = Offset.none
+  package internal(set) var head = Offset.zero
   package internal(set) var ticks = 0
   /// How many of them no page led to any more.
   package internal(set) var foundOnPages = 0

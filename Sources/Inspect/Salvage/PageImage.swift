@@ -1,3 +1,4 @@
+import Base
 import Glibc
 import WAL
 
@@ -73,16 +74,8 @@ enum PageImage {
   private static func write(
     _ bytes: [UInt8], at position: Int, _ descriptor: Int32, _ image: String
   ) throws(LogError) {
-    var done = 0
-    while done < bytes.count {
-      let count = bytes.withUnsafeBytes { buffer in
-        pwrite(descriptor, buffer.baseAddress! + done, bytes.count - done, off_t(position + done))
-      }
-      guard count > 0 else {
-        if errno == EINTR { continue }
-        throw LogError.unusable(image, errno)
-      }
-      done += count
+    guard bytes.withUnsafeBytes({ FileBytes.write($0, to: descriptor, at: position) }) else {
+      throw LogError.unusable(image, errno)
     }
   }
 }

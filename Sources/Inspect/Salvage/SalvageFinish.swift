@@ -29,7 +29,7 @@ struct SalvageFinish {
   // MARK: Meta
 
   private func settleMeta(_ outcome: inout SalvageOutcome) throws {
-    let last = try copy.int("SELECT max(offset) FROM ticks") ?? 0
+    let last = try copy.lastTick()?.rawValue ?? 0
     var head = max(last, extent?.kept?.upperBound.rawValue ?? extent?.head?.rawValue ?? 0)
     if extent?.head == nil {
       // No offset may be used again, so what else names one counts.
@@ -39,31 +39,27 @@ struct SalvageFinish {
       if let named, named <= head + Int64(fileBytes / TickRow.leastBytes) { head = max(head, named) }
       outcome.notes.append("the head could not be read: it is taken to be \(head)")
     }
-    if let note, try copy.text("SELECT value FROM meta WHERE key = 'log_id'") == note.logID.rawValue {
+    if let note, try copy.meta(.logID) == note.logID {
       head = max(head, note.head.rawValue)
     }
     outcome.head = Offset(rawValue: head)
-    try set("head", .int(head))
-    if extent == nil, let first = try copy.int("SELECT min(offset) FROM ticks"), first > 1 {
-      try set("trimmed", .int(first - 1))
+    try copy.setMeta(.head, outcome.head)
+    if extent == nil, let first = try copy.firstTick()?.rawValue, first > 1 {
+      try copy.setMeta(.trimmed, Offset(rawValue: first - 1))
       outcome.notes.append(
         "what was trimmed could not be read: it is taken to be everything up to \(first - 1)")
     }
-    if let id = try copy.text("SELECT value FROM meta WHERE key = 'log_id'"), id.isHex(16) {
-      outcome.logID = LogID(rawValue: id)
+    if let id = try copy.meta(.logID), id.rawValue.isHex(16) {
+      outcome.logID = id
     } else {
       let known = try logIDOfKeys()
       outcome.logID = known ?? .random()
       outcome.hasNewLogID = known == nil
-      try set("log_id", .text(outcome.logID.rawValue))
+      try copy.setMeta(.logID, outcome.logID)
     }
     if try copy.int("SELECT value FROM meta WHERE key = 'created_at' AND typeof(value) = 'integer'") == nil {
-      try set("created_at", .int(WallClock.now()))
+      try copy.setMeta(.createdAt, WallClock.now())
     }
-  }
-
-  private func set(_ key: String, _ value: SQLiteValue) throws(SQLiteError) {
-    try copy.run("INSERT OR REPLACE INTO meta(key, value) VALUES (?, ?)", .text(key), value)
   }
 
   /// The newest object's name has it.
@@ -167,10 +163,7 @@ struct SalvageFinish {
   }
 
   private func skip(_ range: OffsetRange, _ consumer: ConsumerName, _ why: String) throws(SQLiteError) {
-    try copy.run(
-      "INSERT INTO skipped(consumer, first_offset, last_offset, why, created_at) VALUES (?, ?, ?, ?, ?)",
-      .text(consumer.rawValue), .int(range.lowerBound.rawValue), .int(range.upperBound.rawValue), .text(why),
-      .int(WallClock.now()))
+    try copy.insertSkipped(range, of: consumer, why: why, at: WallClock.now())
   }
 
   // MARK: Ticks

@@ -38,7 +38,7 @@ struct BatchCheck {
     func report(_ text: String) { problems.add(.batches, "\(name) \(text)", range) }
     if range.upperBound > head { report("ends after the head \(head)") }
     if let last, range.lowerBound <= last { report("overlaps the one that ends at \(last)") }
-    last = max(last ?? .none, range.upperBound)
+    last = max(last ?? .zero, range.upperBound)
     if range.lowerBound < next, range.upperBound >= next {
       report("is cut in two by what the consumer reads next, \(next)")
     } else if !batch.isShipped, range.lowerBound < next {

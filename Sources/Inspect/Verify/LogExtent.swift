@@ -15,15 +15,15 @@ struct LogExtent {
   ///
   /// - Parameter fileBytes: a head beyond what the file can hold is not believed, nor followed.
   init(_ connection: SQLiteConnection, fileBytes: Int, _ problems: inout LogProblems) throws(SQLiteError) {
-    var trimmed = Offset.none
+    var trimmed = Offset.zero
     do throws(SQLiteError) {
-      head = try connection.int("SELECT value FROM meta WHERE key = 'head'").map { Offset(rawValue: $0) }
+      head = try connection.meta(.head)
       if head == nil { problems.add(.meta, "there is no head") }
       trimmed = try connection.trimmed()
       lost = try connection.skipped(by: .salvage)
       if let head, trimmed > head {
         problems.add(.meta, "everything up to \(trimmed) is trimmed, but the head is \(head)")
-        trimmed = .none
+        trimmed = .zero
       }
       ranges = try Self.held(connection, through: trimmed)
     } catch {
@@ -33,8 +33,8 @@ struct LogExtent {
     var first: Offset?
     var last: Offset?
     do throws(SQLiteError) {
-      first = try connection.int("SELECT min(offset) FROM ticks").map { Offset(rawValue: $0) }
-      last = try connection.int("SELECT max(offset) FROM ticks").map { Offset(rawValue: $0) }
+      first = try connection.firstTick()
+      last = try connection.lastTick()
     } catch {
       guard error.isCorruption || error.isGeneric else { throw error }
       problems.add(.ticks, "the ends of the ticks cannot be read: \(error.message)")
@@ -43,8 +43,8 @@ struct LogExtent {
     if let head, let last, last > head {
       problems.add(.ticks, "offset \(last) is there, but the head is \(head)", head.next...last)
     }
-    var end = max(last ?? .none, head ?? .none)
-    let known = max(last ?? .none, trimmed, lost.last { $0.upperBound <= head ?? .none }?.upperBound ?? .none)
+    var end = max(last ?? .zero, head ?? .zero)
+    let known = max(last ?? .zero, trimmed, lost.last { $0.upperBound <= head ?? .zero }?.upperBound ?? .zero)
     if end > known.advanced(by: fileBytes / TickRow.leastBytes) {
       problems.add(
         .meta, "the head \(end) is beyond what a file of \(fileBytes) bytes can hold after offset \(known)")
@@ -69,17 +69,16 @@ struct LogExtent {
   private static func held(
     _ connection: SQLiteConnection, through trimmed: Offset
   ) throws(SQLiteError) -> [OffsetRange] {
-    let statement = try connection.statement(
+    let rows = try connection.fetchAll(
       """
       SELECT first_offset, last_offset FROM batches WHERE state = 'planned' AND first_offset BETWEEN 1 AND ?
         AND last_offset >= first_offset ORDER BY first_offset
-      """)
-    try statement.bind(1, trimmed.rawValue)
-    defer { statement.reset() }
+      """, .int(trimmed.rawValue)
+    ) { (first: Offset(rawValue: $0.int(0)), last: Offset(rawValue: $0.int(1))) }
     var ranges: [OffsetRange] = []
-    while try statement.step() {
-      let first = max(Offset(rawValue: statement.int(0)), ranges.last?.upperBound.next ?? .first)
-      let last = min(Offset(rawValue: statement.int(1)), trimmed)
+    for row in rows {
+      let first = max(row.first, ranges.last?.upperBound.next ?? .first)
+      let last = min(row.last, trimmed)
       if first <= last { ranges.append(first...last) }
     }
     return ranges

@@ -19,7 +19,7 @@ struct RecordCheck {
     }
     try tolerating(.meta, "meta", &problems) { (problems) throws(SQLiteError) in
       for key in ["log_id", "created_at"]
-      where try connection.text("SELECT value FROM meta WHERE key = ?", .text(key)) == nil {
+      where try connection.meta(MetaKey<String>(name: key)) == nil {
         problems.add(.meta, "\(key) is missing")
       }
     }
@@ -83,10 +83,7 @@ struct RecordCheck {
   private func checkDead(
     _ hole: OffsetRange, of consumer: Consumer, _ problems: inout LogProblems
   ) throws(SQLiteError) {
-    let dead = try connection.int(
-      "SELECT count(DISTINCT offset) FROM dead_letters WHERE consumer = ? AND offset BETWEEN ? AND ?",
-      .text(consumer.name.rawValue), .int(hole.lowerBound.rawValue), .int(hole.upperBound.rawValue))
-    guard dead != Int64(hole.length) else { return }
+    guard try connection.deadOffsetCount(of: consumer.name, in: hole) != hole.length else { return }
     problems.add(
       .batches,
       "\(consumer.name) has passed offsets \(hole.lowerBound) to \(hole.upperBound), which are in none of its batches",

@@ -48,10 +48,7 @@ struct TickCheck {
     _ connection: SQLiteConnection, through end: Offset, _ problems: inout LogProblems,
     _ visit: (TickRow) throws(SQLiteError) -> Void, _ visitBad: (TickRow) throws(SQLiteError) -> Void
   ) throws(SQLiteError) -> Bool {
-    let statement = try connection.statement(
-      "SELECT \(TickRow.columns) FROM ticks WHERE offset BETWEEN ? AND ? ORDER BY offset")
-    try statement.bind(1, next.rawValue)
-    try statement.bind(2, end.rawValue)
+    let statement = try connection.ticks(from: next, through: end)
     defer { statement.reset() }
     while next <= end, try statement.step() {
       guard statement.int(0) == next.rawValue else { return false }
@@ -64,7 +61,7 @@ struct TickCheck {
     _ connection: SQLiteConnection, through end: Offset, _ problems: inout LogProblems,
     _ visit: (TickRow) throws(SQLiteError) -> Void, _ visitBad: (TickRow) throws(SQLiteError) -> Void
   ) throws(SQLiteError) {
-    let statement = try connection.statement("SELECT \(TickRow.columns) FROM ticks WHERE offset = ?")
+    let statement = try connection.tickAtOffset()
     while next <= end {
       do throws(SQLiteError) {
         try statement.bind(1, next.rawValue)

@@ -6,7 +6,7 @@ struct PlanCoverage {
   private var next: Offset
   private let end: Offset
   /// The end of the last plan.
-  private var covered = Offset.none
+  private var covered = Offset.zero
 
   /// - Parameter range: offsets that the consumer has behind it.
   init(of range: OffsetRange) {

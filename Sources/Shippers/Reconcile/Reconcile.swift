@@ -53,7 +53,7 @@ package struct Reconcile: Sendable {
     report: @escaping Report
   ) async throws {
     let head = try await reader.head()
-    guard head > .none else { throw LogError(.notFound, "the log has no ticks: there is nothing to compare") }
+    guard head > .zero else { throw LogError(.notFound, "the log has no ticks: there is nothing to compare") }
     let (start, end) = (first ?? .first, last ?? head)
     guard start <= end, end <= head else {
       throw LogError(.notFound, "cannot compare offsets \(start) to \(end): the log's head is \(head)")

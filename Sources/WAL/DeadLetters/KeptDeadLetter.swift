@@ -41,31 +41,24 @@ extension LogReader {
 
   /// How many there are, by consumer; `feed` for input that is no tick.
   package func deadLetterCounts() throws -> [(consumer: ConsumerName, count: Int)] {
-    try read { connection in
-      try connection.rows("SELECT consumer, count(*) FROM dead_letters GROUP BY consumer ORDER BY consumer") {
-        (ConsumerName(rawValue: $0.text(0)), Int($0.int(1)))
-      }
-    }
+    try read { try $0.deadLetterCounts() }
   }
 }
 
 extension WriteTransaction {
   /// Takes letters away: their ticks are delivered now, or were never to be.
   package func remove(_ ids: [KeptDeadLetter.ID]) throws {
-    for id in ids { try connection.run("DELETE FROM dead_letters WHERE id = ?", .int(id.rawValue)) }
+    for id in ids { try connection.deleteDeadLetter(id) }
   }
 
   /// Counts another attempt that failed.
   package func noteAttempt(_ id: KeptDeadLetter.ID, cause: String) throws {
-    try connection.run(
-      "UPDATE dead_letters SET attempts = attempts + 1, cause = ? WHERE id = ?", .text(cause),
-      .int(id.rawValue))
+    try connection.countAttempt(of: id, cause: cause)
   }
 
   /// Counts ticks that were not written because their TTL had passed.
   package func addExpired(_ count: Int, to consumer: ConsumerName) throws {
-    try connection.run(
-      "UPDATE consumers SET expired = expired + ? WHERE name = ?", .int(count), .text(consumer.rawValue))
+    try connection.addExpired(count, to: consumer)
   }
 
   /// Gives letters up: a tick is recorded as skipped from then on.
@@ -82,49 +75,12 @@ extension WriteTransaction {
   }
 
   private func discard(_ offset: Offset, of consumer: ConsumerName) throws {
-    let known = try connection.int(
-      "SELECT 1 FROM skipped WHERE consumer = ?1 AND first_offset <= ?2 AND last_offset >= ?2",
-      .text(consumer.rawValue), .int(offset.rawValue))
-    guard known == nil else { return }
+    guard try !connection.isSkipped(offset, by: consumer) else { return }
     let batch = try connection.batch(of: consumer, holding: offset)
     if try connection.batch(of: consumer, holding: offset.previous) == batch {
       // One row for neighbours; not across batches, of which a seek may take one back.
-      try connection.run(
-        "UPDATE skipped SET last_offset = ?2 WHERE consumer = ?1 AND last_offset = ?2 - 1 AND why = ?3",
-        .text(consumer.rawValue), .int(offset.rawValue), .text(SkipReason.discarded))
-      if connection.changes > 0 { return }
+      if try connection.extendSkipped(to: offset, of: consumer, why: SkipReason.discarded) { return }
     }
     try skip(offset...offset, of: consumer, why: SkipReason.discarded)
-  }
-}
-
-extension SQLiteConnection {
-  /// - Parameters:
-  ///   - payload: how many bytes of each payload to read at most.
-  ///   - values: of the condition, which has no ?3.
-  fileprivate func deadLetters(
-    _ condition: String, payload: Int64 = 0, _ values: [SQLiteValue]
-  ) throws(SQLiteError) -> [KeptDeadLetter] {
-    let statement = try statement(
-      """
-      SELECT id, offset, consumer, cause, attempts, substr(payload, 1, ?3), length(payload), created_at
-      FROM dead_letters WHERE \(condition)
-      """)
-    try statement.bind(values)
-    // SQLite takes it as a number of 32 bits.
-    try statement.bind(3, min(payload, Int64(Int32.max)))
-    defer { statement.reset() }
-    var letters: [KeptDeadLetter] = []
-    while try statement.step() {
-      letters.append(
-        KeptDeadLetter(
-          id: KeptDeadLetter.ID(rawValue: statement.int(0)),
-          letter: DeadLetter(
-            offset: statement.optionalInt(1).map { Offset(rawValue: $0) },
-            consumer: ConsumerName(rawValue: statement.text(2)), cause: statement.text(3),
-            attempts: Int(statement.int(4)), payload: Array(statement.bytes(5))),
-          payloadBytes: Int(statement.int(6)), createdAt: statement.int(7)))
-    }
-    return letters
   }
 }

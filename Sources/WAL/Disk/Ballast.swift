@@ -1,3 +1,4 @@
+import Base
 import Glibc
 
 /// A file beside the log that does nothing but take up room, to be given up when the volume is full: so that
@@ -7,7 +8,7 @@ struct Ballast {
     let description: String
 
     init(_ doing: String, _ path: String, _ code: Int32) {
-      description = "\(doing) \(path): \(String(cString: strerror(code)))"
+      description = "\(doing) \(path): \(SystemError.text(code))"
     }
   }
 

@@ -1,3 +1,4 @@
+import Base
 import Glibc
 
 /// The log's file and its `-wal`, looked at and mended before SQLite opens them.
@@ -114,20 +115,16 @@ package enum LogFile {
     }
     defer { close(descriptor) }
     var buffer = [UInt8](repeating: 0, count: 1 << 20)
-    var position: off_t = 0
+    var position = 0
     while true {
-      let count = pread(descriptor, &buffer, buffer.count, position)
+      let count = buffer.withUnsafeMutableBytes { FileBytes.read(descriptor, at: position, into: $0) }
       if count == 0 { break }
       guard count > 0 else { throw failed("reading", walPath) }
-      var written = 0
-      while written < count {
-        let step = buffer.withUnsafeBytes { bytes in
-          pwrite(descriptor, bytes.baseAddress! + written, count - written, position + off_t(written))
-        }
-        guard step > 0 else { throw failed("rewriting", walPath) }
-        written += step
+      let isWritten = buffer.withUnsafeBytes {
+        FileBytes.write(UnsafeRawBufferPointer(rebasing: $0[..<count]), to: descriptor, at: position)
       }
-      position += off_t(count)
+      guard isWritten else { throw failed("rewriting", walPath) }
+      position += count
     }
     guard fsync(descriptor) == 0 else { throw failed("syncing", walPath) }
     try syncFolder(of: path)
@@ -175,7 +172,7 @@ package enum LogFile {
   private static func failed(_ doing: String, _ path: String) -> LogError {
     let code = errno
     return LogError(
-      code == ENOSPC ? .diskFull : .failed, "\(doing) \(path) failed: \(String(cString: strerror(code)))")
+      code == ENOSPC ? .diskFull : .failed, "\(doing) \(path) failed: \(SystemError.text(code))")
   }
 
   private static func bigEndian(_ bytes: [UInt8], at index: Int) -> Int32 {

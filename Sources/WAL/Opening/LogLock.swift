@@ -1,3 +1,4 @@
+import Base
 import Glibc
 import Synchronization
 
@@ -52,7 +53,7 @@ package final class LogLock: Sendable {
     try descriptor.withLock { descriptor throws(LogError) in
       guard let descriptor else { return }
       guard pwrite(descriptor, line, line.count, off_t(pidBytes)) == line.count else {
-        throw LogError(.failed, "noting the head: \(String(cString: strerror(errno)))")
+        throw LogError(.failed, "noting the head: \(SystemError.text(errno))")
       }
     }
   }
@@ -130,6 +131,6 @@ extension LogError {
   package static func unusable(_ path: String, _ code: Int32) -> LogError {
     LogError(
       code == ENOSPC ? .diskFull : .unusablePath,
-      "the log \(path) cannot be used: \(String(cString: strerror(code)))")
+      "the log \(path) cannot be used: \(SystemError.text(code))")
   }
 }

@@ -1,5 +1,4 @@
 import Base
-import CSQLite
 import Logging
 
 extension TickLog {
@@ -147,18 +146,18 @@ extension TickLog {
     if let size = try connection.text("PRAGMA mmap_size"), size != "0" {
       throw SQLiteError.refused("PRAGMA mmap_size", "is \(size), not 0")
     }
-    let id = try connection.text("SELECT value FROM meta WHERE key = 'log_id'") ?? ""
+    let id = try connection.meta(.logID) ?? LogID(rawValue: "")
     return CommitNote(
-      logID: LogID(rawValue: id), head: try head(of: connection, path: path), fileChangedAt: changedAt)
+      logID: id, head: try head(of: connection, path: path), fileChangedAt: changedAt)
   }
 
   /// The head, if it fits the ticks: one too low would give offsets twice, one too high would make dead letters of
   /// ticks that never were.
   private static func head(of connection: SQLiteConnection, path: String) throws(SQLiteError) -> Offset {
-    guard let head = try connection.int("SELECT value FROM meta WHERE key = 'head'") else {
+    guard let head = try connection.meta(.head)?.rawValue else {
       throw SQLiteError.contradiction("it has no head")
     }
-    let last = try connection.int("SELECT max(offset) FROM ticks")
+    let last = try connection.lastTick()?.rawValue
     if let last, last > head {
       throw SQLiteError.contradiction("it has offset \(last) beyond its head \(head)")
     }
@@ -195,18 +194,6 @@ extension SQLiteConnection {
     guard actual == expected else {
       throw SQLiteError.refused("PRAGMA \(pragma)", "reads \(actual ?? "nothing"), not \(expected)")
     }
-  }
-}
-
-extension SQLiteError {
-  /// A setting did not take.
-  fileprivate static func refused(_ what: String, _ why: String) -> SQLiteError {
-    SQLiteError(code: SQLITE_MISUSE, systemError: 0, message: "\(what) \(why)", sql: what)
-  }
-
-  /// The content contradicts itself, which is damage as well.
-  fileprivate static func contradiction(_ what: String) -> SQLiteError {
-    SQLiteError(code: SQLITE_CORRUPT, systemError: 0, message: what, sql: "")
   }
 }
 

@@ -1,3 +1,4 @@
+import Base
 import Glibc
 
 /// A file read by position. Never the log's while this process has it open in SQLite: closing would drop SQLite's
@@ -33,18 +34,8 @@ package struct RawFile {
   /// Fewer bytes where the file ends.
   package func read(at position: Int, count: Int) throws(LogError) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: count)
-    var done = 0
-    while done < count {
-      let step = bytes.withUnsafeMutableBytes { buffer in
-        pread(descriptor, buffer.baseAddress! + done, count - done, off_t(position + done))
-      }
-      if step == 0 { break }
-      guard step > 0 else {
-        if errno == EINTR { continue }
-        throw LogError(.failed, "reading \(path) failed: \(String(cString: strerror(errno)))")
-      }
-      done += step
-    }
+    let done = bytes.withUnsafeMutableBytes { FileBytes.read(descriptor, at: position, into: $0) }
+    guard done >= 0 else { throw LogError(.failed, "reading \(path) failed: \(SystemError.lastText)") }
     bytes.removeLast(count - done)
     return bytes
   }

@@ -9,58 +9,27 @@ extension LogReader {
     // Plans do not overlap, so at most one that begins before the range reaches into it.
     let reaching = try plan(of: consumer, covering: range.lowerBound)
     let first = reaching?.range.upperBound.next ?? range.lowerBound
-    let others = try plans(
-      of: consumer, where: "first_offset BETWEEN ?2 AND ?3 ORDER BY first_offset LIMIT ?4",
-      .int(first.rawValue), .int(range.upperBound.rawValue), .int(reaching == nil ? count : count - 1))
+    let others = try read {
+      try $0.plans(
+        of: consumer, where: "first_offset BETWEEN ?2 AND ?3 ORDER BY first_offset LIMIT ?4",
+        .int(first.rawValue), .int(range.upperBound.rawValue), .int(reaching == nil ? count : count - 1))
+    }
     return (reaching.map { [$0] } ?? []) + others
   }
 
   /// The offsets of a range that a consumer has as dead letters, in order; each once.
   package func deadOffsets(of consumer: ConsumerName, in range: OffsetRange) throws -> [Offset] {
-    try read { connection in
-      let statement = try connection.statement(
-        """
-        SELECT DISTINCT offset FROM dead_letters WHERE consumer = ? AND offset BETWEEN ? AND ? ORDER BY offset
-        """)
-      try statement.bind([
-        .text(consumer.rawValue), .int(range.lowerBound.rawValue), .int(range.upperBound.rawValue),
-      ])
-      defer { statement.reset() }
-      var offsets: [Offset] = []
-      while try statement.step() { offsets.append(Offset(rawValue: statement.int(0))) }
-      return offsets
-    }
+    try read { try $0.deadOffsets(of: consumer, in: range) }
   }
 
   /// How many offsets of a range a consumer has as dead letters.
   package func deadLetterCount(of consumer: ConsumerName, in range: OffsetRange) throws -> Int {
-    try read { connection in
-      let count = try connection.int(
-        "SELECT count(DISTINCT offset) FROM dead_letters WHERE consumer = ? AND offset BETWEEN ? AND ?",
-        .text(consumer.rawValue), .int(range.lowerBound.rawValue), .int(range.upperBound.rawValue))
-      return Int(count ?? 0)
-    }
+    try read { try $0.deadOffsetCount(of: consumer, in: range) }
   }
 
   /// What of a range a consumer passed over, cut to the range, in order.
   package func skipped(of consumer: ConsumerName, in range: OffsetRange) throws -> [OffsetRange] {
-    try read { connection in
-      let statement = try connection.statement(
-        """
-        SELECT max(first_offset, ?2), min(last_offset, ?3) FROM skipped
-        WHERE consumer = ?1 AND first_offset <= ?3 AND last_offset >= ?2 AND first_offset <= last_offset
-        ORDER BY first_offset
-        """)
-      try statement.bind([
-        .text(consumer.rawValue), .int(range.lowerBound.rawValue), .int(range.upperBound.rawValue),
-      ])
-      defer { statement.reset() }
-      var ranges: [OffsetRange] = []
-      while try statement.step() {
-        ranges.append(Offset(rawValue: statement.int(0))...Offset(rawValue: statement.int(1)))
-      }
-      return ranges
-    }
+    try read { try $0.skipped(by: consumer, in: range) }
   }
 
   /// The offsets whose ticks were received in a stretch of time, found by halving: where the clock was set
@@ -78,8 +47,7 @@ extension LogReader {
         while low < high {
           let middle = low.advanced(by: low.distance(to: high) / 2)
           // A row that is missing is judged by the next one.
-          let receivedAt = try connection.int(
-            "SELECT received_at FROM ticks WHERE offset >= ? ORDER BY offset LIMIT 1", .int(middle.rawValue))
+          let receivedAt = try connection.receivedAt(from: middle)
           if let receivedAt, receivedAt < time { low = middle.next } else { high = middle }
         }
         return low

@@ -104,23 +104,11 @@ extension SQLiteConnection {
   fileprivate func lastUntrimmed(from first: Offset) throws -> Offset? {
     let trimmed = try trimmed()
     guard first <= trimmed else { return nil }
-    let held = try int(
-      """
-      SELECT max(last_offset) FROM batches
-      WHERE state = 'planned' AND first_offset <= ?1 AND last_offset >= ?1
-      """, .int(first.rawValue))
-    guard let held else {
+    guard let held = try lastHeld(with: first) else {
       throw LogError(
         .notFound, "offset \(first) is trimmed: the oldest tick kept is \(try oldestOffset() ?? trimmed.next)"
       )
     }
-    return Offset(rawValue: held)
-  }
-
-  package func head() throws(SQLiteError) -> Offset {
-    guard let head = try int("SELECT value FROM meta WHERE key = 'head'") else {
-      throw SQLiteError(code: 11, systemError: 0, message: "meta has no head", sql: "meta")
-    }
-    return Offset(rawValue: head)
+    return held
   }
 }

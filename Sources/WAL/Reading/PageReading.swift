@@ -17,10 +17,7 @@ struct PageReading {
   ///
   /// - Returns: whether the page is done. If not, damage may have misled the walk, and `probe` must go on.
   mutating func scan(_ connection: SQLiteConnection, into page: inout TickPage) throws(SQLiteError) -> Bool {
-    let statement = try connection.statement(
-      "SELECT \(TickRow.columns) FROM ticks WHERE offset BETWEEN ? AND ? ORDER BY offset")
-    try statement.bind(1, expected.rawValue)
-    try statement.bind(2, end.rawValue)
+    let statement = try connection.ticks(from: expected, through: end)
     defer { statement.reset() }
     while !isDone, try statement.step() {
       guard statement.int(0) == expected.rawValue else { return false }
@@ -31,7 +28,7 @@ struct PageReading {
 
   /// Offset by offset, so that damage costs the rows on it and no others.
   mutating func probe(_ connection: SQLiteConnection, into page: inout TickPage) throws(SQLiteError) {
-    let statement = try connection.statement("SELECT \(TickRow.columns) FROM ticks WHERE offset = ?")
+    let statement = try connection.tickAtOffset()
     while !isDone {
       do throws(SQLiteError) {
         try statement.bind(1, expected.rawValue)

@@ -5,19 +5,13 @@ struct AgeRecord {
   private(set) var gaps: AgeMarks
   private var nextMark: Int64
 
-  private static let clockKey = "retention_clock"
-  private static let offsetsKey = "retention_marks"
-  private static let gapsKey = "retention_gap_marks"
   private static let gapInterval: Int64 = 86_400_000_000
 
   init(_ connection: SQLiteConnection, now: Uptime, wall: Int64) throws(SQLiteError) {
-    let stored = { (key: String) throws(SQLiteError) in
-      try connection.text("SELECT value FROM meta WHERE key = ?", .text(key))
-    }
-    clock = LogClock(stored: try stored(Self.clockKey), now: now, wall: wall)
+    clock = LogClock(stored: try connection.meta(.retentionClock), now: now, wall: wall)
     let time = clock.time(at: now)
-    offsets = AgeMarks(text: try stored(Self.offsetsKey), now: time)
-    gaps = AgeMarks(text: try stored(Self.gapsKey), now: time)
+    offsets = AgeMarks(text: try connection.meta(.offsetMarks), now: time)
+    gaps = AgeMarks(text: try connection.meta(.gapMarks), now: time)
     nextMark = time
   }
 
@@ -39,14 +33,9 @@ struct AgeRecord {
       gaps.note(highest: endedGap, at: time)
       gaps.prune(age: RetentionRule.gaps.microseconds, at: time)
     }
-    for (key, text) in [
-      (Self.clockKey, clock.text(at: now, wall: wall)), (Self.offsetsKey, offsets.text),
-      (Self.gapsKey, gaps.text),
-    ] {
-      try connection.run(
-        "INSERT INTO meta(key, value) VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value",
-        .text(key), .text(text))
-    }
+    try connection.setMeta(.retentionClock, clock.text(at: now, wall: wall))
+    try connection.setMeta(.offsetMarks, offsets.text)
+    try connection.setMeta(.gapMarks, gaps.text)
     nextMark = time + rule.markInterval.microseconds
   }
 }

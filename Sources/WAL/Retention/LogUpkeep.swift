@@ -82,11 +82,11 @@ struct LogUpkeep {
     try connection.run("BEGIN IMMEDIATE")
     if isMarkDue {
       try ages.mark(
-        connection, head: head, endedGap: try trimmer.lastEndedGap(), rule: rule, now: now,
+        connection, head: head, endedGap: try connection.lastEndedGap(), rule: rule, now: now,
         wall: options.wallClock())
       let oldGap = ages.gaps.highest(
         agedAtLeast: RetentionRule.gaps.microseconds, at: ages.time(at: now))
-      if let oldGap { try trimmer.deleteGaps(through: oldGap) }
+      if let oldGap { try connection.deleteGaps(through: oldGap) }
     }
     if let boundary { try trimmer.move(to: boundary, head: head) }
     try trimmer.deleteRows { MonotonicClock.now() - start }
@@ -97,11 +97,11 @@ struct LogUpkeep {
   }
 
   private func lastTrimmable(head: Offset, now: Uptime) throws(SQLiteError) -> Offset {
-    let next = try connection.int("SELECT min(next_offset) FROM consumers WHERE enabled")
+    let next = try connection.lowestNext()
     let oldEnough = ages.offsets.highest(
       agedAtLeast: rule.retention.microseconds, at: ages.time(at: now))
     return RetentionRule.last(
-      head: head, next: next.map { Offset(rawValue: $0) }, oldEnough: Offset(rawValue: oldEnough ?? 0),
+      head: head, next: next, oldEnough: Offset(rawValue: oldEnough ?? 0),
       isSpaceShort: disk.isShort)
   }
 

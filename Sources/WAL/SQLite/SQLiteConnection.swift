@@ -79,20 +79,48 @@ package final class SQLiteConnection {
     try statement.finish()
   }
 
-  /// The first column of the first row, `nil` if there is none.
-  package func int(_ sql: String, _ values: SQLiteValue...) throws(SQLiteError) -> Int64? {
+  /// All rows of a cached statement whose answer is short.
+  package func fetchAll<T>(
+    _ sql: String, _ values: SQLiteValue..., while goesOn: () -> Bool = { true },
+    row: (SQLiteStatement) throws(SQLiteError) -> T
+  ) throws(SQLiteError) -> [T] {
+    try fetchAll(sql, values, while: goesOn, row: row)
+  }
+
+  /// - Parameter goesOn: asked before each row.
+  package func fetchAll<T>(
+    _ sql: String, _ values: [SQLiteValue], while goesOn: () -> Bool = { true },
+    row: (SQLiteStatement) throws(SQLiteError) -> T
+  ) throws(SQLiteError) -> [T] {
+    let statement = try statement(sql)
+    try statement.bind(values)
+    return try statement.fetchAll(while: goesOn, row: row)
+  }
+
+  /// The first row of a cached statement, `nil` if there is none.
+  package func fetchOne<T>(
+    _ sql: String, _ values: SQLiteValue..., row: (SQLiteStatement) throws(SQLiteError) -> T
+  ) throws(SQLiteError) -> T? {
+    try fetchOne(sql, values, row: row)
+  }
+
+  package func fetchOne<T>(
+    _ sql: String, _ values: [SQLiteValue], row: (SQLiteStatement) throws(SQLiteError) -> T
+  ) throws(SQLiteError) -> T? {
     let statement = try statement(sql)
     try statement.bind(values)
     defer { statement.reset() }
-    return try statement.step() ? statement.optionalInt(0) : nil
+    return try statement.step() ? row(statement) : nil
+  }
+
+  /// The first column of the first row, `nil` if there is none.
+  package func int(_ sql: String, _ values: SQLiteValue...) throws(SQLiteError) -> Int64? {
+    try fetchOne(sql, values) { $0.optionalInt(0) } ?? nil
   }
 
   /// The first column of the first row, `nil` if there is none.
   package func text(_ sql: String, _ values: SQLiteValue...) throws(SQLiteError) -> String? {
-    let statement = try statement(sql)
-    try statement.bind(values)
-    defer { statement.reset() }
-    return try statement.step() ? statement.optionalText(0) : nil
+    try fetchOne(sql, values) { $0.optionalText(0) } ?? nil
   }
 
   /// Rows changed by the statement that ran last.

@@ -1,3 +1,4 @@
+import Base
 import CSQLite
 import Glibc
 
@@ -36,10 +37,22 @@ package struct SQLiteError: Error, Sendable, CustomStringConvertible {
 
   package var description: String {
     var text = "SQLite: \(message) (code \(code)"
-    if systemError != 0 { text += ", \(String(cString: strerror(systemError)))" }
+    if systemError != 0 { text += ", \(SystemError.text(systemError))" }
     return text + ") in: \(sql)"
   }
 
   // A macro with arithmetic in it, which Swift does not import.
   private static let shmSize = SQLITE_IOERR | (19 << 8)
+}
+
+extension SQLiteError {
+  /// A setting did not take.
+  static func refused(_ what: String, _ why: String) -> SQLiteError {
+    SQLiteError(code: SQLITE_MISUSE, systemError: 0, message: "\(what) \(why)", sql: what)
+  }
+
+  /// The content contradicts itself, which is damage as well.
+  static func contradiction(_ what: String) -> SQLiteError {
+    SQLiteError(code: SQLITE_CORRUPT, systemError: 0, message: what, sql: "")
+  }
 }

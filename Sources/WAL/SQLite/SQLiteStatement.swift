@@ -72,6 +72,17 @@ package final class SQLiteStatement {
     }
   }
 
+  /// Steps over all rows and resets.
+  /// - Parameter goesOn: asked before each row.
+  package func fetchAll<T>(
+    while goesOn: () -> Bool = { true }, row: (SQLiteStatement) throws(SQLiteError) -> T
+  ) throws(SQLiteError) -> [T] {
+    defer { reset() }
+    var rows: [T] = []
+    while goesOn(), try step() { rows.append(try row(self)) }
+    return rows
+  }
+
   /// Steps to the end and resets.
   package func finish() throws(SQLiteError) {
     while try step() {}

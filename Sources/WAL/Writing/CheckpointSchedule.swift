@@ -6,7 +6,6 @@ struct CheckpointSchedule {
   /// A page and its header.
   static let bytesPerFrame = 4096 + 24
   static let passiveFrames = 4_096
-  static let retryFrames = 1_024
   static let insistFrames = 16_384
   /// How long an insisting checkpoint waits for a reader, and appends with it.
   static let patienceMilliseconds: Int32 = 50

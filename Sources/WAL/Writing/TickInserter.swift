@@ -8,11 +8,7 @@ struct TickInserter {
 
   /// - Returns: the offset of the last tick inserted.
   func insert(_ batch: TickBatch, after head: Offset) throws(SQLiteError) -> Offset {
-    let statement = try connection.statement(
-      """
-      INSERT INTO ticks(\(TickRow.columns))
-      VALUES (?, ?, ?, ?, ?, ?)
-      """)
+    let statement = try connection.tickInsertion()
     var offset = head
     try batch.withTexts { (tick, stream, payload) throws(SQLiteError) in
       offset = offset.next

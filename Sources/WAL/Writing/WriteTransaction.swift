@@ -1,5 +1,4 @@
 import Base
-import CSQLite
 
 /// What may be written inside one group commit. Exists only during the closure given to
 /// ``TickLog/write(_:)``, on the writer's thread.
@@ -23,17 +22,25 @@ package final class WriteTransaction {
   // MARK: Meta
 
   package func setMeta(_ key: String, _ value: String) throws {
-    try connection.run(
-      "INSERT INTO meta(key, value) VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value",
-      .text(key), .text(value))
+    try connection.setMeta(MetaKey(name: key), value)
   }
 
   package func meta(_ key: String) throws -> String? {
-    try connection.text("SELECT value FROM meta WHERE key = ?", .text(key))
+    try connection.meta(MetaKey<String>(name: key))
   }
 
   package func removeMeta(_ key: String) throws {
-    try connection.run("DELETE FROM meta WHERE key = ?", .text(key))
+    try connection.removeMeta(key)
+  }
+
+  /// Stores a list of texts as a JSON array.
+  package func setMetaList(_ key: String, _ list: [String]) throws {
+    try connection.setMeta(MetaKey(name: key), MetaList(list))
+  }
+
+  package func logID() throws -> LogID {
+    guard let id = try connection.meta(.logID) else { throw LogError(.notALog, "the log has no log_id") }
+    return id
   }
 
   // MARK: Consumers
@@ -47,19 +54,13 @@ package final class WriteTransaction {
   package func commit(
     _ consumer: ConsumerName, from: Offset? = nil, next: Offset, expired: Int = 0
   ) throws {
-    try connection.run(
-      """
-      UPDATE consumers SET next_offset = ?2, expired = expired + ?3, updated_at = ?4
-      WHERE name = ?1 AND next_offset = coalesce(?5, next_offset)
-      """,
-      .text(consumer.rawValue), .int(next.rawValue), .int(expired), .int(now), .int(from?.rawValue))
-    guard connection.changes == 1 else {
-      let stored = try connection.int(
-        "SELECT next_offset FROM consumers WHERE name = ?", .text(consumer.rawValue))
-      guard let stored else { throw LogError(.notFound, "there is no consumer \(consumer) in the log") }
+    guard try connection.moveConsumer(consumer, from: from, to: next, expired: expired, at: now) else {
+      guard let stored = try connection.next(of: consumer) else {
+        throw LogError(.notFound, "there is no consumer \(consumer) in the log")
+      }
       throw LogError(
         .consumerMoved,
-        "what \(consumer) has confirmed ends at \(next.previous), but begins at \(from ?? .none), and it reads \(stored) next"
+        "what \(consumer) has confirmed ends at \(next.previous), but begins at \(from ?? .zero), and it reads \(stored) next"
       )
     }
     try release(consumer)
@@ -67,10 +68,7 @@ package final class WriteTransaction {
 
   /// Records that a range was passed over.
   package func skip(_ range: OffsetRange, of consumer: ConsumerName, why: String) throws {
-    try connection.run(
-      "INSERT INTO skipped(consumer, first_offset, last_offset, why, created_at) VALUES (?, ?, ?, ?, ?)",
-      .text(consumer.rawValue), .int(range.lowerBound.rawValue), .int(range.upperBound.rawValue), .text(why),
-      .int(now))
+    try connection.insertSkipped(range, of: consumer, why: why, at: now)
   }
 
   // MARK: Batches
@@ -79,24 +77,13 @@ package final class WriteTransaction {
   ///
   /// - Throws: if another plan of the consumer covers any of its offsets; that one keeps its range and key.
   package func plan(_ plan: BatchPlan) throws {
-    let last = try connection.int(
-      """
-      SELECT last_offset FROM batches WHERE consumer = ? AND first_offset <= ?
-      ORDER BY first_offset DESC LIMIT 1
-      """, .text(plan.consumer.rawValue), .int(plan.range.upperBound.rawValue))
-    if let last, last >= plan.range.lowerBound.rawValue {
+    let last = try connection.lastPlanned(of: plan.consumer, through: plan.range.upperBound)
+    if let last, last >= plan.range.lowerBound {
       throw LogError(
         .alreadyPlanned,
         "\(plan.consumer) has a plan for offsets in \(plan.range.lowerBound) to \(plan.range.upperBound)")
     }
-    try connection.run(
-      """
-      INSERT INTO batches(consumer, first_offset, last_offset, destination, bucket, key, rows, sha256,
-        earlier_sha256, state, planned_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'planned', ?)
-      """,
-      .text(plan.consumer.rawValue), .int(plan.range.lowerBound.rawValue),
-      .int(plan.range.upperBound.rawValue), .text(plan.destination), .text(plan.bucket), .text(plan.key),
-      .int(plan.rows), .text(plan.sha256), .text(JSONText.array(plan.earlierSHA256)), .int(now))
+    try connection.insertPlan(plan, at: now)
   }
 
   /// Writes down that the batch's text came out differently, keeping every hash planned before.
@@ -104,34 +91,21 @@ package final class WriteTransaction {
     var earlier = plan.earlierSHA256
     if !earlier.contains(plan.sha256) { earlier.append(plan.sha256) }
     earlier.removeAll { $0 == sha256 }
-    try connection.run(
-      """
-      UPDATE batches SET rows = ?, sha256 = ?, earlier_sha256 = ?
-      WHERE consumer = ? AND first_offset = ? AND state = 'planned'
-      """,
-      .int(rows), .text(sha256), .text(JSONText.array(earlier)), .text(plan.consumer.rawValue),
-      .int(plan.range.lowerBound.rawValue))
-    try requireOneRow(plan)
+    try require(connection.updatePlan(plan, rows: rows, sha256: sha256, earlier: earlier), plan)
   }
 
   /// Marks a batch as confirmed by its sink.
   package func markShipped(_ plan: BatchPlan) throws {
-    try connection.run(
-      "UPDATE batches SET state = 'shipped', shipped_at = ? WHERE consumer = ? AND first_offset = ?",
-      .int(now), .text(plan.consumer.rawValue), .int(plan.range.lowerBound.rawValue))
-    try requireOneRow(plan)
+    try require(connection.setShipped(plan, at: now), plan)
   }
 
   /// Forgets a plan that was never uploaded, so that its range can be cut anew.
   package func removePlan(_ plan: BatchPlan) throws {
-    try connection.run(
-      "DELETE FROM batches WHERE consumer = ? AND first_offset = ? AND state = 'planned'",
-      .text(plan.consumer.rawValue), .int(plan.range.lowerBound.rawValue))
-    try requireOneRow(plan)
+    try require(connection.deletePlan(plan), plan)
   }
 
-  private func requireOneRow(_ plan: BatchPlan) throws {
-    guard connection.changes == 1 else {
+  private func require(_ isThere: Bool, _ plan: BatchPlan) throws(LogError) {
+    guard isThere else {
       throw LogError(
         .notFound, "there is no open plan of \(plan.consumer) at offset \(plan.range.lowerBound)")
     }
@@ -141,20 +115,19 @@ package final class WriteTransaction {
 
   /// - Parameter startedAt: microseconds since 1970, UTC: the last data received.
   package func openGap(startedAt: Int64, cause: Gap.Cause, streams: [String]) throws -> Gap.ID {
-    try connection.run(
-      "INSERT INTO gaps(started_at, cause, streams) VALUES (?, ?, ?)",
-      .int(startedAt), .text(cause.rawValue), .text(JSONText.array(streams)))
+    let id = try connection.insertGap(startedAt: startedAt, cause: cause, streams: streams)
     hasChangedGaps = true
-    return Gap.ID(rawValue: connection.lastInsertedRow)
+    return id
   }
 
   /// - Parameter endedAt: microseconds since 1970, UTC: the first data received after it.
   package func closeGap(_ id: Gap.ID, endedAt: Int64) throws {
-    try connection.run(
-      "UPDATE gaps SET ended_at = max(started_at, ?) WHERE id = ? AND ended_at IS NULL", .int(endedAt),
-      .int(id.rawValue))
+    try connection.endGap(id, at: endedAt)
     hasChangedGaps = true
   }
+
+  /// Gaps that no data has ended yet, oldest first.
+  package func openGaps() throws -> [Gap] { try connection.openGaps() }
 
   // MARK: Dead letters
 
@@ -163,15 +136,7 @@ package final class WriteTransaction {
   package func add(_ letters: [DeadLetter], of consumer: ConsumerName) throws {
     let offsets = letters.compactMap(\.offset)
     guard let first = offsets.min(), let last = offsets.max() else { return }
-    let known = try connection.rows(
-      """
-      SELECT offset, offset FROM dead_letters WHERE consumer = ?1 AND offset BETWEEN ?2 AND ?3
-      UNION ALL
-      SELECT first_offset, last_offset FROM skipped
-      WHERE consumer = ?1 AND first_offset <= ?3 AND last_offset >= ?2 AND first_offset <= last_offset
-      ORDER BY 1
-      """, .text(consumer.rawValue), .int(first.rawValue), .int(last.rawValue)
-    ) { Offset(rawValue: $0.int(0))...Offset(rawValue: $0.int(1)) }
+    let known = try connection.deadOrSkipped(of: consumer, in: first...last)
     var rest = known[...]
     for letter in letters {
       guard let offset = letter.offset else { continue }
@@ -182,13 +147,7 @@ package final class WriteTransaction {
   }
 
   package func add(_ letter: DeadLetter) throws {
-    try connection.run(
-      """
-      INSERT INTO dead_letters(offset, consumer, cause, attempts, payload, created_at)
-      VALUES (?, ?, ?, ?, ?, ?)
-      """,
-      .int(letter.offset?.rawValue), .text(letter.consumer.rawValue), .text(letter.cause),
-      .int(letter.attempts), .blob(letter.payload), .int(now))
+    try connection.insertDeadLetter(letter, at: now)
   }
 
   /// Keeps input that is no tick: the newest 10,000 of it.
@@ -197,11 +156,7 @@ package final class WriteTransaction {
       try add(
         DeadLetter(offset: nil, consumer: .feed, cause: input.cause, attempts: 1, payload: input.payload))
     }
-    try connection.run(
-      """
-      DELETE FROM dead_letters WHERE consumer = 'feed' AND id <=
-        (SELECT id FROM dead_letters WHERE consumer = 'feed' ORDER BY id DESC LIMIT 1 OFFSET ?)
-      """, .int(WriteTransaction.keptRejects))
+    try connection.cutDeadLetters(of: .feed, to: WriteTransaction.keptRejects)
   }
 
   static let keptRejects = 10_000

@@ -61,7 +61,7 @@ struct WriterLoop {
     }
     let newHead = transaction.head
     if newHead != head {
-      try connection.run("UPDATE meta SET value = ? WHERE key = 'head'", .int(newHead.rawValue))
+      try connection.setHead(newHead)
     }
     let point: KillPoint = newHead == head ? .record : .append
     point.before()

@@ -1,0 +1,92 @@
+import Base
+
+extension SQLiteConnection {
+  func insertGap(
+    startedAt: Int64, cause: Gap.Cause, streams: [String]
+  ) throws(SQLiteError) -> Gap.ID {
+    try run(
+      "INSERT INTO gaps(started_at, cause, streams) VALUES (?, ?, ?)",
+      .int(startedAt), .text(cause.rawValue), .text(JSONText.array(streams)))
+    return Gap.ID(rawValue: lastInsertedRow)
+  }
+
+  func endGap(_ id: Gap.ID, at endedAt: Int64) throws(SQLiteError) {
+    try run(
+      "UPDATE gaps SET ended_at = max(started_at, ?) WHERE id = ? AND ended_at IS NULL", .int(endedAt),
+      .int(id.rawValue))
+  }
+
+  /// Gaps that no data has ended yet, oldest first.
+  func openGaps() throws(SQLiteError) -> [Gap] {
+    try fetchAll(
+      "SELECT id, started_at, ended_at, cause, streams FROM gaps WHERE ended_at IS NULL ORDER BY id"
+    ) { (row) throws(SQLiteError) in try gap(row) }
+  }
+
+  /// The next gaps, open ones too.
+  ///
+  /// - Parameter bytes: of the names of streams, after which no more are read; at least one gap is.
+  func gaps(from id: Gap.ID, atMost count: Int, bytes: Int) throws(SQLiteError) -> [Gap] {
+    var read = 0
+    return try fetchAll(
+      """
+      SELECT id, started_at, ended_at, cause, CASE WHEN json_valid(streams) THEN streams ELSE '[]' END
+      FROM gaps WHERE id >= ? ORDER BY id LIMIT ?
+      """, .int(id.rawValue), .int(count), while: { read < bytes }
+    ) { (row) throws(SQLiteError) in
+      read += row.bytes(4).count
+      return try gap(row)
+    }
+  }
+
+  private func gap(_ row: SQLiteStatement) throws(SQLiteError) -> Gap {
+    Gap(
+      id: Gap.ID(rawValue: row.int(0)), startedAt: row.int(1), endedAt: row.optionalInt(2),
+      cause: Gap.Cause(rawValue: row.text(3)), streams: try elements(ofJSON: row.text(4)))
+  }
+
+  /// Those of the gaps that are open no more: ended, or not kept any longer.
+  func notOpen(of ids: [Gap.ID]) throws(SQLiteError) -> [Gap.ID] {
+    try fetchAll(
+      """
+      SELECT value FROM json_each(?) WHERE NOT EXISTS
+        (SELECT 1 FROM gaps WHERE id = value AND ended_at IS NULL) ORDER BY value
+      """, .text("[\(ids.map { String($0.rawValue) }.joined(separator: ","))]")
+    ) { Gap.ID(rawValue: $0.int(0)) }
+  }
+
+  func newestGap() throws(SQLiteError) -> Gap.ID? {
+    try int("SELECT max(id) FROM gaps").map { Gap.ID(rawValue: $0) }
+  }
+
+  /// How many gaps have ended, and how many were open at a time or after it, by cause; in one walk, without their
+  /// streams.
+  func gapCounts(since time: Int64) throws(SQLiteError) -> (ended: Int, recent: [Gap.Cause: Int]) {
+    let rows = try fetchAll(
+      """
+      SELECT cause, count(ended_at), sum(coalesce(ended_at, ?1) >= ?1) FROM gaps GROUP BY cause
+      """, .int(time)
+    ) { (cause: Gap.Cause(rawValue: $0.text(0)), ended: Int($0.int(1)), recent: Int($0.int(2))) }
+    var recent: [Gap.Cause: Int] = [:]
+    for row in rows where row.recent > 0 { recent[row.cause] = row.recent }
+    return (rows.reduce(0) { $0 + $1.ended }, recent)
+  }
+
+  /// The highest id of a gap without an open one before it, 0 without gaps.
+  func lastEndedGap() throws(SQLiteError) -> Int64 {
+    try int("SELECT coalesce((SELECT min(id) FROM gaps WHERE ended_at IS NULL) - 1, max(id), 0) FROM gaps")
+      ?? 0
+  }
+
+  /// Deletes ended gaps, but for those that an enabled consumer has yet to tell of, by its note in `meta`; a
+  /// note that cannot be understood keeps them all.
+  func deleteGaps(through id: Int64) throws(SQLiteError) {
+    try run(
+      """
+      DELETE FROM gaps WHERE id <= ? AND ended_at IS NOT NULL AND NOT EXISTS
+        (SELECT 1 FROM consumers JOIN meta AS note ON note.key = 'gaps ' || name WHERE enabled AND
+          CASE WHEN json_valid(note.value) THEN coalesce(json_extract(note.value, '$.next'), 0) <= gaps.id OR
+            gaps.id IN (SELECT each.value FROM json_each(note.value, '$.open') AS each) ELSE 1 END)
+      """, .int(id))
+  }
+}

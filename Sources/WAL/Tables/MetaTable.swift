@@ -1,0 +1,196 @@
+import Base
+
+/// A key of `meta` and the type of its value. A key that belongs to a consumer or a connection has its name or
+/// number at the end.
+package struct MetaKey<Value: MetaValue>: Sendable {
+  package let name: String
+  package init(name: String) { self.name = name }
+}
+
+/// A type that values of `meta` can have.
+package protocol MetaValue: Sendable {
+  /// - Parameter statement: on a row with the value as its first column.
+  static func read(_ statement: SQLiteStatement) -> Self?
+  var stored: SQLiteValue { get }
+}
+
+extension Int64: MetaValue {
+  package static func read(_ statement: SQLiteStatement) -> Int64? { statement.optionalInt(0) }
+  package var stored: SQLiteValue { .int(self) }
+}
+
+extension Offset: MetaValue {
+  package static func read(_ statement: SQLiteStatement) -> Offset? {
+    statement.optionalInt(0).map { Offset(rawValue: $0) }
+  }
+  package var stored: SQLiteValue { .int(rawValue) }
+}
+
+extension String: MetaValue {
+  package static func read(_ statement: SQLiteStatement) -> String? { statement.optionalText(0) }
+  package var stored: SQLiteValue { .text(self) }
+}
+
+extension LogID: MetaValue {
+  package static func read(_ statement: SQLiteStatement) -> LogID? {
+    statement.optionalText(0).map { LogID(rawValue: $0) }
+  }
+  package var stored: SQLiteValue { .text(rawValue) }
+}
+
+/// A list of texts, stored as a JSON array.
+package struct MetaList: MetaValue {
+  let json: String
+
+  init(json: String) { self.json = json }
+  init(_ texts: [String]) { json = JSONText.array(texts) }
+
+  package static func read(_ statement: SQLiteStatement) -> MetaList? {
+    statement.optionalText(0).map { MetaList(json: $0) }
+  }
+  package var stored: SQLiteValue { .text(json) }
+}
+
+extension MetaKey<Offset> {
+  /// The last offset; 0 in a log that nothing was ever appended to.
+  package static var head: Self { Self(name: "head") }
+  /// The last offset before the log start offset.
+  package static var trimmed: Self { Self(name: "trimmed") }
+}
+
+extension MetaKey<LogID> {
+  package static var logID: Self { Self(name: "log_id") }
+}
+
+extension MetaKey<Int64> {
+  /// Microseconds since 1970, UTC.
+  package static var createdAt: Self { Self(name: "created_at") }
+  /// Microseconds since 1970, UTC; of the last tick, once that is trimmed.
+  static var lastReceivedAt: Self { Self(name: "last_received_at") }
+}
+
+extension MetaKey<String> {
+  static var retentionClock: Self { Self(name: "retention_clock") }
+  static var offsetMarks: Self { Self(name: "retention_marks") }
+  static var gapMarks: Self { Self(name: "retention_gap_marks") }
+  /// Whether a feed runs: `running` or `stopped`.
+  static var feed: Self { Self(name: "feed") }
+  /// The time up to which nothing of a connection's streams is missing, as text.
+  static func feedData(_ slot: Int) -> Self { Self(name: feedDataPrefix + String(slot)) }
+  static var feedDataPrefix: String { "feed_data " }
+  /// The highest offset that a consumer had behind it before it was moved back, as text.
+  static func passed(_ consumer: ConsumerName) -> Self { Self(name: "passed \(consumer)") }
+}
+
+extension MetaKey<MetaList> {
+  static var streams: Self { Self(name: "streams") }
+  /// The streams that a connection carries.
+  static func feedSlot(_ slot: Int) -> Self { Self(name: feedSlotPrefix + String(slot)) }
+  static var feedSlotPrefix: String { "feed_slot " }
+  /// When attempts to connect were made.
+  static var feedAttempts: Self { Self(name: "feed_attempts") }
+}
+
+extension SQLiteConnection {
+  package func meta<Value>(_ key: MetaKey<Value>) throws(SQLiteError) -> Value? {
+    try fetchOne("SELECT value FROM meta WHERE key = ?", .text(key.name)) { Value.read($0) } ?? nil
+  }
+
+  package func setMeta<Value>(_ key: MetaKey<Value>, _ value: Value) throws(SQLiteError) {
+    try run(
+      "INSERT INTO meta(key, value) VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value",
+      .text(key.name), value.stored)
+  }
+
+  func removeMeta(_ name: String) throws(SQLiteError) {
+    try run("DELETE FROM meta WHERE key = ?", .text(name))
+  }
+
+  func metaList(_ key: MetaKey<MetaList>) throws(SQLiteError) -> [String]? {
+    guard let list = try meta(key) else { return nil }
+    return try elements(ofJSON: list.json)
+  }
+
+  /// The texts of a JSON array.
+  func elements(ofJSON text: String) throws(SQLiteError) -> [String] {
+    try fetchAll("SELECT value FROM json_each(?)", .text(text)) { $0.text(0) }
+  }
+
+  // MARK: The log's two ends
+
+  /// The last offset of the log.
+  package func head() throws(SQLiteError) -> Offset {
+    guard let head = try meta(.head) else {
+      throw SQLiteError.contradiction("meta has no head")
+    }
+    return head
+  }
+
+  /// Within the transaction that appends.
+  func setHead(_ head: Offset) throws(SQLiteError) {
+    try run("UPDATE meta SET value = ? WHERE key = 'head'", .int(head.rawValue))
+  }
+
+  /// Everything up to this offset, the one before the log start offset, is trimmed; what open plans hold of it is
+  /// there and counts for them alone.
+  package func trimmed() throws(SQLiteError) -> Offset { try meta(.trimmed) ?? .zero }
+
+  /// The log start offset: of the oldest tick kept, not counting what is kept for open plans alone. In a log without
+  /// ticks, the next one that is appended.
+  func logStart() throws(SQLiteError) -> Offset { try trimmed().next }
+
+  /// The oldest tick kept; `nil` if there is none.
+  ///
+  /// The ticks are not asked: one that is missing or lies on a damaged page is a bad row, and not trimmed.
+  func oldestOffset() throws(SQLiteError) -> Offset? {
+    let start = try logStart()
+    return start <= (try head()) ? start : nil
+  }
+
+  // MARK: Feed
+
+  /// The connections of the feed that ran last, in their order.
+  func feedSlots() throws(SQLiteError) -> [FeedEnd] {
+    let slots = try fetchAll(
+      """
+      SELECT slot.value, data.value FROM meta AS slot
+      LEFT JOIN meta AS data ON data.key = ?1 || substr(slot.key, length(?2) + 1)
+      WHERE slot.key GLOB ?2 || '*' ORDER BY CAST(substr(slot.key, length(?2) + 1) AS INTEGER)
+      """, .text(MetaKey<String>.feedDataPrefix), .text(MetaKey<MetaList>.feedSlotPrefix)
+    ) { (streams: $0.text(0), lastDataAt: $0.optionalText(1).flatMap { Int64($0) }) }
+    var ends: [FeedEnd] = []
+    for slot in slots {
+      ends.append(FeedEnd(streams: try elements(ofJSON: slot.streams), lastDataAt: slot.lastDataAt))
+    }
+    return ends
+  }
+
+  /// Forgets connections that are not among these, and how far they were.
+  func setFeedSlots(_ slots: [Int: [String]]) throws(SQLiteError) {
+    let kept = JSONText.array(slots.keys.map(String.init))
+    for prefix in [MetaKey<MetaList>.feedSlotPrefix, MetaKey<String>.feedDataPrefix] {
+      try run(
+        """
+        DELETE FROM meta WHERE key GLOB ?1 || '*'
+        AND substr(key, length(?1) + 1) NOT IN (SELECT value FROM json_each(?2))
+        """, .text(prefix), .text(kept))
+    }
+    for (number, streams) in slots { try setMeta(.feedSlot(number), MetaList(streams)) }
+  }
+
+  // MARK: Consumers
+
+  /// Notes that a consumer waits for the operator; held on, for another reason perhaps, it is held since then.
+  func setHold(_ hold: Hold, of consumer: ConsumerName) throws(SQLiteError) {
+    try run(
+      """
+      INSERT INTO meta(key, value) VALUES ('held ' || ?1, json_object('since', ?2, 'why', ?3))
+      ON CONFLICT(key) DO UPDATE SET value = json_object('since',
+        CASE WHEN json_valid(value) THEN coalesce(json_extract(value, '$.since'), ?2) ELSE ?2 END, 'why', ?3)
+      """, .text(consumer.rawValue), .int(hold.since), .text(hold.why))
+  }
+
+  func removeHold(of consumer: ConsumerName) throws(SQLiteError) {
+    try run("DELETE FROM meta WHERE key = 'held ' || ?", .text(consumer.rawValue))
+  }
+}

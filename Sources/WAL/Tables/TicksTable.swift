@@ -1,0 +1,80 @@
+import Base
+
+extension SQLiteConnection {
+  /// Walks over the ticks of a range, in order; the caller steps and resets it.
+  package func ticks(from first: Offset, through last: Offset) throws(SQLiteError) -> SQLiteStatement {
+    let statement = try statement(
+      "SELECT \(TickRow.columns) FROM ticks WHERE offset BETWEEN ? AND ? ORDER BY offset")
+    try statement.bind(1, first.rawValue)
+    try statement.bind(2, last.rawValue)
+    return statement
+  }
+
+  /// Finds one tick; the caller binds its offset, steps and resets it.
+  package func tickAtOffset() throws(SQLiteError) -> SQLiteStatement {
+    try statement("SELECT \(TickRow.columns) FROM ticks WHERE offset = ?")
+  }
+
+  /// Inserts a tick; the caller binds its columns and runs it.
+  func tickInsertion() throws(SQLiteError) -> SQLiteStatement {
+    try statement(
+      """
+      INSERT INTO ticks(\(TickRow.columns))
+      VALUES (?, ?, ?, ?, ?, ?)
+      """)
+  }
+
+  /// Of the rows, also of those that are trimmed but not deleted yet.
+  package func firstTick() throws(SQLiteError) -> Offset? {
+    try int("SELECT min(offset) FROM ticks").map { Offset(rawValue: $0) }
+  }
+
+  package func lastTick() throws(SQLiteError) -> Offset? {
+    try int("SELECT max(offset) FROM ticks").map { Offset(rawValue: $0) }
+  }
+
+  func firstTick(in range: OffsetRange) throws(SQLiteError) -> Offset? {
+    try int(
+      "SELECT offset FROM ticks WHERE offset BETWEEN ? AND ? ORDER BY offset LIMIT 1",
+      .int(range.lowerBound.rawValue), .int(range.upperBound.rawValue)
+    ).map { Offset(rawValue: $0) }
+  }
+
+  func deleteTicks(in range: OffsetRange) throws(SQLiteError) {
+    try run(
+      "DELETE FROM ticks WHERE offset BETWEEN ? AND ?", .int(range.lowerBound.rawValue),
+      .int(range.upperBound.rawValue))
+  }
+
+  /// Microseconds since 1970, UTC: when the first tick from an offset on was received.
+  func receivedAt(from offset: Offset) throws(SQLiteError) -> Int64? {
+    try int(
+      "SELECT received_at FROM ticks WHERE offset >= ? ORDER BY offset LIMIT 1", .int(offset.rawValue))
+  }
+
+  /// The same of the first tick of a range; those on damaged pages are passed over, a few of them one by one.
+  func receivedAt(from first: Offset, through head: Offset) throws(SQLiteError) -> Int64? {
+    var offset = first
+    while offset <= head, first.distance(to: offset) < Self.farthest {
+      do throws(SQLiteError) {
+        return try receivedAt(from: offset)
+      } catch {
+        guard error.isCorruption else { throw error }
+        offset = offset.next
+      }
+    }
+    return nil
+  }
+
+  /// More than lie below one page of the tree.
+  private static let farthest = 20_000
+
+  /// Microseconds since 1970, UTC: when the last tick was received, also if it is trimmed by now.
+  func lastReceivedAt() throws(SQLiteError) -> Int64? {
+    let newest = try int(
+      "SELECT received_at FROM ticks WHERE offset > ? ORDER BY offset DESC LIMIT 1",
+      .int(try trimmed().rawValue))
+    if let newest { return newest }
+    return try meta(.lastReceivedAt)
+  }
+}
