@@ -34,7 +34,11 @@ let package = Package(
     .target(name: "Ingest", dependencies: ["Base", "Ticks", "WAL", log] + nio, swiftSettings: strict),
     .target(name: "AWS", dependencies: ["Base", "CCurl", "CGlibc", log], swiftSettings: strict),
     .target(
-      name: "Shippers", dependencies: ["Base", "Ticks", "WAL", "AWS", "CSQLite", log], swiftSettings: strict),
+      name: "Shippers",
+      dependencies: [
+        "Base", "Ticks", "WAL", "AWS", "CSQLite", log,
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], swiftSettings: strict),
     .target(name: "Inspect", dependencies: ["Base", "WAL", log], swiftSettings: strict),
     .target(name: "Simulate", dependencies: ["Base", log] + nio, swiftSettings: strict),
     .executableTarget(

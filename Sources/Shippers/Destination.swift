@@ -1,53 +1,36 @@
-import Base
-import FoundationEssentials
-import Ticks
+import WAL
 
-/// Where a consumer delivers to, as it is stored with it.
-package enum Destination: Sendable, Equatable {
-  case s3(endpoint: String, bucket: String, prefix: String)
-  case dynamodb(region: String, table: String)
-  case folder(String)
+/// A place that one consumer delivers to, whole: its name and address, shipping to it, delivering again, and
+/// comparing the log with it.
+package protocol Destination: Sendable {
+  /// The consumer that delivers there, as the log knows it.
+  var consumer: ConsumerKind { get }
+  /// The place as it is stored with the consumer: one line of JSON, see ``DestinationAddress``.
+  var address: String { get }
+  /// The name of the things that are there, for people: `objects`, `items`.
+  var unit: String { get }
 
-  private struct Fields: Codable {
-    var endpoint: String?
-    var bucket: String?
-    var prefix: String?
-    var region: String?
-    var table: String?
-    var folder: String?
-  }
+  /// Ships from an offset on until `context.control` ends it; when it returns, all that was confirmed is committed.
+  ///
+  /// - Throws: `CancellationError`, with everything confirmed until then committed; the log's errors.
+  func ship(from next: Offset, _ context: ShippingContext) async throws
 
-  /// One line of JSON with keys in a fixed order, so that equal destinations are equal texts.
-  package var json: String {
-    func field(_ name: String, _ value: String) -> String { "\"\(name)\":\(Destination.quoted(value))" }
-    let fields =
-      switch self {
-      case .s3(let endpoint, let bucket, let prefix):
-        [field("endpoint", endpoint), field("bucket", bucket), field("prefix", prefix)]
-      case .dynamodb(let region, let table): [field("region", region), field("table", table)]
-      case .folder(let path): [field("folder", path)]
-      }
-    return "{\(fields.joined(separator: ","))}"
-  }
+  /// Delivers a single tick, once, and moves no consumer.
+  ///
+  /// - Parameters:
+  ///   - page: of one offset.
+  ///   - wall: our clock, microseconds since 1970, UTC.
+  /// - Throws: trouble that is worth another try, later; the log's errors.
+  func redeliver(_ page: TickPage, wall: Int64) async throws -> Redelivery
 
-  /// `nil` for text that ``json`` never made.
-  package init?(json: String) {
-    guard let fields = try? JSONDecoder().decode(Fields.self, from: Data(json.utf8)) else { return nil }
-    if let endpoint = fields.endpoint, let bucket = fields.bucket, let prefix = fields.prefix {
-      self = .s3(endpoint: endpoint, bucket: bucket, prefix: prefix)
-    } else if let region = fields.region, let table = fields.table {
-      self = .dynamodb(region: region, table: table)
-    } else if let folder = fields.folder {
-      self = .folder(folder)
-    } else {
-      return nil
-    }
-  }
+  /// Delivers a range again, and moves no consumer.
+  ///
+  /// - Throws: `LogError` with `notFound` for a range that cannot be delivered again; nothing is delivered then.
+  func replay(_ replay: Replay) async throws -> Replay.Outcome
 
-  private static func quoted(_ text: String) -> String {
-    var out: [UInt8] = []
-    var text = text
-    text.withUTF8 { PythonJSON.appendString($0, to: &out) }
-    return String(decoding: out, as: UTF8.self)
-  }
+  /// Compares the log with the place, and ships what is missing there if `reconcile.options` say so.
+  ///
+  /// - Parameter consumer: as the log has it.
+  /// - Throws: trouble that waiting does not mend; the log's errors.
+  func compare(_ consumer: Consumer, _ reconcile: Reconcile) async throws -> Reconciliation
 }

@@ -2,39 +2,25 @@ import AWS
 import Logging
 import WAL
 
-/// The consumers of one process: what they are, where they deliver, and running them.
+/// The consumers of one process: their destinations, and running them.
 package struct Shipping: Sendable {
-  /// A consumer and what it takes to run it.
-  struct Member: Sendable {
-    let request: ConsumerRequest
-    let run: @Sendable (Consumer, Context) async throws -> Void
-    /// Delivers a single tick, once; of a page of one offset, and by our clock (microseconds since 1970, UTC).
-    let redeliver: @Sendable (TickPage, _ wall: Int64) async throws -> Redelivery
-  }
+  package let destinations: [any Destination]
 
-  /// What every consumer of a process shares.
-  struct Context: Sendable {
-    let log: TickLog
-    let control: ShippingControl
-    let clock: ShippingClock
-    let progress: ShippingProgress
-    let attempts: Attempts
-    let logger: Logger
-  }
-
-  private let members: [Member]
-
-  init(_ members: [Member]) {
-    self.members = members
+  package init(_ destinations: [any Destination]) {
+    self.destinations = destinations
   }
 
   /// The log alone.
   package static let none = Shipping([])
 
   /// For ``TickLog/enable(_:acceptDestinations:logger:)``.
-  package var consumers: [ConsumerRequest] { members.map(\.request) }
+  package var consumers: [ConsumerRequest] {
+    destinations.map { ConsumerRequest(name: $0.consumer.name, destination: $0.address) }
+  }
 
-  func member(of consumer: ConsumerName) -> Member? { members.first { $0.request.name == consumer } }
+  package func destination(of consumer: ConsumerName) -> (any Destination)? {
+    destinations.first { $0.consumer.name == consumer }
+  }
 
   /// Runs one consumer until `control` ends it.
   ///
@@ -44,7 +30,7 @@ package struct Shipping: Sendable {
     _ consumer: Consumer, log: TickLog, control: ShippingControl, progress: ShippingProgress,
     clock: ShippingClock = .system, logger: Logger
   ) async throws {
-    guard let member = member(of: consumer.name) else {
+    guard let destination = destination(of: consumer.name) else {
       preconditionFailure("consumer \(consumer.name) is none of this process's")
     }
     var logger = logger
@@ -52,25 +38,50 @@ package struct Shipping: Sendable {
     let attempts = Attempts(
       reporter: TroubleReporter(logger: logger, now: clock.now), control: control, clock: clock
     ) { try await log.hold(consumer.name, why: $0) }
-    try await member.run(
-      consumer,
-      Context(
+    try await destination.ship(
+      from: consumer.next,
+      ShippingContext(
         log: log, control: control, clock: clock, progress: progress, attempts: attempts, logger: logger))
   }
 }
 
-extension ConsumerName {
-  package static let s3 = ConsumerName(rawValue: "s3")
-  package static let dynamodb = ConsumerName(rawValue: "dynamodb")
-  package static let localS3 = ConsumerName(rawValue: "local-s3")
-  package static let localDynamoDB = ConsumerName(rawValue: "local-dynamodb")
-}
+/// The surroundings of a consumer while it ships: the log, the order to end, clocks, and the way to try again.
+package struct ShippingContext: Sendable {
+  package let log: TickLog
+  package let control: ShippingControl
+  package let clock: ShippingClock
+  package let progress: ShippingProgress
+  package let attempts: Attempts
+  package let logger: Logger
 
-extension ConsumerKind {
-  /// Every consumer that this program can have.
-  package static let all = [
-    ConsumerKind(name: .s3, shipsInBatches: true), ConsumerKind(name: .dynamodb, shipsInBatches: false),
-    ConsumerKind(name: .localS3, shipsInBatches: true),
-    ConsumerKind(name: .localDynamoDB, shipsInBatches: false),
-  ]
+  package var tail: Tail { Tail(log: log, control: control, clock: clock) }
+
+  /// For work beside the data's, whose trouble is its own.
+  func attempts(at work: String) -> Attempts {
+    var logger = logger
+    logger[metadataKey: "work"] = "\(work)"
+    return attempts.reporting(to: TroubleReporter(logger: logger, now: clock.now))
+  }
+
+  /// A reader of the log for as long as `body` runs.
+  package func withReader(_ body: (LogReader) async throws -> Void) async throws {
+    let reader = try await log.makeReader()
+    do {
+      try await body(reader)
+    } catch {
+      try await reader.close()
+      throw error
+    }
+    try await reader.close()
+  }
+
+  /// Runs the loop: reads, delivers through the sink, and commits what is confirmed.
+  ///
+  /// - Throws: `CancellationError`, with everything confirmed until then committed; the log's errors.
+  package func ship(_ sink: some Sink, reader: LogReader, next: Offset) async throws {
+    try await Shipper(
+      sink: sink, log: log, control: control, progress: progress,
+      reporter: DeadLetterReporter(logger: logger, now: clock.now)
+    ).run(reader: reader, next: next)
+  }
 }

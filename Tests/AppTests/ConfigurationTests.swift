@@ -1,3 +1,4 @@
+import Base
 import Foundation
 import TestSupport
 import Testing
@@ -11,18 +12,17 @@ import WAL
     #expect(settings.aws.profile == nil)
     #expect(settings.aws.region == "ap-southeast-1")
     #expect(settings.s3.isEnabled && settings.dynamo.isEnabled)
-    #expect(settings.s3.maxBatchSize == 1000)
-    #expect(settings.s3.maxBatchTimeout == .seconds(10))
+    #expect(settings.s3.objects.maximumRows == 1000)
+    #expect(settings.s3.objects.maximumWait == .seconds(10))
     #expect(settings.s3.bucket == "crypto-live-bucket")
-    #expect(settings.s3.folder == "batch_jsonl")
-    #expect(settings.s3.fileName == "miniticker")
-    #expect(settings.s3.keyLayout == .hive)
-    #expect(settings.s3.compression == .gzip)
-    #expect(settings.s3.gzipLevel == 6)
-    #expect(settings.s3.uploadConcurrency == 4)
-    #expect(settings.dynamo.table == "crypto-live-miniticker")
-    #expect(settings.dynamo.concurrency == 20)
-    #expect(settings.dynamo.retentionDays == 1)
+    #expect(settings.s3.objects.folder == "batch_jsonl")
+    #expect(settings.s3.objects.fileName == "miniticker")
+    #expect(settings.s3.objects.layout == .hive)
+    #expect(settings.s3.objects.compression == .gzip(level: 6))
+    #expect(settings.s3.objects.concurrency == 4)
+    #expect(settings.dynamo.items.table == "crypto-live-miniticker")
+    #expect(settings.dynamo.items.concurrency == 20)
+    #expect(settings.dynamo.items.retentionDays == 1)
     #expect(settings.feed.secretName == "crypto-live.binance_ws")
     #expect(settings.feed.streams == nil)
     #expect(settings.feed.url == nil)
@@ -71,7 +71,7 @@ import WAL
   @Test(arguments: [["--max-batch-size", "500"], ["--max-batch-size=500"]])
   func `a flag overrides the variable`(flags: [String]) throws {
     let settings = try configuration(["MAX_BATCH_SIZE": "7", "S3_BUCKET": "from-env"], flags: flags)
-    #expect(settings.s3.maxBatchSize == 500)
+    #expect(settings.s3.objects.maximumRows == 500)
     #expect(settings.s3.bucket == "from-env")
     let sources = Dictionary(uniqueKeysWithValues: settings.entries.map { ($0.name, $0.source) })
     #expect(sources["MAX_BATCH_SIZE"] == .flag)
@@ -81,7 +81,7 @@ import WAL
 
   @Test func `an empty variable is unset`() throws {
     let settings = try configuration(["MAX_BATCH_SIZE": "", "PIPELINE_IAM_USER": "", "BINANCE_WS_URL": ""])
-    #expect(settings.s3.maxBatchSize == 1000)
+    #expect(settings.s3.objects.maximumRows == 1000)
     #expect(settings.aws.profile == nil)
     #expect(settings.feed.url == nil)
     #expect(settings.entries.allSatisfy { $0.source == .byDefault })

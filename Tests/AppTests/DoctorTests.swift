@@ -1,47 +1,10 @@
-import AWS
+import Shippers
 import Testing
 import WAL
 
 @testable import tickwal
 
 @Suite struct DoctorTests {
-  private func table(_ keys: [(String, String)], status: String = "ACTIVE") -> TableDescription {
-    TableDescription(
-      name: "t", status: status,
-      keys: keys.enumerated().map {
-        TableDescription.Key(name: $1.0, role: $0 == 0 ? .hash : .range, type: $1.1)
-      },
-      answer: Answer(date: nil))
-  }
-
-  private let right = [("stream_type", "S"), ("iso_timestamp", "S")]
-
-  @Test func `a table needs its two keys, as texts, and to be active`() {
-    #expect(DoctorRules.tableKeys(table(right)).verdict == .ok)
-    #expect(DoctorRules.tableKeys(table(right, status: "CREATING")).verdict == .failed)
-    for keys in [
-      [("stream_type", "S")], [("iso_timestamp", "S"), ("stream_type", "S")],
-      [("stream_type", "S"), ("iso_timestamp", "N")],
-    ] {
-      #expect(DoctorRules.tableKeys(table(keys)).verdict == .failed)
-    }
-  }
-
-  @Test(arguments: [
-    (TimeToLive(status: "ENABLED", attribute: "ttl_days"), DoctorFinding.Verdict.ok),
-    (TimeToLive(status: "ENABLING", attribute: "ttl_days"), .ok),
-    (TimeToLive(status: "ENABLED", attribute: "expires"), .warning),
-    (TimeToLive(status: "DISABLED"), .warning),
-    (TimeToLive(status: "DISABLING", attribute: "ttl_days"), .warning),
-  ])
-  func `items that stay for ever are a warning with the command against it`(
-    ttl: TimeToLive, verdict: DoctorFinding.Verdict
-  ) {
-    let finding = DoctorRules.timeToLive(ttl, table: "t", region: "eu-west-1")
-    #expect(finding.verdict == verdict)
-    #expect((finding.remedy?.contains("--region eu-west-1 --table-name t ") == true) == (verdict == .warning))
-  }
-
   @Test(arguments: [
     (1_000, 1_000, DoctorFinding.Verdict.ok), (1_000, 1_060, .ok), (1_000, 1_061, .warning),
     (1_000, 900, .warning),

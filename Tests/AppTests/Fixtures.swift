@@ -1,4 +1,6 @@
 import ArgumentParser
+import Base
+import Shippers
 
 @testable import tickwal
 
@@ -19,5 +21,17 @@ func complaints(_ environment: [String: String] = [:], flags: [String] = []) thr
     return []
   } catch let error as BadSettings {
     return error.lines
+  }
+}
+
+extension Configuration {
+  var s3: S3Settings { settings() }
+  var dynamo: DynamoSettings { settings() }
+
+  private func settings<S: DestinationSettings>() -> S {
+    guard let settings = destinations.lazy.compactMap({ $0 as? S }).first else {
+      preconditionFailure("\(S.self) is not in the list of destinations")
+    }
+    return settings
   }
 }

@@ -1,3 +1,4 @@
+import Base
 import Testing
 import WAL
 
@@ -100,11 +101,11 @@ import WAL
       "MAX_BATCH_TIMEOUT": "2.5", "COMMIT_LINGER_MS": "0", "SHUTDOWN_TIMEOUT": "0.25",
       "MAX_BATCH_SIZE": "007", "WAL_RETENTION_HOURS": "0.5",
     ])
-    #expect(settings.s3.maxBatchTimeout == .milliseconds(2_500))
+    #expect(settings.s3.objects.maximumWait == .milliseconds(2_500))
     #expect(settings.writer.commitLinger == .zero)
     #expect(settings.stop.timeout == .milliseconds(250))
     #expect(settings.space.retention == .seconds(1_800))
-    #expect(settings.s3.maxBatchSize == 7)
+    #expect(settings.s3.objects.maximumRows == 7)
     let feed = try configuration(["FEED_MAX_AGE": "0.5", "STREAMS_REFRESH_SECONDS": "1.5"]).feed
     #expect((feed.maximumAge, feed.refreshInterval) == (.seconds(1_800), .milliseconds(1_500)))
   }
@@ -123,8 +124,8 @@ import WAL
   }
 
   @Test func `slashes at the ends of the folder are trimmed`() throws {
-    #expect(try configuration(["S3_JSONL_DIR_PATH": "//a/b//"]).s3.folder == "a/b")
-    #expect(try configuration(["S3_JSONL_DIR_PATH": "/"]).s3.folder == "")
+    #expect(try configuration(["S3_JSONL_DIR_PATH": "//a/b//"]).s3.objects.folder == "a/b")
+    #expect(try configuration(["S3_JSONL_DIR_PATH": "/"]).s3.objects.folder == "")
   }
 
   @Test func `repeated streams are subscribed once with a warning`() throws {
@@ -136,8 +137,8 @@ import WAL
   @Test func `more streams than a hundred connections carry are refused`() throws {
     let names = (0...102_400).map { "s\($0)@trade" }
     #expect(try StreamList(Array(names.dropLast())).names.count == 102_400)
-    let refusal = #expect(throws: Refusal.self) { try StreamList(names) }
+    let refusal = #expect(throws: BadText.self) { try StreamList(names) }
     #expect(refusal?.reason == "it has 102,401 streams, more than 102,400")
-    #expect(throws: Refusal.self) { try StreamList([]) }
+    #expect(throws: BadText.self) { try StreamList([]) }
   }
 }

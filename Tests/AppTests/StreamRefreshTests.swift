@@ -21,7 +21,7 @@ import WAL
     "{\"streams\":[\"a@trade\"],\"key\":\"hunter2\"",
   ])
   func `an unusable secret is refused without showing it`(text: String) throws {
-    let refusal = #expect(throws: Refusal.self) { try StreamSecret.list(in: text) }
+    let refusal = #expect(throws: BadText.self) { try StreamSecret.list(in: text) }
     let reason = try #require(refusal?.reason)
     #expect(!reason.contains("hunter2"))
   }

@@ -30,6 +30,19 @@ import Testing
     }
   }
 
+  private func frozen(
+    _ replay: Replay, _ rig: ShippingRig, _ settings: ObjectSettings
+  ) async throws -> Replay.Outcome {
+    try await ObjectDestination.inFolder(rig.folder + "/out", settings).replay(replay)
+  }
+
+  private func copies(
+    _ replay: Replay, _ rig: ShippingRig, _ settings: ObjectSettings
+  ) async throws -> Replay.Outcome {
+    let store = try LocalObjectStore(root: rig.folder + "/out/objects")
+    return try await ObjectReplay(replay: replay, store: store, settings: settings).copies()
+  }
+
   private func objects(_ folder: String) throws -> [String: [Int64]] {
     let root = folder + "/objects"
     var objects: [String: [Int64]] = [:]
@@ -125,7 +138,7 @@ import Testing
       let settings = ObjectSettings(
         folder: "elsewhere", fileName: "g", layout: .flat, compression: .gzip(level: 9), maximumRows: 3)
       let replay = try await replay(rig, reader, from: 14, through: 22)
-      let outcome = try await replay.objects(toFolder: rig.folder + "/out", settings)
+      let outcome = try await frozen(replay, rig, settings)
       #expect(outcome == Replay.Outcome(delivered: 2))
       let after = try objects(rig.folder + "/out")
       #expect(after == before.filter { $0.value.contains(14) || $0.value.contains(22) })
@@ -135,11 +148,11 @@ import Testing
   @Test func objectsThatAreThereAreLeftAsTheyAre() async throws {
     try await withShipped { rig, reader, _ in
       let replay = try await replay(rig, reader, from: 1)
-      let again = try await replay.objects(toFolder: rig.folder + "/out", .test())
+      let again = try await frozen(replay, rig, .test())
       #expect(again == Replay.Outcome(alreadyThere: 3))
       let key = try #require(try objects(rig.folder + "/out").keys.first)
       try Data("other".utf8).write(to: URL(fileURLWithPath: rig.folder + "/out/objects/" + key))
-      let outcome = try await replay.objects(toFolder: rig.folder + "/out", .test())
+      let outcome = try await frozen(replay, rig, .test())
       #expect(outcome.alreadyThere == 2)
       #expect(outcome.problems.count == 1)
       #expect(outcome.problems.first?.contains(key) == true)
@@ -152,7 +165,7 @@ import Testing
       try FileManager.default.removeItem(atPath: rig.folder + "/out/objects")
       let replay = try await replay(rig, reader, from: 1)
       let error = await #expect(throws: LogError.self) {
-        _ = try await replay.objects(toFolder: rig.folder + "/out", .test())
+        _ = try await frozen(replay, rig, .test())
       }
       #expect(error?.code == .notFound)
       #expect(error?.description.contains("offset 26 was never planned") == true)
@@ -165,7 +178,7 @@ import Testing
       try await rig.damage([12])
       try FileManager.default.removeItem(atPath: rig.folder + "/out/objects")
       let replay = try await replay(rig, reader, from: 1)
-      let outcome = try await replay.objects(toFolder: rig.folder + "/out", .test())
+      let outcome = try await frozen(replay, rig, .test())
       #expect(outcome.delivered == 2)
       #expect(outcome.problems.count == 1)
       #expect(try objects(rig.folder + "/out").values.allSatisfy { !$0.contains(12) })
@@ -176,13 +189,13 @@ import Testing
     try await withShipped { rig, reader, _ in
       let settings = ObjectSettings(folder: "copy", fileName: "f", compression: .none, maximumRows: 4)
       let replay = try await replay(rig, reader, from: 8, through: 17)
-      let outcome = try await replay.copies(toFolder: rig.folder + "/out", settings)
+      let outcome = try await self.copies(replay, rig, settings)
       #expect(outcome == Replay.Outcome(delivered: 3))
       let copies = try objects(rig.folder + "/out").filter {
         $0.key.hasPrefix("copy/dt=2026-11-21/hour=05/f-")
       }
       #expect(copies.values.sorted { $0[0] < $1[0] } == [Array(8...11), Array(12...15), Array(16...17)])
-      let again = try await replay.copies(toFolder: rig.folder + "/out", settings)
+      let again = try await self.copies(replay, rig, settings)
       #expect(again == Replay.Outcome(alreadyThere: 3))
       #expect(try await rig.query("SELECT count(*) FROM batches") == ["3"])
     }
@@ -195,7 +208,10 @@ import Testing
         number == 1 ? .s3Error(412, "PreconditionFailed") : s3.answer(request)
       }
       let replay = try await replay(rig, reader, from: 1, through: 10)
-      let outcome = try await replay.copies(to: try transport.client(), bucket: "b", .test())
+      let outcome = try await ObjectReplay(
+        replay: replay, store: S3Store(client: S3Client(try transport.client()), bucket: "b"),
+        settings: .test()
+      ).copies()
       #expect(outcome == Replay.Outcome(delivered: 1))
       #expect(transport.requests.map(\.method) == [.put, .head, .put])
     }
@@ -217,7 +233,8 @@ import Testing
           return .answer(200, [:], "{}")
         }
         let replay = try await replay(rig, reader, from: 1)
-        let outcome = try await replay.items(to: try transport.client(), ItemSettings(table: "t"))
+        let outcome = try await DynamoSettings.destination(try transport.client(), ItemSettings(table: "t"))
+          .replay(replay)
         #expect(outcome.delivered == 7)
         #expect(outcome.expired == 3)
         #expect(written.withLock { $0.count } == 7)
@@ -232,7 +249,8 @@ import Testing
           ? .dynamoError(400, "ValidationException", "bad number") : .answer(200, [:], "{}")
       }
       let replay = try await replay(rig, reader, from: 1, through: 10)
-      let outcome = try await replay.items(to: try transport.client(), ItemSettings(table: "t"))
+      let outcome = try await DynamoSettings.destination(try transport.client(), ItemSettings(table: "t"))
+        .replay(replay)
       #expect(outcome.delivered == 9)
       #expect(outcome.problems.count == 1)
       #expect(outcome.problems.first?.hasPrefix("offset 7: ") == true)

@@ -84,6 +84,10 @@ final class ScriptedStore: ObjectStore {
     }
   }
 
+  func content(_ key: String) async throws -> ObjectContent? {
+    try await called(.head(key)) { state in state.objects[key].map { ObjectContent($0.body, key: key) } }
+  }
+
   func readNote(_ key: String) async throws -> [UInt8]? {
     try await called(.readNote(key)) { $0.notes[key] }
   }

@@ -73,6 +73,7 @@ final class SmallS3: Sendable {
   init(isConditional: Bool = true) { self.isConditional = isConditional }
 
   var stored: [String: Stored] { objects.withLock { $0 } }
+  func removeAll() { objects.withLock { $0 = [:] } }
 
   func answer(_ request: HTTPRequest) -> HTTPResponse {
     objects.withLock { objects in

@@ -78,17 +78,17 @@ struct ShippingRig: Sendable {
 
   func shipping(
     to store: any ObjectStore, _ settings: ObjectSettings = .test(),
-    destination: Destination = .s3(endpoint: "http://s3", bucket: "bucket", prefix: "p"),
-    openStore: @escaping @Sendable (Destination) throws -> (any ObjectStore)? = { _ in nil }
+    address: S3Address = S3Address(endpoint: "http://s3", bucket: "bucket", prefix: "p"),
+    openStore: @escaping @Sendable (_ address: String) throws -> (any ObjectStore)? = { _ in nil }
   ) -> Shipping {
-    Shipping([Shipping.objectMember(.s3, settings, destination, store: store, openStore: openStore)])
+    Shipping([ObjectDestination(.s3, settings, address, store: store, openStore: openStore)])
   }
 
-  func shipping(to table: any ItemTable, concurrency: Int = 4, days: Int = 1) -> Shipping {
+  func shipping(to table: some ItemTable, concurrency: Int = 4, days: Int = 1) -> Shipping {
     Shipping([
-      Shipping.itemMember(
+      ItemDestination(
         .dynamodb, ItemSettings(table: "t", concurrency: concurrency, retentionDays: days),
-        .dynamodb(region: "r", table: "t"), table: table)
+        TableAddress(region: "r", table: "t"), table: table)
     ])
   }
 
@@ -222,4 +222,16 @@ func expectEventually(
 extension LogReader {
   /// The first column of a query's first row.
   func text(_ sql: String) throws -> String? { try read { try $0.text(sql) } }
+}
+
+extension Shipping {
+  /// The consumers of a folder, those that are given settings.
+  static func toFolder(
+    _ folder: String, objects: ObjectSettings?, items: ItemSettings?, clock: ShippingClock
+  ) throws -> Shipping {
+    var destinations: [any Destination] = []
+    if let objects { destinations.append(try ObjectDestination.inFolder(folder, objects)) }
+    if let items { destinations.append(try ItemDestination.inFolder(folder, items, clock: clock)) }
+    return Shipping(destinations)
+  }
 }

@@ -1,6 +1,7 @@
 import AWS
 import ArgumentParser
 import Logging
+import Shippers
 
 /// `tickwal doctor`: says what `run` would find.
 struct DoctorCommand: AsyncParsableCommand {

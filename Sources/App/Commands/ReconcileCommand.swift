@@ -1,5 +1,5 @@
-import AWS
 import ArgumentParser
+import Base
 import Logging
 import Shippers
 import WAL
@@ -59,63 +59,48 @@ struct ReconcileCommand: AsyncParsableCommand {
     let connection = AWSConnection(settings.aws, logger: logger)
     defer { connection.close() }
     let shipping = try await settings.shipping(to: local, aws: connection)
-    let consumers = try chosen(shipping.consumers, among: try await reader.consumers())
+    let chosen = try chosen(shipping.destinations, among: try await reader.consumers())
     let offsets = try await bounds.offsets(in: reader)
     let reconcile = try await Reconcile(
       reader: reader, from: offsets.first, through: offsets.last,
       options: Reconcile.Options(isFull: full, repairs: repair), logger: logger,
       report: ReconcileMeter(console: .standardError).show)
     var results: [Reconciliation] = []
-    for consumer in consumers {
-      results.append(try await compare(consumer, reconcile, settings, connection))
+    for (destination, consumer) in chosen {
+      results.append(try await destination.compare(consumer, reconcile))
     }
     return ReconcileReport(
       path: settings.log.path.text, logID: try await reader.logID(), range: reconcile.range,
       trimmed: reconcile.trimmed, options: reconcile.options, results: results)
   }
 
-  private func compare(
-    _ consumer: Consumer, _ reconcile: Reconcile, _ settings: Configuration, _ connection: AWSConnection
-  ) async throws -> Reconciliation {
-    if let local {
-      let folder = try LocalPlace.absolute(local)
-      return consumer.name == .localS3
-        ? try await reconcile.objects(of: consumer, inFolder: folder, settings.objectSettings)
-        : try await reconcile.items(of: consumer, inFolder: folder, settings.itemSettings)
-    }
-    if consumer.name == .dynamodb {
-      return try await reconcile.items(
-        of: consumer, with: try await connection.client(), settings.itemSettings)
-    }
-    return try await reconcile.objects(
-      of: consumer, with: try await connection.client(), bucket: settings.s3.bucket, settings.objectSettings,
-      clientAt: { connection.client(s3Endpoint: $0) })
-  }
-
-  /// The consumers of the settings, or the one that was named, as the log has them.
+  /// The destinations of the settings, or the one that was named, with their consumers as the log has them.
   /// - Throws: `LogError` (`destinationChanged`) where the log's delivers to another place.
-  private func chosen(_ requests: [ConsumerRequest], among known: [Consumer]) throws -> [Consumer] {
-    var requests = requests
+  private func chosen(
+    _ destinations: [any Destination], among known: [Consumer]
+  ) throws -> [(any Destination, Consumer)] {
+    var destinations = destinations
     if let consumer {
-      requests = requests.filter { $0.name.rawValue == consumer }
-      guard !requests.isEmpty else {
+      destinations = destinations.filter { $0.consumer.name.rawValue == consumer }
+      guard !destinations.isEmpty else {
+        let names = Destinations.kinds.map { local == nil ? $0.consumers.remote : $0.consumers.local }.map(
+          \.name.rawValue)
         throw BadSettings(problems: [
           .init(
             name: "--consumer", value: Text.oneLine(consumer),
-            allowed: local == nil
-              ? "s3 or dynamodb, and enabled" : "local-s3 or local-dynamodb, and enabled")
+            allowed: "\(Text.alternatives(names)), and enabled")
         ])
       }
     }
-    let chosen = try requests.compactMap { request -> Consumer? in
-      guard let consumer = known.first(where: { $0.name == request.name }) else { return nil }
-      guard consumer.destination == request.destination else {
+    let chosen = try destinations.compactMap { destination -> (any Destination, Consumer)? in
+      guard let consumer = known.first(where: { $0.name == destination.consumer.name }) else { return nil }
+      guard consumer.destination == destination.address else {
         throw LogError(
           .destinationChanged,
-          "consumer \(request.name) delivers to \(consumer.destination), and the settings say "
-            + "\(request.destination); compare with the settings of `run`")
+          "consumer \(consumer.name) delivers to \(consumer.destination), and the settings say "
+            + "\(destination.address); compare with the settings of `run`")
       }
-      return consumer
+      return (destination, consumer)
     }
     guard !chosen.isEmpty else {
       throw CommandFailure(.problems, "the log has shipped nothing there: no enabled consumer is in it")

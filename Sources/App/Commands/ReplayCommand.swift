@@ -14,41 +14,40 @@ struct ReplayCommand: AsyncParsableCommand {
       uploads the frozen objects that hold the range under their own keys, or with --prefix copies elsewhere.
       """)
 
-  enum Target: String, CaseIterable {
-    case s3, dynamodb, stdout
-  }
+  private static let stdout = "stdout"
+  private static var targets: [String] { Destinations.names + [stdout] }
 
   @Option(help: ArgumentHelp("First offset", valueName: "n")) var fromOffset: String
   @Option(help: ArgumentHelp("Last offset (default: the head)", valueName: "m")) var toOffset: String?
-  @Option(help: ArgumentHelp("Where to", valueName: "s3|dynamodb|stdout")) var to: String
+  @Option(help: ArgumentHelp("Where to", valueName: Self.targets.joined(separator: "|"))) var to: String
   @Option(help: ArgumentHelp("With --to s3: upload copies under this folder instead", valueName: "folder"))
   var prefix: String?
   @Option(help: ArgumentHelp("Deliver to a folder instead of AWS", valueName: "folder")) var local: String?
   @OptionGroup var flags: ShipFlags
 
   func run() async throws {
-    let (first, last, target) = try checkedArguments()
+    let (first, last) = try checkedArguments()
     let settings = try Configuration(flags: flags, environment: ProcessEnvironment.current)
     ConsoleLogHandler.bootstrap(settings.logging)
     try settings.log.path.checkReadable()
     let command = self
-    let outcome = try await Signals.cancelling {
-      try await command.replay(settings, from: first, through: last, to: target)
+    let (outcome, unit) = try await Signals.cancelling {
+      try await command.replay(settings, from: first, through: last)
     }
     Console.standardError.endProgress()
-    try say(outcome, target)
+    try say(outcome, unit)
   }
 
   private func replay(
-    _ settings: Configuration, from first: Offset, through last: Offset?, to target: Target
-  ) async throws -> Replay.Outcome {
+    _ settings: Configuration, from first: Offset, through last: Offset?
+  ) async throws -> (outcome: Replay.Outcome, unit: String) {
     let logger = Logger(label: "tickwal")
     let reader = try await LogReader(path: settings.log.path.text)
     do {
       let meter = ReplayMeter(console: .standardError, first: first)
       let replay = try await Replay(
-        reader: reader, from: first, through: last, logger: logger, report: meter.show)
-      let outcome = try await deliver(replay, settings, to: target, logger)
+        reader: reader, from: first, through: last, copiesUnder: prefix, logger: logger, report: meter.show)
+      let outcome = try await deliver(replay, settings, logger)
       try await reader.close()
       return outcome
     } catch {
@@ -58,38 +57,25 @@ struct ReplayCommand: AsyncParsableCommand {
   }
 
   private func deliver(
-    _ replay: Replay, _ settings: Configuration, to target: Target, _ logger: Logger
-  ) async throws -> Replay.Outcome {
-    if target == .stdout { return try await replay.rows(to: StandardOutput.write) }
-    let objects = prefix.map { settings.objectSettings(folder: $0) } ?? settings.objectSettings
-    if let prefix, objects.folder == settings.objectSettings.folder {
-      throw BadSettings(problems: [
-        .init(
-          name: "--prefix", value: Text.oneLine(prefix),
-          allowed: "another folder than S3_JSONL_DIR_PATH, where each offset is in one object alone")
-      ])
-    }
-    if let local {
-      let folder = try LocalPlace.absolute(local)
-      return switch target {
-      case .s3 where prefix != nil: try await replay.copies(toFolder: folder, objects)
-      case .s3: try await replay.objects(toFolder: folder, objects)
-      default: try await replay.items(toFolder: folder, settings.itemSettings)
-      }
+    _ replay: Replay, _ settings: Configuration, _ logger: Logger
+  ) async throws -> (outcome: Replay.Outcome, unit: String) {
+    guard let target = settings.destinations.first(where: { type(of: $0).name == to }) else {
+      return (try await replay.rows(to: StandardOutput.write), "rows")
     }
     let connection = AWSConnection(settings.aws, logger: logger)
     defer { connection.close() }
-    let client = try await connection.client()
-    return switch target {
-    case .s3 where prefix != nil: try await replay.copies(to: client, bucket: settings.s3.bucket, objects)
-    case .s3: try await replay.objects(to: client, bucket: settings.s3.bucket, objects)
-    default: try await replay.items(to: client, settings.itemSettings)
-    }
+    let destination =
+      if let local {
+        try target.destination(inFolder: try LocalPlace.absolute(local), clock: .system)
+      } else {
+        try await target.destination(connection)
+      }
+    return (try await destination.replay(replay), destination.unit)
   }
 
   // MARK: Arguments
 
-  private func checkedArguments() throws -> (first: Offset, last: Offset?, target: Target) {
+  private func checkedArguments() throws -> (first: Offset, last: Offset?) {
     var problems: [BadSettings.Problem] = []
     func offset(_ text: String, _ flag: String) -> Offset {
       if let number = Int64(text), number >= 1 { return Offset(rawValue: number) }
@@ -98,27 +84,29 @@ struct ReplayCommand: AsyncParsableCommand {
     }
     let first = offset(fromOffset, "--from-offset")
     let last = toOffset.map { offset($0, "--to-offset") }
-    let target = Target(rawValue: to)
-    if target == nil {
-      problems.append(.init(name: "--to", value: Text.oneLine(to), allowed: "s3, dynamodb or stdout"))
-    }
-    if let prefix, target != .s3 {
+    if !Self.targets.contains(to) {
       problems.append(
-        .init(name: "--prefix", value: Text.oneLine(prefix), allowed: "given with --to s3 alone"))
+        .init(name: "--to", value: Text.oneLine(to), allowed: Text.alternatives(Self.targets)))
     }
-    guard problems.isEmpty, let target else { throw BadSettings(problems: problems) }
-    return (first, last, target)
+    let copied = Destinations.kinds.filter { $0.makesCopies }.map { $0.name }
+    if let prefix, !copied.contains(to) {
+      problems.append(
+        .init(
+          name: "--prefix", value: Text.oneLine(prefix),
+          allowed: "given with --to \(Text.alternatives(copied)) alone"))
+    }
+    guard problems.isEmpty else { throw BadSettings(problems: problems) }
+    return (first, last)
   }
 
   // MARK: Outcome
 
-  private func say(_ outcome: Replay.Outcome, _ target: Target) throws {
+  private func say(_ outcome: Replay.Outcome, _ unit: String) throws {
     let console = Console.standardError
-    let what = target == .s3 ? "objects" : target == .dynamodb ? "items" : "rows"
-    var text = "tickwal: replayed \(Figures.grouped(outcome.delivered)) \(what)"
+    var text = "tickwal: replayed \(Figures.grouped(outcome.delivered)) \(unit)"
     if outcome.alreadyThere > 0 { text += ", \(Figures.grouped(outcome.alreadyThere)) were there already" }
-    if target == .dynamodb {
-      text += ", left out \(Figures.grouped(outcome.expired)) whose TTL has passed"
+    if let expired = outcome.expired {
+      text += ", left out \(Figures.grouped(expired)) whose TTL has passed"
     }
     console.writeLine(text)
     guard !outcome.problems.isEmpty else { return }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Base
 import Glibc
 import Inspect
 import Shippers
@@ -38,17 +39,17 @@ struct VerifyCommand: AsyncParsableCommand {
       var report = VerifyReport(path: path)
       do {
         report.verification = try await LogVerification.of(
-          path: path, consumers: ConsumerKind.all, report: meter.show)
+          path: path, consumers: Destinations.consumers, report: meter.show)
       } catch let error as LogError where output != nil && error.code != .newerSchema {
         report.failure = error.description
       }
       if let output {
         report.output = output
         report.salvaged = try await LogSalvage(
-          of: path, to: output, consumers: ConsumerKind.all, report: meter.show
+          of: path, to: output, consumers: Destinations.consumers, report: meter.show
         ).run()
         let check = try await LogVerification.of(
-          path: output, consumers: ConsumerKind.all, report: meter.show)
+          path: output, consumers: Destinations.consumers, report: meter.show)
         guard check.problems.isEmpty else {
           throw CommandFailure(
             .problems,

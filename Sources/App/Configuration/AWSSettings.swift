@@ -1,6 +1,7 @@
 import AWS
 import ArgumentParser
 import Base
+import Shippers
 
 /// The AWS account and region. Keys, endpoints and proxies are AWS's own variables: the AWS module reads
 /// them from `environment`; here they are checked and shown.
@@ -35,9 +36,9 @@ struct AWSSettings: Sendable, Equatable {
     let name = Rule<String>.text("the ID, ARN or alias/… of a KMS key", "key")
     return Rule(
       allowed: name.allowed + ", with S3_SSE=aws:kms", placeholder: name.placeholder,
-      parse: { text throws(Refusal) in
-        guard isUsed else { throw Refusal("S3_SSE is not aws:kms") }
-        guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else { throw Refusal() }
+      parse: { text throws(BadText) in
+        guard isUsed else { throw BadText("S3_SSE is not aws:kms") }
+        guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else { throw BadText() }
         return try name.parse(text)
       })
   }
@@ -100,11 +101,11 @@ extension Rule where Value == Bool {
   static var trueOrFalse: Rule {
     Rule(
       allowed: "true or false", placeholder: "true|false",
-      parse: { text throws(Refusal) in
+      parse: { text throws(BadText) in
         switch text.lowercased() {
         case "true": return true
         case "false": return false
-        default: throw Refusal()
+        default: throw BadText()
         }
       })
   }
@@ -115,12 +116,12 @@ extension Rule where Value == ObjectEncryption? {
   static var encryption: Rule {
     Rule(
       allowed: "none, AES256 or aws:kms", placeholder: "none|AES256|aws:kms",
-      parse: { text throws(Refusal) in
+      parse: { text throws(BadText) in
         switch Text.trimmed(text).lowercased() {
         case "none": return nil
         case "aes256": return .s3
         case "aws:kms": return .kms(keyID: nil)
-        default: throw Refusal()
+        default: throw BadText()
         }
       })
   }

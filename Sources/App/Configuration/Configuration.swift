@@ -1,4 +1,6 @@
 import ArgumentParser
+import Base
+import Shippers
 
 /// Everything that is configured, checked, and where each value came from. Does not change while running.
 struct Configuration: Sendable {
@@ -7,8 +9,8 @@ struct Configuration: Sendable {
   let writer: WriterSettings
   let space: SpaceSettings
   let aws: AWSSettings
-  let s3: S3Settings
-  let dynamo: DynamoSettings
+  /// In the order of ``Destinations``.
+  let destinations: [any DestinationSettings]
   let feed: FeedSettings
   let stop: StopSettings
   /// The settings that the command uses, in the order of the documentation, safe to show.
@@ -22,15 +24,17 @@ struct Configuration: Sendable {
   init(flags: some SettingFlags, environment: [String: String]) throws(BadSettings) {
     var reader = SettingReader(environment: environment, groups: flags.groups)
     aws = AWSSettings(&reader, environment: environment)
-    s3 = S3Settings(&reader)
-    dynamo = DynamoSettings(&reader)
+    destinations = Destinations.settings(&reader)
     feed = FeedSettings(&reader)
     log = LogSettings(&reader)
     logging = LoggingSettings(&reader)
     writer = WriterSettings(&reader)
     space = SpaceSettings(&reader)
     stop = StopSettings(&reader)
-    reader.warnOfUnknownNames()
+    reader.warnOfUnknownNames(
+      families: Destinations.kinds.flatMap { $0.variableFamilies } + [
+        "BINANCE_", "WAL_", "COMMIT_", "FEED_", "STREAMS_", "DISK_", "BALLAST_",
+      ])
     guard reader.problems.isEmpty else { throw BadSettings(problems: reader.problems) }
     entries = reader.entries
     warnings = reader.warnings
@@ -39,14 +43,14 @@ struct Configuration: Sendable {
 
 /// The flags of one command.
 protocol SettingFlags: ParsableArguments, Sendable {
-  var groups: [any ParsableArguments] { get }
+  var groups: [any ParsableArguments & Sendable] { get }
 }
 
 /// For commands that only read the log: `status`, `verify`.
 struct ReadFlags: SettingFlags {
   @OptionGroup(title: "The log") var log: LogSettings.Flags
   @OptionGroup(title: "Messages") var logging: LoggingSettings.Flags
-  var groups: [any ParsableArguments] { [log, logging] }
+  var groups: [any ParsableArguments & Sendable] { [log, logging] }
 }
 
 /// For commands that write the log and nothing else: `import`, `adopt`.
@@ -54,32 +58,34 @@ struct WriteFlags: SettingFlags {
   @OptionGroup(title: "The log") var log: LogSettings.Flags
   @OptionGroup(title: "The log") var writer: WriterSettings.Flags
   @OptionGroup(title: "Messages") var logging: LoggingSettings.Flags
-  var groups: [any ParsableArguments] { [log, writer, logging] }
+  var groups: [any ParsableArguments & Sendable] { [log, writer, logging] }
 }
 
 /// For commands that deliver without a feed: `ship`, `replay`.
 struct ShipFlags: SettingFlags {
   @OptionGroup(title: "AWS") var aws: AWSSettings.Flags
-  @OptionGroup(title: "S3") var s3: S3Settings.Flags
-  @OptionGroup(title: "DynamoDB") var dynamo: DynamoSettings.Flags
+  @OptionGroup var destinations: Destinations
   @OptionGroup(title: "The log") var log: LogSettings.Flags
   @OptionGroup(title: "The log") var writer: WriterSettings.Flags
   @OptionGroup(title: "The log") var space: SpaceSettings.Flags
   @OptionGroup(title: "Messages") var logging: LoggingSettings.Flags
   @OptionGroup(title: "Stopping") var stop: StopSettings.Flags
-  var groups: [any ParsableArguments] { [aws, s3, dynamo, log, writer, space, logging, stop] }
+  var groups: [any ParsableArguments & Sendable] {
+    [aws] + destinations.groups + [log, writer, space, logging, stop]
+  }
 }
 
 /// For `run`, and for `config`, which shows what `run` would use.
 struct RunFlags: SettingFlags {
   @OptionGroup(title: "AWS") var aws: AWSSettings.Flags
-  @OptionGroup(title: "S3") var s3: S3Settings.Flags
-  @OptionGroup(title: "DynamoDB") var dynamo: DynamoSettings.Flags
+  @OptionGroup var destinations: Destinations
   @OptionGroup(title: "The feed") var feed: FeedSettings.Flags
   @OptionGroup(title: "The log") var log: LogSettings.Flags
   @OptionGroup(title: "The log") var writer: WriterSettings.Flags
   @OptionGroup(title: "The log") var space: SpaceSettings.Flags
   @OptionGroup(title: "Messages") var logging: LoggingSettings.Flags
   @OptionGroup(title: "Stopping") var stop: StopSettings.Flags
-  var groups: [any ParsableArguments] { [aws, s3, dynamo, feed, log, writer, space, logging, stop] }
+  var groups: [any ParsableArguments & Sendable] {
+    [aws] + destinations.groups + [feed, log, writer, space, logging, stop]
+  }
 }

@@ -1,3 +1,4 @@
+import Base
 import Logging
 
 /// The settings in force, for people, for programs and for the log line at start. Nothing secret is in it.

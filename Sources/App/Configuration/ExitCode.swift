@@ -1,3 +1,5 @@
+import Base
+
 /// The program's exit status. Kept stable: service managers and scripts rely on it.
 ///
 /// Reference: sysexits(3).
@@ -34,4 +36,9 @@ struct CommandFailure: CommandError, Equatable {
     self.exitCode = exitCode
     self.lines = lines
   }
+}
+
+extension BadSettings: CommandError {
+  var exitCode: ExitCode { .badValue }
+  var lines: [String] { problems.map(\.line) }
 }

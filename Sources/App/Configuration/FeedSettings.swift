@@ -1,5 +1,6 @@
 import ArgumentParser
 import Base
+import Shippers
 
 /// The source of the ticks.
 struct FeedSettings: Sendable, Equatable {

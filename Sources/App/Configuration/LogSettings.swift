@@ -1,4 +1,6 @@
 import ArgumentParser
+import Base
+import Shippers
 
 /// The place of the log: every command has it.
 struct LogSettings: Sendable, Equatable {

@@ -1,5 +1,7 @@
 import ArgumentParser
+import Base
 import Logging
+import Shippers
 
 /// The messages that the program writes, by severity and form: every command has these.
 struct LoggingSettings: Sendable, Equatable {
@@ -29,9 +31,9 @@ extension Rule where Value == Logger.Level {
     return Rule(
       allowed: words.dropLast().joined(separator: ", ") + " or " + words[words.count - 1],
       placeholder: "level",
-      parse: { text throws(Refusal) in
+      parse: { text throws(BadText) in
         let word = Text.trimmed(text).lowercased()
-        guard let level = Logger.Level(rawValue: word == "warn" ? "warning" : word) else { throw Refusal() }
+        guard let level = Logger.Level(rawValue: word == "warn" ? "warning" : word) else { throw BadText() }
         return level
       })
   }

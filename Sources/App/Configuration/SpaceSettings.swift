@@ -1,4 +1,6 @@
 import ArgumentParser
+import Base
+import Shippers
 import WAL
 
 /// The room that the log takes, and the limits at which its volume counts as full.
@@ -55,8 +57,8 @@ extension Rule where Value == Int {
   static var size: Rule {
     Rule(
       allowed: "a size with a unit, such as 64MiB or 1GB, or 0", placeholder: "size", mayBeginWithDash: true,
-      parse: { text throws(Refusal) in
-        guard let bytes = SizeText.bytes(Text.trimmed(text)) else { throw Refusal() }
+      parse: { text throws(BadText) in
+        guard let bytes = SizeText.bytes(Text.trimmed(text)) else { throw BadText() }
         return bytes
       })
   }
@@ -68,15 +70,15 @@ extension Rule where Value == DiskLimits.Amount {
     Rule(
       allowed: "a share of the volume such as 15%, below 100%, or a size with a unit such as 10GiB, or 0",
       placeholder: "share|size", mayBeginWithDash: true,
-      parse: { text throws(Refusal) in
+      parse: { text throws(BadText) in
         let text = Text.trimmed(text)
         if text.last == "%" {
           guard let percent = SizeText.number(Text.trimmed(String(text.dropLast()))), percent < 100 else {
-            throw Refusal()
+            throw BadText()
           }
           return .percent(percent)
         }
-        guard let bytes = SizeText.bytes(text) else { throw Refusal() }
+        guard let bytes = SizeText.bytes(text) else { throw BadText() }
         return .bytes(bytes)
       })
   }

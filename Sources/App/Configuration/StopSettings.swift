@@ -1,4 +1,6 @@
 import ArgumentParser
+import Base
+import Shippers
 
 /// The settings for the end at SIGTERM and SIGINT.
 struct StopSettings: Sendable, Equatable {

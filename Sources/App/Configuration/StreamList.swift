@@ -1,3 +1,5 @@
+import Base
+
 /// The streams to subscribe to, as a list without repeats.
 struct StreamList: Sendable, Equatable {
   /// The most streams: a hundred connections of 1,024 each. A longer list is more likely a mistake.
@@ -8,21 +10,21 @@ struct StreamList: Sendable, Equatable {
   let warnings: [String]
 
   /// Checks names from any source.
-  /// - Throws: `Refusal` when there is none, one is empty or has a character no stream has, or there are more
+  /// - Throws: `BadText` when there is none, one is empty or has a character no stream has, or there are more
   ///   than `limit`.
-  init(_ given: [String]) throws(Refusal) {
-    guard !given.isEmpty else { throw Refusal("the list is empty") }
+  init(_ given: [String]) throws(BadText) {
+    guard !given.isEmpty else { throw BadText("the list is empty") }
     var seen = Set<String>()
     var names: [String] = []
     var repeated: [String] = []
     var upperCase: [String] = []
     for name in given {
-      guard !name.isEmpty else { throw Refusal("one of its names is empty") }
+      guard !name.isEmpty else { throw BadText("one of its names is empty") }
       for scalar in name.unicodeScalars {
         if Text.isControl(scalar) || scalar.properties.isWhitespace
           || "/?#&\"\\,".unicodeScalars.contains(scalar)
         {
-          throw Refusal("'\(Text.oneLine(name, limit: 60))' is no stream name")
+          throw BadText("'\(Text.oneLine(name, limit: 60))' is no stream name")
         }
       }
       guard seen.insert(name).inserted else {
@@ -35,7 +37,7 @@ struct StreamList: Sendable, Equatable {
       }
     }
     guard names.count <= Self.limit else {
-      throw Refusal(
+      throw BadText(
         "it has \(Figures.grouped(names.count)) streams, more than \(Figures.grouped(Self.limit))")
     }
     self.names = names
@@ -64,8 +66,8 @@ extension Rule where Value == StreamList {
       allowed: "1 to \(Figures.grouped(StreamList.limit)) stream names separated by commas, "
         + "such as btcusdt@miniTicker,ethusdt@miniTicker",
       placeholder: "a,b,…",
-      parse: { text throws(Refusal) in
-        guard !Text.trimmed(text).isEmpty else { throw Refusal() }
+      parse: { text throws(BadText) in
+        guard !Text.trimmed(text).isEmpty else { throw BadText() }
         let parts = text.split(separator: ",", omittingEmptySubsequences: false)
         return try StreamList(parts.map { String(Text.trimmed(String($0))) })
       })

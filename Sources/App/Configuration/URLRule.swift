@@ -7,11 +7,11 @@ extension Rule where Value == URLText {
     let beginnings = schemes.map { $0 + "://" }.joined(separator: " or ")
     return Rule(
       allowed: "a URL that begins with \(beginnings) and names a host", placeholder: "url",
-      parse: { text throws(Refusal) in
+      parse: { text throws(BadText) in
         let url = try URLText(refusing: text, schemes: schemes)
-        guard url.userInfo == nil else { throw Refusal("it must not have a user name or password") }
-        guard allowsQuery || url.query == nil else { throw Refusal("it must not have a query") }
-        guard text.utf8.allSatisfy({ $0 < 0x7F }) else { throw Refusal("it must be ASCII") }
+        guard url.userInfo == nil else { throw BadText("it must not have a user name or password") }
+        guard allowsQuery || url.query == nil else { throw BadText("it must not have a query") }
+        guard text.utf8.allSatisfy({ $0 < 0x7F }) else { throw BadText("it must be ASCII") }
         return url
       },
       shown: URLText.redacted)
@@ -23,7 +23,7 @@ extension Rule where Value == String {
   static var proxy: Rule {
     Rule(
       allowed: "a proxy such as http://host:port or http://user:password@host:port", placeholder: "url",
-      parse: { text throws(Refusal) in
+      parse: { text throws(BadText) in
         let whole = text.contains("://") ? text : "http://" + text
         _ = try URLText(refusing: whole, schemes: ["http", "https"])
         return text
@@ -32,11 +32,11 @@ extension Rule where Value == String {
 }
 
 extension URLText {
-  fileprivate init(refusing text: String, schemes: [String]) throws(Refusal) {
+  fileprivate init(refusing text: String, schemes: [String]) throws(BadText) {
     do throws(Mistake) {
       try self.init(text, schemes: schemes)
     } catch {
-      throw Refusal(error.reason)
+      throw BadText(error.reason)
     }
   }
 }

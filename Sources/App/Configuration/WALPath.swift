@@ -64,11 +64,11 @@ extension Rule where Value == WALPath {
   static var walPath: Rule {
     Rule(
       allowed: "the path of a file", placeholder: "file",
-      parse: { text throws(Refusal) in
-        if text.contains("\0") { throw Refusal("it has a NUL") }
-        if text.hasSuffix("/") { throw Refusal("it ends in a slash") }
+      parse: { text throws(BadText) in
+        if text.contains("\0") { throw BadText("it has a NUL") }
+        if text.hasSuffix("/") { throw BadText("it ends in a slash") }
         // SQLite would keep such a database in memory.
-        if text == ":memory:" { throw Refusal("a log in memory would lose its ticks") }
+        if text == ":memory:" { throw BadText("a log in memory would lose its ticks") }
         return WALPath(text: text)
       })
   }
@@ -78,8 +78,8 @@ extension Rule where Value == String {
   static var readableFile: Rule {
     Rule(
       allowed: "the path of a readable file", placeholder: "file",
-      parse: { text throws(Refusal) in
-        if let reason = FileProblem.file(text) { throw Refusal(reason) }
+      parse: { text throws(BadText) in
+        if let reason = FileProblem.file(text) { throw BadText(reason) }
         return text
       })
   }

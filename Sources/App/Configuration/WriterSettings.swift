@@ -1,4 +1,6 @@
 import ArgumentParser
+import Base
+import Shippers
 
 /// The grouping of commits by the log's writer: for the commands that append.
 struct WriterSettings: Sendable, Equatable {

@@ -1,3 +1,4 @@
+import Base
 import Ingest
 import Logging
 import Shippers

@@ -2,6 +2,7 @@ import AWS
 import Base
 import Glibc
 import Ingest
+import Shippers
 import WAL
 
 /// The checks of this machine and of the way to the exchange.

@@ -1,3 +1,4 @@
+import Base
 import Logging
 
 /// One message with everything that goes on its line. Pure.

@@ -1,9 +1,11 @@
 import AWS
+import Base
 import Logging
+import Shippers
 import Synchronization
 
 /// The one transport and the one set of credentials of a process, made when they are needed first.
-final class AWSConnection: Sendable {
+final class AWSConnection: AWSAccess {
   private struct Parts {
     let transport: CurlTransport
     let client: AWSClient

@@ -1,3 +1,4 @@
+import Base
 import WAL
 
 extension LogError: CommandError {

@@ -1,4 +1,3 @@
-import AWS
 import Base
 import Glibc
 import Logging
@@ -18,30 +17,16 @@ extension Configuration {
     return try await TickLog.open(path: log.path.text, options: logOptions, logger: logger)
   }
 
-  var objectSettings: ObjectSettings { objectSettings(folder: s3.folder) }
-
-  func objectSettings(folder: String) -> ObjectSettings {
-    ObjectSettings(
-      folder: folder, fileName: s3.fileName, layout: s3.keyLayout == .hive ? .hive : .flat,
-      compression: s3.compression == .gzip ? .gzip(level: s3.gzipLevel) : .none,
-      maximumRows: s3.maxBatchSize, maximumWait: s3.maxBatchTimeout, concurrency: s3.uploadConcurrency)
-  }
-
-  var itemSettings: ItemSettings {
-    ItemSettings(table: dynamo.table, concurrency: dynamo.concurrency, retentionDays: dynamo.retentionDays)
-  }
-
-  /// Where the enabled consumers deliver to: AWS, or a folder.
+  /// The destinations that the enabled consumers deliver to: the real ones, or those that take their place in a folder.
   func shipping(to local: String?, aws connection: AWSConnection) async throws -> Shipping {
-    let objects = s3.isEnabled ? objectSettings : nil
-    let items = dynamo.isEnabled ? itemSettings : nil
+    let enabled = destinations.filter { $0.isEnabled }
     if let local {
-      return try Shipping.toFolder(try LocalPlace.absolute(local), objects: objects, items: items)
+      let folder = try LocalPlace.absolute(local)
+      return Shipping(try enabled.map { try $0.destination(inFolder: folder, clock: .system) })
     }
-    guard objects != nil || items != nil else { return .none }
-    return .toAWS(
-      try await connection.client(), objects: objects.map { ($0, s3.bucket) }, items: items,
-      clientAt: { [connection] in connection.client(s3Endpoint: $0) })
+    var made: [any Destination] = []
+    for settings in enabled { made.append(try await settings.destination(connection)) }
+    return Shipping(made)
   }
 }
 

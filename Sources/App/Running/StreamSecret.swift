@@ -1,3 +1,4 @@
+import Base
 import FoundationEssentials
 
 /// The streams that the secret lists: JSON such as `{"streams":["btcusdt@miniTicker"]}`. Whatever else is in it
@@ -9,18 +10,18 @@ enum StreamSecret {
     let streams: [String]
   }
 
-  /// - Throws: `Refusal` with a reason that shows nothing of the secret but names of streams.
-  static func list(in secret: String) throws(Refusal) -> StreamList {
+  /// - Throws: `BadText` with a reason that shows nothing of the secret but names of streams.
+  static func list(in secret: String) throws(BadText) -> StreamList {
     let names: [String]
     do {
       names = try JSONDecoder().decode(Content.self, from: Data(secret.utf8)).streams
     } catch {
-      throw Refusal("it is not JSON with a list of texts named streams")
+      throw BadText("it is not JSON with a list of texts named streams")
     }
-    do throws(Refusal) {
+    do throws(BadText) {
       return try StreamList(names)
     } catch {
-      throw Refusal(error.reason ?? "its streams are no list of stream names")
+      throw BadText(error.reason ?? "its streams are no list of stream names")
     }
   }
 }

@@ -1,16 +1,6 @@
-/// Numbers as people read them.
-enum Figures {
-  /// `1234567` as `1,234,567`.
-  static func grouped(_ number: some BinaryInteger) -> String {
-    let digits = String(number.magnitude)
-    var text = number < 0 ? "-" : ""
-    for (index, digit) in digits.enumerated() {
-      if index > 0, (digits.count - index).isMultiple(of: 3) { text.append(",") }
-      text.append(digit)
-    }
-    return text
-  }
+import Base
 
+extension Figures {
   /// Bytes with a unit: `512 B`, `1.5 KiB`, `64 MiB`.
   static func bytes(_ count: Int) -> String {
     let units = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]

@@ -1,3 +1,5 @@
+import Base
+
 /// A small JSON document for `--json` outputs and log lines. Objects keep their order.
 indirect enum JSONDocument: Sendable, Equatable {
   case null

@@ -1,3 +1,5 @@
+import Base
+
 /// The progress of something, as one line. Pure: the same report always looks the same.
 struct ProgressReport: Sendable, Equatable {
   /// The work, as in `import`.

@@ -1,3 +1,4 @@
+import Base
 import Shippers
 import WAL
 
@@ -85,8 +86,6 @@ struct ReconcileReport: Sendable {
 }
 
 extension Reconciliation {
-  fileprivate var unit: String { consumer == .dynamodb || consumer == .localDynamoDB ? "items" : "objects" }
-
   /// What is no problem and yet worth knowing.
   fileprivate var asides: [(Int, String)] {
     [

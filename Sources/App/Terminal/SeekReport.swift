@@ -1,3 +1,5 @@
+import Base
+
 /// The outcome of a seek, as text for people. Pure.
 struct SeekReport {
   private let seek: ControlAnswer.Seek

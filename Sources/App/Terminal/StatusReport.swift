@@ -1,3 +1,4 @@
+import Base
 import WAL
 
 /// A log's status as text for people and as a document for programs. Pure.

@@ -1,3 +1,5 @@
+import Base
+
 /// Rows of text in aligned columns.
 struct TextTable: Sendable {
   enum Alignment: Sendable {

@@ -7,6 +7,14 @@ package enum PythonJSON {
     out.append(UInt8(ascii: "\""))
   }
 
+  /// A text as a string with quotes.
+  package static func string(_ text: String) -> String {
+    var out: [UInt8] = []
+    var text = text
+    text.withUTF8 { appendString($0, to: &out) }
+    return String(decoding: out, as: UTF8.self)
+  }
+
   /// Appends a string token of valid JSON, its escapes brought into Python's form.
   package static func appendToken(
     _ token: JSONValue, of text: UnsafeBufferPointer<UInt8>, to out: inout [UInt8]

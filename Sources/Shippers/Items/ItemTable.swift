@@ -6,36 +6,29 @@ import WAL
 ///
 /// Everything but cancellation that these calls throw is worth another try, later.
 protocol ItemTable: Sendable {
+  /// One item in the table's own form.
+  associatedtype Request: Sendable
+
   /// Epoch seconds by the table's own clock, as far as it was heard.
   var clock: Int64? { get }
 
   /// Asks the table for its clock.
   func askClock() async throws -> Int64
 
-  /// What is to be written for an item, in the table's own form.
-  func request(_ attributes: ItemAttributes) -> ItemRequest
+  func request(_ attributes: ItemAttributes) -> Request
 
   /// Writes an item over one of the same key; durable when it returns.
   /// - Returns: why the table does not take it as it is; `nil` when it has.
-  func write(_ request: ItemRequest) async throws -> ItemRefusal?
+  func write(_ request: Request) async throws -> ItemRefusal?
 
   /// Whether the table's keys are the ones that items are made for.
   func hasRightKeys() async throws -> Bool
-}
 
-/// One item in its table's form.
-enum ItemRequest: Sendable {
-  /// The body of an UpdateItem.
-  case json([UInt8])
-  /// A value for each of `ItemAttributes.Name.allCases`.
-  case columns([String?])
+  /// The items under some keys, as they are now; at most ``ItemKey/mostAtATime``, each once.
+  func items(under keys: [ItemKey]) async throws -> [ItemKey: [ItemAttributes.Name: String]]
 
-  var byteCount: Int {
-    switch self {
-    case .json(let body): body.count
-    case .columns(let values): values.reduce(0) { $0 + ($1?.utf8.count ?? 0) }
-    }
-  }
+  /// Gives back what it holds open, until it is needed again.
+  func close() async throws
 }
 
 /// The table's word that an item is not acceptable as it is.
@@ -46,6 +39,8 @@ struct ItemRefusal: Sendable {
 }
 
 extension ItemTable {
+  func close() {}
+
   /// Whether a TTL is over by the table's clock. Where that was not heard yet, a TTL that is over by ours makes
   /// us ask.
   ///
@@ -62,7 +57,7 @@ extension ItemTable {
   /// - Throws: if the payload is not one JSON object.
   func request(
     _ batch: TickBatch, _ tick: TickBatch.Entry, retentionDays: Int
-  ) throws(JSONError) -> ItemRequest {
+  ) throws(JSONError) -> Request {
     try batch.bytes.withUnsafeBufferPointer { (bytes) throws(JSONError) in
       let event = try TickEvent(
         stream: UnsafeBufferPointer(rebasing: bytes[tick.stream]),

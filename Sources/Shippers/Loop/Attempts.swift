@@ -3,7 +3,7 @@ import Base
 import Logging
 
 /// Tries a call again for as long as it fails, with capped, jittered back-off, and reports it.
-struct Attempts: Sendable {
+package struct Attempts: Sendable {
   let reporter: TroubleReporter
   let control: ShippingControl
   let clock: ShippingClock
@@ -35,7 +35,7 @@ struct Attempts: Sendable {
   ///   - doing: completes "could not".
   ///   - key: what it is done to.
   /// - Throws: `CancellationError` or `ShippingStopped` alone.
-  func untilDone<T: Sendable>(
+  package func untilDone<T: Sendable>(
     _ doing: String, key: String, _ operation: () async throws -> T
   ) async throws -> T {
     var generator = SystemRandomNumberGenerator()
@@ -67,7 +67,7 @@ struct Attempts: Sendable {
 
   /// Says that the consumer waits for the operator, here and in the log, and waits until it is time to look again.
   /// - Throws: `CancellationError`, `ShippingStopped`, the log's errors.
-  func hold(_ message: Logger.Message, _ details: Logger.Metadata) async throws {
+  package func hold(_ message: Logger.Message, _ details: Logger.Metadata) async throws {
     reporter.held(message, details)
     defer { reporter.released() }
     let facts = details.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
@@ -78,7 +78,7 @@ struct Attempts: Sendable {
   /// The wait after a try that did not fail and led nowhere.
   /// - Parameter attempt: counted from 1.
   /// - Throws: `CancellationError`, `ShippingStopped`.
-  func pause(afterAttempt attempt: Int) async throws {
+  package func pause(afterAttempt attempt: Int) async throws {
     var generator = SystemRandomNumberGenerator()
     try await pause(backoff.delay(afterAttempt: attempt, using: &generator))
   }

@@ -1,8 +1,6 @@
-import Base
-import Ticks
 import WAL
 
-/// What became of a dead letter whose tick was delivered again.
+/// The outcome for a dead letter whose tick was delivered again.
 package enum Redelivery: Sendable, Equatable {
   /// The sink has confirmed it.
   case delivered
@@ -21,13 +19,13 @@ extension Shipping {
   package func redeliver(
     _ letter: DeadLetter, reader: LogReader, clock: ShippingClock = .system
   ) async throws -> Redelivery {
-    guard let offset = letter.offset, let member = member(of: letter.consumer) else {
+    guard let offset = letter.offset, let destination = destination(of: letter.consumer) else {
       return .untried("this process does not deliver to \(letter.consumer)")
     }
     let stored = try await reader.consumers().first { $0.name == letter.consumer }?.destination
-    guard stored == member.request.destination else {
+    guard stored == destination.address else {
       return .untried(
-        "\(letter.consumer) delivers to \(stored ?? "nowhere"), and the settings say \(member.request.destination)"
+        "\(letter.consumer) delivers to \(stored ?? "nowhere"), and the settings say \(destination.address)"
       )
     }
     let page: TickPage
@@ -37,35 +35,12 @@ extension Shipping {
       return .untried("its tick is not kept any more; its payload is all there is")
     }
     do {
-      return try await member.redeliver(page, clock.wall())
+      return try await destination.redeliver(page, wall: clock.wall())
     } catch let error as LogError {
       throw error
     } catch {
       try Task.checkCancellation()
       return .untried("\(error)")
-    }
-  }
-}
-
-extension ItemTable {
-  /// - Parameter wall: our clock, microseconds since 1970, UTC.
-  /// - Throws: what is worth another try, later.
-  func redeliver(_ page: TickPage, retentionDays: Int, wall: Int64) async throws -> Redelivery {
-    guard let tick = page.ticks.entries.first else {
-      return .refused(page.bad.first?.cause ?? "the log ends before it")
-    }
-    let ttl = ItemAttributes.ttl(receivedAt: tick.receivedAt, retentionDays: retentionDays)
-    if clock != nil || ttl <= wall / 1_000_000 {
-      let now = if let clock { clock } else { try await askClock() }
-      if ttl <= now { return .expired }
-    }
-    do {
-      let refusal = try await write(try request(page.ticks, tick, retentionDays: retentionDays))
-      guard let refusal else { return .delivered }
-      return refusal.concernsKeySchema
-        ? .untried("the table's keys are not the right ones: \(refusal.cause)") : .refused(refusal.cause)
-    } catch let error as JSONError {
-      return .refused("\(error)")
     }
   }
 }

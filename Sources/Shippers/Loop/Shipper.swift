@@ -119,8 +119,7 @@ struct Shipper<S: Sink>: Sendable {
     }
     KillPoint.offset.after()
     progress.committed(
-      next: next, expired: expired, deadLetters: deadLetters.count,
-      bytes: confirmations.reduce(0) { $0 + $1.bytes })
+      next: next, expired: expired, deadLetters: deadLetters.count)
     reporter.added(deadLetters)
   }
 }

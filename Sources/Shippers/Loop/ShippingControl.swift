@@ -17,8 +17,8 @@ package final class ShippingControl: Sendable {
     drain.set(())
   }
 
-  var isDraining: Bool { drain.value != nil }
-  var isStopping: Bool { stop.value != nil }
+  package var isDraining: Bool { drain.value != nil }
+  package var isStopping: Bool { stop.value != nil }
 
   /// Waits until the shippers are to drain or to stop.
   /// - Throws: `CancellationError`.

@@ -8,8 +8,6 @@ package final class ShippingProgress: Sendable {
     package internal(set) var next: Offset
     package internal(set) var expired = 0
     package internal(set) var deadLetters = 0
-    /// Bytes that the sink took: objects as uploaded, requests for items.
-    package internal(set) var bytes = 0
   }
 
   package let consumer: ConsumerName
@@ -25,12 +23,11 @@ package final class ShippingProgress: Sendable {
 
   func moved(to next: Offset) { state.withLock { $0.next = next } }
 
-  func committed(next: Offset, expired: Int, deadLetters: Int, bytes: Int) {
+  func committed(next: Offset, expired: Int, deadLetters: Int) {
     state.withLock { state in
       state.next = next
       state.expired += expired
       state.deadLetters += deadLetters
-      state.bytes += bytes
     }
   }
 }

@@ -1,7 +1,7 @@
 import WAL
 
 /// A place that ticks are delivered to. The loop around it is the same for all.
-protocol Sink: Sendable {
+package protocol Sink: Sendable {
   associatedtype Delivery: Sendable
   associatedtype Source: DeliverySource where Source.Delivery == Delivery
 
@@ -23,7 +23,7 @@ protocol Sink: Sendable {
 }
 
 /// Where the deliveries of one consumer come from, in order, without a hole.
-protocol DeliverySource: Sendable {
+package protocol DeliverySource: Sendable {
   associatedtype Delivery: Sendable
 
   /// The next deliveries; waits for ticks at the head of the log.
@@ -32,18 +32,30 @@ protocol DeliverySource: Sendable {
 }
 
 /// A delivery and the offsets that it settles.
-struct Prepared<Delivery: Sendable>: Sendable {
-  let range: OffsetRange
-  let delivery: Delivery
+package struct Prepared<Delivery: Sendable>: Sendable {
+  package let range: OffsetRange
+  package let delivery: Delivery
+
+  package init(range: OffsetRange, delivery: Delivery) {
+    self.range = range
+    self.delivery = delivery
+  }
 }
 
-/// What a confirmed delivery leaves to be written in the transaction that moves the offset past it.
-struct Confirmation: Sendable {
+/// The rest that a confirmed delivery leaves to be written in the transaction that moves the offset past it.
+package struct Confirmation: Sendable {
   /// Ticks not written because their TTL had passed.
-  var expired = 0
-  var deadLetters: [DeadLetter] = []
-  /// Bytes that the sink took.
-  var bytes = 0
+  package let expired: Int
+  package let deadLetters: [DeadLetter]
   /// More to write.
-  var record: (@Sendable (WriteTransaction) throws -> Void)?
+  package let record: (@Sendable (WriteTransaction) throws -> Void)?
+
+  package init(
+    expired: Int = 0, deadLetters: [DeadLetter] = [],
+    record: (@Sendable (WriteTransaction) throws -> Void)? = nil
+  ) {
+    self.expired = expired
+    self.deadLetters = deadLetters
+    self.record = record
+  }
 }

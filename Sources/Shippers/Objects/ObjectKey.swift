@@ -37,7 +37,7 @@ enum ObjectKey {
   }
 
   /// Where the shipper notes how far it has planned.
-  static func marker(logID: LogID, settings: ObjectSettings) -> String {
+  static func lease(logID: LogID, settings: ObjectSettings) -> String {
     folder(settings) + "_logs/\(logID).json"
   }
 

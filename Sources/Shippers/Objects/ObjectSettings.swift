@@ -1,4 +1,4 @@
-/// How ticks become objects.
+/// The way from ticks to objects.
 package struct ObjectSettings: Sendable, Equatable {
   package enum Layout: String, Sendable, CaseIterable {
     /// `dt=2026-11-21/hour=05/` between folder and name.
@@ -13,7 +13,7 @@ package struct ObjectSettings: Sendable, Equatable {
   }
 
   /// `S3_JSONL_DIR_PATH`, without slashes at its ends.
-  package let folder: String
+  package private(set) var folder: String
   /// `S3_FILENAME`
   package let fileName: String
   package let layout: Layout
@@ -40,6 +40,13 @@ package struct ObjectSettings: Sendable, Equatable {
     self.maximumWait = maximumWait
     self.concurrency = concurrency
     self.maximumBytes = maximumBytes
+  }
+
+  /// The same, for objects in another folder.
+  func inFolder(_ folder: String) -> ObjectSettings {
+    var settings = self
+    settings.folder = Self.trimmed(folder)
+    return settings
   }
 
   /// The same, for an object that was planned under a key: how it is compressed is part of its name.

@@ -19,15 +19,15 @@ struct ObjectSink: Sink {
 
   let consumer: ConsumerName
   let settings: ObjectSettings
-  let destination: Destination
+  let address: String
   let store: any ObjectStore
   /// Opens the place that an older plan was made for; `nil` if that place cannot be reached from here.
-  let openStore: @Sendable (Destination) throws -> (any ObjectStore)?
+  let openStore: @Sendable (_ address: String) throws -> (any ObjectStore)?
   let log: TickLog
   let logID: LogID
   let tail: Tail
   let attempts: Attempts
-  let marker: LogMarker
+  let lease: Lease
 
   var limit: Int { settings.concurrency }
   // A plan is open until the transaction that marks it shipped.
@@ -43,10 +43,10 @@ struct ObjectSink: Sink {
     switch delivery {
     case .shipped: return Confirmation()
     case .new(let batch):
-      try await marker.awaitPermission()
+      try await lease.acquire()
       return try await upload(batch, as: try await plan(batch))
     case .planned(let plan, let batch):
-      try await marker.awaitPermission()
+      try await lease.acquire()
       return try await resume(plan, batch)
     }
   }
@@ -67,7 +67,7 @@ struct ObjectSink: Sink {
 
   private func makePlan(_ batch: BuiltBatch) -> BatchPlan {
     BatchPlan(
-      consumer: consumer, range: batch.range, destination: destination.json, bucket: store.bucket,
+      consumer: consumer, range: batch.range, destination: address, bucket: store.bucket,
       key: batch.firstReceivedAt.map {
         ObjectKey.batch(
           batch.range, firstReceivedAt: $0, logID: logID, isCompressed: batch.isCompressed, settings: settings
@@ -81,7 +81,7 @@ struct ObjectSink: Sink {
     KillPoint.plan.before()
     try await log.write { try $0.plan(plan) }
     KillPoint.plan.after()
-    marker.planned(plan.range.upperBound)
+    lease.planned(plan.range.upperBound)
     return plan
   }
 
@@ -96,15 +96,12 @@ struct ObjectSink: Sink {
 
   /// Whether the plan was made for another destination, or under the `log_id` from before an `adopt`.
   private func isForeign(_ plan: BatchPlan) -> Bool {
-    plan.destination != destination.json || !(plan.key.isEmpty || plan.key.contains("-\(logID)-"))
+    plan.destination != address || !(plan.key.isEmpty || plan.key.contains("-\(logID)-"))
   }
 
   /// The hash of what an earlier try has stored where the plan was made for.
   private func storedInOldPlace(_ plan: BatchPlan) async throws -> String? {
-    guard !plan.key.isEmpty, let old = Destination(json: plan.destination), let store = try openStore(old)
-    else {
-      return nil
-    }
+    guard !plan.key.isEmpty, let store = try openStore(plan.destination) else { return nil }
     let stored = try await attempts.untilDone("look up", key: plan.key) { try await store.stored(plan.key) }
     guard let sha256 = stored?.sha256, plan.wasEverPlanned(sha256: sha256) else { return nil }
     return sha256
@@ -116,7 +113,7 @@ struct ObjectSink: Sink {
       try transaction.removePlan(old)
       try transaction.plan(plan)
     }
-    marker.planned(plan.range.upperBound)
+    lease.planned(plan.range.upperBound)
     return plan
   }
 
@@ -163,6 +160,6 @@ struct ObjectSink: Sink {
           DeadLetter(
             offset: row.offset, consumer: consumer, cause: row.cause, attempts: 0, payload: row.payload)
         },
-      bytes: batch.body.count, record: { try $0.markShipped(plan) })
+      record: { try $0.markShipped(plan) })
   }
 }

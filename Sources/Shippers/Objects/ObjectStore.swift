@@ -15,6 +15,9 @@ protocol ObjectStore: Sendable {
   /// The hash noted with, or computed from, what is stored under the key.
   func stored(_ key: String) async throws -> StoredObject?
 
+  /// The hash of the text in an object, as it can be read now; `nil` if nothing is there.
+  func content(_ key: String) async throws -> ObjectContent?
+
   /// A small object that is replaced each time.
   func readNote(_ key: String) async throws -> [UInt8]?
   func writeNote(_ key: String, _ body: [UInt8]) async throws
@@ -24,7 +27,14 @@ protocol ObjectStore: Sendable {
   func listing(prefix: String, after start: String?) -> any ObjectListing
 }
 
-/// What is to be stored.
+extension ObjectStore {
+  /// Walks over the keys under a folder; an empty one is the whole place.
+  func listing(under folder: String) -> any ObjectListing {
+    listing(prefix: folder.isEmpty ? "" : folder + "/", after: nil)
+  }
+}
+
+/// An object on its way into a store.
 struct NewObject: Sendable {
   let key: String
   let body: [UInt8]
@@ -46,6 +56,7 @@ struct NewObject: Sendable {
   }
 }
 
+/// An object as its store knows it without reading it.
 struct StoredObject: Sendable, Equatable {
   /// Of the uncompressed text, lower-case hex; `nil` for an object that is none of ours.
   let sha256: String?

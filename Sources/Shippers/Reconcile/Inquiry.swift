@@ -1,7 +1,7 @@
 import AWS
 
 /// Calls that only look: trouble that passes is waited for, what the operator must mend ends the comparison.
-struct Inquiry: Sendable {
+package struct Inquiry: Sendable {
   let attempts: Attempts
 
   /// How often a refusal, or a missing bucket or table, is met before it counts: keys are read anew meanwhile.
@@ -11,7 +11,7 @@ struct Inquiry: Sendable {
   ///   - doing: completes "could not".
   ///   - key: what it is done to.
   /// - Throws: what waiting does not mend, `CancellationError`.
-  func callAsFunction<T: Sendable>(
+  package func callAsFunction<T: Sendable>(
     _ doing: String, _ key: String, _ operation: () async throws -> T
   ) async throws -> T {
     var refusals = 0

@@ -1,4 +1,3 @@
-import AWS
 import Logging
 import WAL
 
@@ -18,23 +17,30 @@ package struct Reconcile: Sendable {
 
   package struct Progress: Sendable, Equatable {
     package let consumer: ConsumerName
-    /// What is counted: `names`, `ticks`.
+    /// The things that are counted: `names`, `ticks`.
     package let unit: String
     package let done: Int
     /// `nil` where it is not known.
     package let total: Int?
+
+    package init(consumer: ConsumerName, unit: String, done: Int, total: Int?) {
+      self.consumer = consumer
+      self.unit = unit
+      self.done = done
+      self.total = total
+    }
   }
 
   package typealias Report = @Sendable (Progress) -> Void
 
-  let reader: LogReader
+  package let reader: LogReader
   package let options: Options
-  let attempts: Attempts
-  let clock: ShippingClock
-  let report: Report
-  /// Which items are looked at where not all are.
-  let random: any RandomNumberGenerator & Sendable
-  /// What of the bounds that were given is not kept any more: its items are not compared.
+  package let attempts: Attempts
+  package let clock: ShippingClock
+  package let report: Report
+  /// Chooses the items that are looked at where not all are.
+  package let random: any RandomNumberGenerator & Sendable
+  /// The part of the bounds that is not kept any more: its items are not compared.
   package let trimmed: OffsetRange?
   /// The offsets to compare; what is above the head is not there yet.
   package let range: OffsetRange
@@ -79,83 +85,5 @@ package struct Reconcile: Sendable {
       control: ShippingControl(), clock: clock, trouble: "could not compare: trying again")
   }
 
-  var inquiry: Inquiry { Inquiry(attempts: attempts) }
-
-  // MARK: Objects
-
-  /// Compares with the objects in S3.
-  ///
-  /// - Parameters:
-  ///   - consumer: as the log has it, with the bucket and folder that it delivers to now.
-  ///   - clientAt: a client for another S3 endpoint, where an earlier start delivered to.
-  /// - Throws: `AWSError` for what waiting does not mend; the log's errors; `CancellationError`.
-  package func objects(
-    of consumer: Consumer, with client: AWSClient, bucket: String, _ settings: ObjectSettings,
-    clientAt: @escaping @Sendable (_ s3Endpoint: String) -> AWSClient?
-  ) async throws -> Reconciliation {
-    let endpoint = client.endpoints.endpoint(.s3, region: client.region).description
-    return try await objects(
-      of: consumer, in: S3Store(client: S3Client(client), bucket: bucket), settings
-    ) { destination in
-      guard case .s3(let old, let bucket, _) = destination,
-        let place = old == endpoint ? client : clientAt(old)
-      else { return nil }
-      return S3Store(client: S3Client(place), bucket: bucket)
-    }
-  }
-
-  /// Compares with the objects in a local folder.
-  package func objects(
-    of consumer: Consumer, inFolder folder: String, _ settings: ObjectSettings
-  ) async throws -> Reconciliation {
-    try await objects(of: consumer, in: try LocalObjectStore(root: folder + "/objects"), settings) {
-      destination in
-      guard case .folder(let old) = destination else { return nil }
-      return try LocalObjectStore(root: old + "/objects")
-    }
-  }
-
-  func objects(
-    of consumer: Consumer, in archive: any ObjectArchive, _ settings: ObjectSettings,
-    openArchive: @escaping @Sendable (Destination) throws -> (any ObjectArchive)?
-  ) async throws -> Reconciliation {
-    try await ObjectReconciliation(
-      reconcile: self, consumer: consumer, archive: archive, openArchive: openArchive, settings: settings,
-      logID: try await reader.logID()
-    ).run()
-  }
-
-  // MARK: Items
-
-  /// Compares with the items in DynamoDB.
-  ///
-  /// - Throws: as ``objects(of:with:bucket:_:clientAt:)``.
-  package func items(
-    of consumer: Consumer, with client: AWSClient, _ settings: ItemSettings
-  ) async throws -> Reconciliation {
-    try await items(
-      of: consumer, in: DynamoTable(client: DynamoDBClient(client), name: settings.table), settings)
-  }
-
-  /// Compares with the table in a local folder.
-  package func items(
-    of consumer: Consumer, inFolder folder: String, _ settings: ItemSettings
-  ) async throws -> Reconciliation {
-    let table = try LocalTable(path: folder + "/table.db", wall: clock.wall)
-    let result: Reconciliation
-    do {
-      result = try await items(of: consumer, in: table, settings)
-    } catch {
-      try await table.close()
-      throw error
-    }
-    try await table.close()
-    return result
-  }
-
-  func items(
-    of consumer: Consumer, in table: any ItemArchive, _ settings: ItemSettings
-  ) async throws -> Reconciliation {
-    try await ItemReconciliation(reconcile: self, consumer: consumer, table: table, settings: settings).run()
-  }
+  package var inquiry: Inquiry { Inquiry(attempts: attempts) }
 }

@@ -1,6 +1,6 @@
 import WAL
 
-/// What a comparison of the log with one consumer's destination has found. Its lines are bounded, its numbers
+/// The findings of a comparison of the log with one consumer's destination. Its lines are bounded, its numbers
 /// count everything.
 package struct Reconciliation: Sendable, Equatable {
   package enum Kind: String, Sendable, CaseIterable {
@@ -24,37 +24,40 @@ package struct Reconciliation: Sendable, Equatable {
   package let consumer: ConsumerName
   /// As it is stored with the consumer.
   package let destination: String
+  /// The name of what is compared, for people: `objects`, `items`.
+  package let unit: String
   /// Objects of the range, or ticks whose items were asked for.
-  package internal(set) var checked = 0
+  package var checked = 0
   /// Of `checked`: those that are there as they should be.
-  package internal(set) var agreeing = 0
+  package var agreeing = 0
   package private(set) var missing = 0
   package private(set) var double = 0
   package private(set) var different = 0
   /// Of `missing`: shipped again.
   package private(set) var repaired = 0
   /// Objects planned and not confirmed, and not there: the next to be shipped.
-  package internal(set) var pending = 0
+  package var pending = 0
   /// Objects of this log whose ticks and plans are no more.
-  package internal(set) var outside = 0
+  package var outside = 0
   /// Ticks recorded as dead letters.
-  package internal(set) var deadLetters = 0
+  package var deadLetters = 0
   /// Ticks that the consumer passed over, as recorded.
-  package internal(set) var skipped = 0
+  package var skipped = 0
   /// Ticks whose items are not there and whose TTL is over.
-  package internal(set) var expired = 0
+  package var expired = 0
   /// Ticks whose items are as they should be but for `ttl_days`: received more than once, or written under
   /// another `RETENTION_TTL_DAYS`.
-  package internal(set) var otherTTL = 0
+  package var otherTTL = 0
   /// Not every tick's item was asked for.
-  package internal(set) var isSample = false
+  package var isSample = false
   /// The first of the problems, at most ``problemLimit``.
   package private(set) var problems: [Problem] = []
 
   package static let problemLimit = 100
 
-  init(_ consumer: Consumer) {
+  package init(_ consumer: Consumer, unit: String) {
     self.consumer = consumer.name
+    self.unit = unit
     destination = consumer.destination
   }
 
@@ -63,7 +66,7 @@ package struct Reconciliation: Sendable, Equatable {
   /// Nothing is wrong, or nothing any more.
   package var agrees: Bool { missing == repaired && double == 0 && different == 0 }
 
-  mutating func add(_ kind: Kind, isRepaired: Bool = false, _ text: @autoclosure () -> String) {
+  package mutating func add(_ kind: Kind, isRepaired: Bool = false, _ text: @autoclosure () -> String) {
     switch kind {
     case .missing: missing += 1
     case .double: double += 1

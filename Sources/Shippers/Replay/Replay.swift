@@ -1,4 +1,3 @@
-import AWS
 import Base
 import Logging
 import Ticks
@@ -6,21 +5,27 @@ import WAL
 
 /// Delivers a range of the log again, beside a running writer, and moves no consumer.
 package struct Replay: Sendable {
-  /// What became of the range.
+  /// The outcome for the range.
   package struct Outcome: Sendable, Equatable {
     /// Rows, items or objects delivered.
-    package var delivered = 0
+    package var delivered: Int
     /// Objects that were there already, with the planned content.
-    package var alreadyThere = 0
-    /// Items left out because their TTL had passed.
-    package var expired = 0
-    /// What could not be delivered, one line each; at most `problemLimit`, then `moreProblems` counts.
+    package var alreadyThere: Int
+    /// Items left out because their TTL had passed; `nil` where nothing has one.
+    package var expired: Int?
+    /// Whatever could not be delivered, one line each; at most `problemLimit`, then `moreProblems` counts.
     package var problems: [String] = []
     package var moreProblems = 0
 
     static let problemLimit = 20
 
-    mutating func add(problem: String) {
+    package init(delivered: Int = 0, alreadyThere: Int = 0, expired: Int? = nil) {
+      self.delivered = delivered
+      self.alreadyThere = alreadyThere
+      self.expired = expired
+    }
+
+    package mutating func add(problem: String) {
       if problems.count < Self.problemLimit { problems.append(problem) } else { moreProblems += 1 }
     }
   }
@@ -28,17 +33,19 @@ package struct Replay: Sendable {
   /// Called after each page with the last offset that is done.
   package typealias Report = @Sendable (Offset) -> Void
 
-  let reader: LogReader
-  let range: OffsetRange
-  let attempts: Attempts
-  let clock: ShippingClock
-  let report: Report
+  package let reader: LogReader
+  package let range: OffsetRange
+  package let attempts: Attempts
+  package let clock: ShippingClock
+  package let report: Report
+  /// The folder for copies; `nil` for what was delivered, once more.
+  package let copiesUnder: String?
 
   /// - Parameter last: `nil` means the head at this moment.
   /// - Throws: `LogError` with `notFound`, naming both bounds, for a range that the log does not have.
   package init(
-    reader: LogReader, from first: Offset, through last: Offset?, clock: ShippingClock = .system,
-    logger: Logger, report: @escaping Report
+    reader: LogReader, from first: Offset, through last: Offset?, copiesUnder: String? = nil,
+    clock: ShippingClock = .system, logger: Logger, report: @escaping Report
   ) async throws {
     let head = try await reader.head()
     guard let oldest = try await reader.oldest() else {
@@ -57,6 +64,7 @@ package struct Replay: Sendable {
     range = first...end
     self.clock = clock
     self.report = report
+    self.copiesUnder = copiesUnder
     attempts = Attempts(
       reporter: TroubleReporter(logger: logger, now: clock.now), control: ShippingControl(), clock: clock)
   }
@@ -88,12 +96,12 @@ package struct Replay: Sendable {
     return outcome
   }
 
-  func eachPage(_ body: (TickPage) async throws -> Void) async throws {
+  package func eachPage(_ body: (TickPage) async throws -> Void) async throws {
     var next = range.lowerBound
     while next <= range.upperBound {
       try Task.checkCancellation()
       let page = try await reader.page(
-        from: next, through: range.upperBound, maximumTicks: ItemSource.pageTicks)
+        from: next, through: range.upperBound, maximumTicks: TickSource.pageTicks)
       guard let read = page.range else {
         throw LogError(.notFound, "the log ends before offset \(next)")
       }

@@ -216,13 +216,13 @@ import Ticks
       try await rig.drain(rig.shipping(to: old))
       try await close(rig, gaps[1])
       let new = ScriptedStore(bucket: "other")
-      let other = Destination.s3(endpoint: "http://s3", bucket: "other", prefix: "p")
-      try await rig.drain(rig.shipping(to: new, destination: other), acceptDestinations: true)
+      let other = S3Address(endpoint: "http://s3", bucket: "other", prefix: "p")
+      try await rig.drain(rig.shipping(to: new, address: other), acceptDestinations: true)
       // The first one's history stays in the old place, as its data does.
       #expect(try told(new.notes) == [2: Self.first, 3: "-"])
       #expect(try told(old.notes) == [1: Self.first, 2: "-", 3: "-"])
       try await close(rig, gaps[2])
-      try await rig.drain(rig.shipping(to: new, destination: other))
+      try await rig.drain(rig.shipping(to: new, address: other))
       #expect(try told(new.notes) == [2: Self.first, 3: Self.first])
       // Once each, and again at its end; the end of a run may come between an object and the note of it.
       #expect((3...5).contains(written(new).count))

@@ -33,7 +33,6 @@ import Testing
       #expect(end.next == offset(2_501))
       #expect(numbers(in: table) == Set(1...2_500))
       #expect(table.writes == 2_500)
-      #expect(end.bytes > 2_500 * 200)
     }
   }
 

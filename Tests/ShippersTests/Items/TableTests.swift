@@ -36,7 +36,7 @@ import Testing
   @Test func anAcceptedItemTellsTheTablesTime() async throws {
     let (table, transport) = try table { _, _ in .answer(200, [:], "{}") }
     #expect(table.clock == nil)
-    #expect(try await table.write(.json(Array("{\"x\":1}".utf8))) == nil)
+    #expect(try await table.write(Array("{\"x\":1}".utf8)) == nil)
     #expect(table.clock == answerTime)
     #expect(transport.requests.count == 1)
     #expect(transport.requests[0].headers["X-Amz-Target"] == "DynamoDB_20120810.UpdateItem")
@@ -66,7 +66,7 @@ import Testing
   ])
   func whatBlamesTheItemIsARefusal(code: String, message: String, concernsKeySchema: Bool) async throws {
     let (table, _) = try table { _, _ in .dynamoError(400, code, message) }
-    let refusal = try #require(try await table.write(.json([])))
+    let refusal = try #require(try await table.write([]))
     #expect(refusal.concernsKeySchema == concernsKeySchema)
     #expect(refusal.cause.contains(message))
   }
@@ -78,7 +78,7 @@ import Testing
   ])
   func everyOtherAnswerIsAnError(status: Int, code: String) async throws {
     let (table, _) = try table { _, _ in .dynamoError(status, code) }
-    let error = await #expect(throws: AWSError.self) { try await table.write(.json([])) }
+    let error = await #expect(throws: AWSError.self) { try await table.write([]) }
     #expect(error?.code.rawValue == code)
   }
 
@@ -125,7 +125,7 @@ import Testing
   }
 
   private func request(_ table: LocalTable, _ payload: String, receivedAt: Int64 = someTime) throws
-    -> ItemRequest
+    -> LocalTable.Request
   {
     var batch = TickBatch()
     batch.append(receivedAt: receivedAt, eventTime: nil, stream: "btcusdt@miniTicker", payload: payload)

@@ -73,8 +73,8 @@ import Testing
       try await rig.drain(rig.shipping(to: ScriptedTable()))
       let other = ScriptedTable()
       let shipping = Shipping([
-        Shipping.itemMember(
-          .dynamodb, ItemSettings(table: "u"), .dynamodb(region: "r", table: "u"), table: other)
+        ItemDestination(
+          .dynamodb, ItemSettings(table: "u"), TableAddress(region: "r", table: "u"), table: other)
       ])
       guard case .untried(let why) = try await redeliver(rig, shipping, 3) else {
         return #expect(Bool(false), "the consumer delivers elsewhere")
@@ -133,10 +133,11 @@ import Testing
       try await rig.drain(shipping)
       try await rig.withReader { reader in
         let consumer = try #require(try await reader.consumers().first)
-        let result = try await Reconcile(
+        let reconcile = try await Reconcile(
           reader: reader, from: nil, through: nil, options: Reconcile.Options(repairs: true),
           clock: rig.clock.shipping, logger: rig.logs.logger, report: { _ in }
-        ).objects(of: consumer, inFolder: place, .test())
+        )
+        let result = try await ObjectDestination.inFolder(place, .test()).compare(consumer, reconcile)
         #expect(result.agrees && result.skipped == 10 && result.agreeing == 1)
       }
     }

@@ -24,11 +24,11 @@ final class ModelConsumers {
     self.log = log
     self.clock = clock
     shipping = Shipping([
-      Shipping.objectMember(
-        .s3, plan.objects, .s3(endpoint: "http://s3", bucket: "bucket", prefix: "p"),
+      ObjectDestination(
+        .s3, plan.objects, S3Address(endpoint: "http://s3", bucket: "bucket", prefix: "p"),
         store: ModelStore(process: process), openStore: { _ in nil }),
-      Shipping.itemMember(
-        .dynamodb, plan.items, .dynamodb(region: "r", table: "t"), table: ModelTable(process: process)),
+      ItemDestination(
+        .dynamodb, plan.items, TableAddress(region: "r", table: "t"), table: ModelTable(process: process)),
     ])
   }
 

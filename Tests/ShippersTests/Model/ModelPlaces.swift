@@ -24,6 +24,10 @@ struct ModelStore: ObjectStore {
     try await process.call("head \(key)") { _ in process.world.head(process.number, key) }
   }
 
+  func content(_ key: String) async throws -> ObjectContent? {
+    preconditionFailure("a walk compares nothing")
+  }
+
   func readNote(_ key: String) async throws -> [UInt8]? {
     try await process.call("read \(key)") { _ in process.world.note(process.number) }
   }
@@ -52,10 +56,9 @@ struct ModelTable: ItemTable {
     try await process.call("clock") { _ in process.isAlive ? ModelTick.tableClock : nil }
   }
 
-  func request(_ attributes: ItemAttributes) -> ItemRequest { .json(Self.encoder.encode(attributes)) }
+  func request(_ attributes: ItemAttributes) -> [UInt8] { Self.encoder.encode(attributes) }
 
-  func write(_ request: ItemRequest) async throws -> ItemRefusal? {
-    guard case .json(let body) = request else { preconditionFailure("not ours") }
+  func write(_ body: [UInt8]) async throws -> ItemRefusal? {
     let item = try Item(body)
     guard let number = ModelTick.number(of: item) else { preconditionFailure("no tick of a walk: \(item)") }
     let refusal = ItemRefusal(cause: "bad number", concernsKeySchema: false)
@@ -66,6 +69,10 @@ struct ModelTable: ItemTable {
       process.world.write(process.number, number, item)
     }
     return nil
+  }
+
+  func items(under keys: [ItemKey]) async throws -> [ItemKey: [ItemAttributes.Name: String]] {
+    preconditionFailure("a walk compares nothing")
   }
 
   func hasRightKeys() async throws -> Bool {

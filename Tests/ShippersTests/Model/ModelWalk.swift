@@ -78,7 +78,12 @@ final class ModelWalk: Sendable {
   ) async throws {
     let snapshot = try await reader.snapshot()
     world.confirm(process.number) { $0.restart(snapshot) }
-    let problems = try await LogVerification.of(path: log.path, consumers: ConsumerKind.all).problems
+    let problems = try await LogVerification.of(
+      path: log.path,
+      consumers: [
+        S3Settings.consumers.remote, DynamoSettings.consumers.remote,
+      ]
+    ).problems
     world.confirm(process.number) { model in
       for problem in problems.first { model.contradict("verify: \(problem.text)") }
     }

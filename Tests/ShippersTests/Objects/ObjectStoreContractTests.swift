@@ -271,6 +271,9 @@ private final class FlakyStore: ObjectStore {
   func stored(_ key: String) async throws -> StoredObject? {
     try await called { try await store.stored(key) }
   }
+  func content(_ key: String) async throws -> ObjectContent? {
+    try await called { try await store.content(key) }
+  }
   func readNote(_ key: String) async throws -> [UInt8]? { try await called { try await store.readNote(key) } }
   func writeNote(_ key: String, _ body: [UInt8]) async throws {
     try await called { try await store.writeNote(key, body) }

@@ -18,6 +18,12 @@ import Testing
       clock: rig.clock.shipping, random: random, logger: rig.logs.logger, report: { _ in })
   }
 
+  private func compare(
+    _ rig: ShippingRig, _ reconcile: Reconcile, _ consumer: Consumer, _ folder: String
+  ) async throws -> Reconciliation {
+    try await ItemDestination.inFolder(folder, items, clock: rig.clock.shipping).compare(consumer, reconcile)
+  }
+
   /// A log whose ticks all have their items in a folder.
   private func withItems(
     _ count: Int, _ body: (ShippingRig, LogReader, Consumer, _ folder: String) async throws -> Void
@@ -39,13 +45,13 @@ import Testing
       for suffix in ["", "-wal", "-shm"] where access(folder + "/table.db" + suffix, F_OK) == 0 {
         try FileManager.default.removeItem(atPath: folder + "/table.db" + suffix)
       }
-      let before = try await reconcile(rig, reader).items(of: consumer, inFolder: folder, items)
+      let before = try await compare(rig, reconcile(rig, reader), consumer, folder)
       #expect(before.missing == 30)
       #expect(before.expired == 0)
       #expect(access(folder + "/table.db", F_OK) != 0, "it only looked")
       rig.clock.setWall(someTime + 2 * 86_400_000_000)
-      let after = try await reconcile(rig, reader, Reconcile.Options(repairs: true)).items(
-        of: consumer, inFolder: folder, items)
+      let after = try await compare(
+        rig, reconcile(rig, reader, Reconcile.Options(repairs: true)), consumer, folder)
       #expect(after.missing == 0)
       #expect(after.expired == 30)
       #expect(after.agrees)
@@ -55,16 +61,15 @@ import Testing
 
   @Test func aLongLogIsSampledFromEndToEndAndComparedWhollyWithFull() async throws {
     try await withItems(4_000) { (rig, reader, consumer, folder) async throws in
-      let sample = try await reconcile(rig, reader).items(of: consumer, inFolder: folder, items)
+      let sample = try await compare(rig, reconcile(rig, reader), consumer, folder)
       #expect(sample.isSample)
       #expect(sample.checked == 1_000)
       #expect(sample.agreeing == 1_000)
-      let full = try await reconcile(rig, reader, Reconcile.Options(isFull: true)).items(
-        of: consumer, inFolder: folder, items)
+      let full = try await compare(
+        rig, reconcile(rig, reader, Reconcile.Options(isFull: true)), consumer, folder)
       #expect(!full.isSample)
       #expect(full.agreeing == 4_000)
-      let part = try await reconcile(rig, reader, from: 3_001, through: 3_500).items(
-        of: consumer, inFolder: folder, items)
+      let part = try await compare(rig, reconcile(rig, reader, from: 3_001, through: 3_500), consumer, folder)
       #expect(!part.isSample)
       #expect(part.checked == 500)
     }
@@ -72,7 +77,7 @@ import Testing
 
   @Test func problemsAreKeptUpToALimitAndAllAreCounted() {
     var result = Reconciliation(
-      Consumer(name: .s3, next: .first, destination: "{}", isEnabled: true, expired: 0))
+      Consumer(name: .s3, next: .first, destination: "{}", isEnabled: true, expired: 0), unit: "objects")
     #expect(result.agrees)
     for number in 0..<150 { result.add(.missing, isRepaired: number < 50, "\(number)") }
     #expect(result.problems.count == Reconciliation.problemLimit)
@@ -100,8 +105,8 @@ import Testing
     try await withItems(4_000) { (rig, reader, consumer, folder) async throws in
       // Everything is missing there, and so what was looked at is named.
       func looked(_ seed: UInt64) async throws -> [Reconciliation.Problem] {
-        let result = try await reconcile(rig, reader, random: SplitMix64(seed: seed)).items(
-          of: consumer, inFolder: folder + "/nowhere", items)
+        let result = try await compare(
+          rig, reconcile(rig, reader, random: SplitMix64(seed: seed)), consumer, folder + "/nowhere")
         #expect(result.missing == 1_000)
         return result.problems
       }
@@ -116,7 +121,7 @@ import Testing
       try FileManager.default.createDirectory(
         atPath: folder + "/other/table.db", withIntermediateDirectories: true)
       await #expect(throws: (any Error).self) {
-        _ = try await reconcile(rig, reader).items(of: consumer, inFolder: folder + "/other", items)
+        _ = try await compare(rig, reconcile(rig, reader), consumer, folder + "/other")
       }
       #expect(rig.logs.messages(.warning) == ["could not compare: trying again"])
     }
@@ -139,7 +144,7 @@ import Testing
       // Without bounds it is all that is kept.
       let all = try await reconcile(rig, reader)
       #expect(all.trimmed == nil)
-      #expect(try await all.items(of: consumer, inFolder: folder, items).checked == 0)
+      #expect(try await compare(rig, all, consumer, folder).checked == 0)
 
       try await rig.log.append(ticks(50))
       let error = await #expect(throws: LogError.self) {

@@ -41,7 +41,10 @@ import Testing
       (reconcile, trim, folder, consumers) async throws in
       let consumer = try #require(consumers.first { $0.name == .localDynamoDB })
       let table = try LocalTable(path: folder + "/table.db", wall: { 0 })
-      let result = try await reconcile.items(of: consumer, in: TrimmingTable(table, trim), items)
+      let result = try await ItemComparison(
+        reconcile: reconcile, consumer: consumer, unit: "items", table: TrimmingTable(table, trim),
+        settings: items
+      ).run()
       try await table.close()
       return result
     }
@@ -55,8 +58,10 @@ import Testing
       (reconcile, trim, folder, consumers) async throws in
       let consumer = try #require(consumers.first { $0.name == .localS3 })
       let store = try LocalObjectStore(root: folder + "/objects")
-      return try await reconcile.objects(
-        of: consumer, in: TrimmingArchive(store, trim), .test(), openArchive: { _ in nil })
+      return try await ObjectComparison(
+        reconcile: reconcile, consumer: consumer, unit: "objects", store: TrimmingStore(store, trim),
+        openStore: { _ in nil }, settings: .test(), logID: try await reconcile.reader.logID()
+      ).run()
     }
     #expect(result.checked == 40)
     #expect(result.agreeing == 40)
@@ -83,7 +88,7 @@ private final class TrimOnce: Sendable {
   }
 }
 
-private struct TrimmingTable: ItemArchive {
+private struct TrimmingTable: ItemTable {
   private let table: LocalTable
   private let trim: TrimOnce
 
@@ -94,8 +99,8 @@ private struct TrimmingTable: ItemArchive {
 
   var clock: Int64? { table.clock }
   func askClock() async throws -> Int64 { await table.askClock() }
-  func request(_ attributes: ItemAttributes) -> ItemRequest { table.request(attributes) }
-  func write(_ request: ItemRequest) async throws -> ItemRefusal? { try await table.write(request) }
+  func request(_ attributes: ItemAttributes) -> [String?] { table.request(attributes) }
+  func write(_ request: [String?]) async throws -> ItemRefusal? { try await table.write(request) }
   func hasRightKeys() async throws -> Bool { await table.hasRightKeys() }
 
   func items(under keys: [ItemKey]) async throws -> [ItemKey: [ItemAttributes.Name: String]] {
@@ -104,7 +109,7 @@ private struct TrimmingTable: ItemArchive {
   }
 }
 
-private struct TrimmingArchive: ObjectArchive {
+private struct TrimmingStore: ObjectStore {
   private let store: LocalObjectStore
   private let trim: TrimOnce
 

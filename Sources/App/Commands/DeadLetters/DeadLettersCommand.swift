@@ -1,4 +1,5 @@
 import ArgumentParser
+import Base
 import WAL
 
 /// `tickwal dead-letters`: what was not delivered, and what becomes of it.

@@ -1,3 +1,4 @@
+import Base
 import Simulate
 
 /// The doings of a stand-in exchange, for people and as JSON.

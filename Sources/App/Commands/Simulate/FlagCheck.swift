@@ -1,3 +1,5 @@
+import Base
+
 /// Checks the values of flags and keeps every mistake.
 struct FlagCheck {
   private var problems: [BadSettings.Problem] = []

@@ -1,0 +1,48 @@
+import ArgumentParser
+import Base
+import Shippers
+import WAL
+
+/// The destinations that the program knows: one line each, in the order of the documentation. Everything else
+/// about a destination is in its folder of `Shippers`.
+struct Destinations: ParsableArguments, Sendable {
+  @OptionGroup(title: "S3") var s3: S3Settings.Flags
+  @OptionGroup(title: "DynamoDB") var dynamo: DynamoSettings.Flags
+}
+
+extension Destinations {
+  /// The kinds of settings, in the order of the list.
+  static let kinds = Mirror(reflecting: Destinations()).children.compactMap {
+    ($0.value as? any Listed)?.kind
+  }
+
+  /// The names in `replay --to`.
+  static var names: [String] { kinds.map { $0.name } }
+
+  /// The consumers that a log may have, those of `--local` too.
+  static var consumers: [ConsumerKind] {
+    kinds.map { $0.consumers.remote } + kinds.map { $0.consumers.local }
+  }
+
+  /// The flags as they were given, one group a destination.
+  var groups: [any ParsableArguments & Sendable] {
+    Mirror(reflecting: self).children.compactMap { ($0.value as? any Listed)?.flags }
+  }
+
+  static func settings(_ reader: inout SettingReader) -> [any DestinationSettings] {
+    var settings: [any DestinationSettings] = []
+    for kind in kinds { settings.append(kind.init(&reader)) }
+    return settings
+  }
+}
+
+/// A line of the list, as reflection finds it.
+private protocol Listed {
+  var kind: any DestinationSettings.Type { get }
+  var flags: any ParsableArguments & Sendable { get }
+}
+
+extension OptionGroup: Listed where Value: DestinationFlags {
+  fileprivate var kind: any DestinationSettings.Type { Value.Settings.self }
+  fileprivate var flags: any ParsableArguments & Sendable { wrappedValue }
+}

@@ -1,0 +1,42 @@
+import AWS
+import Base
+import WAL
+
+/// The settings of one kind of destination, and the destinations that follow from them.
+package protocol DestinationSettings: Sendable {
+  /// The word for it in `replay --to`.
+  static var name: String { get }
+  /// The consumer, and the one that takes its place under `--local`.
+  static var consumers: (remote: ConsumerKind, local: ConsumerKind) { get }
+  /// The beginnings of its variables' names.
+  static var variableFamilies: [String] { get }
+  /// Whether a replay can make copies under another folder.
+  static var makesCopies: Bool { get }
+
+  /// Reads them, in the order of the documentation.
+  init(_ reader: inout SettingReader)
+
+  /// Whether its consumer is enabled.
+  var isEnabled: Bool { get }
+
+  /// The destination itself.
+  func destination(_ access: any AWSAccess) async throws -> any Destination
+
+  /// The one that takes its place under `--local`.
+  ///
+  /// - Parameter folder: absolute, made if its parent is there.
+  func destination(inFolder folder: String, clock: ShippingClock) throws -> any Destination
+
+  /// Looks whether it can be delivered to. Changes nothing there, unless `writes`.
+  ///
+  /// - Throws: `CancellationError` alone.
+  func look(_ client: AWSClient, writes: Bool) async throws -> [DoctorFinding]
+}
+
+/// The way to AWS, opened when it is needed first.
+package protocol AWSAccess: Sendable {
+  /// - Throws: for keys that can never be had.
+  func client() async throws -> AWSClient
+  /// A client for S3 at another endpoint; `nil` if it cannot be used.
+  func client(s3Endpoint: String) -> AWSClient?
+}

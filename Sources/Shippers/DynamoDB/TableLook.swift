@@ -1,0 +1,69 @@
+import AWS
+import Base
+
+/// The look that `doctor` takes at the table. Writes nothing.
+struct TableLook: Sendable {
+  let client: AWSClient
+  let name: String
+
+  func findings() async throws -> [DoctorFinding] {
+    let dynamo = DynamoDBClient(client)
+    let keys = try await DoctorFinding.of("table") {
+      Self.keys(try await dynamo.describeTable(name, retry: DoctorFinding.retry))
+    }
+    guard keys.verdict != .failed else { return [keys] }
+    let writing = try await DoctorFinding.of("table-write") {
+      do {
+        _ = try await dynamo.updateItem(body: impossibleUpdate, retry: DoctorFinding.retry)
+        return .warning("table-write", "\(name) wrote an item although its condition cannot hold")
+      } catch let error as AWSError where error.code == "ConditionalCheckFailedException" {
+        return .ok("table-write", "\(name) takes items")
+      }
+    }
+    let ttl = try await DoctorFinding.of("ttl") {
+      let ttl = try await dynamo.describeTimeToLive(name, retry: DoctorFinding.retry)
+      return Self.timeToLive(ttl, table: name, region: client.region)
+    } otherwise: {
+      .warning("ttl", "cannot be seen: \($0)", "the right dynamodb:DescribeTimeToLive is missing")
+    }
+    return [keys, writing, ttl]
+  }
+
+  /// Needs the right to write, and writes nothing.
+  private var impossibleUpdate: [UInt8] {
+    Array(
+      """
+      {"TableName":\(PythonJSON.string(name)),\
+      "Key":{"stream_type":{"S":"tickwal doctor"},"iso_timestamp":{"S":"-"}},\
+      "UpdateExpression":"SET symbol = :s",\
+      "ConditionExpression":"attribute_exists(stream_type) AND attribute_not_exists(stream_type)",\
+      "ExpressionAttributeValues":{":s":{"S":"-"}}}
+      """.utf8)
+  }
+
+  static func keys(_ table: TableDescription) -> DoctorFinding {
+    let found = table.keys.map { "\($0.name) (\($0.type))" }.joined(separator: ", ")
+    let isRight =
+      table.keys.map(\.name) == ["stream_type", "iso_timestamp"] && table.keys.allSatisfy { $0.type == "S" }
+    guard isRight else {
+      return .failed(
+        "table", "\(table.name) has the keys \(found)",
+        "it must have the partition key stream_type (S) and the sort key iso_timestamp (S)")
+    }
+    guard table.status == "ACTIVE" || table.status == "UPDATING" else {
+      return .failed("table", "\(table.name) is \(table.status)", "wait until it is ACTIVE")
+    }
+    return .ok("table", "\(table.name) is \(table.status) with the keys \(found)")
+  }
+
+  static func timeToLive(_ ttl: TimeToLive, table: String, region: String) -> DoctorFinding {
+    if ttl.attribute == "ttl_days", ["ENABLED", "ENABLING"].contains(ttl.status) {
+      return .ok("ttl", "\(ttl.status) on ttl_days")
+    }
+    let other = ttl.attribute.map { " on \($0)" } ?? ""
+    return .warning(
+      "ttl", "\(ttl.status)\(other): items stay for ever",
+      "aws dynamodb update-time-to-live --region \(region) --table-name \(table) "
+        + "--time-to-live-specification Enabled=true,AttributeName=ttl_days")
+  }
+}

@@ -1,0 +1,49 @@
+import WAL
+
+/// A destination of items in a table: one for each tick, written again without harm.
+struct ItemDestination<Table: ItemTable>: Destination {
+  let consumer: ConsumerKind
+  let settings: ItemSettings
+  let address: String
+  let table: Table
+
+  init(_ name: ConsumerName, _ settings: ItemSettings, _ address: some DestinationAddress, table: Table) {
+    consumer = ConsumerKind(name: name, shipsInBatches: false)
+    self.settings = settings
+    self.address = address.json
+    self.table = table
+  }
+
+  var unit: String { "items" }
+
+  func ship(from next: Offset, _ context: ShippingContext) async throws {
+    try await context.withReader { reader in
+      let sink = ItemSink(
+        consumer: consumer.name, retentionDays: settings.retentionDays, table: table, tail: context.tail,
+        attempts: context.attempts, pacing: ItemPacing(concurrency: settings.concurrency))
+      try await context.ship(sink, reader: reader, next: next)
+    }
+  }
+
+  func redeliver(_ page: TickPage, wall: Int64) async throws -> Redelivery {
+    try await table.redeliver(page, retentionDays: settings.retentionDays, wall: wall)
+  }
+
+  func replay(_ replay: Replay) async throws -> Replay.Outcome {
+    try await ItemReplay(replay: replay, table: table, settings: settings).run()
+  }
+
+  func compare(_ consumer: Consumer, _ reconcile: Reconcile) async throws -> Reconciliation {
+    let result: Reconciliation
+    do {
+      result = try await ItemComparison(
+        reconcile: reconcile, consumer: consumer, unit: unit, table: table, settings: settings
+      ).run()
+    } catch {
+      try await table.close()
+      throw error
+    }
+    try await table.close()
+    return result
+  }
+}

@@ -1,0 +1,85 @@
+import Base
+import WAL
+
+/// A destination of objects in a store: batches under planned keys, each offset in exactly one of them.
+struct ObjectDestination: Destination {
+  let consumer: ConsumerKind
+  let settings: ObjectSettings
+  let address: String
+  let store: any ObjectStore
+  /// Opens the place that an older plan was made for; `nil` if that place cannot be reached from here.
+  let openStore: @Sendable (_ address: String) throws -> (any ObjectStore)?
+
+  init(
+    _ name: ConsumerName, _ settings: ObjectSettings, _ address: some DestinationAddress,
+    store: any ObjectStore, openStore: @escaping @Sendable (_ address: String) throws -> (any ObjectStore)?
+  ) {
+    consumer = ConsumerKind(name: name, shipsInBatches: true)
+    self.settings = settings
+    self.address = address.json
+    self.store = store
+    self.openStore = openStore
+  }
+
+  var unit: String { "objects" }
+
+  func ship(from next: Offset, _ context: ShippingContext) async throws {
+    let name = consumer.name
+    try await context.withReader { reader in
+      let logID = try await reader.logID()
+      let lease = Lease(
+        consumer: name, logID: logID, settings: settings, address: address,
+        // Shipped plans may have been trimmed.
+        highestPlanned: max(
+          try await reader.highestPlanned(of: name), try await reader.highestPassed(by: name)),
+        store: store, log: context.log, receivedAt: { try await reader.receivedAt(from: $0) },
+        attempts: context.attempts, clock: context.clock)
+      let sink = ObjectSink(
+        consumer: name, settings: settings, address: address, store: store, openStore: openStore,
+        log: context.log, logID: logID, tail: context.tail, attempts: context.attempts, lease: lease)
+      try await context.withReader { gapReader in
+        let gaps = GapShipper(
+          consumer: name, settings: settings, address: address, store: store, log: context.log,
+          logID: logID, reader: gapReader, lease: lease, attempts: context.attempts(at: "gaps"),
+          clock: context.clock)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+          group.addTask { try await lease.keep() }
+          group.addTask { try await gaps.keepWriting() }
+          try await context.ship(sink, reader: reader, next: next)
+          group.cancelAll()
+        }
+        await lease.writeLast(logger: context.logger)
+        try await gaps.writeLast(logger: context.logger)
+      }
+    }
+  }
+
+  func redeliver(_ page: TickPage, wall: Int64) -> Redelivery {
+    .refused(
+      page.bad.first?.cause
+        ?? "its row can be read again, but its object is frozen without it: `tickwal replay --to s3 --prefix P` makes a copy that has it"
+    )
+  }
+
+  func replay(_ replay: Replay) async throws -> Replay.Outcome {
+    guard let prefix = replay.copiesUnder else {
+      return try await ObjectReplay(replay: replay, store: store, settings: settings).frozen(consumer.name)
+    }
+    let copies = settings.inFolder(prefix)
+    guard copies.folder != settings.folder else {
+      throw BadSettings(problems: [
+        .init(
+          name: "--prefix", value: Text.oneLine(prefix),
+          allowed: "another folder than S3_JSONL_DIR_PATH, where each offset is in one object alone")
+      ])
+    }
+    return try await ObjectReplay(replay: replay, store: store, settings: copies).copies()
+  }
+
+  func compare(_ consumer: Consumer, _ reconcile: Reconcile) async throws -> Reconciliation {
+    try await ObjectComparison(
+      reconcile: reconcile, consumer: consumer, unit: unit, store: store, openStore: openStore,
+      settings: settings, logID: try await reconcile.reader.logID()
+    ).run()
+  }
+}

@@ -1,0 +1,36 @@
+import AWS
+import Foundation
+import Synchronization
+import Testing
+
+/// A small DynamoDB: items that were written, found by their keys.
+final class SmallDynamo: Sendable {
+  private let items = Mutex<[String: Item]>([:])
+
+  func clear() { items.withLock { $0 = [:] } }
+
+  func answer(_ request: HTTPRequest) throws -> HTTPResponse {
+    guard request.headers["X-Amz-Target"]?.hasSuffix("BatchGetItem") == true else {
+      let item = try Item(request.body)
+      items.withLock { $0[item.key] = item }
+      return .answer(200, [:], "{}")
+    }
+    let body = try #require(try JSONSerialization.jsonObject(with: Data(request.body)) as? [String: Any])
+    let asked = try #require(body["RequestItems"] as? [String: [String: Any]])
+    var found: [String: [[String: [String: String]]]] = [:]
+    for (table, request) in asked {
+      let keys = try #require(request["Keys"] as? [[String: [String: String]]])
+      found[table] = try keys.compactMap { key in
+        let stream = try #require(key["stream_type"]?["S"])
+        let time = try #require(key["iso_timestamp"]?["S"])
+        guard let item = items.withLock({ $0["\(stream) \(time)"] }) else { return nil }
+        return item.attributes.reduce(into: key) {
+          $0[$1.key] = [String($1.value.prefix(1)): String($1.value.dropFirst(2))]
+        }
+      }
+    }
+    let answer = try JSONSerialization.data(
+      withJSONObject: ["Responses": found, "UnprocessedKeys": [String: String]()])
+    return .answer(200, [:], String(decoding: answer, as: UTF8.self))
+  }
+}
