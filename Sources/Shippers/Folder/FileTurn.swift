@@ -24,19 +24,11 @@ struct FileTurn: Sendable {
   /// - Throws: `SystemError` if the turn does not come or the lock's file cannot be made; what the body throws.
   func take<T>(_ body: () throws -> T) throws -> T {
     // It stays when the turn ends: removing it would let two processes lock two files of one name.
-    let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-    guard descriptor >= 0 else { throw SystemError.last("opening", path) }
-    defer { close(descriptor) }
-    var tries = 1
-    while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
-      guard errno == EWOULDBLOCK || errno == EINTR, tries < Self.tries else {
-        throw SystemError.last("waiting for another process that writes beside", path)
-      }
-      tries += 1
-      pause()
+    let file = try FileDescriptor(opening: path, O_RDWR | O_CREAT)
+    guard FileLock.take(.exclusive, of: file.number, tries: Self.tries, pause: pause) else {
+      throw SystemError.last("waiting for another process that writes beside", path)
     }
-    // Said, not left to closing: a program that is being started has the descriptor, too, for a moment.
-    defer { flock(descriptor, LOCK_UN) }
+    defer { FileLock.giveUp(file.number) }
     return try body()
   }
 

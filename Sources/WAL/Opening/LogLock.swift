@@ -20,7 +20,7 @@ package final class LogLock: Sendable {
     let path = logPath + ".lock"
     let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw LogError.unusable(logPath, errno) }
-    guard LogLock.lock(descriptor, pause) else {
+    guard FileLock.take(.exclusive, of: descriptor, tries: LogLock.tries, pause: pause) else {
       let code = errno
       let pid = LogLock.pid(in: descriptor)
       Glibc.close(descriptor)
@@ -60,16 +60,7 @@ package final class LogLock: Sendable {
 
   deinit { release() }
 
-  /// Tries for a moment, because `holder` holds the lock while it looks.
-  private static func lock(_ descriptor: Int32, _ pause: () -> Void) -> Bool {
-    for _ in 1..<tries {
-      if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return true }
-      guard errno == EWOULDBLOCK || errno == EINTR else { return false }
-      pause()
-    }
-    return flock(descriptor, LOCK_EX | LOCK_NB) == 0
-  }
-
+  /// For a moment, because `holder` holds the lock while it looks.
   private static let tries = 11
   private static let pauseMicroseconds: UInt32 = 10_000
 
@@ -82,10 +73,8 @@ package final class LogLock: Sendable {
     }
   }
 
-  /// Closing alone would not do: a program that is being started has every descriptor, and with it the lock, until
-  /// its `exec`.
   private static func unlock(_ descriptor: Int32) {
-    flock(descriptor, LOCK_UN)
+    FileLock.giveUp(descriptor)
     Glibc.close(descriptor)
   }
 
@@ -95,7 +84,7 @@ package final class LogLock: Sendable {
     guard descriptor >= 0 else { return nil }
     // A shared lock, given up at once, so that two askers do not see each other.
     defer { LogLock.unlock(descriptor) }
-    guard flock(descriptor, LOCK_SH | LOCK_NB) != 0 else { return nil }
+    guard !FileLock.take(.shared, of: descriptor) else { return nil }
     return pid(in: descriptor)
   }
 
