@@ -15,9 +15,15 @@ import WAL
   }
 
   @Test func `a volume that fills up is a warning`() {
-    #expect(DoctorRules.space(free: 150 << 20, of: 1_000 << 20, folder: "/").verdict == .ok)
-    #expect(DoctorRules.space(free: 149 << 20, of: 1_000 << 20, folder: "/").verdict == .warning)
-    #expect(DoctorRules.space(free: 0, of: 0, folder: "/").verdict == .warning)
+    let limits = DiskLimits(low: .percent(20), stop: .bytes(100 << 20), ballast: 0)
+    func verdict(_ free: Int, _ total: Int) -> DoctorFinding.Verdict {
+      DoctorRules.space(free: free, of: total, limits: limits, folder: "/").verdict
+    }
+    #expect(verdict(200 << 20, 1_000 << 20) == .ok)
+    #expect(verdict(199 << 20, 1_000 << 20) == .warning)
+    #expect(verdict(100 << 20, 1_000 << 20) == .warning)
+    #expect(verdict(99 << 20, 1_000 << 20) == .failed)
+    #expect(verdict(0, 0) == .failed)
   }
 
   @Test(arguments: [

@@ -25,7 +25,7 @@ private func accepts(_ bytes: [UInt8]) -> Bool {
     "\"é€😀\"", "[1,[2,{\"a\":[{}]}],\"x\"]", "{\"a\":1,\"a\":2,\"\":{}}", "[[[[]]]]", "\"\u{7F}\"",
     "\"\\ud800\"", "\t\n\r 1 ",
   ])
-  func acceptsWhatTheStandardAllows(_ text: String) {
+  func `accepts what the standard allows`(_ text: String) {
     #expect(accepts(text))
   }
 
@@ -38,7 +38,7 @@ private func accepts(_ bytes: [UInt8]) -> Bool {
     "1 2",
     "{}x", "[]]", "//", "[1]\u{0}", "\u{FEFF}{}", "[\"a\" \"b\"]", "{\"a\":1]", "[1}",
   ])
-  func refusesWhatItDoesNot(_ text: String) {
+  func `refuses what it does not`(_ text: String) {
     #expect(!accepts(text))
   }
 
@@ -47,11 +47,11 @@ private func accepts(_ bytes: [UInt8]) -> Bool {
       [0xC0, 0x80], [0xC1, 0xBF], [0xE0, 0x9F, 0xBF], [0xED, 0xA0, 0x80], [0xF0, 0x8F, 0xBF, 0xBF],
       [0xF4, 0x90, 0x80, 0x80], [0xF5, 0x80, 0x80, 0x80], [0x80], [0xFF], [0xE2, 0x82], [0xE2, 0x28, 0xA1],
     ] as [[UInt8]])
-  func refusesWhatIsNotUTF8(_ bytes: [UInt8]) {
+  func `refuses what is not UTF 8`(_ bytes: [UInt8]) {
     #expect(!accepts([0x22] + bytes + [0x22]))
   }
 
-  @Test func nestingIsBoundedByTheTextAlone() {
+  @Test func `nesting is bounded by the text alone`() {
     for depth in [1, 63, 64, 65, 128, 129, 200_000] {
       let open = String(repeating: "[{\"a\":", count: depth)
       let close = String(repeating: "}]", count: depth)
@@ -61,7 +61,7 @@ private func accepts(_ bytes: [UInt8]) -> Bool {
     }
   }
 
-  @Test func mixedNestingClosesInTheOrderItOpened() {
+  @Test func `mixed nesting closes in the order it opened`() {
     var generator = SplitMix64.forTest()
     for _ in 0..<200 {
       let kinds = (0..<Int.random(in: 1...300, using: &generator)).map { _ in Bool.random(using: &generator) }
@@ -76,7 +76,7 @@ private func accepts(_ bytes: [UInt8]) -> Bool {
 
   /// The published suite, where the project's shared data lies beside the checkout.
   @Test(.enabled(if: FileManager.default.fileExists(atPath: suite), "the JSON suite is not on this machine"))
-  func publishedSuite() throws {
+  func `published suite`() throws {
     for name in try FileManager.default.contentsOfDirectory(atPath: suite).sorted() {
       let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: suite + "/" + name)))
       if name.hasPrefix("y_") { #expect(accepts(bytes), "\(name)") }

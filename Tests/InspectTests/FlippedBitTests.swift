@@ -96,7 +96,7 @@ import Testing
     }
   }
 
-  @Test func anywhereInTheFile() async throws {
+  @Test func `anywhere in the file`() async throws {
     var random = SplitMix64.forTest()
     try await withTemporaryFolder { folder in
       try await makeFullLog(folder + "/ticks.db", padding: 120)

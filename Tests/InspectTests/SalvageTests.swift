@@ -18,7 +18,7 @@ import Testing
     }
   }
 
-  @Test func aWholeLogIsCopiedWholeAndNotTouched() async throws {
+  @Test func `a whole log is copied whole and not touched`() async throws {
     try await withFullLog { path, output in
       let before = try bytes(of: path)
       let outcome = try await salvage(path, to: output)
@@ -37,7 +37,7 @@ import Testing
     }
   }
 
-  @Test func whatIsThereIsNotOverwritten() async throws {
+  @Test func `what is there is not overwritten`() async throws {
     try await withFullLog { path, output in
       try write([1, 2, 3], to: output)
       let error = try await logError { _ = try await salvage(path, to: output) }
@@ -50,7 +50,7 @@ import Testing
   }
 
   /// So short that the head is beyond what the rest could hold.
-  @Test func aLogThatWasCutOffIsSavedAsFarAsItIsThere() async throws {
+  @Test func `a log that was cut off is saved as far as it is there`() async throws {
     try await withFullLog(ticks: 8_000, padding: 120) { path, output in
       try write(Array(try bytes(of: path).prefix(24 * 4_096)), to: path)
       let outcome = try await salvage(path, to: output)
@@ -69,7 +69,7 @@ import Testing
     }
   }
 
-  @Test func whatIsLostIsWrittenDownAndTheRestGoesOn() async throws {
+  @Test func `what is lost is written down and the rest goes on`() async throws {
     try await withFullLog { path, output in
       try alter(
         path,
@@ -102,7 +102,7 @@ import Testing
     }
   }
 
-  @Test func ticksAreFoundOnPagesThatNothingLeadsToAnyMore() async throws {
+  @Test func `ticks are found on pages that nothing leads to any more`() async throws {
     try await withFullLog(ticks: 2_000, padding: 200) { path, output in
       var file = try bytes(of: path)
       let inner = stride(from: 4_096, to: file.count, by: 4_096).filter { file[$0] == 0x05 }
@@ -137,7 +137,7 @@ import Testing
     return page
   }
 
-  @Test func aRowIsFollowedNoFurtherThanThereArePagesAndNeverInACircle() throws {
+  @Test func `a row is followed no further than there are pages and never in a circle`() throws {
     var asked: [UInt32] = []
     /// Pages 2 and 3 lead to one another.
     func rows(claiming length: Int, pages: Int) throws -> Int {
@@ -156,7 +156,7 @@ import Testing
     #expect(asked == [2, 3])
   }
 
-  @Test func aLogThatIsInUseIsNotSalvaged() async throws {
+  @Test func `a log that is in use is not salvaged`() async throws {
     try await withFullLog { path, output in
       let log = try await TickLog.open(path: path, options: .make(), logger: silent)
       let error = try await logError { _ = try await salvage(path, to: output) }
@@ -168,7 +168,7 @@ import Testing
     }
   }
 
-  @Test func aProcessThatStartsDuringASalvageEndsIt() async throws {
+  @Test func `a process that starts during a salvage ends it`() async throws {
     try await withFullLog { path, output in
       let lock = Mutex<LogLock?>(nil)
       let salvage = try LogSalvage(of: path, to: output, consumers: kinds) { _ in
@@ -189,7 +189,7 @@ import Testing
   }
 
   @Test(arguments: [0, 300, 3_990, 4_010, 4_030, 4_230, 5_000, 8_300, 70_000])
-  func ticksOfAnyLengthAreReadFromPages(_ padding: Int) async throws {
+  func `ticks of any length are read from pages`(_ padding: Int) async throws {
     try await withFullLog(ticks: 60, padding: padding) { path, _ in
       let pages = try RawPages(path: path, wal: nil)
       defer { pages.close() }
@@ -205,7 +205,7 @@ import Testing
   }
 
   @Test(arguments: [0..<100, 100..<2_000, 0..<4_096, 16..<20, 20..<21, 56..<60, 68..<72])
-  func aDamagedFirstPageCostsNothing(_ range: Range<Int>) async throws {
+  func `a damaged first page costs nothing`(_ range: Range<Int>) async throws {
     try await withFullLog { path, output in
       let expected = try await records(of: path)
       var file = try bytes(of: path)
@@ -223,7 +223,7 @@ import Testing
     }
   }
 
-  @Test func aTruncatedLogIsRefusedAndItsRestSaved() async throws {
+  @Test func `a truncated log is refused and its rest saved`() async throws {
     try await withFullLog(ticks: 1_000) { path, output in
       let whole = try bytes(of: path)
       for (number, length) in [whole.count - 4_096, whole.count * 3 / 4, whole.count * 3 / 4 + 700]
@@ -258,7 +258,7 @@ import Testing
     "UPDATE dead_letters SET offset = 5000", "UPDATE skipped SET consumer = 'x'",
     "INSERT INTO meta VALUES ('trimmed', 500)",
   ])
-  func whateverTheRecordsSayTheNewLogIsWhole(_ sql: String) async throws {
+  func `whatever the records say the new log is whole`(_ sql: String) async throws {
     try await withFullLog { path, output in
       let reader = try await LogReader(path: path)
       let logID = try await reader.logID()
@@ -315,7 +315,7 @@ import Testing
     }
   }
 
-  @Test func whatIsNoLogIsRefused() async throws {
+  @Test func `what is no log is refused`() async throws {
     try await withTemporaryFolder { folder in
       for (name, content) in [("empty", ""), ("text", String(repeating: "ticks\n", count: 3_000))] {
         try write(Array(content.utf8), to: folder + "/" + name)

@@ -20,7 +20,7 @@ import Testing
     }
   }
 
-  @Test func aLogAsItMustBeHasNoProblems() async throws {
+  @Test func `a log as it must be has no problems`() async throws {
     #expect(try await problems(after: "").first == [])
     #expect(try await problems(after: "INSERT INTO meta VALUES ('import abc', '8 done')").first == [])
   }
@@ -104,14 +104,15 @@ import Testing
       .structure, "2nd reference"
     ),
   ])
-  func whatIsWrongIsFoundAndSaid(_ sql: String, _ kind: LogProblem.Kind, _ text: String) async throws {
+  func `what is wrong is found and said`(_ sql: String, _ kind: LogProblem.Kind, _ text: String) async throws
+  {
     let problems = try await problems(after: sql)
     #expect(
       problems.first.contains { $0.kind == kind && $0.text.contains(text) },
       "\(problems.first.map { "\($0.kind.rawValue): \($0.text)" })")
   }
 
-  @Test func aHoleThatDeadLettersAccountForIsNone() async throws {
+  @Test func `a hole that dead letters account for is none`() async throws {
     let sql = """
       DELETE FROM batches WHERE first_offset = 251;
       UPDATE consumers SET next_offset = 251 WHERE name = 's3';
@@ -126,7 +127,7 @@ import Testing
         == ["s3 has passed offsets 251 to 252, which are in none of its batches"])
   }
 
-  @Test func whatIsTrimmedIsNotMissing() async throws {
+  @Test func `what is trimmed is not missing`() async throws {
     let trimmed = """
       DELETE FROM ticks WHERE offset <= 120; DELETE FROM batches WHERE last_offset <= 100;
       UPDATE consumers SET next_offset = 50 WHERE name = 'dynamodb'; INSERT INTO meta VALUES ('trimmed', 120);
@@ -145,13 +146,13 @@ import Testing
       try await problems(after: held).first.map(\.text) == ["offset 351 to 390: the row is missing"])
   }
 
-  @Test func ofManyProblemsTheFirstAreKeptAndAllCounted() async throws {
+  @Test func `of many problems the first are kept and all counted`() async throws {
     let problems = try await problems(after: "DELETE FROM ticks WHERE offset % 2 = 0")
     #expect(problems.first.count == LogProblems.kept)
     #expect(problems.counts == [.ticks: 200])
   }
 
-  @Test func ticksAppendedMeanwhileAreNoProblem() async throws {
+  @Test func `ticks appended meanwhile are no problem`() async throws {
     try await withLog { log, path in
       try await log.append(ticks(500))
       let isAppended = Latch<Void>()

@@ -55,7 +55,7 @@ import Testing
   }
 
   @Test(arguments: Fault.allCases)
-  func afterAnyOneExchangeEachTickIsInOneObject(_ fault: Fault) async throws {
+  func `after any one exchange each tick is in one object`(_ fault: Fault) async throws {
     for nth in 1... {
       let s3 = SmallS3()
       let hasFailed = Mutex(false)
@@ -90,7 +90,7 @@ import Testing
   }
 
   @Test(arguments: Fault.allCases)
-  func afterAnyOneExchangeEachTickIsAnItem(_ fault: Fault) async throws {
+  func `after any one exchange each tick is an item`(_ fault: Fault) async throws {
     for nth in 1... {
       let items = Mutex<[String: Item]>([:])
       let hasFailed = Mutex(false)

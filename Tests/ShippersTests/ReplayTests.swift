@@ -56,7 +56,7 @@ import Testing
   // MARK: Bounds
 
   @Test(arguments: [(0, nil), (26, nil), (1, 26), (30, 40)] as [(Int64, Int64?)])
-  func boundsOutsideTheLogAreRefusedNamingBoth(first: Int64, last: Int64?) async throws {
+  func `bounds outside the log are refused naming both`(first: Int64, last: Int64?) async throws {
     try await withShipped { rig, reader, _ in
       let error = await #expect(throws: LogError.self) {
         _ = try await replay(rig, reader, from: first, through: last)
@@ -67,7 +67,7 @@ import Testing
     }
   }
 
-  @Test func anEndBeforeTheStartAndAnEmptyLogAreRefused() async throws {
+  @Test func `an end before the start and an empty log are refused`() async throws {
     try await withShipped { rig, reader, _ in
       let error = await #expect(throws: LogError.self) {
         _ = try await replay(rig, reader, from: 5, through: 4)
@@ -84,7 +84,7 @@ import Testing
 
   // MARK: Rows
 
-  @Test func rowsAreThoseOfTheObjectsInBoundsThatAreInclusive() async throws {
+  @Test func `rows are those of the objects in bounds that are inclusive`() async throws {
     try await withShipped { rig, reader, _ in
       let reported = Mutex<[Int64]>([])
       let replay = try await replay(rig, reader, from: 3, through: 12) { last in
@@ -99,7 +99,7 @@ import Testing
     }
   }
 
-  @Test func damagedRowsAreProblemsAndTheRestIsDelivered() async throws {
+  @Test func `damaged rows are problems and the rest is delivered`() async throws {
     try await withShipped { rig, reader, _ in
       try await rig.damage([4])
       try await rig.log.write { transaction in
@@ -120,7 +120,7 @@ import Testing
     }
   }
 
-  @Test func problemsAreKeptUpToALimitAndThenCounted() {
+  @Test func `problems are kept up to a limit and then counted`() {
     var outcome = Replay.Outcome()
     for number in 1...25 { outcome.add(problem: "\(number)") }
     #expect(outcome.problems.count == 20)
@@ -129,7 +129,7 @@ import Testing
 
   // MARK: Objects
 
-  @Test func frozenObjectsComeBackUnderTheirOwnKeys() async throws {
+  @Test func `frozen objects come back under their own keys`() async throws {
     try await withShipped { rig, reader, _ in
       let before = try objects(rig.folder + "/out")
       #expect(before.count == 3)
@@ -145,7 +145,7 @@ import Testing
     }
   }
 
-  @Test func objectsThatAreThereAreLeftAsTheyAre() async throws {
+  @Test func `objects that are there are left as they are`() async throws {
     try await withShipped { rig, reader, _ in
       let replay = try await replay(rig, reader, from: 1)
       let again = try await frozen(replay, rig, .test())
@@ -159,7 +159,7 @@ import Testing
     }
   }
 
-  @Test func aRangeThatWasNeverPlannedIsRefusedBeforeAnythingIsUploaded() async throws {
+  @Test func `a range that was never planned is refused before anything is uploaded`() async throws {
     try await withShipped { rig, reader, _ in
       try await rig.log.append(ticks(5, from: 26))
       try FileManager.default.removeItem(atPath: rig.folder + "/out/objects")
@@ -173,7 +173,7 @@ import Testing
     }
   }
 
-  @Test func anObjectWhoseContentTheLogNoLongerGivesIsNotMade() async throws {
+  @Test func `an object whose content the log no longer gives is not made`() async throws {
     try await withShipped { rig, reader, _ in
       try await rig.damage([12])
       try FileManager.default.removeItem(atPath: rig.folder + "/out/objects")
@@ -185,7 +185,7 @@ import Testing
     }
   }
 
-  @Test func copiesAreCutAnewUnderTheirFolder() async throws {
+  @Test func `copies are cut anew under their folder`() async throws {
     try await withShipped { rig, reader, _ in
       let settings = ObjectSettings(folder: "copy", fileName: "f", compression: .none, maximumRows: 4)
       let replay = try await replay(rig, reader, from: 8, through: 17)
@@ -201,7 +201,7 @@ import Testing
     }
   }
 
-  @Test func aKeyThatIsTakenAndFreeAgainIsTriedAgain() async throws {
+  @Test func `a key that is taken and free again is tried again`() async throws {
     try await withShipped { rig, reader, _ in
       let s3 = SmallS3()
       let transport = ScriptedTransport { request, number in
@@ -219,7 +219,7 @@ import Testing
 
   // MARK: Items
 
-  @Test func itemsAreWrittenAgainAndTheExpiredCounted() async throws {
+  @Test func `items are written again and the expired counted`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(3, receivedAt: someTime - 3 * 86_400_000_000))
       try await rig.log.append(ticks(7, from: 4))
@@ -242,7 +242,7 @@ import Testing
     }
   }
 
-  @Test func refusedItemsAreProblems() async throws {
+  @Test func `refused items are problems`() async throws {
     try await withShipped { rig, reader, _ in
       let transport = ScriptedTransport { request, _ in
         String(decoding: request.body, as: UTF8.self).contains("\\\"n\\\":7}")

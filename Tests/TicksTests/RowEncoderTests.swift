@@ -22,7 +22,7 @@ func row(_ payload: String, stream: String = "btcusdt@miniTicker", receivedAt: I
     "h":"19951.87000000","l":"19100.01000000","v":"363872.29609000","q":"7119945056.15496440"}
     """
 
-  @Test func aMiniTickerIsWrittenAsTheOldPipelineDid() throws {
+  @Test func `a mini ticker is written as the old pipeline did`() throws {
     #expect(
       try row(miniTicker) == """
         {"event_type":"24hrMiniTicker","event_time":1665778598188,\
@@ -34,7 +34,7 @@ func row(_ payload: String, stream: String = "btcusdt@miniTicker", receivedAt: I
         """)
   }
 
-  @Test func theOrderOfTheEventsMembersDoesNotMatter() throws {
+  @Test func `the order of the events members does not matter`() throws {
     let turned = """
       { "q":"7119945056.15496440", "v":"363872.29609000","l":"19100.01000000","h":"19951.87000000",
         "o":"19478.02000000","c":"19182.10000000","s":"BTCUSDT","E":1665778598188,"e":"24hrMiniTicker","x":1}
@@ -42,7 +42,7 @@ func row(_ payload: String, stream: String = "btcusdt@miniTicker", receivedAt: I
     #expect(try row(turned) == row(miniTicker))
   }
 
-  @Test func ofMembersThatOccurTwiceTheLastCounts() throws {
+  @Test func `of members that occur twice the last counts`() throws {
     let twice = miniTicker.replacing("\"c\":", with: "\"c\":1,\"c\":\"0\",\"\\u0063\":")
     #expect(try row(twice) == row(miniTicker))
   }
@@ -51,14 +51,16 @@ func row(_ payload: String, stream: String = "btcusdt@miniTicker", receivedAt: I
     ("\"c\":\"19182.10000000\"", "\"c\":19182.1"), ("\"q\":\"7119945056.15496440\"", "\"Q\":\"1\""),
     ("1665778598188", "\"1665778598188\""), ("1665778598188", "1.665e12"), ("\"BTCUSDT\"", "null"),
   ])
-  func aMiniTickerWithAMemberMissingOrOfAnotherTypeIsShippedAsAnyEvent(_ old: String, _ new: String) throws {
+  func `a mini ticker with a member missing or of another type is shipped as any event`(
+    _ old: String, _ new: String
+  ) throws {
     let event = miniTicker.replacing(old, with: new)
     let row = try row(event)
     #expect(row.hasSuffix(",\"data\":\(event)}\n"))
     #expect(row.hasPrefix("{\"event_type\":\"24hrMiniTicker\",\"event_time\":"))
   }
 
-  @Test func anOtherEventKeepsWhatItHasAndItsDataWithoutWhiteSpace() throws {
+  @Test func `an other event keeps what it has and its data without white space`() throws {
     let event = #"{ "e" : "trade", "E":1,"s":"É\u00e9\/\"", "a b" : [ 1 , { } , "x \" y\\" ] }"#
     #expect(
       try row(event, stream: "x@trade") == #"""
@@ -69,7 +71,7 @@ func row(_ payload: String, stream: String = "btcusdt@miniTicker", receivedAt: I
         """#)
   }
 
-  @Test func aSpotBookTickerTakesItsTypeFromTheStreamAndItsTimeFromTheReceipt() throws {
+  @Test func `a spot book ticker takes its type from the stream and its time from the receipt`() throws {
     #expect(
       try row(#"{"u":1,"s":"NKNUSDT","b":"1","B":"2","a":"3","A":"4"}"#, stream: "nknusdt@bookTicker") == """
         {"event_type":"bookTicker","event_time":1700000000123,"iso_timestamp":"2023-11-14T22-13-20.123456Z",\
@@ -79,7 +81,7 @@ func row(_ payload: String, stream: String = "btcusdt@miniTicker", receivedAt: I
         """)
   }
 
-  @Test func charactersBeyondASCIIAreEscapedAsPythonDoes() throws {
+  @Test func `characters beyond ASCII are escaped as python does`() throws {
     let event = miniTicker.replacing("BTCUSDT", with: "é€😀\u{7F}\\u0041\\ud83d\\ude00\\t\\u000b\\ud800")
     #expect(
       try row(event, stream: "币@miniTicker").contains(
@@ -87,7 +89,7 @@ func row(_ payload: String, stream: String = "btcusdt@miniTicker", receivedAt: I
       ))
   }
 
-  @Test func timesBefore1970AndTimesThatNoDateCanSay() throws {
+  @Test func `times before 1970 and times that no date can say`() throws {
     #expect(try row(#"{"E":-1}"#).contains(#""event_time":-1,"iso_timestamp":"1969-12-31T23-59-59.999000Z""#))
     #expect(try row(#"{"E":951782400000}"#).contains("\"2000-02-29T00-00-00.000000Z\""))
     #expect(try row(#"{"E":253402300799999}"#).contains("\"9999-12-31T23-59-59.999000Z\""))
@@ -96,11 +98,12 @@ func row(_ payload: String, stream: String = "btcusdt@miniTicker", receivedAt: I
     }
   }
 
-  @Test(arguments: ["[]", "1", "", "{\"a\":1", "{}{}"]) func whatIsNoObjectIsRefused(_ payload: String) {
+  @Test(arguments: ["[]", "1", "", "{\"a\":1", "{}{}"]) func `what is no object is refused`(_ payload: String)
+  {
     #expect(throws: JSONError.self) { try row(payload) }
   }
 
-  @Test func integersAtTheEndsOfTheirRange() {
+  @Test func `integers at the ends of their range`() {
     for (text, expected) in [
       ("9223372036854775807", Int64.max), ("-9223372036854775808", Int64.min), ("0", 0), ("-0", 0),
     ] {

@@ -21,7 +21,7 @@ import Testing
     try await reader.close()
   }
 
-  @Test func plansOfARangeAreThoseThatHoldSomeOfIt() async throws {
+  @Test func `plans of a range are those that hold some of it`() async throws {
     try await withLog { (log, _) async throws in
       try await log.append(ticks(50))
       for bounds in [1...10, 11...20, 31...40] as [ClosedRange<Int64>] {
@@ -45,7 +45,7 @@ import Testing
     }
   }
 
-  @Test func deadAndSkippedOffsetsAreThoseOfOneConsumerInTheRange() async throws {
+  @Test func `dead and skipped offsets are those of one consumer in the range`() async throws {
     try await withLog { (log, _) async throws in
       try await log.append(ticks(50))
       try await log.write { [s3] transaction in
@@ -65,7 +65,7 @@ import Testing
     }
   }
 
-  @Test func offsetsOfATimeAreFoundWhateverIsMissing() async throws {
+  @Test func `offsets of a time are found whatever is missing`() async throws {
     try await withLog { (log, _) async throws in
       var batch = TickBatch()
       for number in 1...40 {

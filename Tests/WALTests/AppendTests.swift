@@ -7,7 +7,7 @@ import Testing
 @testable import WAL
 
 @Suite struct AppendTests {
-  @Test func offsetsAreDenseInOrderAndTheTicksAreAsGiven() async throws {
+  @Test func `offsets are dense in order and the ticks are as given`() async throws {
     try await withLog { log, path in
       #expect(log.head == .zero)
       #expect(try await log.append(TickBatch()) == nil)
@@ -21,7 +21,7 @@ import Testing
     }
   }
 
-  @Test func payloadsComeBackByteForByte() async throws {
+  @Test func `payloads come back byte for byte`() async throws {
     try await withLog { log, path in
       var batch = TickBatch()
       for payload in [
@@ -36,7 +36,7 @@ import Testing
     }
   }
 
-  @Test func concurrentAppendersShareTheOffsetsWithoutHolesEachInItsOrder() async throws {
+  @Test func `concurrent appenders share the offsets without holes each in its order`() async throws {
     let random = SplitMix64.forTest()
     try await withLog { log, path in
       let given = Shared<[Int64: String]>([:])
@@ -68,7 +68,7 @@ import Testing
     }
   }
 
-  @Test func offsetsGoOnAfterReopeningAndAreNotReusedWhenRowsWereDeleted() async throws {
+  @Test func `offsets go on after reopening and are not reused when rows were deleted`() async throws {
     try await withTemporaryFolder { folder in
       let path = folder + "/ticks.db"
       var log = try await TickLog.open(path: path, options: .make(), logger: silent)
@@ -86,7 +86,7 @@ import Testing
     }
   }
 
-  @Test func theHeadIsStoredWithItsTicks() async throws {
+  @Test func `the head is stored with its ticks`() async throws {
     try await withLog { log, path in
       let reader = try await log.makeReader()
       for number in 1...5 {
@@ -100,7 +100,7 @@ import Testing
     }
   }
 
-  @Test func aConfirmedAppendIsSeenByEveryReaderAndIsInTheFilesAtOnce() async throws {
+  @Test func `a confirmed append is seen by every reader and is in the files at once`() async throws {
     try await withLog { log, path in
       let reader = try await log.makeReader()
       for number in 1...5 {
@@ -120,7 +120,7 @@ import Testing
     }
   }
 
-  @Test func waitingForTheHeadEndsWhenItMoves() async throws {
+  @Test func `waiting for the head ends when it moves`() async throws {
     try await withLog { log, _ in
       async let moved = log.head(beyond: Offset(rawValue: 2))
       try await log.append(ticks(2))
@@ -130,7 +130,7 @@ import Testing
     }
   }
 
-  @Test func requestsThatWaitTogetherShareOneCommit() async throws {
+  @Test func `requests that wait together share one commit`() async throws {
     let vfs = FaultVFS("shared-commit")
     // The writer waits for its thousand ticks, or for longer than the test runs.
     try await withLog(options: .make(vfs: vfs.name, linger: .seconds(3_600))) { log, _ in
@@ -145,7 +145,7 @@ import Testing
     }
   }
 
-  @Test func closingCommitsWhatIsQueuedAndRefusesWhatComesAfter() async throws {
+  @Test func `closing commits what is queued and refuses what comes after`() async throws {
     try await withTemporaryFolder { folder in
       let path = folder + "/ticks.db"
       let log = try await TickLog.open(path: path, options: .make(linger: .seconds(3_600)), logger: silent)
@@ -166,7 +166,7 @@ import Testing
     }
   }
 
-  @Test func aRequestLargerThanTheQueueIsTaken() async throws {
+  @Test func `a request larger than the queue is taken`() async throws {
     try await withLog(options: .make(capacity: 1_000)) { log, _ in
       let range = try await log.append(ticks(100))
       #expect(range == offsets(1...100))
@@ -174,7 +174,7 @@ import Testing
   }
 
   /// The row's CRC-32 as Python's `zlib.crc32` makes it of the documented bytes.
-  @Test func theChecksumIsTheDocumentedOne() {
+  @Test func `the checksum is the documented one`() {
     func checksum(_ eventTime: Int64?) -> UInt32 {
       Array("btcusdt@trade".utf8).withUnsafeBytes { stream in
         Array("{\"e\":\"trade\"}".utf8).withUnsafeBytes { payload in

@@ -13,7 +13,7 @@ import Testing
     Result(walFrames: frames, copiedFrames: copied, isBlocked: true)
   }
 
-  @Test func passiveAtSixteenMebibytesAndAgainEveryFour() {
+  @Test func `passive at sixteen mebibytes and again every four`() {
     var schedule = CheckpointSchedule()
     #expect(schedule.due(walFrames: 0) == nil)
     #expect(schedule.due(walFrames: 4_095) == nil)
@@ -23,7 +23,7 @@ import Testing
     #expect(schedule.due(walFrames: 5_120) == .passive)
   }
 
-  @Test func aSmallVolumeGetsAShortWAL() {
+  @Test func `a small volume gets a short WAL`() {
     var schedule = CheckpointSchedule()
     schedule.fit(volumeBytes: 100 << 20)
     let passive = (100 << 20) / 64 / CheckpointSchedule.bytesPerFrame
@@ -37,7 +37,7 @@ import Testing
     #expect(schedule.due(walFrames: 4_095) == nil)
   }
 
-  @Test func aWALThatStartedOverIsShortAgain() {
+  @Test func `a WAL that started over is short again`() {
     var schedule = CheckpointSchedule()
     #expect(schedule.due(walFrames: 16_384) == .restart)
     _ = schedule.finished(done(16_384))
@@ -46,7 +46,7 @@ import Testing
     #expect(schedule.due(walFrames: 4_096) == .passive)
   }
 
-  @Test func itInsistsFromSixtyFourMebibytesOn() {
+  @Test func `it insists from sixty four mebibytes on`() {
     var schedule = CheckpointSchedule()
     #expect(schedule.due(walFrames: 16_383) == .passive)
     #expect(schedule.finished(blocked(16_383, copied: 3)) == nil)
@@ -54,7 +54,7 @@ import Testing
     #expect(schedule.due(walFrames: 17_407) == .restart)
   }
 
-  @Test func aWALKeptLongIsWarnedOfOnceForEachDoubling() {
+  @Test func `a WAL kept long is warned of once for each doubling`() {
     var schedule = CheckpointSchedule()
     var warnings: [Int] = []
     for frames in stride(from: 0, through: 150_000, by: 100) {
@@ -66,7 +66,7 @@ import Testing
     for (earlier, later) in zip(warnings, warnings.dropFirst()) { #expect(later >= 2 * earlier) }
   }
 
-  @Test func theEndOfAWarningIsSaidOnce() {
+  @Test func `the end of a warning is said once`() {
     var schedule = CheckpointSchedule()
     #expect(schedule.due(walFrames: 16_384) == .restart)
     #expect(schedule.finished(blocked(16_384, copied: 3)) != nil)
@@ -84,7 +84,7 @@ import Testing
     #expect(!unwarned)
   }
 
-  @Test func aFailedCheckpointIsTriedAgainAfterMoreGrowth() {
+  @Test func `a failed checkpoint is tried again after more growth`() {
     var schedule = CheckpointSchedule()
     #expect(schedule.due(walFrames: 4_096) == .passive)
     schedule.failed(walFrames: 4_096)

@@ -25,7 +25,7 @@ import Testing
     return header[12..<16].reduce(0) { $0 << 8 | UInt32($1) }
   }
 
-  @Test func theWALStaysBoundedWhileReadersPage() async throws {
+  @Test func `the WAL stays bounded while readers page`() async throws {
     try await withLog { log, path in
       let isDone = Shared(false)
       let largest = try await withThrowingTaskGroup(of: Int.self) { group in
@@ -61,7 +61,7 @@ import Testing
     }
   }
 
-  @Test func aReaderInALongTransactionLetsTheWALGrowAndItStartsOverAfterwards() async throws {
+  @Test func `a reader in a long transaction lets the WAL grow and it starts over afterwards`() async throws {
     let logs = RecordedLogs()
     try await withLog(logger: logs.logger) { log, path in
       try await log.append(ticks(1))
@@ -97,7 +97,7 @@ import Testing
     }
   }
 
-  @Test func closingWithAReaderInATransactionLosesNothing() async throws {
+  @Test func `closing with a reader in a transaction loses nothing`() async throws {
     try await withLog { log, path in
       try await log.append(ticks(10))
       let shell = try SQLiteConnection(path: path, access: .readOnly)
@@ -116,7 +116,7 @@ import Testing
     }
   }
 
-  @Test func aShellThatHoldsTheWriteLockIsWaitedFor() async throws {
+  @Test func `a shell that holds the write lock is waited for`() async throws {
     let logs = RecordedLogs()
     try await withLog(logger: logs.logger) { log, path in
       try await log.append(ticks(1))
@@ -134,7 +134,7 @@ import Testing
   }
 
   /// Another process, because this one's locks would end with the look that a start takes at the file.
-  @Test func aStartWaitsForAProgramThatHoldsALock() async throws {
+  @Test func `a start waits for a program that holds a lock`() async throws {
     try await withTemporaryFolder { folder in
       let path = folder + "/ticks.db"
       let log = try await TickLog.open(path: path, options: .make(), logger: silent)

@@ -11,7 +11,7 @@ import Testing
   private let note = CommitNote(
     logID: LogID(rawValue: "0123456789abcdef"), head: Offset(rawValue: 1_234), fileChangedAt: 7)
 
-  @Test func aLineReadsAsItWasWritten() {
+  @Test func `a line reads as it was written`() {
     #expect(note.line == "0123456789abcdef 1234 1234 open 7\n")
     #expect(CommitNote(line: "0123456789abcdef 1234 1234 open 7") == note)
     var closed = note
@@ -28,7 +28,7 @@ import Testing
       ("0123456789abcdef", 1_234, 7, false, false, nil), ("0123456789abcdef", 1_235, 7, false, false, nil),
       ("fedcba9876543210", 1, 7, false, false, nil),
     ] as [(String, Int64, Int64, Bool, Bool, CommitNote.Objection?)])
-  func whatALogThatEndsBeforeItLacks(
+  func `what a log that ends before it lacks`(
     _ id: String, _ head: Int64, _ changedAt: Int64, _ isClosed: Bool, _ hasWAL: Bool,
     _ objection: CommitNote.Objection?
   ) {
@@ -57,7 +57,7 @@ import Testing
     }
   }
 
-  @Test func aMissingWALIsRefusedAndToldByVerifyAndThenPutBack() async throws {
+  @Test func `a missing WAL is refused and told by verify and then put back`() async throws {
     try await withKilledLog { path in
       try FileManager.default.moveItem(atPath: path + "-wal", toPath: path + ".away")
       for _ in 0..<2 {
@@ -79,7 +79,7 @@ import Testing
   }
 
   /// It gives offsets again; what was shipped of them is for the place's own note to notice.
-  @Test func anOlderCopyInThePlaceOfTheLogIsOpenedAndSaid() async throws {
+  @Test func `an older copy in the place of the log is opened and said`() async throws {
     try await withTemporaryFolder { folder in
       let path = folder + "/ticks.db"
       var log = try await TickLog.open(path: path, options: .make(), logger: silent)
@@ -99,7 +99,7 @@ import Testing
     }
   }
 
-  @Test func anotherLogInItsPlaceIsNone() async throws {
+  @Test func `another log in its place is none`() async throws {
     try await withKilledLog { path in
       for suffix in ["", "-wal"] { try FileManager.default.removeItem(atPath: path + suffix) }
       let log = try await TickLog.open(path: path, options: .make(), logger: silent)
@@ -108,7 +108,7 @@ import Testing
     }
   }
 
-  @Test func aSalvageGivesNoOffsetAgainThatWasCommitted() async throws {
+  @Test func `a salvage gives no offset again that was committed`() async throws {
     try await withKilledLog { path in
       try FileManager.default.removeItem(atPath: path + "-wal")
       let saved = path + ".saved"

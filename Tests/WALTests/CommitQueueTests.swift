@@ -15,7 +15,7 @@ import Testing
     return queue
   }
 
-  @Test func theLimitsAreTheContracts() {
+  @Test func `the limits are the contracts`() {
     let limits = Queue.Limits()
     #expect(limits.maximumTicks == 1_000)
     #expect(limits.maximumBytes == 1_048_576)
@@ -23,7 +23,7 @@ import Testing
     #expect(limits.linger == .milliseconds(5))
   }
 
-  @Test func whatMayPassIsTakenAlone() {
+  @Test func `what may pass is taken alone`() {
     var queue = queue([(500, 10), (600, 10)])
     queue.add(2, ticks: 0, bytes: 0, mayPass: true, now: .zero)
     queue.add(3, ticks: 1, bytes: 1, now: .zero)
@@ -44,7 +44,7 @@ import Testing
     #expect(queue.isEmpty)
   }
 
-  @Test func whatIsPutBackComesFirstAgain() {
+  @Test func `what is put back comes first again`() {
     var queue = queue((0..<50).map { _ in (ticks: 100, bytes: 1) })
     #expect(queue.takeGroup() == Array(0..<10))
     #expect(queue.takeGroup() == Array(10..<20))
@@ -55,7 +55,7 @@ import Testing
     #expect((queue.ticks, queue.bytes) == (0, 0))
   }
 
-  @Test func anEmptyQueueIsIdle() {
+  @Test func `an empty queue is idle`() {
     #expect(queue([]).decide(now: .seconds(9)) == .idle)
     var emptied = queue([(1, 1)])
     _ = emptied.takeGroup()
@@ -66,12 +66,12 @@ import Testing
     ([(999, 0)], false), ([(1_000, 0)], true), ([(999, 0), (1, 0)], true), ([(1, 1_048_575)], false),
     ([(1, 1_048_576)], true), ([(1, 1_048_575), (1, 1)], true), ([(0, 0)], false),
   ])
-  func aFullGroupIsCommittedAtOnce(_ requests: [(ticks: Int, bytes: Int)], _ isFull: Bool) {
+  func `a full group is committed at once`(_ requests: [(ticks: Int, bytes: Int)], _ isFull: Bool) {
     #expect(
       queue(requests).decide(now: .milliseconds(1)) == (isFull ? .commitNow : .commitAfter(.milliseconds(4))))
   }
 
-  @Test func theOldestRequestDecidesHowLongToWait() {
+  @Test func `the oldest request decides how long to wait`() {
     var queue = queue([(1, 1)], at: .seconds(1))
     queue.add(1, ticks: 1, bytes: 1, now: .seconds(1) + .milliseconds(4))
     #expect(queue.decide(now: .seconds(1) + .milliseconds(4)) == .commitAfter(.milliseconds(1)))
@@ -79,7 +79,7 @@ import Testing
     #expect(queue.decide(now: .seconds(100)) == .commitNow)
   }
 
-  @Test func withoutLingerARequestIsCommittedAtOnce() {
+  @Test func `without linger a request is committed at once`() {
     var limits = Queue.Limits()
     limits.linger = .zero
     var queue = Queue(limits: limits)
@@ -87,7 +87,7 @@ import Testing
     #expect(queue.decide(now: .seconds(3)) == .commitNow)
   }
 
-  @Test func aGroupEndsWithTheRequestThatReachesALimit() {
+  @Test func `a group ends with the request that reaches a limit`() {
     var byTicks = queue([(999, 1), (999, 1), (1, 1)])
     #expect(byTicks.takeGroup() == [0, 1])
     #expect(byTicks.takeGroup() == [2])
@@ -97,7 +97,7 @@ import Testing
     #expect(byBytes.takeGroup() == [])
   }
 
-  @Test func oneLargerRequestIsAdmittedIntoAnEmptyQueueAlone() {
+  @Test func `one larger request is admitted into an empty queue alone`() {
     var queue = Queue(limits: Queue.Limits())
     #expect(queue.admits(bytes: 40 << 20))
     queue.add(0, ticks: 1, bytes: 1, now: .zero)
@@ -112,7 +112,7 @@ import Testing
     #expect(queue.isHalfEmpty)
   }
 
-  @Test func takingAllLeavesNothing() {
+  @Test func `taking all leaves nothing`() {
     var queue = queue([(999, 1), (999, 1), (1, 1)])
     _ = queue.takeGroup()
     #expect(queue.takeAll() == [2])
@@ -123,7 +123,7 @@ import Testing
     #expect(queue.takeGroup() == [7])
   }
 
-  @Test func aRandomWalkAgreesWithANaiveModel() {
+  @Test func `a random walk agrees with a naive model`() {
     var generator = SplitMix64.forTest()
     var limits = Queue.Limits()
     limits.maximumTicks = 20

@@ -5,7 +5,7 @@ import Testing
 @testable import WAL
 
 @Suite struct ConsumersTests {
-  @Test func aHoldIsNotedUntilTheConsumerMovesOrTheNextStart() async throws {
+  @Test func `a hold is noted until the consumer moves or the next start`() async throws {
     let clock = ManualWallClock(someTime)
     try await withLog(options: .make(clock: clock)) { log, path in
       let s3 = ConsumerName(rawValue: "s3")
@@ -43,7 +43,7 @@ import Testing
     return consumers
   }
 
-  @Test func aNewConsumerStartsAtTheOldestTickKept() async throws {
+  @Test func `a new consumer starts at the oldest tick kept`() async throws {
     try await withTemporaryFolder { folder in
       let path = folder + "/ticks.db"
       var log = try await TickLog.open(path: path, options: .make(), logger: silent)
@@ -76,7 +76,7 @@ import Testing
     }
   }
 
-  @Test func ticksThatAreMissingAreNotTakenForTrimmed() async throws {
+  @Test func `ticks that are missing are not taken for trimmed`() async throws {
     try await withTemporaryFolder { folder in
       let path = folder + "/ticks.db"
       var log = try await TickLog.open(path: path, options: .make(), logger: silent)
@@ -95,7 +95,7 @@ import Testing
     }
   }
 
-  @Test func anEmptiedLogStartsConsumersBehindItsHead() async throws {
+  @Test func `an emptied log starts consumers behind its head`() async throws {
     try await withTemporaryFolder { folder in
       let path = folder + "/ticks.db"
       var log = try await TickLog.open(path: path, options: .make(), logger: silent)
@@ -109,7 +109,7 @@ import Testing
     }
   }
 
-  @Test func aConsumerThatIsNotAskedForIsDisabledAndGoesOnLater() async throws {
+  @Test func `a consumer that is not asked for is disabled and goes on later`() async throws {
     try await withLog { log, _ in
       _ = try await log.enable([s3, dynamo], acceptDestinations: false, logger: silent)
       try await log.append(ticks(5))
@@ -123,7 +123,7 @@ import Testing
     }
   }
 
-  @Test func anotherDestinationIsRefusedNamingBothAndChangesNothing() async throws {
+  @Test func `another destination is refused naming both and changes nothing`() async throws {
     try await withLog { log, _ in
       _ = try await log.enable([s3], acceptDestinations: false, logger: silent)
       let before = try await state(log)

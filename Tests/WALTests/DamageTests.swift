@@ -42,7 +42,8 @@ import Testing
     ("offset = 1", [1]), ("offset = 50", [50]), ("offset = 100", [100]), ("offset IN (6, 7, 8)", [6, 7, 8]),
     ("offset > 90", Array(91...100)), ("offset < 20", Array(1...19)), ("1", Array(1...100)),
   ])
-  func aMissingRowIsBadAndItsNeighboursAreNot(_ condition: String, _ missing: [Int64]) async throws {
+  func `a missing row is bad and its neighbours are not`(_ condition: String, _ missing: [Int64]) async throws
+  {
     let causes = try await badOffsets("DELETE FROM ticks WHERE \(condition)")
     #expect(causes.keys.sorted() == missing)
     #expect(Set(causes.values) == ["the row is missing"])
@@ -55,7 +56,7 @@ import Testing
     "checksum = NULL", "checksum = '' || checksum || ' x'", "checksum = checksum - 4294967296",
     "payload = ''", "received_at = 'x'",
   ])
-  func anAlteredColumnIsNoticed(_ assignment: String) async throws {
+  func `an altered column is noticed`(_ assignment: String) async throws {
     // Of 5 the event time is a number, of 6 it is NULL.
     for offset in [Int64(5), 6] {
       if assignment == "event_time = event_time + 1" || assignment == "event_time = NULL", offset == 6 {
@@ -74,7 +75,8 @@ import Testing
 
   /// One bit makes a text a blob.
   @Test(arguments: ["payload", "stream"])
-  func bytesThatAreRightUnderAnotherTypeAreTheTickForAllThatRead(_ column: String) async throws {
+  func `bytes that are right under another type are the tick for all that read`(_ column: String) async throws
+  {
     try await withLog { log, path in
       try await log.append(ticks(100))
       try await log.close()
@@ -91,7 +93,7 @@ import Testing
     }
   }
 
-  @Test func twoRowsThatChangedPlacesAreBothNoticed() async throws {
+  @Test func `two rows that changed places are both noticed`() async throws {
     let causes = try await badOffsets(
       """
       UPDATE ticks SET offset = -1 WHERE offset = 30; UPDATE ticks SET offset = 30 WHERE offset = 31;
@@ -100,7 +102,7 @@ import Testing
     #expect(causes.keys.sorted() == [30, 31])
   }
 
-  @Test func ofABadRowThePayloadIsKept() async throws {
+  @Test func `of a bad row the payload is kept`() async throws {
     try await withLog { log, path in
       try await log.append(ticks(3))
       try await log.close()
@@ -130,7 +132,7 @@ import Testing
 
   /// The page with the oldest tick is where a start looks first.
   @Test(arguments: [Int64(1), 1_000])
-  func aDamagedPageCostsItsOwnTicks(number: Int64) async throws {
+  func `a damaged page costs its own ticks`(number: Int64) async throws {
     try await withLog { log, path in
       try await log.append(ticks(2_000))
       try await log.close()
@@ -158,7 +160,7 @@ import Testing
     }
   }
 
-  @Test func theTimeOfADamagedTickIsNotBelieved() async throws {
+  @Test func `the time of a damaged tick is not believed`() async throws {
     try await withLog { log, path in
       try await log.append(ticks(3))
       try await log.close()
@@ -172,7 +174,7 @@ import Testing
     }
   }
 
-  @Test func anyBytesOfAPageTurnedCostAtMostItsOwnTicks() async throws {
+  @Test func `any bytes of a page turned cost at most its own ticks`() async throws {
     var random = SplitMix64.forTest()
     try await withLog { log, path in
       try await log.append(ticks(1_000, padding: 40))
@@ -200,7 +202,7 @@ import Testing
     }
   }
 
-  @Test func aDamagedInnerPageNeverReadsAsAnotherTick() async throws {
+  @Test func `a damaged inner page never reads as another tick`() async throws {
     var random = SplitMix64.forTest()
     try await withLog { log, path in
       try await log.append(ticks(1_000, padding: 40))

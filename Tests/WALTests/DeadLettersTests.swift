@@ -34,7 +34,7 @@ import Testing
   private func ids(_ letters: [KeptDeadLetter]) -> [Int64] { letters.map(\.id.rawValue) }
   private func id(_ value: Int64) -> KeptDeadLetter.ID { KeptDeadLetter.ID(rawValue: value) }
 
-  @Test func theyAreListedNewestFirstInPages() async throws {
+  @Test func `they are listed newest first in pages`() async throws {
     try await withLetters { _, reader in
       #expect(ids(try await reader.deadLetters(of: nil, atMost: 100, payload: 100)) == [7, 6, 5, 4, 3, 2, 1])
       #expect(ids(try await reader.deadLetters(of: .feed, atMost: 2, payload: 100)) == [3, 2])
@@ -52,7 +52,7 @@ import Testing
     }
   }
 
-  @Test func aFailedAttemptIsCountedWithItsCause() async throws {
+  @Test func `a failed attempt is counted with its cause`() async throws {
     try await withLetters { log, reader in
       try await log.write { try $0.noteAttempt(id(4), cause: "refused otherwise") }
       let letter = try await reader.deadLetter(id(4))?.letter
@@ -60,7 +60,7 @@ import Testing
     }
   }
 
-  @Test func whatIsDiscardedIsRecordedAsSkipped() async throws {
+  @Test func `what is discarded is recorded as skipped`() async throws {
     try await withLetters { log, reader in
       let discarded = try await log.write { try $0.discard([id(1), id(4), id(5), id(6), id(7), id(99)]) }
       #expect(discarded.map(\.rawValue) == [1, 4, 5, 6, 7])
@@ -73,7 +73,7 @@ import Testing
     }
   }
 
-  @Test func neighboursInTwoBatchesAreTwoRecords() async throws {
+  @Test func `neighbours in two batches are two records`() async throws {
     try await withLetters { log, reader in
       try await log.write { transaction in
         for range in [offsets(1...10), offsets(11...20)] {
@@ -99,7 +99,7 @@ import Testing
     }
   }
 
-  @Test func goingBackOverWhatASalvageCouldNotReadIsRefused() async throws {
+  @Test func `going back over what a salvage could not read is refused`() async throws {
     try await withLetters { log, reader in
       try await log.write { transaction in
         try transaction.skip(offsets(1...12), of: s3, why: SkipReason.salvaged)

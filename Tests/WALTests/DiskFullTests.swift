@@ -41,7 +41,7 @@ struct DiskFullTests {
     #expect(errno == ENOSPC)
   }
 
-  @Test func appendsWaitForRoomAndGoOnByThemselves() async throws {
+  @Test func `appends wait for room and go on by themselves`() async throws {
     try await withSmallVolume { folder in
       let path = folder + "/ticks.db"
       let log = try await TickLog.open(
@@ -75,7 +75,7 @@ struct DiskFullTests {
 
   /// With the ballast's room consumers commit although ticks wait; what they have shipped is trimmed, and that
   /// makes room for the ticks.
-  @Test func shippingMakesRoomOnAFullVolume() async throws {
+  @Test func `shipping makes room on a full volume`() async throws {
     let logs = RecordedLogs()
     try await withSmallVolume(mebibytes: 64) { folder in
       let path = folder + "/ticks.db"
@@ -113,7 +113,7 @@ struct DiskFullTests {
     }
   }
 
-  @Test func theBallastIsReleasedBeforeAFullVolumesLogIsOpened() async throws {
+  @Test func `the ballast is released before a full volumes log is opened`() async throws {
     try await withSmallVolume(mebibytes: 64) { folder in
       let path = folder + "/ticks.db"
       let limits = DiskLimits(low: .percent(15), stop: .percent(5), ballast: 1 << 20)
@@ -142,7 +142,7 @@ struct DiskFullTests {
   }
 
   /// Ten megabytes: the WAL stays a small part of it, and what is shipped makes room again and again.
-  @Test func aTinyVolumeIsEnough() async throws {
+  @Test func `a tiny volume is enough`() async throws {
     try await withSmallVolume(mebibytes: 10) { folder in
       let path = folder + "/ticks.db"
       let log = try await TickLog.open(path: path, options: .make(capacity: 200_000), logger: silent)
@@ -168,7 +168,7 @@ struct DiskFullTests {
     }
   }
 
-  @Test func openingOnAFullVolumeSaysSo() async throws {
+  @Test func `opening on a full volume says so`() async throws {
     try await withSmallVolume { folder in
       let path = folder + "/ticks.db"
       let log = try await TickLog.open(path: path, options: .make(), logger: silent)

@@ -15,7 +15,7 @@ private let mebi = 1 << 20
       available: available * mebi, free: free * mebi, volume: 1_000 * mebi, hasBallast: ballast)
   }
 
-  @Test func limitsAreSharesOfTheVolumeOrBytes() {
+  @Test func `limits are shares of the volume or bytes`() {
     #expect(DiskLimits.Amount.percent(15).bytes(of: 1_000) == 150)
     #expect(DiskLimits.Amount.bytes(77).bytes(of: 1_000) == 77)
     #expect(limits.ballast(of: 100_000 * mebi) == 64 * mebi)
@@ -40,7 +40,7 @@ private let mebi = 1 << 20
     [(500, 0, .normal), (0, 0, .stop), (500, 0, .normal)],
   ]
 
-  @Test(arguments: walks) func levelsFollowTheSpace(_ walk: [Step]) {
+  @Test(arguments: walks) func `levels follow the space`(_ walk: [Step]) {
     var state = DiskGuard(limits: limits)
     for (number, step) in walk.enumerated() {
       _ = state.handle(reading(step.available, free: step.free), at: .seconds(number))
@@ -50,7 +50,7 @@ private let mebi = 1 << 20
     }
   }
 
-  @Test func aChangeIsSaidOnceAndTroubleAgainAfterAWhile() {
+  @Test func `a change is said once and trouble again after a while`() {
     var state = DiskGuard(limits: limits)
     #expect(state.handle(reading(500), at: .zero) == [])
     #expect(state.handle(reading(100), at: .seconds(1)) == [.report(.low)])
@@ -64,7 +64,7 @@ private let mebi = 1 << 20
   }
 
   /// Ticks come, and early trimming makes room as fast.
-  @Test func aLimitThatIsPassedAgainAndAgainIsSaidOnceAnHour() {
+  @Test func `a limit that is passed again and again is said once an hour`() {
     var state = DiskGuard(limits: limits)
     #expect(state.handle(reading(149), at: .zero) == [.report(.low)])
     #expect(state.handle(reading(165), at: .seconds(1)) == [.report(.normal)])
@@ -86,7 +86,7 @@ private let mebi = 1 << 20
 
   // MARK: Ballast
 
-  @Test func theBallastIsMadeWhereThereIsRoomForIt() {
+  @Test func `the ballast is made where there is room for it`() {
     var state = DiskGuard(limits: limits)
     let bytes = limits.ballast(of: 1_000 * mebi)
     #expect(bytes == 10 * mebi)
@@ -104,7 +104,7 @@ private let mebi = 1 << 20
     #expect(state.handle(reading(12, free: 100, ballast: false), at: .seconds(6)) == [])
   }
 
-  @Test func aWriteWithoutRoomGivesTheBallastUpAndAPauseBegins() {
+  @Test func `a write without room gives the ballast up and a pause begins`() {
     var state = DiskGuard(limits: limits)
     _ = state.handle(reading(60), at: .zero)
     #expect(state.level == .low)
@@ -130,7 +130,7 @@ private let mebi = 1 << 20
   }
 
   /// A quota, or a file system that keeps something back: only a write that succeeds says more.
-  @Test func aVolumeThatSaysItHasRoomAndTakesNothingStaysFull() {
+  @Test func `a volume that says it has room and takes nothing stays full`() {
     var state = DiskGuard(limits: limits)
     _ = state.handle(reading(900), at: .zero)
     _ = state.writeFailed(at: .seconds(1))
@@ -144,7 +144,7 @@ private let mebi = 1 << 20
     #expect(state.mayAppend)
   }
 
-  @Test func withoutLimitsOnlyAWriteWithoutRoomCounts() {
+  @Test func `without limits only a write without room counts`() {
     var state = DiskGuard(limits: .off)
     #expect(state.handle(reading(0), at: .zero) == [])
     #expect(state.mayAppend)
@@ -153,7 +153,7 @@ private let mebi = 1 << 20
   }
 
   /// Whatever happens: levels agree with the space, and the ballast is never made while the feed is paused.
-  @Test func aRandomWalkKeepsItsPromises() {
+  @Test func `a random walk keeps its promises`() {
     var random = SplitMix64.forTest()
     for _ in 0..<200 {
       var state = DiskGuard(limits: limits)
@@ -191,7 +191,7 @@ private let mebi = 1 << 20
 }
 
 @Suite struct AppendPauseTests {
-  @Test func theGapLastsFromTheFirstRefusalToTheFirstDataReceivedAfterwards() {
+  @Test func `the gap lasts from the first refusal to the first data received afterwards`() {
     var pause = AppendPause<Int>()
     #expect(pause.appended(receivedAt: 1, at: .zero) == nil)
     #expect(pause.refused { 7 } == 7)
@@ -205,13 +205,13 @@ private let mebi = 1 << 20
     #expect(pause.refused { 9 } == 9)
   }
 
-  @Test func aPauseWithoutRefusalIsNone() {
+  @Test func `a pause without refusal is none`() {
     var pause = AppendPause<Int>()
     pause.ended(wall: 100, at: .zero)
     #expect(pause.appended(receivedAt: 200, at: .zero) == nil)
   }
 
-  @Test func aSecondPauseBeforeTheEndContinuesTheGap() {
+  @Test func `a second pause before the end continues the gap`() {
     var pause = AppendPause<Int>()
     _ = pause.refused { 7 }
     pause.ended(wall: 100, at: .zero)
@@ -222,7 +222,7 @@ private let mebi = 1 << 20
     #expect(pause.appended(receivedAt: 300, at: .zero) == 7)
   }
 
-  @Test func aClockThatWasSetBackDoesNotKeepTheGapOpen() {
+  @Test func `a clock that was set back does not keep the gap open`() {
     var pause = AppendPause<Int>()
     _ = pause.refused { 7 }
     pause.ended(wall: 1_000_000, at: .seconds(50))

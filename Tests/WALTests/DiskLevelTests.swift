@@ -36,7 +36,7 @@ private final class ManualVolume: Sendable {
     }
   }
 
-  @Test func withLittleRoomWhatIsShippedGoesWhateverItsAge() async throws {
+  @Test func `with little room what is shipped goes whatever its age`() async throws {
     let logs = RecordedLogs()
     try await withVolume(logs: logs) { log, volume, _, _ in
       try await log.append(ticks(5_000))
@@ -60,7 +60,7 @@ private final class ManualVolume: Sendable {
     }
   }
 
-  @Test func whereNobodyShipsNothingGoesBeforeItsTime() async throws {
+  @Test func `where nobody ships nothing goes before its time`() async throws {
     try await withVolume([]) { log, volume, _, _ in
       try await log.append(ticks(5_000))
       volume.set(availableMebibytes: 0)
@@ -69,7 +69,7 @@ private final class ManualVolume: Sendable {
     }
   }
 
-  @Test func withTooLittleRoomTicksAreRefusedConsumersGoOnAndAGapIsWritten() async throws {
+  @Test func `with too little room ticks are refused consumers go on and a gap is written`() async throws {
     try await withVolume { log, volume, machine, _ in
       _ = try await log.beginFeed(streams: ["a@trade", "b@trade"])
       try await log.append(batch(at: machine))
@@ -106,7 +106,7 @@ private final class ManualVolume: Sendable {
     }
   }
 
-  @Test func aGapThatCannotBeWrittenIsSaid() async throws {
+  @Test func `a gap that cannot be written is said`() async throws {
     let logs = RecordedLogs()
     try await withVolume(logs: logs) { log, volume, machine, _ in
       _ = try await log.beginFeed(streams: ["a@trade"])
@@ -120,7 +120,7 @@ private final class ManualVolume: Sendable {
     }
   }
 
-  @Test func aGapThatIsOpenAtAKillIsFoundByTheNextFeed() async throws {
+  @Test func `a gap that is open at a kill is found by the next feed`() async throws {
     try await withVolume { log, volume, machine, path in
       _ = try await log.beginFeed(streams: ["a@trade"])
       try await log.append(batch(at: machine))
@@ -135,7 +135,7 @@ private final class ManualVolume: Sendable {
     }
   }
 
-  @Test func theBallastIsMadeAndWhenItIsGoneMadeAgain() async throws {
+  @Test func `the ballast is made and when it is gone made again`() async throws {
     try await withVolume(ballast: 200_000) { log, volume, _, path in
       let ballast = Ballast(logPath: path)
       #expect(ballast.isWhole(bytes: 196_608))
@@ -162,7 +162,7 @@ private final class ManualVolume: Sendable {
     }
   }
 
-  @Test func aBallastThatCannotBeMadeIsSaidAndHarmsNothing() async throws {
+  @Test func `a ballast that cannot be made is said and harms nothing`() async throws {
     let logs = RecordedLogs()
     try await withVolume(logs: logs) { log, _, _, path in
       #expect(mkdir(path + ".ballast", 0o700) == 0)

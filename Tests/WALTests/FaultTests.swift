@@ -9,7 +9,7 @@ import Testing
 
 /// Writes and syncs of the log's files that fail. Needs no rights: the VFS makes them fail.
 @Suite struct FaultTests {
-  @Test func anAppendIsConfirmedOnlyAfterItsSync() async throws {
+  @Test func `an append is confirmed only after its sync`() async throws {
     let vfs = FaultVFS("confirmed-after-sync")
     try await withLog(options: .make(vfs: vfs.name)) { log, _ in
       for number in 1...30 {
@@ -31,7 +31,7 @@ import Testing
     }
   }
 
-  @Test(arguments: [EIO, ENOSPC]) func aFailedSyncEndsTheWriterForGood(_ error: Int32) async throws {
+  @Test(arguments: [EIO, ENOSPC]) func `a failed sync ends the writer for good`(_ error: Int32) async throws {
     let vfs = FaultVFS("failed-sync-\(error)")
     try await withTemporaryFolder { folder in
       let path = folder + "/ticks.db"
@@ -65,7 +65,7 @@ import Testing
     }
   }
 
-  @Test func everythingQueuedBehindAFailureFailsOnceAndNothingTwice() async throws {
+  @Test func `everything queued behind a failure fails once and nothing twice`() async throws {
     let vfs = FaultVFS("queued-behind-failure")
     try await withTemporaryFolder { folder in
       let log = try await TickLog.open(
@@ -97,7 +97,7 @@ import Testing
     }
   }
 
-  @Test func aFailedWriteOtherThanForRoomEndsTheWriter() async throws {
+  @Test func `a failed write other than for room ends the writer`() async throws {
     let vfs = FaultVFS("failed-write")
     try await withTemporaryFolder { folder in
       let path = folder + "/ticks.db"
@@ -112,7 +112,7 @@ import Testing
     }
   }
 
-  @Test func aFailedSyncOfTheFileItselfIsAFailureToo() async throws {
+  @Test func `a failed sync of the file itself is a failure too`() async throws {
     let vfs = FaultVFS("failed-database-sync")
     try await withTemporaryFolder { folder in
       let path = folder + "/ticks.db"
@@ -128,7 +128,7 @@ import Testing
     }
   }
 
-  @Test func aFullVolumeIsWaitedOutAndNothingIsLost() async throws {
+  @Test func `a full volume is waited out and nothing is lost`() async throws {
     let vfs = FaultVFS("full-volume")
     let logs = RecordedLogs()
     try await withLog(options: .make(vfs: vfs.name, capacity: 20_000), logger: logs.logger) { log, path in
@@ -180,7 +180,7 @@ import Testing
     }
   }
 
-  @Test func stoppingWhileTheVolumeIsFullEndsAndConfirmsNothing() async throws {
+  @Test func `stopping while the volume is full ends and confirms nothing`() async throws {
     let vfs = FaultVFS("stop-while-full")
     try await withTemporaryFolder { folder in
       let path = folder + "/ticks.db"
@@ -201,7 +201,7 @@ import Testing
     }
   }
 
-  @Test func noRoomForACheckpointStopsNothing() async throws {
+  @Test func `no room for a checkpoint stops nothing`() async throws {
     let vfs = FaultVFS("no-room-for-checkpoint")
     let logs = RecordedLogs()
     try await withLog(options: .make(vfs: vfs.name), logger: logs.logger) { log, path in
@@ -219,7 +219,7 @@ import Testing
   }
 
   /// For the first, second, third … write, until none fails any more.
-  @Test func roomMissingForAnyOneWriteLosesNothing() async throws {
+  @Test func `room missing for any one write loses nothing`() async throws {
     try await withThrowingTaskGroup(of: Int.self) { group in
       for nth in 1...12 {
         group.addTask {
@@ -238,7 +238,7 @@ import Testing
     }
   }
 
-  @Test func anyOneFailedSyncKeepsWhatWasConfirmed() async throws {
+  @Test func `any one failed sync keeps what was confirmed`() async throws {
     var nth = 1
     while true {
       let vfs = FaultVFS("nth-sync-\(nth)")

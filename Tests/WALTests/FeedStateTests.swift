@@ -8,7 +8,7 @@ import Testing
 @Suite struct FeedStateTests {
   private let streams = ["a@trade", "b@trade"]
 
-  @Test func theFirstFeedFindsNoGap() async throws {
+  @Test func `the first feed finds no gap`() async throws {
     try await withLog { log, _ in
       let before = try await log.lastKnownStreams()
       #expect(before == nil)
@@ -17,7 +17,7 @@ import Testing
     }
   }
 
-  @Test func aFeedThatEndedInOrderLeavesAShutdownGapThatTheFirstDataCloses() async throws {
+  @Test func `a feed that ended in order leaves a shutdown gap that the first data closes`() async throws {
     try await withLog { log, _ in
       _ = try await log.beginFeed(streams: streams)
       try await log.append(ticks(3))
@@ -49,7 +49,7 @@ import Testing
     }
   }
 
-  @Test func aKilledFeedLeavesACrashGapFromWhereNothingIsMissing() async throws {
+  @Test func `a killed feed leaves a crash gap from where nothing is missing`() async throws {
     try await withLog { log, path in
       _ = try await log.beginFeed(streams: streams)
       try await receive(log, [1: streams], until: [1: someTime + 2], ticks: 3)
@@ -65,7 +65,7 @@ import Testing
   }
 
   /// One connection may have been deaf while the others delivered.
-  @Test func eachSlotOfAKilledFeedLeavesAGapOfItsOwn() async throws {
+  @Test func `each slot of a killed feed leaves a gap of its own`() async throws {
     try await withLog { log, _ in
       _ = try await log.beginFeed(streams: ["a", "b", "c"])
       try await receive(log, [2: ["a"], 10: ["b"], 11: ["c"]], until: [2: 20, 10: 5])
@@ -75,7 +75,7 @@ import Testing
     }
   }
 
-  @Test func aSlotThatIsGivenUpLeavesNoGap() async throws {
+  @Test func `a slot that is given up leaves no gap`() async throws {
     try await withLog { log, _ in
       _ = try await log.beginFeed(streams: ["a", "b"])
       try await receive(log, [1: ["a"], 2: ["b"]], until: [1: 5, 2: 6])
@@ -87,7 +87,7 @@ import Testing
     }
   }
 
-  @Test func aGapThatWasOpenAtTheEndStaysTheOnlyOne() async throws {
+  @Test func `a gap that was open at the end stays the only one`() async throws {
     try await withLog { log, _ in
       _ = try await log.beginFeed(streams: streams)
       try await log.append(ticks(3))
@@ -103,7 +103,7 @@ import Testing
     }
   }
 
-  @Test func aFeedThatReceivedNothingLeavesNoGap() async throws {
+  @Test func `a feed that received nothing leaves no gap`() async throws {
     try await withLog { log, _ in
       _ = try await log.beginFeed(streams: streams)
       try await log.endFeed(slots: [FeedEnd(streams: streams, lastDataAt: nil)])
@@ -111,7 +111,9 @@ import Testing
     }
   }
 
-  @Test func eachSlotThatReceivedSomethingLeavesAGapUnlessOneIsOpenForAllItsStreams() async throws {
+  @Test func `each slot that received something leaves a gap unless one is open for all its streams`()
+    async throws
+  {
     try await withLog { log, _ in
       _ = try await log.beginFeed(streams: ["a", "b", "c", "d", "e"])
       _ = try await log.write { try $0.openGap(startedAt: 1, cause: .closed, streams: ["a", "b"]) }
@@ -126,7 +128,7 @@ import Testing
     }
   }
 
-  @Test func aKilledFeedsGapNamesTheStreamsThatNoOpenGapNames() async throws {
+  @Test func `a killed feeds gap names the streams that no open gap names`() async throws {
     try await withLog { log, _ in
       _ = try await log.beginFeed(streams: ["a", "b", "c"])
       try await receive(log, [1: ["a", "b", "c"]], until: [1: someTime + 1])
@@ -141,7 +143,7 @@ import Testing
     }
   }
 
-  @Test func aKilledFeedWhoseStreamsNobodyNamedLeavesAGapToo() async throws {
+  @Test func `a killed feed whose streams nobody named leaves a gap too`() async throws {
     try await withLog { log, _ in
       _ = try await log.beginFeed(streams: [])
       try await receive(log, [1: []], until: [1: someTime])
@@ -150,7 +152,7 @@ import Testing
     }
   }
 
-  @Test func theListThatChangesInARunIsTheOneKnown() async throws {
+  @Test func `the list that changes in a run is the one known`() async throws {
     try await withLog { log, _ in
       _ = try await log.beginFeed(streams: streams)
       try await confirmed { log.setStreams(["z"], slots: [:], completion: $0) }
@@ -168,7 +170,7 @@ import Testing
     }
   }
 
-  @Test func aRestartKnowsTheAttemptsOfTheLastFiveMinutes() async throws {
+  @Test func `a restart knows the attempts of the last five minutes`() async throws {
     let clock = ManualWallClock(1_000_000_000)
     try await withLog(options: .make(clock: clock)) { log, _ in
       #expect(try await log.beginFeed(streams: streams) == FeedStart())
@@ -183,7 +185,7 @@ import Testing
     }
   }
 
-  @Test func theNewestThreeHundredAttemptsAreKept() async throws {
+  @Test func `the newest three hundred attempts are kept`() async throws {
     let clock = ManualWallClock(1_000_000_000)
     try await withLog(options: .make(clock: clock)) { log, _ in
       for number in 0..<310 as Range<Int64> {
@@ -196,7 +198,7 @@ import Testing
     }
   }
 
-  @Test func aClockSetBackMakesNoAttemptYoungerThanTheRestart() async throws {
+  @Test func `a clock set back makes no attempt younger than the restart`() async throws {
     let clock = ManualWallClock(9_000_000_000)
     try await withLog(options: .make(clock: clock)) { log, _ in
       try await confirmed { log.recordAttempt(at: 9_000_000_000, completion: $0) }
@@ -210,7 +212,7 @@ import Testing
     }
   }
 
-  @Test func aFullQueueRefusesNoAttempt() async throws {
+  @Test func `a full queue refuses no attempt`() async throws {
     try await withLog(options: .make(capacity: 1)) { log, _ in
       var taken = true
       while taken { taken = try log.tryAppend(ticks(1_000)) { _ in } }
@@ -219,7 +221,7 @@ import Testing
     }
   }
 
-  @Test func aClosedLogSaysSo() async throws {
+  @Test func `a closed log says so`() async throws {
     try await withLog { log, _ in
       try await log.close()
       await #expect(throws: LogError.self) {
@@ -228,7 +230,7 @@ import Testing
     }
   }
 
-  @Test(arguments: Gap.Cause.allCases) func everyCauseIsKept(_ cause: Gap.Cause) async throws {
+  @Test(arguments: Gap.Cause.allCases) func `every cause is kept`(_ cause: Gap.Cause) async throws {
     try await withLog { log, _ in
       _ = try await log.write { try $0.openGap(startedAt: 5, cause: cause, streams: []) }
       let gap = try #require(try await log.beginFeed(streams: []).openGaps.first)

@@ -7,7 +7,7 @@ import Testing
 @Suite struct GapsTests {
   private func id(_ value: Int64) -> Gap.ID { Gap.ID(rawValue: value) }
 
-  @Test func gapsAreReadInPagesOfANumberAndOfBytes() async throws {
+  @Test func `gaps are read in pages of a number and of bytes`() async throws {
     try await withLog { log, _ in
       try await log.write { transaction in
         for number in Int64(1)...20 {
@@ -38,7 +38,7 @@ import Testing
     }
   }
 
-  @Test func theStatusCountsTheGapsOfTheLastDayByCause() async throws {
+  @Test func `the status counts the gaps of the last day by cause`() async throws {
     try await withLog { log, _ in
       let day: Int64 = 86_400_000_000
       try await log.write { transaction in
@@ -64,7 +64,7 @@ import Testing
     }
   }
 
-  @Test func everyCommitThatOpensOrClosesGapsIsCountedAndNoOther() async throws {
+  @Test func `every commit that opens or closes gaps is counted and no other`() async throws {
     try await withLog { log, _ in
       #expect(log.gapChanges == 0)
       let gap = try await log.write { try $0.openGap(startedAt: 1, cause: .closed, streams: []) }

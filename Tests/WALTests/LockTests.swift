@@ -6,7 +6,7 @@ import Testing
 @testable import WAL
 
 @Suite struct LockTests {
-  @Test func aSecondOpenNamesTheProcessThatHasTheLog() async throws {
+  @Test func `a second open names the process that has the log`() async throws {
     try await withLog { log, path in
       let error = try await logError {
         _ = try await TickLog.open(path: path, options: .make(), logger: silent)
@@ -24,7 +24,7 @@ import Testing
     }
   }
 
-  @Test func anotherProcessFindsTheLockTaken() async throws {
+  @Test func `another process finds the lock taken`() async throws {
     try await withLog { log, path in
       #expect(try runProgram("flock", ["--nonblock", path + ".lock", "true"]).status == 1)
       try await log.close()
@@ -32,7 +32,7 @@ import Testing
     }
   }
 
-  @Test func theLockOfAnotherProcessCountsAndItsDeadFileDoesNot() async throws {
+  @Test func `the lock of another process counts and its dead file does not`() async throws {
     try await withTemporaryFolder { folder in
       let path = folder + "/ticks.db"
       // Writes its pid, takes the lock and keeps it until its input ends.
@@ -59,7 +59,7 @@ import Testing
     }
   }
 
-  @Test func askingForTheHolderKeepsNobodyFromOpening() async throws {
+  @Test func `asking for the holder keeps nobody from opening`() async throws {
     try await withTemporaryFolder { folder in
       let path = folder + "/ticks.db"
       // As `holder` does it, caught in the act.
@@ -79,7 +79,7 @@ import Testing
   }
 
   /// A program that is started has all descriptors from `fork` to `exec`.
-  @Test func aLockThatIsGivenUpIsFreeWhateverIsBeingStarted() async throws {
+  @Test func `a lock that is given up is free whatever is being started`() async throws {
     try await withTemporaryFolder { folder in
       let path = folder + "/ticks.db"
       let lock = try LogLock(logPath: path)
@@ -104,7 +104,7 @@ import Testing
     }
   }
 
-  @Test func oneFileHasOneLockWhateverLinkNamesIt() async throws {
+  @Test func `one file has one lock whatever link names it`() async throws {
     try await withLog { log, path in
       try FileManager.default.createSymbolicLink(atPath: path + ".link", withDestinationPath: path)
       let error = try await logError {
@@ -116,7 +116,7 @@ import Testing
     }
   }
 
-  @Test func programsStartedMeanwhileDoNotInheritTheLock() async throws {
+  @Test func `programs started meanwhile do not inherit the lock`() async throws {
     try await withLog { _, path in
       let found = try descriptors(of: path + ".lock")
       for descriptor in found { #expect(fcntl(descriptor, F_GETFD) & FD_CLOEXEC != 0) }

@@ -26,7 +26,7 @@ import Testing
     return stat(path, &info) == 0 && info.st_mode & S_IFMT == S_IFREG
   }
 
-  @Test func whatIsNoLogIsRefusedAndNotTouched() async throws {
+  @Test func `what is no log is refused and not touched`() async throws {
     try await withTemporaryFolder { folder in
       let path = folder + "/ticks.db"
       try Data().write(to: URL(fileURLWithPath: path))
@@ -42,7 +42,7 @@ import Testing
     }
   }
 
-  @Test func aNewerSchemaIsRefusedNamingBothVersions() async throws {
+  @Test func `a newer schema is refused naming both versions`() async throws {
     try await withTemporaryFolder { folder in
       let path = folder + "/ticks.db"
       try await open(path)
@@ -53,7 +53,7 @@ import Testing
     }
   }
 
-  @Test func aNewerSchemaThatIsOnlyInTheWALIsRefused() async throws {
+  @Test func `a newer schema that is only in the WAL is refused`() async throws {
     try await withTemporaryFolder { folder in
       try await open(folder + "/ticks.db")
       let newer = try SQLiteConnection(path: folder + "/ticks.db", access: .readWrite)
@@ -64,7 +64,7 @@ import Testing
     }
   }
 
-  @Test func unusablePathsAreRefused() async throws {
+  @Test func `unusable paths are refused`() async throws {
     try await withTemporaryFolder { folder in
       #expect(try await refusal(folder) == .unusablePath)
       #expect(try await refusal(folder + "/missing/ticks.db") == .unusablePath)
@@ -78,7 +78,7 @@ import Testing
     }
   }
 
-  @Test func aWALWithoutItsLogIsNotThrownAway() async throws {
+  @Test func `a WAL without its log is not thrown away`() async throws {
     try await withTemporaryFolder { folder in
       let path = folder + "/ticks.db"
       let log = try await TickLog.open(path: path, options: .make(), logger: silent)
@@ -92,7 +92,7 @@ import Testing
     }
   }
 
-  @Test func whatAnInterruptedStartLeftIsHarmless() async throws {
+  @Test func `what an interrupted start left is harmless`() async throws {
     try await withTemporaryFolder { folder in
       let path = folder + "/ticks.db"
       for suffix in ["", "-wal", "-shm", "-journal"] {
@@ -109,7 +109,7 @@ import Testing
     }
   }
 
-  @Test func theWALIsWrittenAgainBeforeSQLiteOpensTheLog() async throws {
+  @Test func `the WAL is written again before SQLite opens the log`() async throws {
     try await withTemporaryFolder { folder in
       let path = folder + "/ticks.db"
       let log = try await TickLog.open(path: path, options: .make(), logger: silent)
@@ -139,7 +139,7 @@ import Testing
     }
   }
 
-  @Test func aWALThatCannotBeWrittenAgainStopsTheStart() async throws {
+  @Test func `a WAL that cannot be written again stops the start`() async throws {
     try await withTemporaryFolder { folder in
       let path = folder + "/ticks.db"
       try await open(path)
@@ -150,7 +150,7 @@ import Testing
     }
   }
 
-  @Test func aTornEndOfTheWALCostsOnlyWhatWasNotConfirmed() async throws {
+  @Test func `a torn end of the WAL costs only what was not confirmed`() async throws {
     try await withTemporaryFolder { folder in
       let path = folder + "/ticks.db"
       let log = try await TickLog.open(path: path, options: .make(), logger: silent)
@@ -182,7 +182,7 @@ import Testing
     ("INSERT INTO ticks VALUES (4, 0, 0, '', '', 0)", "has offset 4 beyond its head 3"),
     ("PRAGMA auto_vacuum = 0; PRAGMA journal_mode = DELETE; VACUUM", "auto_vacuum reads 0, not 2"),
   ])
-  func aLogThatContradictsItselfIsNotOpened(_ sql: String, _ message: String) async throws {
+  func `a log that contradicts itself is not opened`(_ sql: String, _ message: String) async throws {
     try await withLog { log, path in
       try await log.append(ticks(3))
       try await log.close()
@@ -192,7 +192,7 @@ import Testing
     }
   }
 
-  @Test func theWritersSettingsAreWhatThePromisesNeed() async throws {
+  @Test func `the writers settings are what the promises need`() async throws {
     try await withLog { log, _ in
       func setting(_ name: String) async throws -> String? {
         try await log.write { try $0.connection.text("PRAGMA \(name)") }

@@ -7,7 +7,7 @@ import Testing
 @testable import WAL
 
 @Suite struct ReadingTests {
-  @Test func aPageIsBoundedByTicksAndByItsEnds() async throws {
+  @Test func `a page is bounded by ticks and by its ends`() async throws {
     try await withLog { log, _ in
       try await log.append(ticks(100))
       let reader = try await log.makeReader()
@@ -33,7 +33,7 @@ import Testing
     }
   }
 
-  @Test func aPageIsBoundedByBytesButHoldsAtLeastOneTick() async throws {
+  @Test func `a page is bounded by bytes but holds at least one tick`() async throws {
     try await withLog { log, path in
       try await log.append(ticks(20, padding: 1_000))
       let reader = try await log.makeReader()
@@ -53,7 +53,7 @@ import Testing
     }
   }
 
-  @Test func anEmptyLogHasAnEmptyPage() async throws {
+  @Test func `an empty log has an empty page`() async throws {
     try await withLog { log, _ in
       let reader = try await log.makeReader()
       let page = try await reader.page(from: .first, maximumTicks: 10)
@@ -64,7 +64,7 @@ import Testing
     }
   }
 
-  @Test func readersCannotWrite() async throws {
+  @Test func `readers cannot write`() async throws {
     try await withLog { log, _ in
       try await log.append(ticks(1))
       let reader = try await log.makeReader()
@@ -84,7 +84,7 @@ import Testing
     }
   }
 
-  @Test func aReaderInATransactionDoesNotStopTheWriterAndKeepsItsSnapshot() async throws {
+  @Test func `a reader in a transaction does not stop the writer and keeps its snapshot`() async throws {
     try await withLog { log, path in
       try await log.append(ticks(1))
       let shell = try SQLiteConnection(path: path, access: .readOnly)
@@ -99,7 +99,7 @@ import Testing
     }
   }
 
-  @Test func aWriterInATransactionDoesNotStopReaders() async throws {
+  @Test func `a writer in a transaction does not stop readers`() async throws {
     try await withLog { log, _ in
       try await log.append(ticks(5))
       let reader = try await log.makeReader()
@@ -121,7 +121,7 @@ import Testing
     }
   }
 
-  @Test func aReaderWorksOnALogThatIsClosed() async throws {
+  @Test func `a reader works on a log that is closed`() async throws {
     try await withLog { log, path in
       try await log.append(ticks(5))
       try await log.close()
@@ -138,7 +138,7 @@ import Testing
     }
   }
 
-  @Test func whatIsNoLogIsNotRead() async throws {
+  @Test func `what is no log is not read`() async throws {
     try await withTemporaryFolder { folder in
       let absent = try await logError { _ = try await LogReader(path: folder + "/none.db") }
       #expect(absent.code == .unusablePath)
@@ -157,7 +157,7 @@ import Testing
     }
   }
 
-  @Test func theStatusTellsWhatIsThere() async throws {
+  @Test func `the status tells what is there`() async throws {
     let clock = ManualWallClock(someTime)
     try await withLog(options: .make(clock: clock)) { log, path in
       let s3 = ConsumerRequest(name: ConsumerName(rawValue: "s3"), destination: "{}")

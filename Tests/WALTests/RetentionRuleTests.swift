@@ -13,7 +13,7 @@ private let year = 365 * 24 * hour
     Uptime(boot: boot, microseconds: microseconds)
   }
 
-  @Test func itBeginsAtZeroAndGoesWithTheUptime() {
+  @Test func `it begins at zero and goes with the uptime`() {
     let clock = LogClock(stored: nil, now: uptime(5 * hour), wall: someTime)
     #expect(clock.time(at: uptime(5 * hour)) == 0)
     #expect(clock.time(at: uptime(6 * hour)) == hour)
@@ -39,7 +39,7 @@ private let year = 365 * 24 * hour
     (boot: "b", uptime: 1, wall: Int64.min, counted: 0),
   ]
 
-  @Test(arguments: cases) func itGoesOnWhereItStopped(_ test: Case) {
+  @Test(arguments: cases) func `it goes on where it stopped`(_ test: Case) {
     let first = LogClock(stored: nil, now: uptime(9 * hour), wall: someTime)
     let stored = first.text(at: uptime(10 * hour), wall: someTime)
     let now = uptime(test.uptime, boot: test.boot)
@@ -48,12 +48,12 @@ private let year = 365 * 24 * hour
   }
 
   @Test(arguments: ["", "x", "1 a 2", "1 a 2 3 4", "z a 2 3", "1 a z 3", "1 a 2 z"])
-  func whatCannotBeUnderstoodBeginsAnew(stored: String) {
+  func `what cannot be understood begins anew`(stored: String) {
     let now = uptime(hour)
     #expect(LogClock(stored: stored, now: now, wall: someTime).time(at: now) == 0)
   }
 
-  @Test func storedNonsenseDoesNotOverflow() {
+  @Test func `stored nonsense does not overflow`() {
     for number in ["-9223372036854775808", "9223372036854775807"] {
       let now = uptime(hour)
       let clock = LogClock(stored: "\(number) a \(number) \(number)", now: now, wall: someTime)
@@ -61,7 +61,7 @@ private let year = 365 * 24 * hour
     }
   }
 
-  @Test func theMachinesOwnClockGoesOn() {
+  @Test func `the machines own clock goes on`() {
     let first = Uptime.now()
     let second = Uptime.now()
     #expect(first.boot.count == 36)
@@ -82,17 +82,17 @@ private let year = 365 * 24 * hour
   ]
 
   @Test(arguments: answers)
-  func aNumberIsAsOldAsTheFirstMarkThatIsNotBelowIt(now: Int64, highest: Int64?) {
+  func `a number is as old as the first mark that is not below it`(now: Int64, highest: Int64?) {
     let marks = marks([(10, 0), (20, 10), (20, 15), (30, 50)])
     #expect(marks.highest(agedAtLeast: 100, at: now) == highest)
   }
 
-  @Test func nothingOfItsOwnIsNoted() {
+  @Test func `nothing of its own is noted`() {
     #expect(marks([(0, 5)]).marks.isEmpty)
     #expect(marks([(7, 5), (7, 6), (6, 7)]).marks == [.init(highest: 7, time: 5)])
   }
 
-  @Test func pruningChangesNoAnswer() {
+  @Test func `pruning changes no answer`() {
     let all = marks((1...100).map { ($0 * 10, $0 * 7) })
     for now in stride(from: Int64(0), to: 1_000, by: 3) {
       var pruned = all
@@ -105,7 +105,7 @@ private let year = 365 * 24 * hour
     }
   }
 
-  @Test func textKeepsThem() {
+  @Test func `text keeps them`() {
     let all = marks([(10, 0), (20, 10), (35, 50)])
     #expect(all.text == "10@0 20@10 35@50")
     #expect(AgeMarks(text: all.text, now: 50) == all)
@@ -113,7 +113,7 @@ private let year = 365 * 24 * hour
 
   /// Ticks count as new then, and are kept for longer.
   @Test(arguments: ["10", "10@", "@1", "a@1", "10@0 9@5", "10@5 20@4", "10@51", "10@0,20@1", "-5@0"])
-  func whatCannotBeUnderstoodIsGivenUp(text: String) {
+  func `what cannot be understood is given up`(text: String) {
     #expect(AgeMarks(text: text, now: 50).marks.isEmpty)
   }
 }
@@ -140,7 +140,7 @@ private let year = 365 * 24 * hour
     (next: nil, old: 400, isShort: false, last: 100),
   ]
 
-  @Test(arguments: cases) func aTickGoesWhenItIsShippedAndOld(_ test: Case) {
+  @Test(arguments: cases) func `a tick goes when it is shipped and old`(_ test: Case) {
     let found = RetentionRule.last(
       head: offset(100), next: test.next.map(offset), oldEnough: offset(test.old), isSpaceShort: test.isShort)
     #expect(found == offset(test.last))
@@ -149,7 +149,7 @@ private let year = 365 * 24 * hour
   @Test(arguments: [
     (hours: 24.0, seconds: 360.0), (hours: 0.001, seconds: 0.5), (hours: 1.0, seconds: 15.0),
   ])
-  func ageIsKnownWellEnough(hours: Double, seconds: Double) {
+  func `age is known well enough`(hours: Double, seconds: Double) {
     let rule = RetentionRule(retention: .seconds(3_600) * hours)
     #expect(rule.markInterval == .seconds(1) * seconds)
   }
@@ -193,13 +193,13 @@ private let year = 365 * 24 * hour
     (trimmed: 30, last: 1_000, batches: [1...60, 61...180], next: 60),
   ]
 
-  @Test(arguments: cases) func aBatchGoesWholeOrNotAtAll(_ test: Case) {
+  @Test(arguments: cases) func `a batch goes whole or not at all`(_ test: Case) {
     #expect(next(after: test.trimmed, through: test.last, batches: test.batches) == test.next)
   }
 }
 
 @Suite struct UpkeepScheduleTests {
-  @Test func upkeepTakesAQuarterOfTheTimeAndLetsCommitsGoFirst() {
+  @Test func `upkeep takes a quarter of the time and lets commits go first`() {
     var pace = UpkeepPace(dueAt: .seconds(10))
     #expect(!pace.isDue(now: .milliseconds(9_999), isCommitDue: false))
     #expect(pace.isDue(now: .seconds(10), isCommitDue: false))
@@ -211,7 +211,7 @@ private let year = 365 * 24 * hour
     #expect(pace.dueAt == .milliseconds(11_017))
   }
 
-  @Test func pagesAreGivenBackOnceAFifthIsFreeAndThenAll() {
+  @Test func `pages are given back once a fifth is free and then all`() {
     var schedule = VacuumSchedule()
     #expect(schedule.pages(free: 200, total: 300, isSpaceShort: false) == 0)
     #expect(schedule.pages(free: 2_000, total: 10_000, isSpaceShort: false) == 0)

@@ -12,7 +12,7 @@ import Testing
     return stat(path, &info) == 0 ? info.st_mode & 0o7777 : nil
   }
 
-  @Test func theFileSaysWhatItIs() async throws {
+  @Test func `the file says what it is`() async throws {
     try await withLog { log, path in
       let reader = try await log.makeReader()
       #expect(try await reader.text("PRAGMA application_id") == "1415004492")
@@ -33,20 +33,20 @@ import Testing
     }
   }
 
-  @Test func everyLogHasANameOfItsOwn() async throws {
+  @Test func `every log has a name of its own`() async throws {
     let first = try await withLog { log, _ in try await log.write { try $0.logID() } }
     let second = try await withLog { log, _ in try await log.write { try $0.logID() } }
     #expect(first != second)
   }
 
-  @Test func onlyTheOwnerMayReadTheFiles() async throws {
+  @Test func `only the owner may read the files`() async throws {
     try await withLog { log, path in
       try await log.append(ticks(1))
       for suffix in ["", "-wal", "-shm", ".lock"] { #expect(mode(path + suffix) == 0o600, "\(suffix)") }
     }
   }
 
-  @Test func theTablesHaveTheDocumentedColumns() async throws {
+  @Test func `the tables have the documented columns`() async throws {
     try await withLog { log, _ in
       let reader = try await log.makeReader()
       func columns(_ table: String) async throws -> String? {
@@ -69,7 +69,7 @@ import Testing
     }
   }
 
-  @Test func aClosedLogIsOneFile() async throws {
+  @Test func `a closed log is one file`() async throws {
     try await withLog { log, path in
       try await log.append(ticks(1))
       try await log.close()

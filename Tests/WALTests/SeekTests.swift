@@ -25,7 +25,7 @@ import Testing
     return nil
   }
 
-  @Test func theBoundsAreTheOldestTickKeptAndTheHeadsNext() {
+  @Test func `the bounds are the oldest tick kept and the heads next`() {
     #expect(landing(of: 11) == .success(Offset(rawValue: 11)))
     #expect(landing(of: 51, maySkip: true) == .success(Offset(rawValue: 51)))
     for offset: Int64 in [-1, 0, 10, 52, .max] {
@@ -35,14 +35,14 @@ import Testing
     }
   }
 
-  @Test func aBatchIsDeliveredWhole() {
+  @Test func `a batch is delivered whole`() {
     #expect(landing(of: 24, in: 20...29) == .success(Offset(rawValue: 20)))
     #expect(landing(of: 20, in: 20...29) == .success(Offset(rawValue: 20)))
     // An open batch ahead is not cut either; where it begins nothing is passed over.
     #expect(landing(of: 33, in: 30...39, isOpen: true) == .success(Offset(rawValue: 30)))
   }
 
-  @Test func aBatchThatHasLostTicksCannotBeDelivered() {
+  @Test func `a batch that has lost ticks cannot be delivered`() {
     let error = refusal(landing(of: 12, in: 8...14))
     #expect(error?.code == .trimmedBatch)
     #expect(error?.description.contains("from 15 on") == true)
@@ -50,7 +50,7 @@ import Testing
     #expect(landing(of: 12, in: 8...14, isOpen: true) == .success(Offset(rawValue: 8)))
   }
 
-  @Test func passingTicksOverMustBeAskedFor() {
+  @Test func `passing ticks over must be asked for`() {
     #expect(landing(of: 30) == .success(Offset(rawValue: 30)))
     #expect(refusal(landing(of: 31))?.code == .needsSkip)
     #expect(refusal(landing(of: 31))?.description.contains("--skip") == true)
@@ -97,7 +97,7 @@ import Testing
       offset: Offset(rawValue: offset), consumer: consumer, cause: "bad", attempts: 0, payload: [1])
   }
 
-  @Test func backwardsTheFrozenBatchesAreOpenAgain() async throws {
+  @Test func `backwards the frozen batches are open again`() async throws {
     try await withShippedLog { log, reader in
       let before = try await reader.plans(of: s3, in: offsets(1...40), atMost: 10)
       let outcome = try await seek(log, to: 15)
@@ -115,7 +115,7 @@ import Testing
     }
   }
 
-  @Test func itemsGoBackToAnyOffset() async throws {
+  @Test func `items go back to any offset`() async throws {
     try await withShippedLog { log, reader in
       let outcome = try await seek(log, dynamo, to: 7)
       #expect((outcome.to.rawValue, outcome.batches, outcome.ticks) == (7, 0, 19))
@@ -124,7 +124,7 @@ import Testing
     }
   }
 
-  @Test func whatIsPassedOverIsRecordedAndAnOpenBatchKeepsItsPlan() async throws {
+  @Test func `what is passed over is recorded and an open batch keeps its plan`() async throws {
     try await withShippedLog { log, reader in
       await #expect(throws: SeekError.self) { _ = try await seek(log, to: 36) }
       #expect(try await next(reader) == 31)
@@ -145,7 +145,7 @@ import Testing
     }
   }
 
-  @Test func whatIsSkippedAlreadyIsNotRecordedTwice() async throws {
+  @Test func `what is skipped already is not recorded twice`() async throws {
     try await withShippedLog { log, reader in
       _ = try await seek(log, dynamo, to: 31, skip: true)
       try await log.write { try $0.commit(dynamo, next: Offset(rawValue: 30)) }
@@ -154,7 +154,7 @@ import Testing
     }
   }
 
-  @Test func aDryRunSaysTheSameAndChangesNothing() async throws {
+  @Test func `a dry run says the same and changes nothing`() async throws {
     try await withShippedLog { log, reader in
       let state = try await reader.text(Self.state)
       let back = try await seek(log, to: 1, dryRun: true)
@@ -173,7 +173,7 @@ import Testing
       (SELECT count(*) FROM meta)
     """
 
-  @Test func anUnknownConsumerNamesThoseThereAre() async throws {
+  @Test func `an unknown consumer names those there are`() async throws {
     try await withShippedLog { log, _ in
       let error = await #expect(throws: SeekError.self) {
         _ = try await seek(log, ConsumerName(rawValue: "kafka"), to: 1)
@@ -183,7 +183,7 @@ import Testing
     }
   }
 
-  @Test func deadLettersAreTriedAgainUnlessAnObjectIsFrozenWithoutThem() async throws {
+  @Test func `dead letters are tried again unless an object is frozen without them`() async throws {
     try await withShippedLog { log, reader in
       let letters = [letter(s3, 4), letter(s3, 12), letter(dynamo, 5), letter(dynamo, 20)]
       try await log.write { transaction in
@@ -203,7 +203,7 @@ import Testing
     }
   }
 
-  @Test func theHighestOffsetEverPassedIsRemembered() async throws {
+  @Test func `the highest offset ever passed is remembered`() async throws {
     try await withShippedLog { log, reader in
       #expect(try await reader.highestPassed(by: s3) == Offset(rawValue: 30))
       _ = try await seek(log, to: 41, skip: true)
@@ -214,7 +214,7 @@ import Testing
     }
   }
 
-  @Test func whatWasConfirmedBeforeTheSeekCannotBeCommittedAfterIt() async throws {
+  @Test func `what was confirmed before the seek cannot be committed after it`() async throws {
     try await withShippedLog { log, reader in
       _ = try await seek(log, dynamo, to: 10)
       let error = try await logError {
@@ -227,7 +227,7 @@ import Testing
     }
   }
 
-  @Test func trimmingKeepsWhatASeekBackNeeds() async throws {
+  @Test func `trimming keeps what a seek back needs`() async throws {
     try await withTrimmedLog([s3, dynamo]) { log, machine, _ in
       try await log.append(ticks(40))
       try await log.planned(1...10, 11...20, 21...30, shipped: true)
@@ -245,7 +245,7 @@ import Testing
     }
   }
 
-  @Test func aBatchOfWhichTicksAreTrimmedIsRefused() async throws {
+  @Test func `a batch of which ticks are trimmed is refused`() async throws {
     try await withTrimmedLog([s3, dynamo]) { log, machine, _ in
       try await log.append(ticks(20))
       try await log.planned(1...10, 11...20, shipped: true)

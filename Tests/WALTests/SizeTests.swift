@@ -13,7 +13,7 @@ import Testing
   }
 
   /// Twelve times what the log keeps goes through it, with a reader that pages behind.
-  @Test func whatIsTrimmedMakesRoomForWhatComes() async throws {
+  @Test func `what is trimmed makes room for what comes`() async throws {
     try await withTrimmedLog([dynamo]) { log, machine, path in
       let reader = try await log.makeReader()
       var number = 1
@@ -46,7 +46,7 @@ import Testing
     }
   }
 
-  @Test func anEmptyLogIsSmallAgain() async throws {
+  @Test func `an empty log is small again`() async throws {
     try await withTrimmedLog([]) { log, machine, path in
       for number in 0..<30 {
         try await log.append(ticks(1_000, from: number * 1_000 + 1, padding: 450))
@@ -67,7 +67,7 @@ import Testing
   }
 
   /// An operator's shell that holds a transaction does not stop trimming; the file shrinks after it.
-  @Test func aReaderInALongTransactionDelaysWhatIsGivenBack() async throws {
+  @Test func `a reader in a long transaction delays what is given back`() async throws {
     try await withTrimmedLog([]) { log, machine, path in
       for number in 0..<20 {
         try await log.append(ticks(1_000, from: number * 1_000 + 1, padding: 450))
@@ -89,7 +89,7 @@ import Testing
   }
 
   /// Whatever trimming was doing when the process died.
-  @Test func aKillAnywhereInTrimmingLosesNothing() async throws {
+  @Test func `a kill anywhere in trimming loses nothing`() async throws {
     try await withTrimmedLog([s3]) { log, machine, path in
       try await log.append(ticks(20_000))
       try await log.plan(s3, 1...9_000, 9_001...9_500, 9_501...15_000, shipped: true)

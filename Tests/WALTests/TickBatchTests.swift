@@ -4,7 +4,7 @@ import Testing
 @testable import WAL
 
 @Suite struct TickBatchTests {
-  @Test func aTickOfAnotherBatchIsCopiedWithItsTimesAndTexts() {
+  @Test func `a tick of another batch is copied with its times and texts`() {
     let other = ticks(5)
     var batch = ticks(1, from: 100)
     batch.append(other.entries[3], of: other)
@@ -13,7 +13,7 @@ import Testing
     #expect(batch.byteCount == ticks(1, from: 100).byteCount + ticks(2, from: 3).byteCount)
   }
 
-  @Test func aWholeBatchIsAppendedInOrder() {
+  @Test func `a whole batch is appended in order`() {
     var batch = TickBatch()
     batch.append(TickBatch())
     #expect(batch.isEmpty)

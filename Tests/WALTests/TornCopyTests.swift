@@ -9,7 +9,7 @@ import Testing
 @Suite struct TornCopyTests {
   /// Each is refused, or has every tick as it was, or says itself that it is damaged; no offset ever has another
   /// tick than in the log.
-  @Test func aTornCopyNeverPassesForWholeUnlessItIs() async throws {
+  @Test func `a torn copy never passes for whole unless it is`() async throws {
     var random = SplitMix64.forTest()
     var options = TickLog.Options.make()
     options.checkpoints = CheckpointSchedule(passiveFrames: 12)

@@ -6,7 +6,7 @@ import Testing
 @testable import WAL
 
 @Suite struct TrimmingTests {
-  @Test func aTickGoesWhenItIsOldAndEveryEnabledConsumerIsPastIt() async throws {
+  @Test func `a tick goes when it is old and every enabled consumer is past it`() async throws {
     try await withTrimmedLog([s3, dynamo]) { log, machine, _ in
       try await log.append(ticks(10_000))
       try await log.commit(s3, next: 8_001)
@@ -31,7 +31,7 @@ import Testing
     }
   }
 
-  @Test func aDisabledConsumerHoldsNothingAndNoConsumerMeansAgeAlone() async throws {
+  @Test func `a disabled consumer holds nothing and no consumer means age alone`() async throws {
     try await withTrimmedLog([dynamo]) { log, machine, _ in
       try await log.append(ticks(3_000))
       try await log.enable([])
@@ -52,7 +52,7 @@ import Testing
   private static let aYear = Duration.seconds(365 * 86_400)
 
   @Test(arguments: [aYear, .zero - aYear])
-  func aClockThatIsSetNeitherTrimsEarlyNorBlocks(by jump: Duration) async throws {
+  func `a clock that is set neither trims early nor blocks`(by jump: Duration) async throws {
     try await withTrimmedLog([]) { log, machine, _ in
       try await log.append(ticks(100))
       try await log.note(machine)
@@ -81,7 +81,7 @@ import Testing
     }
   }
 
-  @Test func ageGoesOnOverAStartOfTheProgramAndOfTheMachine() async throws {
+  @Test func `age goes on over a start of the program and of the machine`() async throws {
     let machine = ManualMachine()
     try await withTemporaryFolder { folder in
       let path = folder + "/ticks.db"
@@ -116,7 +116,7 @@ import Testing
 
   // MARK: Batches
 
-  @Test func aBatchGoesWholeWithItsPlan() async throws {
+  @Test func `a batch goes whole with its plan`() async throws {
     try await withTrimmedLog([s3]) { log, machine, _ in
       try await log.append(ticks(1_000))
       try await log.note(machine)
@@ -136,7 +136,7 @@ import Testing
     }
   }
 
-  @Test func batchesOfAConsumerThatIsOffDoNotKeepTicks() async throws {
+  @Test func `batches of a consumer that is off do not keep ticks`() async throws {
     let local = ConsumerName(rawValue: "local-s3")
     try await withTrimmedLog([local]) { log, machine, _ in
       try await log.append(ticks(1_000))
@@ -150,7 +150,7 @@ import Testing
     }
   }
 
-  @Test func plansThatWereOpenWhenAConsumerWasDisabledHoldTheirTicks() async throws {
+  @Test func `plans that were open when a consumer was disabled hold their ticks`() async throws {
     try await withTrimmedLog([s3, dynamo]) { log, machine, _ in
       try await log.append(ticks(10_000))
       try await log.plan(s3, 1...500, shipped: true)
@@ -209,7 +209,7 @@ import Testing
     }
   }
 
-  @Test func aRowThatIsMissingInAHeldPlanIsDamageAndOneBesideItIsNot() async throws {
+  @Test func `a row that is missing in a held plan is damage and one beside it is not`() async throws {
     try await withTrimmedLog([s3, dynamo]) { log, machine, _ in
       try await log.append(ticks(1_000))
       try await log.plan(s3, 101...200, shipped: false)
@@ -235,7 +235,7 @@ import Testing
 
   // MARK: What is left
 
-  @Test func offsetsAndTheTimeOfTheLastTickSurvive() async throws {
+  @Test func `offsets and the time of the last tick survive`() async throws {
     let machine = ManualMachine()
     try await withTemporaryFolder { folder in
       let path = folder + "/ticks.db"
@@ -270,7 +270,7 @@ import Testing
     }
   }
 
-  @Test func aConsumerThatIsEnabledAgainGoesOnAtTheOldestTick() async throws {
+  @Test func `a consumer that is enabled again goes on at the oldest tick`() async throws {
     try await withTrimmedLog([s3, dynamo]) { log, machine, _ in
       try await log.append(ticks(100))
       try await log.plan(s3, 1...10, shipped: true)
@@ -290,7 +290,7 @@ import Testing
     }
   }
 
-  @Test func gapsGoNinetyDaysAfterTheirEnd() async throws {
+  @Test func `gaps go ninety days after their end`() async throws {
     try await withTrimmedLog([]) { log, machine, _ in
       func gaps() async throws -> String? {
         let reader = try await log.makeReader()
@@ -328,7 +328,7 @@ import Testing
     }
   }
 
-  @Test func aGapThatAConsumerHasYetToTellOfStays() async throws {
+  @Test func `a gap that a consumer has yet to tell of stays`() async throws {
     try await withTrimmedLog([s3]) { log, machine, _ in
       func gaps() async throws -> String? {
         let reader = try await log.makeReader()
@@ -365,7 +365,7 @@ import Testing
 
   // MARK: Beside others
 
-  @Test func aReaderThatPagesWhileTicksGoHearsOfItAndSeesNoDamage() async throws {
+  @Test func `a reader that pages while ticks go hears of it and sees no damage`() async throws {
     try await withTrimmedLog([]) { log, machine, _ in
       try await log.append(ticks(10_000))
       let reader = try await log.makeReader()
@@ -380,7 +380,7 @@ import Testing
     }
   }
 
-  @Test func damageWhereTicksAreTrimmedStopsTrimmingAndNothingElse() async throws {
+  @Test func `damage where ticks are trimmed stops trimming and nothing else`() async throws {
     let machine = ManualMachine()
     let logs = RecordedLogs()
     try await withTemporaryFolder { folder in

@@ -6,7 +6,7 @@ import Testing
 @testable import WAL
 
 @Suite struct ViewTests {
-  @Test func aGapFromTheFutureIsNoLessThanNothingLong() async throws {
+  @Test func `a gap from the future is no less than nothing long`() async throws {
     try await withLog { log, _ in
       _ = try await log.write { try $0.openGap(startedAt: .max / 2, cause: .closed, streams: []) }
       let closed = try await log.write { try $0.openGap(startedAt: someTime, cause: .closed, streams: []) }
@@ -35,7 +35,7 @@ import Testing
     "h":"19951.87000000","l":"19100.01000000","v":"363872.29609000","q":"7119945056.15496440"}
     """
 
-  @Test func tickOpensPayloadsUpAndDamagedOnesToNothing() async throws {
+  @Test func `tick opens payloads up and damaged ones to nothing`() async throws {
     try await withLog { log, path in
       var batch = TickBatch()
       batch.append(
@@ -66,7 +66,7 @@ import Testing
     }
   }
 
-  @Test func backlogHasARowForEachEnabledConsumerFromTheStart() async throws {
+  @Test func `backlog has a row for each enabled consumer from the start`() async throws {
     let clock = ManualWallClock(WallClock.now())
     try await withLog(options: .make(clock: clock)) { log, path in
       #expect(try shell(path, "SELECT * FROM backlog") == "")
@@ -93,7 +93,7 @@ import Testing
     }
   }
 
-  @Test func gapsAndBatchesComeNewestFirst() async throws {
+  @Test func `gaps and batches come newest first`() async throws {
     let clock = ManualWallClock(someTime)
     try await withLog(options: .make(clock: clock)) { log, path in
       try await log.write { transaction in
@@ -126,7 +126,7 @@ import Testing
     }
   }
 
-  @Test func aShellThatLooksInDoesNotDisturbTheWriter() async throws {
+  @Test func `a shell that looks in does not disturb the writer`() async throws {
     try await withLog { log, path in
       for number in 1...20 {
         let range = try await log.append(ticks(10, from: number))

@@ -37,7 +37,7 @@ import Testing
     return head
   }
 
-  @Test func damageThatWouldCostConfirmedCommitsIsRefusedAndSalvaged() async throws {
+  @Test func `damage that would cost confirmed commits is refused and salvaged`() async throws {
     var random = SplitMix64.forTest()
     try await withTemporaryFolder { folder in
       try await leave(folder, commits: 12) { path, ends in
@@ -83,7 +83,7 @@ import Testing
     }
   }
 
-  @Test func anUnfinishedTransactionIsNoDamage() async throws {
+  @Test func `an unfinished transaction is no damage`() async throws {
     try await withTemporaryFolder { folder in
       try await leave(folder, commits: 4) { path, ends in
         var wal = try bytes(of: path + "-wal")
@@ -96,7 +96,7 @@ import Testing
   }
 
   /// Of a large one nearly nothing may be there but its end, which says how long the file was to become.
-  @Test func aLargeUnfinishedTransactionIsNoDamageEither() async throws {
+  @Test func `a large unfinished transaction is no damage either`() async throws {
     try await withTemporaryFolder { folder in
       let path = folder + "/ticks.db"
       let log = try await TickLog.open(path: path, options: .make(), logger: silent)
@@ -116,7 +116,7 @@ import Testing
     }
   }
 
-  @Test func theWALOfAnotherLogIsRefused() async throws {
+  @Test func `the WAL of another log is refused`() async throws {
     try await withTemporaryFolder { folder in
       try await leave(folder, commits: 3) { path, _ in
         let other = folder + "/other.db"
@@ -146,7 +146,7 @@ import Testing
     try await log.close()
   }
 
-  @Test func anOlderWALOfTheSameLogIsRefused() async throws {
+  @Test func `an older WAL of the same log is refused`() async throws {
     try await withTemporaryFolder { folder in
       try await leave(folder, commits: 3) { path, _ in
         let path2 = folder + "/ticks.db"
@@ -164,7 +164,7 @@ import Testing
     }
   }
 
-  @Test func aWALThatWasCopiedIntoTheFileAlreadyIsFine() async throws {
+  @Test func `a WAL that was copied into the file already is fine`() async throws {
     try await withTemporaryFolder { folder in
       let path = folder + "/ticks.db"
       let log = try await TickLog.open(path: path, options: .make(), logger: silent)

@@ -8,7 +8,7 @@ import Testing
 struct Refusal: Error, Equatable {}
 
 @Suite struct WriteTests {
-  @Test func aFailingRequestUndoesOnlyItselfAndItsTicksStay() async throws {
+  @Test func `a failing request undoes only itself and its ticks stay`() async throws {
     // One group of four requests: the fourth fills it.
     try await withLog(options: .make(linger: .seconds(3_600))) { log, path in
       let results = Shared<[Int: Result<OffsetRange?, any Error>]>([:])
@@ -40,7 +40,7 @@ struct Refusal: Error, Equatable {}
     }
   }
 
-  @Test func theBodySeesTheTicksOfItsRequestAndReturnsItsResult() async throws {
+  @Test func `the body sees the ticks of its request and returns its result`() async throws {
     try await withLog { log, _ in
       try await log.append(ticks(2)) { transaction in
         let count = try transaction.connection.int("SELECT count(*) FROM ticks")
@@ -61,7 +61,7 @@ struct Refusal: Error, Equatable {}
       logger: silent)
   }
 
-  @Test func aPlanAndItsConsumerMoveTogetherOrNotAtAll() async throws {
+  @Test func `a plan and its consumer move together or not at all`() async throws {
     let plan = plan
     try await withLog { log, _ in
       try await enabled(log)
@@ -91,7 +91,7 @@ struct Refusal: Error, Equatable {}
     }
   }
 
-  @Test func aConsumerThatIsNotThereCannotCommit() async throws {
+  @Test func `a consumer that is not there cannot commit`() async throws {
     try await withLog { log, _ in
       let error = try await logError {
         try await log.write { try $0.commit(ConsumerName(rawValue: "s4"), next: .first) }
@@ -101,7 +101,7 @@ struct Refusal: Error, Equatable {}
     }
   }
 
-  @Test func planningAnewKeepsEveryHashRangeAndKey() async throws {
+  @Test func `planning anew keeps every hash range and key`() async throws {
     let plan = plan
     try await withLog { log, _ in
       let reader = try await log.makeReader()
@@ -128,7 +128,7 @@ struct Refusal: Error, Equatable {}
     }
   }
 
-  @Test func plansOfOneConsumerNeverOverlap() async throws {
+  @Test func `plans of one consumer never overlap`() async throws {
     let plan = plan
     try await withLog { log, _ in
       var middle = plan
@@ -158,7 +158,7 @@ struct Refusal: Error, Equatable {}
     }
   }
 
-  @Test func plansAreFoundByOffset() async throws {
+  @Test func `plans are found by offset`() async throws {
     let plan = plan
     try await withLog { log, _ in
       let reader = try await log.makeReader()
@@ -195,7 +195,7 @@ struct Refusal: Error, Equatable {}
     }
   }
 
-  @Test func metaHoldsTextsAndLists() async throws {
+  @Test func `meta holds texts and lists`() async throws {
     try await withLog { log, _ in
       let list = ["a\"b\\", "é€😀\n\u{1}", "", "x/y"]
       try await log.write { transaction in
@@ -214,7 +214,7 @@ struct Refusal: Error, Equatable {}
     }
   }
 
-  @Test func ofTheFeedsDeadLettersTheNewestTenThousandAreKept() async throws {
+  @Test func `of the feeds dead letters the newest ten thousand are kept`() async throws {
     let clock = ManualWallClock(someTime)
     try await withLog(options: .make(clock: clock)) { log, _ in
       try await log.write { transaction in

@@ -5,8 +5,6 @@ import WAL
 enum DoctorRules {
   /// Seconds that the machine's clock may differ from the server's; beyond five minutes signatures are refused.
   static let tolerableSkew = 60
-  /// Part of the volume that is to be free.
-  static let lowSpace = 0.15
 
   /// - Parameters: epoch seconds UTC.
   static func clock(server: Int?, machine: Int) -> DoctorFinding {
@@ -20,12 +18,18 @@ enum DoctorRules {
       "signatures are corrected, but rows carry this machine's time: synchronize it (timedatectl)")
   }
 
-  /// - Parameters: bytes.
-  static func space(free: Int, of total: Int, folder: String) -> DoctorFinding {
+  /// - Parameters:
+  ///   - free: bytes, as `total`.
+  ///   - limits: below `DISK_STOP` `run` appends nothing, below `DISK_LOW` it warns.
+  static func space(free: Int, of total: Int, limits: DiskLimits, folder: String) -> DoctorFinding {
     let part = total > 0 ? Double(free) / Double(total) : 0
     let text = "\(free >> 20) MiB of \(total >> 20) MiB free (\(Int(part * 100)) %) at \(folder)"
-    return part < lowSpace
-      ? .warning("space", text, "make room, or move WAL_PATH to a larger volume") : .ok("space", text)
+    let remedy = "make room, or move WAL_PATH to a larger volume"
+    if total <= 0 || free < limits.stop.bytes(of: total) {
+      return .failed("space", "\(text), below DISK_STOP: nothing would be appended", remedy)
+    }
+    return free < limits.low.bytes(of: total)
+      ? .warning("space", "\(text), below DISK_LOW", remedy) : .ok("space", text)
   }
 
   static func sqlite(_ version: SQLiteVersion) -> DoctorFinding {

@@ -36,7 +36,7 @@ struct LocalDoctor: Sendable {
       found.append(
         DoctorRules.space(
           free: Int(volume.f_bavail * volume.f_frsize), of: Int(volume.f_blocks * volume.f_frsize),
-          folder: path.folder))
+          limits: settings.space.disk, folder: path.folder))
     } else {
       found.append(.warning("space", "\(path.folder): \(SystemError.lastText)"))
     }

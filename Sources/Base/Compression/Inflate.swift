@@ -1,14 +1,18 @@
 import CZlib
 
-/// Opens gzip up, also several streams one behind the other, as `cat a.gz b.gz` makes them.
+/// A gzip stream that is opened up, or several one behind the other, as `cat a.gz b.gz` makes them.
 ///
 /// Reference: RFC 1952, section 2.2.
 package struct Inflate: ~Copyable {
   private let stream: UnsafeMutablePointer<z_stream>
+  private let joinsStreams: Bool
   /// Whether everything added so far ends where a gzip stream ends.
   package private(set) var isAtEnd = false
 
-  package init() {
+  /// - Parameter joinsStreams: whether another stream may follow one that has ended; if not, those bytes are no
+  ///   gzip.
+  package init(joinsStreams: Bool) {
+    self.joinsStreams = joinsStreams
     stream = .allocate(capacity: 1)
     stream.initialize(to: z_stream())
     let code = inflateInit2_(stream, 15 + 16, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
@@ -35,6 +39,7 @@ package struct Inflate: ~Copyable {
     var isOutputFull = false
     while stream.pointee.avail_in > 0 || isOutputFull {
       if isAtEnd {
+        guard joinsStreams else { return false }
         inflateReset(stream)
         isAtEnd = false
       }

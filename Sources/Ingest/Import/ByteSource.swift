@@ -40,7 +40,7 @@ final class ByteSource {
     let count = try readChunk()
     if !hasStarted {
       hasStarted = true
-      if count >= 2, chunk[0] == 0x1F, chunk[1] == 0x8B { inflate = Inflate() }
+      if count >= 2, chunk[0] == 0x1F, chunk[1] == 0x8B { inflate = Inflate(joinsStreams: true) }
     }
     guard inflate != nil else {
       out.append(contentsOf: chunk[..<count])

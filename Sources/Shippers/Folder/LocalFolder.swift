@@ -22,7 +22,7 @@ struct LocalFolder: Sendable {
       throw SystemError.last("making the folder", path)
     }
     // Also where it was there: an earlier process may have ended before this.
-    try sync(folder: parent(path))
+    try Folder.sync(Folder.parent(of: path))
   }
 
   /// Where files are until they have their name: below the root, so that naming is a link.
@@ -49,19 +49,10 @@ struct LocalFolder: Sendable {
     let path = unnamed + "/\(getpid())-\(key.split(separator: "/").last ?? "").part"
     // Never written into: what a failed try left may have its name by now.
     guard unlink(path) == 0 || errno == ENOENT else { throw SystemError.last("removing", path) }
-    let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
-    guard descriptor >= 0 else { throw SystemError.last("creating", path) }
-    var isClosed = false
-    defer { if !isClosed { close(descriptor) } }
-    var written = 0
-    while written < body.count {
-      let count = body.withUnsafeBytes { write(descriptor, $0.baseAddress! + written, body.count - written) }
-      guard count > 0 else { throw SystemError.last("writing", path) }
-      written += count
-    }
-    guard fsync(descriptor) == 0 else { throw SystemError.last("syncing", path) }
-    isClosed = true
-    guard close(descriptor) == 0 else { throw SystemError.last("closing", path) }
+    let file = try FileDescriptor(opening: path, O_WRONLY | O_CREAT | O_EXCL, mode: 0o644, doing: "creating")
+    try file.writeAll(body)
+    try file.sync()
+    try file.close()
     return path
   }
 
@@ -76,48 +67,27 @@ struct LocalFolder: Sendable {
       throw SystemError(doing: "naming", subject: path(key), code: code)
     }
     // Also where the name was there: an earlier try may have ended before this.
-    try LocalFolder.sync(folder: LocalFolder.parent(path(key)))
+    try Folder.sync(Folder.parent(of: path(key)))
     return isLinked
   }
 
   /// Gives the temporary file its name in place of another; durable when it returns.
   func replace(_ temporary: String, as key: String) throws {
     guard rename(temporary, path(key)) == 0 else { throw SystemError.last("naming", path(key)) }
-    try LocalFolder.sync(folder: LocalFolder.parent(path(key)))
+    try Folder.sync(Folder.parent(of: path(key)))
   }
 
   /// - Returns: `nil` if there is no such file.
   func read(_ key: String) throws -> [UInt8]? {
-    let path = path(key)
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else {
-      if errno == ENOENT { return nil }
-      throw SystemError.last("opening", path)
-    }
-    defer { close(descriptor) }
-    var body: [UInt8] = []
-    var buffer = [UInt8](repeating: 0, count: 64 << 10)
-    while true {
-      let count = Glibc.read(descriptor, &buffer, buffer.count)
-      guard count >= 0 else { throw SystemError.last("reading", path) }
-      if count == 0 { return body }
-      body.append(contentsOf: buffer[..<count])
+    do throws(SystemError) {
+      return try FileDescriptor(opening: path(key), O_RDONLY).readAll()
+    } catch {
+      guard error.code == ENOENT, error.doing == "opening" else { throw error }
+      return nil
     }
   }
 
   private func remove(_ path: String) throws {
     guard unlink(path) == 0 else { throw SystemError.last("removing", path) }
-  }
-
-  private static func sync(folder: String) throws {
-    let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw SystemError.last("opening the folder", folder) }
-    defer { close(descriptor) }
-    guard fsync(descriptor) == 0 else { throw SystemError.last("syncing the folder", folder) }
-  }
-
-  private static func parent(_ path: String) -> String {
-    guard let slash = path.lastIndex(of: "/") else { return "." }
-    return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 }

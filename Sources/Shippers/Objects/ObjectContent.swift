@@ -12,9 +12,9 @@ struct ObjectContent: Sendable, Equatable {
 
   /// The hash of what a gzip stream holds, without holding it.
   ///
-  /// - Returns: `nil` for what is not whole gzip streams.
+  /// - Returns: `nil` for what is not one whole gzip stream.
   private static func textHash(gzip body: [UInt8]) -> String? {
-    var inflate = Inflate()
+    var inflate = Inflate(joinsStreams: false)
     var hash = SHA256()
     var text: [UInt8] = []
     var rest = body[...]

@@ -6,7 +6,8 @@ package struct DiskLimits: Sendable, Equatable {
     /// Of the volume's size, 0 to 100.
     case percent(Double)
 
-    func bytes(of volume: Int) -> Int {
+    /// - Parameter volume: its size in bytes.
+    package func bytes(of volume: Int) -> Int {
       switch self {
       case .bytes(let bytes): bytes
       case .percent(let percent): Int(Double(volume) * percent / 100)

@@ -152,11 +152,13 @@ package enum LogFile {
   }
 
   private static func syncFolder(of path: String) throws(LogError) {
-    let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
-    let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw LogError.unusable(folder, errno) }
-    defer { close(descriptor) }
-    guard fsync(descriptor) == 0 else { throw failed("syncing", folder) }
+    do throws(SystemError) {
+      try Folder.sync(Folder.parent(of: path))
+    } catch {
+      guard error.doing == "syncing the folder" else { throw LogError.unusable(error.subject, error.code) }
+      throw LogError(
+        error.code == ENOSPC ? .diskFull : .failed, "\(error.doing) \(error.subject) failed: \(error.reason)")
+    }
   }
 
   private static func readHeader(_ path: String) throws(LogError) -> [UInt8] {

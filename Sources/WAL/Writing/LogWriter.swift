@@ -345,14 +345,18 @@ final class LogWriter: Sendable {
     _ loop: inout WriterLoop, _ settings: LogUpkeep.Settings
   ) throws(SQLiteError) {
     let start = MonotonicClock.now()
+    // Who asks while this piece is under way asks for the next one: this one has not seen what they mean.
+    let asked = state.withLock { $0.upkeepWaiters.count }
     let didWork = try loop.upkeep(settings)
     let end = MonotonicClock.now()
     noteRoom(&loop)
     let waiters = state.withLock { state in
       state.upkeep?.pace.finished(from: start, to: end, didWork: didWork)
       guard !didWork else { return [@Sendable (Result<Void, any Error>) -> Void]() }
-      defer { state.upkeepWaiters = [] }
-      return state.upkeepWaiters
+      let served = Array(state.upkeepWaiters.prefix(asked))
+      state.upkeepWaiters.removeFirst(served.count)
+      if !state.upkeepWaiters.isEmpty { state.upkeep?.pace = UpkeepPace(dueAt: end) }
+      return served
     }
     for waiter in waiters { waiter(.success(())) }
   }

@@ -14,13 +14,13 @@ import Testing
 
   private func id(_ value: Int64) -> Gap.ID { Gap.ID(rawValue: value) }
 
-  @Test func aGapThatHasEndedIsDueAtOnceAndAnOpenOneOnceItIsOldEnough() {
+  @Test func `a gap that has ended is due at once and an open one once it is old enough`() {
     #expect(ledger.isDue(gap(7, endedAt: 2), openThrough: id(0)))
     #expect(!ledger.isDue(gap(7), openThrough: id(6)))
     #expect(ledger.isDue(gap(7), openThrough: id(7)))
   }
 
-  @Test func whatIsOpenIsRememberedUntilItsEndWasWritten() {
+  @Test func `what is open is remembered until its end was written`() {
     var ledger = ledger
     ledger.wrote(gap(1, endedAt: 2))
     ledger.wrote(gap(2))
@@ -37,7 +37,7 @@ import Testing
     #expect(ledger.openGaps.isEmpty)
   }
 
-  @Test func aThousandsOfOpenGapsMakeTheNextOneWaitForAnEnd() {
+  @Test func `a thousands of open gaps make the next one wait for an end`() {
     var ledger = ledger
     for number in 1...Int64(GapLedger.maximumOpen) {
       #expect(ledger.isDue(gap(number), openThrough: id(.max)))
@@ -50,7 +50,7 @@ import Testing
     #expect(ledger.isDue(gap(next), openThrough: id(.max)))
   }
 
-  @Test func inAnotherPlaceTheSameGapsAreKnown() {
+  @Test func `in another place the same gaps are known`() {
     var ledger = ledger
     ledger.wrote(gap(1, endedAt: 2))
     ledger.wrote(gap(2))
@@ -60,7 +60,7 @@ import Testing
     #expect(ledger.moved(to: "{}", logID: logID) == ledger)
   }
 
-  @Test func itsTextIsWhatTheDocumentationSays() throws {
+  @Test func `its text is what the documentation says`() throws {
     var ledger = ledger
     ledger.wrote(gap(1))
     ledger.wrote(gap(2, endedAt: 2))
@@ -85,7 +85,7 @@ import Testing
       logID: logID, settings: ObjectSettings(folder: folder, fileName: "f", layout: layout))
   }
 
-  @Test func itIsOneLineThatSaysAll() {
+  @Test func `it is one line that says all`() {
     #expect(
       String(decoding: object().body, as: UTF8.self) == """
         {"gap":12,"log_id":"0123456789abcdef","started_at":"2026-11-21T05:13:20.123456Z","ended_at":null,\
@@ -100,7 +100,7 @@ import Testing
         """)
   }
 
-  @Test func itsKeyIsTheSameOpenAndEnded() {
+  @Test func `its key is the same open and ended`() {
     let key = "a/b/_gaps/dt=2026-11-21/f-2026-11-21T05-13-20.123456Z-0123456789abcdef-12.jsonl"
     #expect(object().key == key)
     #expect(object(endedAt: someTime + 86_400_000_000).key == key)
@@ -110,7 +110,7 @@ import Testing
   }
 
   @Test(arguments: [Int64.min, -1, .max])
-  func everyTimeHasAKeyAndAText(time: Int64) throws {
+  func `every time has a key and a text`(time: Int64) throws {
     let object = object(startedAt: time, endedAt: time)
     #expect(object.key.split(separator: "/").last?.count == 55)
     let line = try #require(try JSONSerialization.jsonObject(with: Data(object.body)) as? [String: Any])

@@ -37,7 +37,7 @@ import Ticks
     try await rig.log.write { try $0.closeGap(id, endedAt: endedAt) }
   }
 
-  @Test func anOpenGapGetsAnObjectThatIsReplacedWhenItEnds() async throws {
+  @Test func `an open gap gets an object that is replaced when it ends`() async throws {
     try await ShippingRig.with { rig in
       let store = ScriptedStore()
       try await rig.beside(rig.shipping(to: store)) {
@@ -61,7 +61,7 @@ import Ticks
     }
   }
 
-  @Test func aGapThatIsOverBetweenTwoLooksIsWrittenOnce() async throws {
+  @Test func `a gap that is over between two looks is written once`() async throws {
     try await ShippingRig.with { rig in
       let store = ScriptedStore()
       try await close(rig, try await open(rig))
@@ -78,7 +78,7 @@ import Ticks
     }
   }
 
-  @Test func aRestartWritesWhatHasChangedMeanwhileAndNothingElse() async throws {
+  @Test func `a restart writes what has changed meanwhile and nothing else`() async throws {
     try await ShippingRig.with { rig in
       let store = ScriptedStore()
       let gaps = [try await open(rig), try await open(rig), try await open(rig)]
@@ -96,7 +96,7 @@ import Ticks
     }
   }
 
-  @Test func aGapThatIsKeptNoLongerIsForgotten() async throws {
+  @Test func `a gap that is kept no longer is forgotten`() async throws {
     try await ShippingRig.with { rig in
       let store = ScriptedStore()
       for _ in 1...3 { try await open(rig) }
@@ -111,7 +111,7 @@ import Ticks
     }
   }
 
-  @Test func aCrashBetweenTheObjectAndItsNoteWritesTheSameObjectAgain() async throws {
+  @Test func `a crash between the object and its note writes the same object again`() async throws {
     try await ShippingRig.with { rig in
       let store = ScriptedStore()
       let gap = try await open(rig)
@@ -134,7 +134,7 @@ import Ticks
     }
   }
 
-  @Test func aStoreThatTakesNoGapsHoldsUpNoDataAndIsSaidOnce() async throws {
+  @Test func `a store that takes no gaps holds up no data and is said once`() async throws {
     try await ShippingRig.with { rig in
       let store = ScriptedStore()
       let tries = Counter()
@@ -159,7 +159,7 @@ import Ticks
     }
   }
 
-  @Test func theLastPassWritesAGapThatHasJustOpened() async throws {
+  @Test func `the last pass writes a gap that has just opened`() async throws {
     try await ShippingRig.with { rig in
       let store = ScriptedStore()
       let control = ShippingControl()
@@ -172,7 +172,7 @@ import Ticks
     }
   }
 
-  @Test func aLastPassThatCannotWriteIsSaidAndTheNextStartGoesOn() async throws {
+  @Test func `a last pass that cannot write is said and the next start goes on`() async throws {
     try await ShippingRig.with { rig in
       let store = ScriptedStore()
       store.hook(before: { call in
@@ -190,7 +190,7 @@ import Ticks
     }
   }
 
-  @Test func aCopiedLogWritesNoGapOverThoseOfTheOther() async throws {
+  @Test func `a copied log writes no gap over those of the other`() async throws {
     try await ShippingRig.with { rig in
       let store = ScriptedStore()
       let logID = try await rig.reading { try await $0.logID() }
@@ -208,7 +208,7 @@ import Ticks
     }
   }
 
-  @Test func anotherPlaceGetsWhatIsOpenAndWhatComesLater() async throws {
+  @Test func `another place gets what is open and what comes later`() async throws {
     try await ShippingRig.with { rig in
       let old = ScriptedStore()
       let gaps = [try await open(rig), try await open(rig), try await open(rig)]
@@ -229,7 +229,7 @@ import Ticks
     }
   }
 
-  @Test func anAdoptedLogWritesWhatIsOpenUnderItsNewName() async throws {
+  @Test func `an adopted log writes what is open under its new name`() async throws {
     try await ShippingRig.with { rig in
       let store = ScriptedStore()
       let gaps = [try await open(rig), try await open(rig)]
@@ -244,7 +244,7 @@ import Ticks
     }
   }
 
-  @Test func aNoteThatCannotBeUnderstoodMeansThatAllAreWrittenAgain() async throws {
+  @Test func `a note that cannot be understood means that all are written again`() async throws {
     try await ShippingRig.with { rig in
       let store = ScriptedStore()
       try await close(rig, try await open(rig))
@@ -256,7 +256,7 @@ import Ticks
     }
   }
 
-  @Test func aLongHistoryIsWrittenInPages() async throws {
+  @Test func `a long history is written in pages`() async throws {
     try await ShippingRig.with { rig in
       let store = ScriptedStore()
       try await rig.log.write { transaction in
@@ -278,7 +278,7 @@ import Ticks
     }
   }
 
-  @Test func aCancellationEndsALongHistoryAfterTheGapAtHand() async throws {
+  @Test func `a cancellation ends a long history after the gap at hand`() async throws {
     try await ShippingRig.with { rig in
       let store = ScriptedStore()
       for _ in 1...50 { try await close(rig, try await open(rig)) }
@@ -297,7 +297,7 @@ import Ticks
 
   /// Gaps open and close while the process is killed at random moments and the store fails at random; in the end
   /// the objects say what the log says.
-  @Test func randomWalksEndWithTheTruth() async throws {
+  @Test func `random walks end with the truth`() async throws {
     var seeds = SplitMix64.forTest()
     for _ in 1...10 {
       let seed = seeds.next()

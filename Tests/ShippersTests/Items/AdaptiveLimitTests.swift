@@ -4,7 +4,7 @@ import Testing
 @testable import Shippers
 
 @Suite struct AdaptiveLimitTests {
-  @Test func itStartsAtTheMaximumAndNeverLeavesItsBounds() {
+  @Test func `it starts at the maximum and never leaves its bounds`() {
     var random = SplitMix64.forTest()
     for maximum in [1, 2, 3, 20, 1_000] {
       var limit = AdaptiveLimit(maximum: maximum)
@@ -23,7 +23,7 @@ import Testing
     }
   }
 
-  @Test func aWaveOfThrottlesHalvesOnce() {
+  @Test func `a wave of throttles halves once`() {
     var limit = AdaptiveLimit(maximum: 20)
     for _ in 0..<20 { limit.throttled() }
     #expect(limit.value == 10)
@@ -32,7 +32,7 @@ import Testing
   }
 
   /// Answers of either kind to requests from before the halving use up the same allowance.
-  @Test func throttlesAfterAMixedWaveCountAgain() {
+  @Test func `throttles after a mixed wave count again`() {
     var limit = AdaptiveLimit(maximum: 20)
     limit.throttled()
     for _ in 0..<10 { limit.succeeded() }
@@ -42,7 +42,7 @@ import Testing
     #expect(limit.value == 5)
   }
 
-  @Test func itRecoversByOneForEachFullRound() {
+  @Test func `it recovers by one for each full round`() {
     var limit = AdaptiveLimit(maximum: 4)
     for _ in 0..<4 { limit.throttled() }
     #expect(limit.value == 2)
@@ -56,7 +56,7 @@ import Testing
     #expect(limit.value == 4)
   }
 
-  @Test func aTableThatAlwaysThrottlesGetsOneAtATime() {
+  @Test func `a table that always throttles gets one at a time`() {
     var limit = AdaptiveLimit(maximum: 20)
     for _ in 0..<100 { limit.throttled() }
     #expect(limit.value == 1)
@@ -69,18 +69,18 @@ import Testing
 
   private func isHold(_ verdict: RefusalPolicy.Verdict) -> Bool { verdict != .deadLetter }
 
-  @Test func oneBadItemUnderRightKeysIsADeadLetter() {
+  @Test func `one bad item under right keys is a dead letter`() {
     var policy = RefusalPolicy()
     #expect(policy.refused(item, keysAreRight: true) == .deadLetter)
   }
 
-  @Test func wrongKeysOrAComplaintAboutThemHold() {
+  @Test func `wrong keys or a complaint about them hold`() {
     var policy = RefusalPolicy()
     #expect(isHold(policy.refused(item, keysAreRight: false)))
     #expect(isHold(policy.refused(keys, keysAreRight: true)))
   }
 
-  @Test func tenInARowHoldUntilOneIsAccepted() {
+  @Test func `ten in a row hold until one is accepted`() {
     var policy = RefusalPolicy()
     for _ in 1..<10 { #expect(policy.refused(item, keysAreRight: true) == .deadLetter) }
     #expect(isHold(policy.refused(item, keysAreRight: true)))
@@ -89,7 +89,7 @@ import Testing
     #expect(policy.refused(item, keysAreRight: true) == .deadLetter)
   }
 
-  @Test func inAnyOrderItsVerdictIsTheModels() {
+  @Test func `in any order its verdict is the models`() {
     var random = SplitMix64.forTest()
     var policy = RefusalPolicy()
     var inARow = 0

@@ -25,7 +25,7 @@ import Testing
     "#\(SHA256.hash(Array("{\"n\":\(number)}".utf8)).hex.prefix(16))"
   }
 
-  @Test func eachTickBecomesAnItem() async throws {
+  @Test func `each tick becomes an item`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(2_500))
       let table = ScriptedTable()
@@ -36,7 +36,7 @@ import Testing
     }
   }
 
-  @Test func noMoreRequestsAreInFlightThanMayBe() async throws {
+  @Test func `no more requests are in flight than may be`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(500))
       let table = ScriptedTable()
@@ -55,7 +55,7 @@ import Testing
     }
   }
 
-  @Test func oneSlowItemHoldsNeitherTheOthersUpNorIsItPassed() async throws {
+  @Test func `one slow item holds neither the others up nor is it passed`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(300))
       let table = ScriptedTable()
@@ -80,7 +80,7 @@ import Testing
     .answer(400, .clockSkewed, "RequestExpired"),
     AWSError(.transport, .transient, operation: "UpdateItem", message: "connection lost"),
   ])
-  func otherTroubleIsRetriedAndMakesNoDeadLetter(error: AWSError) async throws {
+  func `other trouble is retried and makes no dead letter`(error: AWSError) async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(50))
       let table = ScriptedTable()
@@ -95,7 +95,7 @@ import Testing
     }
   }
 
-  @Test func aRestartAfterACrashWritesOnlyWhatWasNotCommitted() async throws {
+  @Test func `a restart after a crash writes only what was not committed`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(100))
       let table = ScriptedTable()
@@ -122,7 +122,7 @@ import Testing
 
   // MARK: Expiry
 
-  @Test func ticksThatExpiredByTheTablesClockAreCountedAndNotWritten() async throws {
+  @Test func `ticks that expired by the tables clock are counted and not written`() async throws {
     try await ShippingRig.with { rig in
       let day: Int64 = 86_400
       let now = someTime / 1_000_000
@@ -137,7 +137,7 @@ import Testing
     }
   }
 
-  @Test func ourOwnClockDoesNotMakeATickExpire() async throws {
+  @Test func `our own clock does not make a tick expire`() async throws {
     // Two days ahead of the table's.
     let clock = TestClock(wall: someTime + 2 * 86_400_000_000)
     try await ShippingRig.with(clock: clock) { rig in
@@ -152,7 +152,7 @@ import Testing
 
   // MARK: Refusals
 
-  @Test func anItemThatIsRefusedUnderRightKeysIsADeadLetterWithItsOffset() async throws {
+  @Test func `an item that is refused under right keys is a dead letter with its offset`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(20))
       try await rig.damage([9])
@@ -172,7 +172,7 @@ import Testing
   }
 
   /// The letter and the offset are one transaction: a reader that sees the one sees the other.
-  @Test func theOffsetNeverPassesADeadTickWithoutItsLetter() async throws {
+  @Test func `the offset never passes a dead tick without its letter`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(400))
       let table = ScriptedTable()
@@ -196,7 +196,7 @@ import Testing
   }
 
   @Test(arguments: [true, false])
-  func wrongKeysHoldTheConsumerUntilTheyAreMended(complains: Bool) async throws {
+  func `wrong keys hold the consumer until they are mended`(complains: Bool) async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(20))
       let table = ScriptedTable()
@@ -222,7 +222,7 @@ import Testing
     }
   }
 
-  @Test func tenRefusalsInARowHold() async throws {
+  @Test func `ten refusals in a row hold`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(60))
       let table = ScriptedTable()

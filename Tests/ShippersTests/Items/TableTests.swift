@@ -33,7 +33,7 @@ import Testing
       """
   }
 
-  @Test func anAcceptedItemTellsTheTablesTime() async throws {
+  @Test func `an accepted item tells the tables time`() async throws {
     let (table, transport) = try table { _, _ in .answer(200, [:], "{}") }
     #expect(table.clock == nil)
     #expect(try await table.write(Array("{\"x\":1}".utf8)) == nil)
@@ -43,7 +43,7 @@ import Testing
     #expect(transport.requests[0].body == Array("{\"x\":1}".utf8))
   }
 
-  @Test func aTableThatWasNotHeardYetIsAskedForItsTime() async throws {
+  @Test func `a table that was not heard yet is asked for its time`() async throws {
     let (table, transport) = try table { _, _ in .answer(200, [:], Self.description()) }
     #expect(table.clock == nil)
     #expect(transport.requests.isEmpty)
@@ -53,7 +53,7 @@ import Testing
     #expect(transport.requests.count == 1)
   }
 
-  @Test func aRefusalToDescribeTellsTheTimeToo() async throws {
+  @Test func `a refusal to describe tells the time too`() async throws {
     let (table, _) = try table { _, _ in .dynamoError(400, "AccessDeniedException") }
     #expect(try await table.askClock() == answerTime)
   }
@@ -64,7 +64,9 @@ import Testing
     ("ValidationException", "One or more parameter values were invalid: Missing the key a in the item", true),
     ("SerializationException", "Unexpected token", false),
   ])
-  func whatBlamesTheItemIsARefusal(code: String, message: String, concernsKeySchema: Bool) async throws {
+  func `what blames the item is a refusal`(code: String, message: String, concernsKeySchema: Bool)
+    async throws
+  {
     let (table, _) = try table { _, _ in .dynamoError(400, code, message) }
     let refusal = try #require(try await table.write([]))
     #expect(refusal.concernsKeySchema == concernsKeySchema)
@@ -76,7 +78,7 @@ import Testing
     (400, "AccessDeniedException"),
     (400, "ResourceNotFoundException"), (500, "InternalServerError"), (400, "ExpiredTokenException"),
   ])
-  func everyOtherAnswerIsAnError(status: Int, code: String) async throws {
+  func `every other answer is an error`(status: Int, code: String) async throws {
     let (table, _) = try table { _, _ in .dynamoError(status, code) }
     let error = await #expect(throws: AWSError.self) { try await table.write([]) }
     #expect(error?.code.rawValue == code)
@@ -87,13 +89,13 @@ import Testing
     (DynamoTableTests.description(type: "N"), false), (DynamoTableTests.description(range: nil), false),
     (DynamoTableTests.description(range: "time"), false),
   ])
-  func theKeysMustBeTheOnesItemsAreMadeFor(description: String, areRight: Bool) async throws {
+  func `the keys must be the ones items are made for`(description: String, areRight: Bool) async throws {
     let (table, _) = try table { _, _ in .answer(200, [:], description) }
     #expect(try await table.hasRightKeys() == areRight)
   }
 
   /// The whole sink over the service's answers.
-  @Test func throttlingSlowsDownAndEverythingArrives() async throws {
+  @Test func `throttling slows down and everything arrives`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(200))
       let (table, transport) = try table { request, number in
@@ -132,7 +134,7 @@ import Testing
     return try table.request(batch, batch.entries[0], retentionDays: 1)
   }
 
-  @Test func anItemHasAColumnForEachAttribute() async throws {
+  @Test func `an item has a column for each attribute`() async throws {
     try await withTemporaryFolder { folder in
       let table = try LocalTable(path: folder + "/table.db", wall: { someTime })
       #expect(try await table.write(request(table, Self.miniTicker)) == nil)
@@ -145,7 +147,7 @@ import Testing
     }
   }
 
-  @Test func writingAgainChangesNothing() async throws {
+  @Test func `writing again changes nothing`() async throws {
     try await withTemporaryFolder { folder in
       let table = try LocalTable(path: folder + "/table.db", wall: { someTime })
       #expect(try await table.write(request(table, Self.miniTicker)) == nil)
@@ -156,7 +158,7 @@ import Testing
     }
   }
 
-  @Test func aBacklogOfManyAtOnceArrivesWhole() async throws {
+  @Test func `a backlog of many at once arrives whole`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(3_000))
       let table = try LocalTable(path: rig.folder + "/table.db", wall: { someTime })
@@ -167,7 +169,7 @@ import Testing
     }
   }
 
-  @Test func aTableThatCannotBeOpenedIsTriedAgain() async throws {
+  @Test func `a table that cannot be opened is tried again`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(3))
       let table = try LocalTable(path: rig.folder + "/later/table.db", wall: { someTime })
@@ -193,7 +195,7 @@ import Testing
     close(descriptor)
   }
 
-  @Test func whileAnotherProcessWritesATableWaits() async throws {
+  @Test func `while another process writes a table waits`() async throws {
     try await withTemporaryFolder { folder in
       let other = try takeTurn(folder)
       let pauses = Mutex(0)
@@ -212,7 +214,7 @@ import Testing
     }
   }
 
-  @Test func aTurnThatDoesNotComeIsAnErrorAndTheNextWriteGoesOn() async throws {
+  @Test func `a turn that does not come is an error and the next write goes on`() async throws {
     try await withTemporaryFolder { folder in
       let table = try LocalTable(
         path: folder + "/table.db", wall: { someTime }, turn: FileTurn(of: folder + "/table.db") {})

@@ -24,7 +24,7 @@ import WAL
     return try Item(ScriptedTable().request(batch, batch.entries[0], retentionDays: days))
   }
 
-  @Test func aMiniTickerHasTheOldPipelinesAttributesAndTypes() throws {
+  @Test func `a mini ticker has the old pipelines attributes and types`() throws {
     let item = try item(Self.miniTicker)
     #expect(item.table == "t")
     #expect(item.key == "btcusdt@miniTicker 2022-10-14T20-16-38.188000Z")
@@ -37,7 +37,7 @@ import WAL
       ])
   }
 
-  @Test func theTTLCountsFromTheReceiptWhateverTheTimeIs() throws {
+  @Test func `the TTL counts from the receipt whatever the time is`() throws {
     #expect(try item(Self.miniTicker, receivedAt: 1_000_000, days: 1).attributes["ttl_days"] == "N:86401")
     #expect(try item(Self.miniTicker, receivedAt: 1_999_999, days: 30).attributes["ttl_days"] == "N:2592001")
   }
@@ -49,13 +49,13 @@ import WAL
     ("{\"e\":\"depthUpdate\",\"E\":1,\"s\":\"A\",\"u\":161}", "x@depth@100ms", "#161"),
     ("{\"e\":\"bookTicker\",\"E\":1,\"s\":\"A\",\"u\":400}", "x@bookTicker", "#400"),
   ])
-  func theSortKeyEndsWithTheExchangesOwnID(payload: String, stream: String, suffix: String) throws {
+  func `the sort key ends with the exchanges own ID`(payload: String, stream: String, suffix: String) throws {
     let item = try item(payload, stream: stream)
     #expect(item.key == "\(stream) 1970-01-01T00-00-00.001000Z\(suffix)")
     #expect(item.attributes["data"] == "S:\(payload)")
   }
 
-  @Test func aSpotBookTickerIsNamedByItsStreamAndTimedByItsReceipt() throws {
+  @Test func `a spot book ticker is named by its stream and timed by its receipt`() throws {
     let payload =
       "{\"u\":400900217,\"s\":\"BNBUSDT\",\"b\":\"25.35\",\"B\":\"31.2\",\"a\":\"25.36\",\"A\":\"40.6\"}"
     let item = try item(payload, stream: "bnbusdt@bookTicker")
@@ -71,7 +71,7 @@ import WAL
     "{\"e\":\"kline\",\"E\":1,\"s\":\"A\",\"k\":{\"t\":1}}", "{\"e\":\"trade\",\"E\":1,\"t\":\"1\"}",
     "{\"e\":\"trade\",\"E\":1,\"t\":1.5}", "{\"e\":\"24hrMiniTicker\",\"E\":1,\"s\":\"A\"}",
   ])
-  func anyOtherEventsSortKeyEndsWithItsHash(payload: String) throws {
+  func `any other events sort key ends with its hash`(payload: String) throws {
     let hash = SHA256.hash(Array(payload.utf8)).hex.prefix(16)
     let item = try item(payload, stream: "x@y")
     #expect(item.key == "x@y 1970-01-01T00-00-00.001000Z#\(hash)")
@@ -79,7 +79,7 @@ import WAL
   }
 
   @Test(arguments: EventKind.all)
-  func eachKindOfEventHasItsKey(kind: EventKind) throws {
+  func `each kind of event has its key`(kind: EventKind) throws {
     for event in kind.events {
       let item = try item(event.payload, stream: event.name)
       let time = Timestamp.dashed(microseconds: event.microseconds ?? someTime)
@@ -96,19 +96,19 @@ import WAL
     }
   }
 
-  @Test func noTwoEventsOfAKindWithoutArraysShareAKey() throws {
+  @Test func `no two events of a kind without arrays share a key`() throws {
     let book = EventKind.all.filter { $0.stream == "!bookTicker" }.flatMap(\.events)
     let keys = try book.map { try item($0.payload, stream: $0.name).key }
     #expect(book.count > 1 && Set(keys).count == keys.count)
   }
 
-  @Test func twoEventsOfOneMillisecondAreTwoItems() throws {
+  @Test func `two events of one millisecond are two items`() throws {
     let first = try item("{\"e\":\"kline\",\"E\":1,\"x\":1}")
     let second = try item("{\"e\":\"kline\",\"E\":1,\"x\":2}")
     #expect(first.key != second.key)
   }
 
-  @Test func escapesAndOtherScriptsComeThrough() throws {
+  @Test func `escapes and other scripts come through`() throws {
     let payload = "{\"e\":\"k\\u0065y\\n\\\"\",\"E\":1,\"s\":\"币安😀\\/\\\\\",\"x\":\"\\u0007\\t ü\"}"
     let item = try item(payload, stream: "币\"安\\@x\u{1}")
     #expect(item.key.hasPrefix("币\"安\\@x\u{1} "))
@@ -117,12 +117,12 @@ import WAL
     #expect(item.attributes["data"] == "S:\(payload)")
   }
 
-  @Test func whatAnEventLacksIsLeftOut() throws {
+  @Test func `what an event lacks is left out`() throws {
     let item = try item("{}", stream: "nothing")
     #expect(Set(item.attributes.keys) == ["event_time", "data", "ttl_days"])
   }
 
-  @Test func aPayloadThatIsNoObjectMakesNoRequest() {
+  @Test func `a payload that is no object makes no request`() {
     var batch = TickBatch()
     batch.append(receivedAt: 0, eventTime: nil, stream: "a", payload: "[1]")
     #expect(throws: (any Error).self) {

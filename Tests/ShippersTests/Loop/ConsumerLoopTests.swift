@@ -53,7 +53,7 @@ import Testing
     #expect(try await rig.deadLetters.isEmpty)
   }
 
-  @Test func aSeekDuringUploadsWaitsForThemAndDeliversTheFrozenBatchesAgain() async throws {
+  @Test func `a seek during uploads waits for them and delivers the frozen batches again`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(80))
       let store = ScriptedStore()
@@ -79,7 +79,7 @@ import Testing
     }
   }
 
-  @Test func anUploadThatHangsIsCalledOffAndMayArriveLater() async throws {
+  @Test func `an upload that hangs is called off and may arrive later`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(40))
       let store = ScriptedStore()
@@ -104,7 +104,7 @@ import Testing
     }
   }
 
-  @Test func aConsumerThatIsHeldCanBeMovedPastWhatHoldsIt() async throws {
+  @Test func `a consumer that is held can be moved past what holds it`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(40))
       let store = ScriptedStore()
@@ -126,7 +126,7 @@ import Testing
     }
   }
 
-  @Test func nothingOnItsWayMovesTheOffsetBack() async throws {
+  @Test func `nothing on its way moves the offset back`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(100))
       let table = ScriptedTable()
@@ -154,7 +154,7 @@ import Testing
     }
   }
 
-  @Test func whatCannotBeDoneStopsNothing() async throws {
+  @Test func `what cannot be done stops nothing`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(10))
       let store = ScriptedStore()
@@ -175,7 +175,7 @@ import Testing
     }
   }
 
-  @Test func oneMoveAtATime() async throws {
+  @Test func `one move at a time`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(20))
       let store = ScriptedStore()
@@ -195,7 +195,7 @@ import Testing
     }
   }
 
-  @Test func aMoveThatIsCalledOffLetsTheLoopGoOn() async throws {
+  @Test func `a move that is called off lets the loop go on`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(20))
       let store = ScriptedStore()
@@ -218,7 +218,7 @@ import Testing
     }
   }
 
-  @Test func aLoopThatDrainsShipsAgainWhatItIsMovedBackTo() async throws {
+  @Test func `a loop that drains ships again what it is moved back to`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(30))
       let store = ScriptedStore()
@@ -244,7 +244,7 @@ import Testing
   }
 
   @Test(arguments: [1, 2, 3, 4, 5, 6] as [UInt64])
-  func randomMovesAmidFailuresDeliverOrRecordEachTick(seed: UInt64) async throws {
+  func `random moves amid failures deliver or record each tick`(seed: UInt64) async throws {
     try await ShippingRig.with { rig in
       var generator = SplitMix64(seed: seed)
       try await rig.log.append(ticks(150))

@@ -5,7 +5,7 @@ import WAL
 @testable import Shippers
 
 @Suite struct DeliveryWindowTests {
-  @Test func nothingConfirmedLeavesNothingToCommit() {
+  @Test func `nothing confirmed leaves nothing to commit`() {
     var window = DeliveryWindow<Int>(next: offset(5))
     #expect(window.takeConfirmed() == nil)
     window.start(offsets(5...7))
@@ -14,7 +14,7 @@ import WAL
     #expect(window.end == offset(8))
   }
 
-  @Test func aConfirmedDeliveryWaitsForThoseBeforeIt() throws {
+  @Test func `a confirmed delivery waits for those before it`() throws {
     var window = DeliveryWindow<Int>(next: offset(1))
     for range in [offsets(1...1), offsets(2...4), offsets(5...5)] { window.start(range) }
     window.confirm(offsets(2...4), 2)
@@ -32,7 +32,7 @@ import WAL
   }
 
   /// Against the plainest model there is: a set of confirmed offsets and a walk from the first.
-  @Test func inAnyOrderOfConfirmationsThePrefixIsTheModels() {
+  @Test func `in any order of confirmations the prefix is the models`() {
     var random = SplitMix64.forTest()
     for _ in 0..<50 {
       var window = DeliveryWindow<Int64>(next: .first)
@@ -75,7 +75,7 @@ import WAL
     Prepared(range: offsets(value...value), delivery: value)
   }
 
-  @Test func oneFetchRunsAtATimeAndOnlyWhileLittleWaits() {
+  @Test func `one fetch runs at a time and only while little waits`() {
     var state = LoopState<Int64>()
     #expect(state.shouldFetch(readAhead: 1))
     state.isFetching = true
@@ -91,14 +91,14 @@ import WAL
     #expect(state.takeReady() == nil)
   }
 
-  @Test func anEmptyFetchIsTheLast() {
+  @Test func `an empty fetch is the last`() {
     var state = LoopState<Int64>()
     state.isFetching = true
     state.fetched([])
     #expect(!state.shouldFetch(readAhead: 100))
   }
 
-  @Test func whatIsFetchedComesOutInOrderAndOnce() {
+  @Test func `what is fetched comes out in order and once`() {
     var random = SplitMix64.forTest()
     var state = LoopState<Int64>()
     var made: Int64 = 0

@@ -18,7 +18,7 @@ import Testing
     }
   }
 
-  @Test func anItemIsWrittenAgainOrRefusedAgain() async throws {
+  @Test func `an item is written again or refused again`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(5))
       let table = ScriptedTable()
@@ -39,7 +39,7 @@ import Testing
     "#\(SHA256.hash(Array("{\"n\":\(number)}".utf8)).hex.prefix(16))"
   }
 
-  @Test func whatTheTickIsNotToBlameForIsNoAttempt() async throws {
+  @Test func `what the tick is not to blame for is no attempt`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(5))
       let table = ScriptedTable()
@@ -67,7 +67,7 @@ import Testing
     }
   }
 
-  @Test func anotherPlaceThanTheConsumersGetsNothing() async throws {
+  @Test func `another place than the consumers gets nothing`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(5))
       try await rig.drain(rig.shipping(to: ScriptedTable()))
@@ -84,7 +84,7 @@ import Testing
     }
   }
 
-  @Test func aTickWhoseTTLHasPassedIsExpired() async throws {
+  @Test func `a tick whose TTL has passed is expired`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(1))
       let now = someTime / 1_000_000 + 2 * 86_400
@@ -97,7 +97,7 @@ import Testing
     }
   }
 
-  @Test func anObjectIsFrozenWithoutItsBadRows() async throws {
+  @Test func `an object is frozen without its bad rows`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(20))
       try await rig.damage([4])
@@ -115,7 +115,7 @@ import Testing
     }
   }
 
-  @Test func whatWasSkippedWithItsPlanIsNotMissing() async throws {
+  @Test func `what was skipped with its plan is not missing`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(20))
       let place = rig.folder + "/out"
@@ -143,7 +143,7 @@ import Testing
     }
   }
 
-  @Test func theFirstDeadLetterIsSaidAtOnceAndTheOthersSummedUp() {
+  @Test func `the first dead letter is said at once and the others summed up`() {
     var summary = DeadLetterSummary()
     #expect(summary.added(2, now: .seconds(5)) == 2)
     #expect(summary.added(3, now: .seconds(6)) == nil)
@@ -152,7 +152,7 @@ import Testing
     #expect(summary.added(1, now: .seconds(66)) == nil)
   }
 
-  @Test func aDeadLetterIsSaidInTheLog() async throws {
+  @Test func `a dead letter is said in the log`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(20))
       try await rig.damage([4, 5])

@@ -8,7 +8,7 @@ import Testing
 @Suite(.timeLimit(.minutes(2))) struct StoppingTests {
   private let busy = AWSError("SlowDown", .throttled, operation: "PutObject", retryAfter: .seconds(120))
 
-  @Test func aStopEndsTheWaitBetweenTwoTriesAndKeepsWhatOthersConfirmed() async throws {
+  @Test func `a stop ends the wait between two tries and keeps what others confirmed`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(40))
       let store = ScriptedStore()
@@ -33,7 +33,7 @@ import Testing
     }
   }
 
-  @Test func aStopEndsAHold() async throws {
+  @Test func `a stop ends a hold`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(10))
       let table = ScriptedTable()

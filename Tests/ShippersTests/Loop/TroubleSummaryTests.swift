@@ -7,7 +7,7 @@ import Testing
 @Suite struct TroubleSummaryTests {
   private typealias Said = TroubleSummary.Said
 
-  @Test func eachCauseIsSaidOnceAndSummedUpEveryHalfMinute() {
+  @Test func `each cause is said once and summed up every half minute`() {
     var summary = TroubleSummary()
     #expect(summary.failed("a", now: .seconds(100)) == Said(failures: 1, lasted: .zero))
     #expect(summary.failed("a", now: .seconds(101)) == nil)
@@ -16,7 +16,7 @@ import Testing
     #expect(summary.failed("a", now: .seconds(130)) == Said(failures: 5, lasted: .seconds(30)))
   }
 
-  @Test func itIsOverWhenNothingHasFailedForAWhile() {
+  @Test func `it is over when nothing has failed for a while`() {
     var summary = TroubleSummary()
     #expect(summary.isQuiet)
     #expect(summary.succeeded(now: .seconds(1)) == nil)
@@ -27,7 +27,7 @@ import Testing
     #expect(summary.succeeded(now: .seconds(16)) == nil)
   }
 
-  @Test func whileSomethingIsHeldNoSuccessEndsTheTrouble() {
+  @Test func `while something is held no success ends the trouble`() {
     var summary = TroubleSummary()
     #expect(summary.held("taken", now: .zero) != nil)
     #expect(summary.succeeded(now: .seconds(50)) == nil)
@@ -39,7 +39,7 @@ import Testing
   }
 
   /// Against a model that keeps every failure.
-  @Test func overRandomTroubleItSaysWhatTheModelSays() {
+  @Test func `over random trouble it says what the model says`() {
     var random = SplitMix64.forTest()
     var summary = TroubleSummary()
     var now = Duration.zero
@@ -80,7 +80,7 @@ import Testing
     }
   }
 
-  @Test func theReporterTellsTheKindOfTroubleByItsLevel() {
+  @Test func `the reporter tells the kind of trouble by its level`() {
     let logs = RecordedLogs()
     let clock = TestClock()
     let reporter = TroubleReporter(logger: logs.logger, now: { clock.now })

@@ -7,7 +7,7 @@ import Testing
 ///
 /// `TICKWAL_MODEL_WALKS` says how many walks, `TICKWAL_TEST_SEED` which is the first; a walk that fails names its own.
 @Suite(.timeLimit(.minutes(10))) struct ModelWalkTests {
-  @Test func whateverHappensThePromisesHold() async throws {
+  @Test func `whatever happens the promises hold`() async throws {
     let walks = ProcessInfo.processInfo.environment["TICKWAL_MODEL_WALKS"].flatMap(UInt64.init) ?? 200
     let first = SplitMix64.seedForTest()
     let events = try await withThrowingTaskGroup(of: Set<ModelWorld.Event>.self) { group in

@@ -24,7 +24,7 @@ import WAL
 
   private func text(_ batch: borrowing BuiltBatch) -> String { String(decoding: batch.body, as: UTF8.self) }
 
-  @Test func theLastRowThatFitsFillsTheBatch() {
+  @Test func `the last row that fits fills the batch`() {
     var builder = BatchBuilder(first: offset(7), settings: .test(rows: 3))
     let isEmpty = builder.isEmpty
     #expect(isEmpty)
@@ -42,7 +42,7 @@ import WAL
     #expect(batch.sha256 == SHA256.hash(batch.body).hex)
   }
 
-  @Test func aChangeOfTheHourOfReceiptCutsBefore() {
+  @Test func `a change of the hour of receipt cuts before`() {
     let start = someTime / Self.hour * Self.hour
     var builder = BatchBuilder(first: .first, settings: .test())
     #expect(add(&builder, "{\"n\":1}", receivedAt: start) == .taken)
@@ -55,7 +55,7 @@ import WAL
     #expect(numbers(inRows: batch.body) == [1, 2])
   }
 
-  @Test func theRowThatWouldExceedTheBytesBelongsToTheNextBatch() {
+  @Test func `the row that would exceed the bytes belongs to the next batch`() {
     var builder = BatchBuilder(first: .first, settings: .test())
     _ = add(&builder, "{\"n\":1}")
     let rowBytes = builder.finish().body.count
@@ -70,14 +70,14 @@ import WAL
     #expect(numbers(inRows: short.finish().body) == [1])
   }
 
-  @Test func aRowAboveTheBytesGoesAlone() {
+  @Test func `a row above the bytes goes alone`() {
     var builder = BatchBuilder(first: .first, settings: .test(maximumBytes: 5))
     #expect(add(&builder, "{\"n\":1}") == .taken)
     #expect(add(&builder, "{\"n\":2}") == .cutBefore)
     #expect(builder.finish().rows == 1)
   }
 
-  @Test func aFixedRangeIsNotCut() {
+  @Test func `a fixed range is not cut`() {
     var builder = BatchBuilder(first: .first, settings: .test(rows: 1, maximumBytes: 1))
     for number in 1...5 {
       #expect(
@@ -87,7 +87,7 @@ import WAL
     #expect(numbers(inRows: builder.finish().body) == [1, 2, 3, 4, 5])
   }
 
-  @Test func badRowsTakeTheirPlaceAndNoLine() {
+  @Test func `bad rows take their place and no line`() {
     var builder = BatchBuilder(first: .first, settings: .test(rows: 4))
     #expect(builder.addBad(TickPage.BadRow(offset: .first, cause: "missing", payload: [])) == .taken)
     #expect(add(&builder, "{\"n\":2}") == .taken)
@@ -101,7 +101,7 @@ import WAL
     #expect(numbers(inRows: batch.body) == [2, 4])
   }
 
-  @Test func aBatchOfBadRowsAloneHasNoTimeAndNoText() {
+  @Test func `a batch of bad rows alone has no time and no text`() {
     var builder = BatchBuilder(first: .first, settings: .test())
     _ = builder.addBad(TickPage.BadRow(offset: .first, cause: "missing", payload: []))
     let batch = builder.finish()
@@ -111,7 +111,7 @@ import WAL
   }
 
   @Test(arguments: [0, 1, 6, 9])
-  func gzipOpensElsewhereToTheVeryText(level: Int) async throws {
+  func `gzip opens elsewhere to the very text`(level: Int) async throws {
     // More than zlib's window and than what is given to it at a time.
     var plain = BatchBuilder(first: .first, settings: .test(rows: 5_000))
     var packed = BatchBuilder(
@@ -131,7 +131,7 @@ import WAL
   }
 
   /// Reference: RFC 1952, section 2.3: MTIME is bytes 4 to 7.
-  @Test func gzipHasNoTimeAndEqualTextGivesEqualBytes() {
+  @Test func `gzip has no time and equal text gives equal bytes`() {
     func make() -> [UInt8] {
       var builder = BatchBuilder(first: .first, settings: .test(compression: .gzip(level: 6)))
       _ = add(&builder, "{\"n\":1}")
@@ -143,7 +143,7 @@ import WAL
     #expect(body == make())
   }
 
-  @Test func whatIsCutOrDamagedIsNoGzipOfOurs() {
+  @Test func `what is cut or damaged is no gzip of ours`() {
     var builder = BatchBuilder(first: .first, settings: .test(compression: .gzip(level: 6)))
     _ = add(&builder, "{\"n\":1}")
     let batch = builder.finish()
@@ -155,7 +155,7 @@ import WAL
   }
 
   /// Against cuts found by looking at all rows at once.
-  @Test func overRandomRowsTheCutsAreTheModels() {
+  @Test func `over random rows the cuts are the models`() {
     var random = SplitMix64.forTest()
     for _ in 0..<200 {
       let settings = ObjectSettings.test(
@@ -225,7 +225,7 @@ import WAL
     )
   }
 
-  @Test func layoutsAreByteForByteAsDocumented() {
+  @Test func `layouts are byte for byte as documented`() {
     #expect(
       key(settings("batch_jsonl"))
         == "batch_jsonl/dt=2026-11-21/hour=05/miniticker-2026-11-21T05-13-20.123456Z-0123456789abcdef-41-1040.jsonl.gz"
@@ -240,15 +240,15 @@ import WAL
   @Test(arguments: [
     ("/a/b/", "a/b/dt="), ("//a//", "a/dt="), ("", "dt="), ("/", "dt="), ("a//b", "a//b/dt="),
   ])
-  func slashesAtTheEndsOfTheFolderAreTrimmed(folder: String, start: String) {
+  func `slashes at the ends of the folder are trimmed`(folder: String, start: String) {
     #expect(key(settings(folder)).hasPrefix(start))
   }
 
-  @Test func anEmptyFolderLeavesNoSlash() {
+  @Test func `an empty folder leaves no slash`() {
     #expect(ObjectKey.lease(logID: logID, settings: settings("")) == "_logs/0123456789abcdef.json")
   }
 
-  @Test func timesThatNoYearOfFourDigitsCanSayAreStillKeys() {
+  @Test func `times that no year of four digits can say are still keys`() {
     for time in [Int64.min, Int64.max] {
       let key = ObjectKey.batch(
         offsets(1...1), firstReceivedAt: time, logID: logID, isCompressed: true, settings: settings("a"))

@@ -39,7 +39,7 @@ import Testing
     return try await cut
   }
 
-  @Test func aFullBatchIsCutAtOnceAndABacklogIsNotCutByTime() async throws {
+  @Test func `a full batch is cut at once and a backlog is not cut by time`() async throws {
     try await ShippingRig.with { rig in
       // Received long ago: age does not cut what lies before the head.
       try await rig.log.append(ticks(25, receivedAt: someTime - 86_400_000_000))
@@ -54,7 +54,7 @@ import Testing
     }
   }
 
-  @Test func atTheHeadABatchWaitsForWhatIsLeftOfItsTimeout() async throws {
+  @Test func `at the head a batch waits for what is left of its timeout`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(3, receivedAt: someTime - 5_000_000 - 1_000))
       try await rig.withReader { reader in
@@ -67,7 +67,7 @@ import Testing
     }
   }
 
-  @Test func laterRowsDoNotMoveTheDeadlineOfTheFirst() async throws {
+  @Test func `later rows do not move the deadline of the first`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(1, receivedAt: someTime - 1_000))
       try await rig.withReader { reader in
@@ -83,7 +83,7 @@ import Testing
   }
 
   @Test(arguments: [-86_400_000_000, 86_400_000_000] as [Int64])
-  func aWallClockSetInTheMeantimeNeitherHoldsNorHurries(step: Int64) async throws {
+  func `a wall clock set in the meantime neither holds nor hurries`(step: Int64) async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(1, receivedAt: someTime - 1_000))
       try await rig.withReader { reader in
@@ -99,7 +99,7 @@ import Testing
     }
   }
 
-  @Test func rowsFromAnHourAheadWaitNoLongerThanTheTimeout() async throws {
+  @Test func `rows from an hour ahead wait no longer than the timeout`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(1, receivedAt: someTime + 3_600_000_000))
       try await rig.withReader { reader in
@@ -112,7 +112,7 @@ import Testing
     }
   }
 
-  @Test func theHourOfReceiptCutsWithinABacklog() async throws {
+  @Test func `the hour of receipt cuts within a backlog`() async throws {
     let hour: Int64 = 3_600_000_000
     let start = someTime / hour * hour
     try await ShippingRig.with { rig in
@@ -125,7 +125,7 @@ import Testing
     }
   }
 
-  @Test func bytesCutAcrossPages() async throws {
+  @Test func `bytes cut across pages`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(8, padding: 400_000))
       try await rig.withReader { reader in
@@ -136,7 +136,7 @@ import Testing
     }
   }
 
-  @Test func drainingCutsAShortBatchAndEnds() async throws {
+  @Test func `draining cuts a short batch and ends`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(12))
       let control = ShippingControl()
@@ -150,7 +150,7 @@ import Testing
     }
   }
 
-  @Test func drainingWakesABatchThatWaits() async throws {
+  @Test func `draining wakes a batch that waits`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(2))
       let control = ShippingControl()
@@ -163,7 +163,7 @@ import Testing
     }
   }
 
-  @Test func stoppingDropsABatchThatWaits() async throws {
+  @Test func `stopping drops a batch that waits`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(2))
       let control = ShippingControl()
@@ -176,7 +176,7 @@ import Testing
     }
   }
 
-  @Test func frozenPlansKeepTheirRangesAndLimitTheCutsBetweenThem() async throws {
+  @Test func `frozen plans keep their ranges and limit the cuts between them`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(40))
       try await rig.log.write { transaction in
@@ -201,7 +201,7 @@ import Testing
     }
   }
 
-  @Test func aFrozenPlanIsBuiltAsItsKeySaysWhateverTheSettings() async throws {
+  @Test func `a frozen plan is built as its key says whatever the settings`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(3))
       try await rig.withReader { reader in

@@ -58,7 +58,7 @@ import Testing
     for (key, note) in notes { #expect(store.notes[key] == note, sourceLocation: sourceLocation) }
   }
 
-  @Test func theNoteIsReadAndClaimedBeforeAnythingIsPlannedAndWrittenAtTheEnd() async throws {
+  @Test func `the note is read and claimed before anything is planned and written at the end`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(25))
       let store = ScriptedStore()
@@ -80,7 +80,7 @@ import Testing
     }
   }
 
-  @Test func aStoreThatIsDownAtTheStartLeavesNothingPlanned() async throws {
+  @Test func `a store that is down at the start leaves nothing planned`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(25))
       let store = ScriptedStore()
@@ -95,7 +95,7 @@ import Testing
     }
   }
 
-  @Test func aHigherNoteHoldsUntilTheLogIsAdopted() async throws {
+  @Test func `a higher note holds until the log is adopted`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(25))
       let store = ScriptedStore()
@@ -110,7 +110,7 @@ import Testing
 
   /// As after a snapshot that was taken when the note was older still.
   @Test(arguments: [ObjectSettings.Layout.hive, .flat], [-500, 0, 3_600, 30 * 86_400])
-  func objectsThatTheLogHasNotPlannedHoldItHoweverOldTheNoteIs(
+  func `objects that the log has not planned hold it however old the note is`(
     layout: ObjectSettings.Layout, seconds: Int64
   ) async throws {
     try await ShippingRig.with { rig in
@@ -140,7 +140,7 @@ import Testing
   }
 
   /// A copy of a log that shipped, after each of both was started.
-  @Test func aLogThatFindsAnothersClaimIsHeld() async throws {
+  @Test func `a log that finds anothers claim is held`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(10))
       let store = ScriptedStore()
@@ -155,7 +155,7 @@ import Testing
   }
 
   /// Two that started at the same moment: whoever has claimed last goes on.
-  @Test func aClaimByAnotherProcessIsNoticedWhileRunningAndHoldsAtOnce() async throws {
+  @Test func `a claim by another process is noticed while running and holds at once`() async throws {
     try await ShippingRig.with { rig in
       let store = ScriptedStore()
       let key = try await key(rig)
@@ -177,7 +177,7 @@ import Testing
   }
 
   /// A process may end at any moment between its claim and its next note.
-  @Test func theOwnClaimsNeverHoldTheLog() async throws {
+  @Test func `the own claims never hold the log`() async throws {
     try await ShippingRig.with { rig in
       let store = ScriptedStore()
       let key = try await key(rig)
@@ -202,14 +202,14 @@ import Testing
   }
 
   /// As by a lifecycle rule that archives whatever is old, while the program was down for long.
-  @Test func aNoteThatWasArchivedIsWrittenAnew() async throws {
+  @Test func `a note that was archived is written anew`() async throws {
     let transport = ScriptedTransport { (_, _) in .s3Error(403, "InvalidObjectState") }
     let store = S3Store(client: S3Client(try transport.client()), bucket: "bucket")
     #expect(try await store.readNote("p/_logs/x.json") == nil)
   }
 
   /// Batches that were permitted go on while the permission is asked for again.
-  @Test func whatThisProcessPlansMeanwhileDoesNotHoldIt() async throws {
+  @Test func `what this process plans meanwhile does not hold it`() async throws {
     try await ShippingRig.with { rig in
       let store = ScriptedStore()
       let logID = try await rig.reading { try await $0.logID() }
@@ -284,7 +284,7 @@ import Testing
   }
 
   @Test(arguments: ["", "no JSON", "{\"highest_planned_offset\":99,\"log_id\":\"x\",\"written_at\":\"t\"}"])
-  func aNoteThatSaysNothingOfThisLogHoldsNobodyAndIsWrittenAnew(text: String) async throws {
+  func `a note that says nothing of this log holds nobody and is written anew`(text: String) async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(5))
       let store = ScriptedStore()
@@ -295,7 +295,7 @@ import Testing
     }
   }
 
-  @Test func theOwnNoteDoesNotHoldALogWhosePlansWereTrimmed() async throws {
+  @Test func `the own note does not hold a log whose plans were trimmed`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(25))
       let store = ScriptedStore()
@@ -306,7 +306,9 @@ import Testing
     }
   }
 
-  @Test func theNoteIsLookedAtEveryMinuteAndWrittenEveryFiveWhenThereIsSomethingNew() async throws {
+  @Test func `the note is looked at every minute and written every five when there is something new`()
+    async throws
+  {
     try await ShippingRig.with { rig in
       let key = try await key(rig)
       let store = ScriptedStore()
@@ -332,7 +334,7 @@ import Testing
     }
   }
 
-  @Test func aNoteThatWasTakenAwayIsWrittenAgain() async throws {
+  @Test func `a note that was taken away is written again`() async throws {
     try await ShippingRig.with { rig in
       let key = try await key(rig)
       let store = ScriptedStore()
@@ -345,7 +347,7 @@ import Testing
     }
   }
 
-  @Test func aNoteThatCannotBeWrittenAtTheEndIsSaidAndDoesNotMatter() async throws {
+  @Test func `a note that cannot be written at the end is said and does not matter`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(10))
       let store = ScriptedStore()

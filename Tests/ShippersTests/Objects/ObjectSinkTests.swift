@@ -22,7 +22,7 @@ import Testing
     }
   }
 
-  @Test func aBacklogBecomesObjectsAndShippedPlans() async throws {
+  @Test func `a backlog becomes objects and shipped plans`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(25))
       let store = ScriptedStore()
@@ -47,7 +47,8 @@ import Testing
     }
   }
 
-  @Test func badRowsBecomeDeadLettersWithTheOffsetAndABatchOfThemAloneNoObject() async throws {
+  @Test func `bad rows become dead letters with the offset and a batch of them alone no object`() async throws
+  {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(30))
       try await rig.damage([3] + Array(11...20))
@@ -77,7 +78,7 @@ import Testing
     .answer(400, .credentialsRefused, "ExpiredToken"),
     AWSError(.transport, .transient, operation: "PutObject", message: "timed out"),
   ])
-  func noAnswerOfTheStoreMakesADeadLetterOrLosesATick(error: AWSError) async throws {
+  func `no answer of the store makes a dead letter or loses a tick`(error: AWSError) async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(25))
       let store = ScriptedStore()
@@ -96,7 +97,7 @@ import Testing
     }
   }
 
-  @Test func anUploadWhoseAnswerWasLostIsFoundAgain() async throws {
+  @Test func `an upload whose answer was lost is found again`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(10))
       let store = ScriptedStore()
@@ -111,7 +112,7 @@ import Testing
     }
   }
 
-  @Test func aKeyThatWasTakenAndIsFreeAgainIsTriedAgainAfterAPause() async throws {
+  @Test func `a key that was taken and is free again is tried again after a pause`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(10))
       let store = ScriptedStore()
@@ -131,7 +132,7 @@ import Testing
   }
 
   @Test(arguments: ["somebody else's", nil])
-  func aForeignObjectHoldsTheConsumerUntilItIsMovedAway(sha256: String?) async throws {
+  func `a foreign object holds the consumer until it is moved away`(sha256: String?) async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(60))
       let store = ScriptedStore()
@@ -183,7 +184,7 @@ import Testing
   /// Ends the shippers at the Nth call to the store, before or after its effect, for N = 1, 2, 3 … and starts
   /// them anew on the same log.
   @Test(arguments: [true, false])
-  func whateverTheMomentOfACrashEachOffsetIsInOneObject(beforeTheEffect: Bool) async throws {
+  func `whatever the moment of a crash each offset is in one object`(beforeTheEffect: Bool) async throws {
     // The note, five uploads, the note again.
     for crash in 1...7 {
       try await ShippingRig.with { rig in
@@ -216,7 +217,7 @@ import Testing
     }
   }
 
-  @Test func whatWasConfirmedBeforeACancellationIsCommitted() async throws {
+  @Test func `what was confirmed before a cancellation is committed`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(40))
       let store = ScriptedStore()
@@ -239,7 +240,7 @@ import Testing
     }
   }
 
-  @Test func stoppingFinishesWhatIsOnItsWayAndStartsNothingNew() async throws {
+  @Test func `stopping finishes what is on its way and starts nothing new`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(200))
       let store = ScriptedStore()
@@ -276,7 +277,7 @@ import Testing
     #expect(store.objects.isEmpty != isStored)
   }
 
-  @Test func changedContentThatWasNotUploadedIsPlannedBesideTheOldHash() async throws {
+  @Test func `changed content that was not uploaded is planned beside the old hash`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(10))
       let store = ScriptedStore()
@@ -295,7 +296,7 @@ import Testing
     }
   }
 
-  @Test func changedContentThatWasUploadedBeforeIsShippedAsItIs() async throws {
+  @Test func `changed content that was uploaded before is shipped as it is`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(10))
       let store = ScriptedStore()
@@ -310,7 +311,7 @@ import Testing
     }
   }
 
-  @Test func aPlanWithoutRowsThatHasSomeAgainGetsAKey() async throws {
+  @Test func `a plan without rows that has some again gets a key`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(3))
       let store = ScriptedStore()
@@ -328,7 +329,7 @@ import Testing
     }
   }
 
-  @Test func anotherCompressionDoesNotChangeWhatWasPlanned() async throws {
+  @Test func `another compression does not change what was planned`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(10))
       let store = ScriptedStore()
@@ -349,7 +350,7 @@ import Testing
   private static let other = S3Address(endpoint: "http://s3", bucket: "other", prefix: "p")
 
   @Test(arguments: [true, false])
-  func openPlansOfAnotherDestinationAreLookedUpThereFirst(isStored: Bool) async throws {
+  func `open plans of another destination are looked up there first`(isStored: Bool) async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(10))
       let old = ScriptedStore()
@@ -373,7 +374,7 @@ import Testing
     }
   }
 
-  @Test func anAdoptedLogNamesItsObjectsAnew() async throws {
+  @Test func `an adopted log names its objects anew`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(10))
       let store = ScriptedStore()

@@ -43,7 +43,7 @@ import Testing
   }
 
   @Test(arguments: Kind.allCases, [false, true])
-  func whatIsStoredIsFoundByTheHashOfItsText(kind: Kind, isCompressed: Bool) async throws {
+  func `what is stored is found by the hash of its text`(kind: Kind, isCompressed: Bool) async throws {
     try await with(kind) { (store) async throws in
       let key = isCompressed ? "a/dt=2026-11-21/x.jsonl.gz" : "a/dt=2026-11-21/x.jsonl"
       #expect(try await store.stored(key) == nil)
@@ -54,7 +54,7 @@ import Testing
   }
 
   @Test(arguments: Kind.allCases)
-  func aKeyThatIsTakenStaysAsItIs(kind: Kind) async throws {
+  func `a key that is taken stays as it is`(kind: Kind) async throws {
     try await with(kind) { (store) async throws in
       let first = object("a/x.jsonl", numbers: 1...5)
       #expect(try await store.put(first))
@@ -65,7 +65,7 @@ import Testing
   }
 
   @Test(arguments: Kind.allCases)
-  func notesAreReplaced(kind: Kind) async throws {
+  func `notes are replaced`(kind: Kind) async throws {
     try await with(kind) { (store) async throws in
       #expect(try await store.readNote("a/_logs/x.json") == nil)
       try await store.writeNote("a/_logs/x.json", Array("one".utf8))
@@ -75,7 +75,7 @@ import Testing
   }
 
   @Test(arguments: Kind.allCases)
-  func aListingBeginsWhereItIsAskedTo(kind: Kind) async throws {
+  func `a listing begins where it is asked to`(kind: Kind) async throws {
     try await with(kind) { (store) async throws in
       #expect(try await keys(store.listing(prefix: "a/dt=", after: "a/dt=1")) == [])
       let all = [
@@ -99,7 +99,7 @@ import Testing
   }
 
   @Test(arguments: Kind.allCases)
-  func aBacklogWithCrashesEndsInOneObjectForEachOffset(kind: Kind) async throws {
+  func `a backlog with crashes ends in one object for each offset`(kind: Kind) async throws {
     try await with(kind) { (store) async throws in
       try await ShippingRig.with { rig in
         try await rig.log.append(ticks(35))
@@ -129,7 +129,7 @@ import Testing
   }
 
   @Test(arguments: Kind.allCases)
-  func gapsWithCrashesEndInOneObjectEach(kind: Kind) async throws {
+  func `gaps with crashes end in one object each`(kind: Kind) async throws {
     try await with(kind) { (store) async throws in
       try await ShippingRig.with { rig in
         let flaky = FlakyStore(store)
@@ -162,7 +162,7 @@ import Testing
 
   // MARK: S3's own
 
-  @Test func anUploadSaysAllAboutTheObject() async throws {
+  @Test func `an upload says all about the object`() async throws {
     let s3 = SmallS3()
     let transport = ScriptedTransport { request, _ in s3.answer(request) }
     let store = S3Store(client: S3Client(try transport.client()), bucket: "bucket")
@@ -182,7 +182,7 @@ import Testing
     #expect(numbers(inRows: try await gunzip(request.body)) == Array(41...50))
   }
 
-  @Test func plainTextHasNoEncoding() async throws {
+  @Test func `plain text has no encoding`() async throws {
     let transport = ScriptedTransport { _, _ in .answer(200, ["ETag": "\"e\""]) }
     let store = S3Store(client: S3Client(try transport.client()), bucket: "bucket")
     #expect(try await store.put(object("x.jsonl", numbers: 1...2)))
@@ -193,7 +193,7 @@ import Testing
     (403, "AccessDenied"), (409, "ConditionalRequestConflict"), (500, "InternalError"), (503, "SlowDown"),
     (404, "NoSuchBucket"), (400, "BadDigest"),
   ])
-  func everyOtherAnswerToAPutIsAnError(status: Int, code: String) async throws {
+  func `every other answer to a put is an error`(status: Int, code: String) async throws {
     let transport = ScriptedTransport { _, _ in .s3Error(status, code) }
     let store = S3Store(client: S3Client(try transport.client()), bucket: "bucket")
     let error = await #expect(throws: AWSError.self) { try await store.put(object("x", numbers: 1...2)) }
@@ -201,7 +201,7 @@ import Testing
     #expect(transport.requests.count == 1)
   }
 
-  @Test func aRefusedLookIsNoAbsence() async throws {
+  @Test func `a refused look is no absence`() async throws {
     let transport = ScriptedTransport { _, _ in .answer(403) }
     let store = S3Store(client: S3Client(try transport.client()), bucket: "bucket")
     await #expect(throws: AWSError.self) { try await store.stored("x") }
@@ -210,7 +210,7 @@ import Testing
 
   // MARK: The folder's own
 
-  @Test func filesAreWholeUnderTheirKeysAndNothingElseIsLeft() async throws {
+  @Test func `files are whole under their keys and nothing else is left`() async throws {
     try await withTemporaryFolder { folder in
       let store = try LocalObjectStore(root: folder + "/objects")
       let object = object("a/b/x.jsonl", numbers: 1...5)
@@ -223,7 +223,7 @@ import Testing
     }
   }
 
-  @Test func aFolderThatWasRemovedIsMadeAgain() async throws {
+  @Test func `a folder that was removed is made again`() async throws {
     try await withTemporaryFolder { folder in
       let store = try LocalObjectStore(root: folder + "/objects")
       #expect(try await store.put(object("a/x.jsonl", numbers: 1...5)))
@@ -237,7 +237,7 @@ import Testing
     }
   }
 
-  @Test func aFileThatIsNotOursHasAnotherHash() async throws {
+  @Test func `a file that is not ours has another hash`() async throws {
     try await withTemporaryFolder { folder in
       let store = try LocalObjectStore(root: folder + "/objects")
       #expect(try await store.put(object("x.jsonl", numbers: 1...5)))

@@ -16,7 +16,7 @@ import Testing
     return keys
   }
 
-  @Test func aFolderIsWalkedWhollyAndWithoutWhatHasNoNameYet() async throws {
+  @Test func `a folder is walked wholly and without what has no name yet`() async throws {
     try await withTemporaryFolder { (folder) async throws in
       let store = try LocalObjectStore(root: folder + "/objects")
       #expect(try await keys(store.listing(under: "p")) == [])
@@ -40,7 +40,7 @@ import Testing
     }
   }
 
-  @Test func contentsAreHashedAsTheyCanBeRead() async throws {
+  @Test func `contents are hashed as they can be read`() async throws {
     let text = Array("{\"a\":1}\n".utf8)
     let hash = SHA256.hash(text).hex
     #expect(ObjectContent(text, key: "x.jsonl").sha256 == hash)
@@ -59,7 +59,7 @@ import Testing
     #"{"stream_type":{"S":"s"},"iso_timestamp":{"S":"\#(key)"},"close_price":{"N":"1.5"},"more":{"BOOL":true}}"#
   }
 
-  @Test func keysThatTheTableDidNotGetToAreAskedAgain() async throws {
+  @Test func `keys that the table did not get to are asked again`() async throws {
     let transport = ScriptedTransport { request, number in
       let body = String(decoding: request.body, as: UTF8.self)
       #expect(request.headers["X-Amz-Target"] == "DynamoDB_20120810.BatchGetItem")
@@ -81,7 +81,7 @@ import Testing
     #expect(table.clock == someTime / 1_000_000)
   }
 
-  @Test func aTableThatReadsNothingIsThrottling() async throws {
+  @Test func `a table that reads nothing is throttling`() async throws {
     let transport = ScriptedTransport { _, _ in
       let keys = Self.keys.map { #"{"stream_type":{"S":"s"},"iso_timestamp":{"S":"\#($0.isoTimestamp)"}}"# }
       return .answer(
@@ -94,7 +94,7 @@ import Testing
     #expect(transport.requests.count == 1)
   }
 
-  @Test func refusalsEndAnInquiryAndTroubleThatPassesDoesNot() async throws {
+  @Test func `refusals end an inquiry and trouble that passes does not`() async throws {
     let clock = TestClock()
     let logs = RecordedLogs()
     let inquiry = Inquiry(

@@ -9,18 +9,18 @@ import WAL
     ("95896.00000000", "95896"), ("0.10", "1e-1"), ("-0.0", "0"), ("007", "7"), ("1E+3", "1000"),
     ("+5", "5.0"), ("123456789012345678901234567890.5", "123456789012345678901234567890.50"),
   ])
-  func equalNumbersHaveOneForm(one: String, other: String) {
+  func `equal numbers have one form`(one: String, other: String) {
     #expect(DecimalText.canonical(one) != nil)
     #expect(DecimalText.canonical(one) == DecimalText.canonical(other))
   }
 
   @Test(arguments: [("1", "10"), ("1", "-1"), ("0.1", "0.01"), ("1e2", "1e3"), ("12", "21")])
-  func otherNumbersHaveOthers(one: String, other: String) {
+  func `other numbers have others`(one: String, other: String) {
     #expect(DecimalText.canonical(one) != DecimalText.canonical(other))
   }
 
   @Test(arguments: ["", "-", ".", "1.2.3", "1e", "0x1", "NaN", "1 "])
-  func whatIsNoNumberHasNone(text: String) {
+  func `what is no number has none`(text: String) {
     #expect(DecimalText.canonical(text) == nil)
   }
 
@@ -34,7 +34,7 @@ import WAL
     return try ExpectedItem(batch, batch.entries[0], retentionDays: 1)
   }
 
-  @Test func itsKeyAndTextsAreThoseThatAreWritten() throws {
+  @Test func `its key and texts are those that are written`() throws {
     let item = try item()
     #expect(
       item.key == ItemKey(streamType: "btcusdt@miniTicker", isoTimestamp: "1970-01-01T00-00-00.001000Z"))
@@ -43,7 +43,7 @@ import WAL
     #expect(item.attributes.count == 10)
   }
 
-  @Test func whatDiffersIsNamedAndWhatIsMoreIsNot() throws {
+  @Test func `what differs is named and what is more is not`() throws {
     let item = try item()
     var found = item.attributes
     found[.closePrice] = "1.5"

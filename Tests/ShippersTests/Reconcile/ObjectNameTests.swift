@@ -7,7 +7,7 @@ import Testing
   private static let logID = LogID(rawValue: "12a5b72a42c20602")
 
   @Test(arguments: [true, false], [ObjectSettings.Layout.hive, .flat])
-  func everyKeyThatIsMadeIsUnderstood(isCompressed: Bool, layout: ObjectSettings.Layout) {
+  func `every key that is made is understood`(isCompressed: Bool, layout: ObjectSettings.Layout) {
     for folder in ["batch_jsonl", "", "a/b-1-2"] {
       let key = ObjectKey.batch(
         offsets(7...1_000), firstReceivedAt: someTime, logID: Self.logID, isCompressed: isCompressed,
@@ -27,7 +27,7 @@ import Testing
     "p/f-12a5b72a42c20602-0-1.jsonl", "p/f-12a5b72a42c20602-01-2.jsonl", "p/f-12a5b72a42c20602-1-+2.jsonl",
     "p/f-12a5b72a42c20602-1-2.jsonl.zst", "p/f-12a5b72a42c20602-1-99999999999999999999.jsonl",
   ])
-  func nothingElseIs(key: String) {
+  func `nothing else is`(key: String) {
     #expect(ObjectName(key: key) == nil)
   }
 }

@@ -14,7 +14,7 @@ import Testing
     #expect(found.overlaps == overlaps, sourceLocation: sourceLocation)
   }
 
-  @Test func whatLiesBetweenPlansIsFound() {
+  @Test func `what lies between plans is found`() {
     var coverage = PlanCoverage(of: offsets(5...100))
     // It reaches into the range from before.
     expect(&coverage, offsets(1...10), hole: nil, overlaps: false)
@@ -28,11 +28,11 @@ import Testing
     #expect(coverage.holeAtEnd() == nil)
   }
 
-  @Test func withoutPlansAllIsAHole() {
+  @Test func `without plans all is a hole`() {
     #expect(PlanCoverage(of: offsets(3...4)).holeAtEnd() == offsets(3...4))
   }
 
-  @Test func aRangeWithoutOthersIsWhatSetsSay() {
+  @Test func `a range without others is what sets say`() {
     var random = SplitMix64(seed: 7)
     for _ in 0..<500 {
       let range = offsets(5...Int64.random(in: 5...20, using: &random))

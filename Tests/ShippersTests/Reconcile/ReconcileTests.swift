@@ -40,7 +40,7 @@ import Testing
     }
   }
 
-  @Test func itemsWhoseTTLIsOverAreNotMissing() async throws {
+  @Test func `items whose TTL is over are not missing`() async throws {
     try await withItems(30) { (rig, reader, consumer, folder) async throws in
       for suffix in ["", "-wal", "-shm"] where access(folder + "/table.db" + suffix, F_OK) == 0 {
         try FileManager.default.removeItem(atPath: folder + "/table.db" + suffix)
@@ -59,7 +59,7 @@ import Testing
     }
   }
 
-  @Test func aLongLogIsSampledFromEndToEndAndComparedWhollyWithFull() async throws {
+  @Test func `a long log is sampled from end to end and compared wholly with full`() async throws {
     try await withItems(4_000) { (rig, reader, consumer, folder) async throws in
       let sample = try await compare(rig, reconcile(rig, reader), consumer, folder)
       #expect(sample.isSample)
@@ -75,7 +75,7 @@ import Testing
     }
   }
 
-  @Test func problemsAreKeptUpToALimitAndAllAreCounted() {
+  @Test func `problems are kept up to a limit and all are counted`() {
     var result = Reconciliation(
       Consumer(name: .s3, next: .first, destination: "{}", isEnabled: true, expired: 0), unit: "objects")
     #expect(result.agrees)
@@ -88,7 +88,7 @@ import Testing
   }
 
   @Test(arguments: [(2, 1), (1, 26), (30, 31)] as [(Int64, Int64)])
-  func aRangeThatIsNotThereIsRefused(first: Int64, last: Int64) async throws {
+  func `a range that is not there is refused`(first: Int64, last: Int64) async throws {
     try await ShippingRig.with { (rig) async throws in
       try await rig.log.append(ticks(25))
       try await rig.withReader { (reader) async throws in
@@ -101,7 +101,7 @@ import Testing
     }
   }
 
-  @Test func whatIsLookedAtFollowsTheGeneratorThatIsGiven() async throws {
+  @Test func `what is looked at follows the generator that is given`() async throws {
     try await withItems(4_000) { (rig, reader, consumer, folder) async throws in
       // Everything is missing there, and so what was looked at is named.
       func looked(_ seed: UInt64) async throws -> [Reconciliation.Problem] {
@@ -116,7 +116,7 @@ import Testing
     }
   }
 
-  @Test func troubleIsSaidToBeThatOfAComparison() async throws {
+  @Test func `trouble is said to be that of a comparison`() async throws {
     try await withItems(3) { (rig, reader, consumer, folder) async throws in
       try FileManager.default.createDirectory(
         atPath: folder + "/other/table.db", withIntermediateDirectories: true)
@@ -127,7 +127,7 @@ import Testing
     }
   }
 
-  @Test func aRangeThatIsNotKeptAnyMoreIsRefusedAndOneThatIsInPartIsSaid() async throws {
+  @Test func `a range that is not kept any more is refused and one that is in part is said`() async throws {
     try await withItems(4_000) { (rig, reader, consumer, folder) async throws in
       rig.log.startUpkeep(retention: .zero, disk: .off)
       for _ in 0..<2 { try await rig.log.upkeepDone() }

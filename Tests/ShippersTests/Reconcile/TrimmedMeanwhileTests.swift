@@ -36,7 +36,7 @@ import Testing
   }
 
   @Test(arguments: [(true, 800), (false, 800)])
-  func itemsOfTrimmedTicksAreLeftOut(isFull: Bool, checked: Int) async throws {
+  func `items of trimmed ticks are left out`(isFull: Bool, checked: Int) async throws {
     let result = try await compare(Reconcile.Options(isFull: isFull), ticks: 4_000) {
       (reconcile, trim, folder, consumers) async throws in
       let consumer = try #require(consumers.first { $0.name == .localDynamoDB })
@@ -53,7 +53,7 @@ import Testing
     #expect(result.agrees)
   }
 
-  @Test func objectsOfTrimmedTicksAreComparedWithTheirPlans() async throws {
+  @Test func `objects of trimmed ticks are compared with their plans`() async throws {
     let result = try await compare(Reconcile.Options(isFull: true), ticks: 400) {
       (reconcile, trim, folder, consumers) async throws in
       let consumer = try #require(consumers.first { $0.name == .localS3 })

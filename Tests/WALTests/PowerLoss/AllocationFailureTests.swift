@@ -4,7 +4,7 @@ import Testing
 
 /// `TICKWAL_FAILING_CALLS=all` makes each allocation fail; otherwise each of the first 25 and then some.
 @Suite struct AllocationFailureTests {
-  @Test func noFailedAllocationLosesWhatWasConfirmed() async throws {
+  @Test func `no failed allocation loses what was confirmed`() async throws {
     let program = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
       .deletingLastPathComponent().appendingPathComponent("AllocationFailures").path
     let isEvery = ProcessInfo.processInfo.environment["TICKWAL_FAILING_CALLS"] == "all"

@@ -28,7 +28,7 @@ import Testing
       isWaitedOut: true),
   ]
 
-  @Test(arguments: faults) func anyOneFailedCallIsHarmlessOrClear(_ fault: Fault) async throws {
+  @Test(arguments: faults) func `any one failed call is harmless or clear`(_ fault: Fault) async throws {
     let isEvery = ProcessInfo.processInfo.environment["TICKWAL_FAILING_CALLS"] == "all"
     // How many calls there are is known when one run had no failure.
     let lanes = 6

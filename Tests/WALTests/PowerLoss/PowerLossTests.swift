@@ -10,7 +10,7 @@ import Testing
 ///
 /// `TICKWAL_POWER_LOSS_WALKS` asks for more walks, `TICKWAL_TEST_SEED` for a certain one.
 @Suite struct PowerLossTests {
-  @Test func whateverTheDiskKeepsEveryConfirmedRequestIsThere() async throws {
+  @Test func `whatever the disk keeps every confirmed request is there`() async throws {
     let walks = ProcessInfo.processInfo.environment["TICKWAL_POWER_LOSS_WALKS"].flatMap(Int.init) ?? 1
     var seeds = SplitMix64.forTest()
     for _ in 0..<walks {
@@ -25,7 +25,7 @@ import Testing
 
   /// A process was killed, the next one sees what the system still had in memory, ships it, and then the power
   /// fails: what was seen may not be gone.
-  @Test func whatAStartHasSeenSurvivesTheNextLoss() async throws {
+  @Test func `what a start has seen survives the next loss`() async throws {
     var seeds = SplitMix64.forTest()
     let seed = seeds.next()
     let moments = Shared<[[String: DiskModel.LeftFile]]>([])
@@ -65,7 +65,7 @@ import Testing
   }
 
   /// After a failed sync the system shows what the disk does not have; a later sync does not bring it there.
-  @Test func whatAFailedSyncHasLostIsNotBuiltUpon() async throws {
+  @Test func `what a failed sync has lost is not built upon`() async throws {
     for nth in 1...4 {
       let (crashes, history) = try await withSimulatedDisk { disk in
         var walk = LogWalk(seed: UInt64(nth))
