@@ -1,10 +1,10 @@
 import Base
 
-/// What a feed finds in the log when it starts.
+/// The state that a feed finds in the log when it starts.
 package struct FeedStart: Sendable, Equatable {
-  /// What earlier runs left open, oldest first.
+  /// The gaps that earlier runs left open, oldest first.
   package var openGaps: [Gap]
-  /// How long ago each attempt to connect that is kept was made, the oldest first.
+  /// The time since each attempt to connect that is kept, the oldest first.
   package var attemptAges: [Duration]
 
   package init(openGaps: [Gap] = [], attemptAges: [Duration] = []) {
@@ -24,7 +24,7 @@ package struct AttemptMemory: Sendable, Equatable {
   }
 }
 
-/// How a planned connection stood when the feed ended.
+/// The state of a planned connection when the feed ended.
 package struct FeedEnd: Sendable, Equatable {
   package var streams: [String]
   /// Microseconds since 1970, UTC: the last data of this run; `nil` if there was none.

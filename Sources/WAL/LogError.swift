@@ -1,4 +1,4 @@
-/// What went wrong with the log, doing what.
+/// A failure of the log, with what was being done.
 package struct LogError: Error, Sendable, CustomStringConvertible, CustomDebugStringConvertible {
   package enum Code: Sendable, Equatable {
     /// Another process has it open; `pid` if the lock file names it.
@@ -15,11 +15,11 @@ package struct LogError: Error, Sendable, CustomStringConvertible, CustomDebugSt
     case failed
     /// The log was closed.
     case closed
-    /// What was asked for is not in the log.
+    /// Something that was asked for is not in the log.
     case notFound
     /// A plan for some of the offsets is there already.
     case alreadyPlanned
-    /// What was confirmed does not follow what the consumer has behind it: somebody has moved it.
+    /// The offsets confirmed do not follow those that the consumer has behind it: somebody has moved it.
     case consumerMoved
     /// The volume has no room; the writer itself retries this, a reader or opener reports it.
     case diskFull

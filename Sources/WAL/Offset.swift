@@ -16,7 +16,7 @@ package struct Offset: RawRepresentable, Hashable, Comparable, Sendable, CustomS
 
   package func advanced(by distance: Int) -> Offset { Offset(rawValue: rawValue + Int64(distance)) }
 
-  /// How many offsets lie between this one and a later one.
+  /// The distance from this offset to a later one.
   package func distance(to other: Offset) -> Int { Int(other.rawValue - rawValue) }
 
   package static func < (left: Offset, right: Offset) -> Bool { left.rawValue < right.rawValue }
@@ -27,10 +27,10 @@ package struct Offset: RawRepresentable, Hashable, Comparable, Sendable, CustomS
 package typealias OffsetRange = ClosedRange<Offset>
 
 extension ClosedRange where Bound == Offset {
-  /// How many offsets it holds.
+  /// The count of offsets in it.
   package var length: Int { lowerBound.distance(to: upperBound) + 1 }
 
-  /// What is left without some other ranges, which are in order.
+  /// The ranges that are left without some others, which are in order.
   package func without(_ others: [OffsetRange]) -> [OffsetRange] {
     var left: [OffsetRange] = []
     var next = lowerBound

@@ -16,7 +16,7 @@ package struct Consumer: Sendable, Equatable {
   package let name: ConsumerName
   /// The offset it reads next: everything before is confirmed, dead or skipped.
   package let next: Offset
-  /// Where it delivers to, as JSON.
+  /// The destination that it delivers to, as JSON.
   package let destination: String
   package let isEnabled: Bool
   /// Ticks not written because their TTL had passed.

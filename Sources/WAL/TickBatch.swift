@@ -18,7 +18,7 @@ package struct TickBatch: Sendable {
 
   package var count: Int { entries.count }
   package var isEmpty: Bool { entries.isEmpty }
-  /// What counts against the log's queue.
+  /// The size that counts against the log's queue.
   package var byteCount: Int { bytes.count }
 
   package mutating func reserveCapacity(ticks: Int, bytes: Int) {

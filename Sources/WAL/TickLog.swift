@@ -7,10 +7,10 @@ import Synchronization
 /// Holds the lock on `WAL_PATH.lock` from `open` to `close`.
 package final class TickLog: Sendable {
   package struct Options: Sendable {
-    /// When a group is committed (`COMMIT_LINGER_MS`) and how much may wait for it.
+    /// The limits at which a group is committed (`COMMIT_LINGER_MS`), and how much may wait for it.
     var limits = CommitQueue<WriteRequest>.Limits()
     var checkpoints = CheckpointSchedule()
-    /// How many ticks are trimmed in one transaction.
+    /// The count of ticks that are trimmed in one transaction.
     var trimStep = Trimmer.step
     var vacuum = VacuumSchedule()
     /// Name of a registered SQLite VFS; `nil` means the system's.
@@ -19,12 +19,12 @@ package final class TickLog: Sendable {
     package var wallClock: @Sendable () -> Int64 = WallClock.now
     /// By which ticks grow old.
     package var uptime: @Sendable () -> Uptime = Uptime.now
-    /// What the file system of the log has; `nil` if that cannot be known.
+    /// The space of the log's file system; `nil` if that cannot be known.
     package var volume: @Sendable (_ path: String) -> Volume? = Volume.of
 
     package init() {}
 
-    /// How long the oldest request waits for others to share its commit.
+    /// The time that the oldest request waits for others to share its commit.
     package var linger: Duration {
       get { limits.linger }
       set { limits.linger = newValue }
@@ -138,7 +138,7 @@ package final class TickLog: Sendable {
     try await writer.head.wait { $0 > offset }
   }
 
-  /// How many commits have opened or closed gaps since the log was opened.
+  /// The count of commits that have opened or closed gaps since the log was opened.
   package var gapChanges: Int { writer.gapChanges.value }
 
   /// Waits until there are more than so many, and returns their number.
@@ -189,7 +189,7 @@ package final class TickLog: Sendable {
   }
 }
 
-/// What the body of a write returned when it ran last.
+/// The result that the body of a write returned when it ran last.
 private final class LastResult<T: Sendable>: Sendable {
   private let state = Mutex<T?>(nil)
 

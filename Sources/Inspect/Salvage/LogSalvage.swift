@@ -2,19 +2,19 @@ import Base
 import Glibc
 import WAL
 
-/// What a salvage has brought over.
+/// The outcome of a salvage: what it has brought over.
 package struct SalvageOutcome: Sendable {
   package internal(set) var logID = LogID(rawValue: "")
   /// Whether the old `log_id` could not be read, so that the new log has one of its own.
   package internal(set) var hasNewLogID = false
   package internal(set) var head = Offset.zero
   package internal(set) var ticks = 0
-  /// How many of them no page led to any more.
+  /// The count of those that no page led to any more.
   package internal(set) var foundOnPages = 0
   package internal(set) var lost = 0
   /// The first of the ranges that are lost.
   package internal(set) var lostRanges: [OffsetRange] = []
-  /// What else was not brought over, a line each.
+  /// Other things that were not brought over, a line each.
   package internal(set) var notes: [String] = []
 }
 

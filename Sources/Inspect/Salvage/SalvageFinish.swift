@@ -8,7 +8,7 @@ struct SalvageFinish {
   /// Of the old log, `nil` if it could not be read.
   let extent: LogExtent?
   let fileBytes: Int
-  /// How far the old log was when it was committed to last, as far as that is known outside of it.
+  /// The note of how far the old log was when it was committed to last, as far as that is known outside of it.
   let note: CommitNote?
   /// The consumers that this program has.
   let kinds: [ConsumerKind]

@@ -1,7 +1,7 @@
 import Glibc
 import WAL
 
-/// What a salvage reads from: the log itself, or a mended copy of it where SQLite cannot read it.
+/// The source that a salvage reads from: the log itself, or a mended copy of it where SQLite cannot read it.
 struct SalvageSource {
   /// `nil` if SQLite cannot read even the copy.
   private(set) var connection: SQLiteConnection?

@@ -6,7 +6,7 @@ import WAL
 package struct TableCopy: Sendable {
   package let table: String
   package let columns: [String]
-  /// What the table is in order of.
+  /// The columns that the table is in order of.
   package let order: [String]
 
   package static let all = [
@@ -56,7 +56,7 @@ package struct TableCopy: Sendable {
     return outcome
   }
 
-  /// Whose fault it was.
+  /// An error, with the side whose fault it was.
   private enum CopyError: Error {
     case source(SQLiteError)
     case target(SQLiteError)

@@ -1,14 +1,14 @@
 import WAL
 
-/// Which ticks must be in a log.
+/// The ticks that must be in a log.
 struct LogExtent {
   /// `nil` if it cannot be read.
   private(set) var head: Offset?
-  /// What is not trimmed, `nil` if everything is.
+  /// The range that is not trimmed, `nil` if everything is.
   private(set) var kept: OffsetRange?
-  /// What must be there: what open batches hold of the trimmed ticks, and what is kept. In order.
+  /// The ranges that must be there: what open batches hold of the trimmed ticks, and what is kept. In order.
   private(set) var ranges: [OffsetRange] = []
-  /// What a salvage has written down as lost, in order.
+  /// The ranges that a salvage has written down as lost, in order.
   private(set) var lost: [OffsetRange] = []
 
   /// Reads the extent, and says what contradicts itself in it.

@@ -2,7 +2,7 @@ import WAL
 
 /// Something in a log that is not as it must be.
 package struct LogProblem: Sendable, Equatable {
-  /// What it is about.
+  /// The part of the log that it is about.
   package enum Kind: String, Sendable, CaseIterable {
     /// SQLite's own pages, lists and indices.
     case structure

@@ -1,7 +1,7 @@
 import Glibc
 import WAL
 
-/// What a check of a whole log has found.
+/// The findings of a check of a whole log.
 package struct LogVerification: Sendable {
   package internal(set) var problems = LogProblems()
   package internal(set) var head: Offset?
@@ -15,7 +15,7 @@ package struct LogVerification: Sendable {
   package internal(set) var lost = 0
 }
 
-/// How far a check has come.
+/// The progress of a check.
 package enum LogVerificationProgress: Sendable {
   /// SQLite checks its own structure; how long that takes is not known.
   case structure
@@ -25,7 +25,7 @@ package enum LogVerificationProgress: Sendable {
 
 extension LogVerification {
   /// Checks everything in a log that can be checked, and changes nothing; works beside a process that writes it.
-  /// What is appended meanwhile is left out.
+  /// Appends made meanwhile are left out.
   ///
   /// - Parameter kinds: the consumers that this program has. Others that the log has are no damage.
   /// - Throws: `CancellationError`; `LogError` with `unusablePath`, `notALog`, `newerSchema` or `failed` if the file

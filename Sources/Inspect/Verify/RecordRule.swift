@@ -1,7 +1,8 @@
 import Base
 import WAL
 
-/// What must not be in a table, as SQL: for finding it, and for leaving it out of a salvaged log.
+/// A condition on rows that must not be in a table, as SQL: for finding them, and for leaving them out of a
+/// salvaged log.
 struct RecordRule {
   let kind: LogProblem.Kind
   let table: String

@@ -1,6 +1,6 @@
 import WAL
 
-/// What a walk over the ticks has found; neighbours with one cause are one problem. Pure.
+/// The findings of a walk over the ticks; neighbours with one cause are one problem. Pure.
 struct TickTally {
   private(set) var good = 0
   private(set) var bad = 0

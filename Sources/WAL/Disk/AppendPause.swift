@@ -11,7 +11,7 @@ struct AppendPause<Gap> {
 
   private var state = State.none
 
-  /// How long after the end of a pause ticks may be from before it, whatever they say.
+  /// The time after the end of a pause in which ticks may be from before it, whatever they say.
   private static var patience: Duration { .seconds(10) }
 
   /// Ticks were refused.

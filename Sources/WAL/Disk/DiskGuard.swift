@@ -1,11 +1,11 @@
-/// What is done as the log's volume fills up, and when it has room again. A pure value.
+/// The decision what to do as the log's volume fills up, and when it has room again. A pure value.
 ///
 /// Levels are judged by the space that appends can have: what is available on the volume and the free pages in
 /// the log's file, less the ballast while that has yet to be made. So releasing the ballast changes no level.
 struct DiskGuard {
   enum Level: Int, Comparable, CaseIterable {
     case normal
-    /// What is shipped is trimmed whatever its age.
+    /// Ticks that are shipped are trimmed whatever their age.
     case low
     /// Nothing is appended; shipping goes on.
     case stop
@@ -37,7 +37,7 @@ struct DiskGuard {
   private var isFull = false
   private var band = Level.normal
   private var reportAt: Duration?
-  /// What was said last.
+  /// The level that was said last.
   private var said = Level.normal
   private var lowSaidAt: Duration?
   private var lowSince: Duration?
@@ -104,8 +104,8 @@ struct DiskGuard {
   }
 
   private static let hour = Duration.seconds(3_600)
-  /// Where what is shipped is trimmed as fast as ticks come, the lower limit is passed again and again: after the
-  /// first time it is said if it lasts so long.
+  /// The time that a shortage must last to be said after the first time: if shipped ticks are trimmed as fast as
+  /// ticks come, the lower limit is passed again and again.
   private static let calm = Duration.seconds(60)
 
   /// A limit is left again only with some room to spare, so that a level lasts.

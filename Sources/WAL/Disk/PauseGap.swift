@@ -11,7 +11,7 @@ final class PauseGap: Sendable {
     self.lastReceivedAt = lastReceivedAt
   }
 
-  /// What waits in the queue may yet be lost to a crash, so the gap begins with what is durable.
+  /// Ticks that wait in the queue may yet be lost to a crash, so the gap begins with what is durable.
   func open(_ transaction: WriteTransaction) throws {
     let durable = try transaction.connection.lastReceivedAt() ?? lastReceivedAt
     let streams = try transaction.lastKnownStreams() ?? []

@@ -1,12 +1,12 @@
-/// How far a log was when it was committed to last, as its `.lock` says, outside of SQLite's files: those that lie
-/// there at a start may be others, or not all.
+/// The note of how far a log was when it was committed to last, kept in its `.lock`, outside of SQLite's files:
+/// those that lie there at a start may be others, or not all.
 ///
 /// It is written after a commit is durable and never synced, so that it can only be behind the log that it is of.
 package struct CommitNote: Equatable, Sendable {
   package var logID: LogID
   package var head: Offset
-  /// When the log's file was changed last, in nanoseconds since 1970: a file that was put in its place was changed
-  /// at another time.
+  /// The time at which the log's file was changed last, in nanoseconds since 1970: a file that was put in its
+  /// place was changed at another time.
   package var fileChangedAt: Int64
   /// Whether the log was closed in order: then its file has everything, and there is no `-wal`.
   package var isClosed = false
@@ -43,7 +43,7 @@ package struct CommitNote: Equatable, Sendable {
     case olderCopy
   }
 
-  /// What is wrong with a log that ends at `found`; `nil` if nothing is, or if the note is of another log.
+  /// The fault of a log that ends at `found`; `nil` if there is none, or if the note is of another log.
   package func objection(to found: CommitNote, hasWAL: Bool) -> Objection? {
     guard found.logID == logID, found.head < head else { return nil }
     return isClosed || hasWAL || found.fileChangedAt != fileChangedAt ? .olderCopy : .missingWAL

@@ -56,7 +56,7 @@ package enum LogFile {
       && bigEndian(header, at: 44) == 4 && bigEndian(header, at: 56) == 1
   }
 
-  /// What is wrong with the header of a file that ought to be a log's; `nil` if nothing is. Must not be called while
+  /// The damage to the header of a file that ought to be a log's; `nil` if there is none. Must not be called while
   /// this process has the file open.
   package static func headerDamage(of path: String) throws(LogError) -> String? {
     guard let file = try RawFile(path) else { return nil }
@@ -72,7 +72,7 @@ package enum LogFile {
     return stat(path + "-wal", &info) == 0 && info.st_size > 0
   }
 
-  /// When the file was changed last, in nanoseconds since 1970; 0 if that cannot be told.
+  /// The time at which the file was changed last, in nanoseconds since 1970; 0 if that cannot be told.
   package static func changedAt(_ path: String) -> Int64 {
     var info = stat()
     guard stat(path, &info) == 0 else { return 0 }

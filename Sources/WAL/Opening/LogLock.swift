@@ -9,7 +9,7 @@ import Synchronization
 package final class LogLock: Sendable {
   private let descriptor: Mutex<Int32?>
   private let pidBytes: Int
-  /// What the last holder has left.
+  /// The note that the last holder has left.
   let found: CommitNote?
 
   /// - Parameter pause: runs between the tries.
@@ -88,7 +88,7 @@ package final class LogLock: Sendable {
     return pid(in: descriptor)
   }
 
-  /// What the process that had the log last has noted.
+  /// The note of the process that had the log last.
   package static func note(of logPath: String) -> CommitNote? {
     let descriptor = open(logPath + ".lock", O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return nil }

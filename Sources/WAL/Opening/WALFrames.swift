@@ -7,7 +7,7 @@ import Glibc
 package struct WALFrames {
   package struct Frame {
     package let page: UInt32
-    /// Where the page's bytes begin in the file.
+    /// The position in the file at which the page's bytes begin.
     package let position: Int
   }
 
@@ -25,7 +25,7 @@ package struct WALFrames {
   /// Commits from the first damaged frame on, up to one that is whole. After power loss there can be one: it was
   /// not confirmed.
   package private(set) var commitsFromDamage = 0
-  /// What the commits say that SQLite can read, and what all say that are there.
+  /// The facts by the commits that SQLite can read, and by all that are there.
   package private(set) var reachable = WALWitness()
   package private(set) var all = WALWitness()
 
@@ -46,7 +46,7 @@ package struct WALFrames {
     return frames
   }
 
-  /// What the header says of all frames.
+  /// The properties of all frames, as the header states them.
   private struct Form {
     let pageSize: Int
     let isBigEndian: Bool
@@ -54,7 +54,7 @@ package struct WALFrames {
     let checksum: (UInt32, UInt32)
     let isWhole: Bool
 
-    /// What is left where the header is damaged: nothing to begin the checksums with.
+    /// The properties that are left where the header is damaged: nothing to begin the checksums with.
     init(firstFrame: [UInt8]) {
       isBigEndian = false
       pageSize = 4_096

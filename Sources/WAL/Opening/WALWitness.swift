@@ -1,6 +1,7 @@
 import Glibc
 
-/// What a log's file and its `-wal` say of themselves, read without SQLite: whether the two belong together.
+/// The facts that a log's file and its `-wal` state of themselves, read without SQLite: whether the two belong
+/// together.
 package struct WALWitness: Equatable {
   /// Microseconds since 1970, UTC: when the log was made.
   package var createdAt: Int64?
@@ -41,7 +42,7 @@ package struct WALWitness: Equatable {
     return witness
   }
 
-  /// What is wrong with a `-wal`.
+  /// The fault of a `-wal`.
   package enum Objection: Equatable {
     /// SQLite would read a part of it, or nothing, although more was committed.
     case damaged(String)

@@ -1,4 +1,4 @@
-/// What the log says became of offsets, for comparing it with what is at the destinations.
+/// The log's account of what became of offsets, for comparing it with what is at the destinations.
 extension LogReader {
   /// The next plans that hold an offset of a range, in order.
   ///
@@ -22,12 +22,12 @@ extension LogReader {
     try read { try $0.deadOffsets(of: consumer, in: range) }
   }
 
-  /// How many offsets of a range a consumer has as dead letters.
+  /// The count of offsets of a range that a consumer has as dead letters.
   package func deadLetterCount(of consumer: ConsumerName, in range: OffsetRange) throws -> Int {
     try read { try $0.deadOffsetCount(of: consumer, in: range) }
   }
 
-  /// What of a range a consumer passed over, cut to the range, in order.
+  /// The offsets of a range that a consumer passed over, cut to the range, in order.
   package func skipped(of consumer: ConsumerName, in range: OffsetRange) throws -> [OffsetRange] {
     try read { try $0.skipped(by: consumer, in: range) }
   }

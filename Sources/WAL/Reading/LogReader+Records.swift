@@ -10,8 +10,8 @@ extension LogReader {
     try read { try $0.oldestOffset() }
   }
 
-  /// When the first tick at an offset or after it was received, or the last one of all if there is none; µs since
-  /// 1970, UTC. `nil` in a log that never had a tick.
+  /// The time at which the first tick at an offset or after it was received, or the last one of all if there is
+  /// none; µs since 1970, UTC. `nil` in a log that never had a tick.
   ///
   /// Damaged ticks are passed over: what stands in them may be any time.
   package func receivedAt(from offset: Offset) throws -> Int64? {

@@ -97,10 +97,10 @@ package actor LogReader {
 }
 
 extension SQLiteConnection {
-  /// Where the run of ticks that begins at an offset and is kept ends: `nil` for the log's own end.
+  /// The end of the run of kept ticks that begins at an offset: `nil` for the log's own end.
   ///
-  /// What lies behind the line that trimming has drawn is there for open plans alone; a row that is missing
-  /// beside them is no damage.
+  /// Ticks before the log start offset are there for open plans alone; a row that is missing beside them is no
+  /// damage.
   fileprivate func lastUntrimmed(from first: Offset) throws -> Offset? {
     let trimmed = try trimmed()
     guard first <= trimmed else { return nil }

@@ -4,7 +4,7 @@ package struct TickPage: Sendable {
   package struct BadRow: Sendable, Equatable {
     package let offset: Offset
     package let cause: String
-    /// What could be read of it.
+    /// The part of it that could be read.
     package let payload: [UInt8]
 
     package init(offset: Offset, cause: String, payload: [UInt8]) {

@@ -1,4 +1,4 @@
-/// How old what is numbered in order is: now and then it is noted which number was the highest, and when.
+/// The age of things numbered in order: now and then it is noted which number was the highest, and when.
 ///
 /// Whatever a tick's own time says, one that is not above a mark is at least as old as the mark. So a clock that
 /// was set, or a tick that says it comes from the future, changes nothing.

@@ -1,4 +1,4 @@
-/// How old the log's ticks and gaps are, as kept in `meta`.
+/// The record of how old the log's ticks and gaps are, as kept in `meta`.
 struct AgeRecord {
   private let clock: LogClock
   private(set) var offsets: AgeMarks

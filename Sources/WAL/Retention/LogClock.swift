@@ -39,7 +39,7 @@ struct LogClock: Equatable {
     start + max(0, now.microseconds - base.microseconds)
   }
 
-  /// What the next process needs to go on: time, boot, uptime and wall clock.
+  /// The record that the next process needs to go on: time, boot, uptime and wall clock.
   func text(at now: Uptime, wall: Int64) -> String {
     "\(time(at: now)) \(now.boot.isEmpty ? "-" : now.boot) \(now.microseconds) \(wall)"
   }

@@ -1,7 +1,7 @@
 import Base
 import Logging
 
-/// What the writer's thread does between commits so that the log keeps its size: looks at its volume, trims
+/// The work of the writer's thread between commits so that the log keeps its size: looks at its volume, trims
 /// what is old, and gives free pages back.
 struct LogUpkeep {
   struct Settings: Sendable, Equatable {

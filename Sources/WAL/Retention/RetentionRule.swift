@@ -1,9 +1,9 @@
-/// Which ticks may be trimmed.
+/// The rule which ticks may be trimmed.
 struct RetentionRule: Equatable {
-  /// How old a tick must be.
+  /// The age that a tick must have.
   let retention: Duration
 
-  /// How old gaps become after their end.
+  /// The age that gaps reach after their end.
   static let gaps = Duration.seconds(90 * 86_400)
 
   /// The last tick that may be trimmed, with everything before it.
@@ -18,11 +18,11 @@ struct RetentionRule: Equatable {
     return isSpaceShort ? shipped : min(shipped, oldEnough)
   }
 
-  /// How often to note how old the ticks are: so often that one is kept by 1/240 too long at most.
+  /// The time between two notes of how old the ticks are: so short that one is kept by 1/240 too long at most.
   var markInterval: Duration { max(.milliseconds(500), retention / 240) }
 }
 
-/// Where trimming may stop: a batch goes whole or not at all.
+/// The offset at which trimming may stop: a batch goes whole or not at all.
 enum TrimBoundary {
   /// The last offset to trim now, at most `step` ticks after `trimmed` unless one batch is longer.
   ///

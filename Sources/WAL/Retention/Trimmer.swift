@@ -1,17 +1,18 @@
 /// Deletes old ticks and what belongs to them, a small transaction at a time.
 ///
-/// First the line is moved: `trimmed` in `meta`, which counts at once for every reader and in one transaction
-/// with the plans of the batches before it, so that a batch goes whole, however long it is. Then the rows up to
-/// the line are deleted in portions. Rows of plans that are open stay behind the line until those are settled.
+/// First the log start offset is moved: `trimmed` in `meta`, which counts at once for every reader and in one
+/// transaction with the plans of the batches before it, so that a batch goes whole, however long it is. Then the
+/// rows before the log start offset are deleted in portions. Rows of plans that are open stay there until those
+/// are settled.
 struct Trimmer {
   private let connection: SQLiteConnection
   private let step: Int
 
-  /// How far the line moves at a time, and how many rows are deleted in one transaction.
+  /// The ticks by which the log start offset moves at a time, and the rows that are deleted in one transaction.
   static let step = 2_000
-  /// How many rows between two looks at the clock.
+  /// The rows between two looks at the clock.
   private static let portion = 250
-  /// How long one transaction may go on deleting: rows can be large.
+  /// The time that one transaction may go on deleting: rows can be large.
   private static let budget = Duration.milliseconds(4)
 
   init(_ connection: SQLiteConnection, step: Int) {
@@ -19,9 +20,9 @@ struct Trimmer {
     self.step = step
   }
 
-  // MARK: The line
+  // MARK: The log start offset
 
-  /// Where the line may be moved to next, `nil` if it stays.
+  /// The offset behind which the log start offset may be moved next, `nil` if it stays.
   func boundary(through last: Offset) throws(SQLiteError) -> Offset? {
     let trimmed = try connection.trimmed()
     let consumers = try connection.consumers()
@@ -44,7 +45,8 @@ struct Trimmer {
     }
   }
 
-  /// Moves the line, with the shipped plans before it. To be called within a transaction.
+  /// Moves the log start offset behind `boundary`, with the shipped plans before it. To be called within
+  /// a transaction.
   func move(to boundary: Offset, head: Offset) throws(SQLiteError) {
     try connection.deleteShippedPlans(through: boundary)
     if boundary >= head, let last = try connection.lastReceivedAt() {
@@ -55,7 +57,7 @@ struct Trimmer {
 
   // MARK: Rows
 
-  /// Whether rows before the line are there that no open plan holds.
+  /// Whether rows before the log start offset are there that no open plan holds.
   func hasRows() throws(SQLiteError) -> Bool {
     let trimmed = try connection.trimmed()
     for range in try free(through: trimmed) where try connection.firstTick(in: range) != nil { return true }
@@ -76,7 +78,7 @@ struct Trimmer {
     }
   }
 
-  /// Everything up to the line but what open plans hold.
+  /// Everything before the log start offset but what open plans hold.
   private func free(through trimmed: Offset) throws(SQLiteError) -> [OffsetRange] {
     var ranges: [OffsetRange] = []
     var next = Offset.first

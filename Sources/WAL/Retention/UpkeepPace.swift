@@ -1,9 +1,9 @@
-/// When the writer's thread does the next piece of upkeep: one at a time between commits, and a quarter of
-/// its time at most.
+/// The decision when the writer's thread does the next piece of upkeep: one at a time between commits, and a
+/// quarter of its time at most.
 struct UpkeepPace {
   /// Between looks whether there is something to do.
   static let idlePause = Duration.seconds(1)
-  /// How long a commit that is due goes first.
+  /// The time for which a commit that is due goes first.
   static let patience = Duration.milliseconds(20)
 
   /// On the writer's monotonic clock.

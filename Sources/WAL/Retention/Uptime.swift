@@ -2,7 +2,7 @@ import Glibc
 
 /// The time since the machine was started, on a clock that nobody sets.
 package struct Uptime: Sendable, Equatable {
-  /// Which start of the machine; empty if the system does not say.
+  /// The start of the machine that it counts from; empty if the system does not say.
   package var boot: String
   package var microseconds: Int64
 

@@ -1,4 +1,4 @@
-/// When free pages of the file are given back to the file system.
+/// The decision when free pages of the file are given back to the file system.
 ///
 /// Pages that trimming has freed are used by what is appended next, and moving pages costs writes. So nothing is
 /// given back before a fifth of the file is free; then everything is, a portion at a time.

@@ -2,7 +2,7 @@ import Base
 import CSQLite
 import Glibc
 
-/// What SQLite answered, to which statement; bound values are never part of it.
+/// The error that SQLite answered, with the statement; bound values are never part of it.
 package struct SQLiteError: Error, Sendable, CustomStringConvertible {
   /// The extended result code.
   package let code: Int32

@@ -1,4 +1,4 @@
-/// That a consumer is to go on at another offset.
+/// A request that a consumer go on at another offset.
 package struct SeekRequest: Sendable, Equatable {
   package let consumer: ConsumerName
   package let offset: Offset
@@ -12,14 +12,14 @@ package struct SeekRequest: Sendable, Equatable {
   }
 }
 
-/// What a seek did, or would do.
+/// The outcome of a seek: what it did, or would do.
 package struct SeekOutcome: Sendable, Equatable {
   package let consumer: ConsumerName
   package let isEnabled: Bool
   package let requested: Offset
-  /// What the consumer read next before.
+  /// The offset that the consumer read next before.
   package let from: Offset
-  /// What it reads next now: where the batch begins that holds what was requested.
+  /// The offset that it reads next now: where the batch begins that holds what was requested.
   package let to: Offset
   /// Backwards: frozen batches to be delivered again. Forwards: batches that were open and are passed over.
   package let batches: Int
@@ -39,14 +39,14 @@ package struct SeekError: Error, Sendable, Equatable, CustomStringConvertible {
     case outOfBounds
     /// In a batch that has lost its first ticks.
     case trimmedBatch
-    /// What the objects of some ticks hold is not known any more: they could end up in two.
+    /// The contents of the objects of some ticks are not known any more: they could end up in two.
     case lostBatches
     /// Ticks would be passed over, and that was not asked for.
     case needsSkip
   }
 
   package let code: Code
-  /// What is allowed instead, too.
+  /// The reason, and what is allowed instead.
   package let description: String
 
   init(_ code: Code, _ description: String) {

@@ -1,4 +1,4 @@
-/// Where a consumer may be moved to: a pure value.
+/// The rule where a consumer may be moved to: a pure value.
 struct SeekRule: Equatable {
   /// A batch that was planned once: its range never changes.
   struct Batch: Equatable {
@@ -9,7 +9,7 @@ struct SeekRule: Equatable {
   }
 
   let consumer: ConsumerName
-  /// What it reads next.
+  /// The offset that it reads next.
   let next: Offset
   let head: Offset
   /// The oldest tick kept; behind the head in a log without ticks.

@@ -20,7 +20,7 @@ extension TickLog {
   }
 }
 
-/// What a request throws is undone.
+/// The error that a request throws so that it is undone.
 private struct DryRun: Error {
   let outcome: SeekOutcome
 }
@@ -67,8 +67,8 @@ extension WriteTransaction {
     )
   }
 
-  /// What the consumer comes to again is not skipped any more, but for single rows that an object is frozen
-  /// without.
+  /// The offsets that the consumer comes to again are not skipped any more, but for single rows that an object is
+  /// frozen without.
   private func forgetSkipped(of consumer: ConsumerName, from landing: Offset) throws {
     try connection.cutSkipped(after: landing.previous, of: consumer)
     let rows = try connection.skippedRows(of: consumer, from: landing)

@@ -15,7 +15,7 @@ extension SQLiteConnection {
       .map { Offset(rawValue: $0) }
   }
 
-  /// What the slowest of the enabled consumers reads next; `nil` if none is enabled.
+  /// The offset that the slowest of the enabled consumers reads next; `nil` if none is enabled.
   func lowestNext() throws(SQLiteError) -> Offset? {
     try int("SELECT min(next_offset) FROM consumers WHERE enabled").map { Offset(rawValue: $0) }
   }
@@ -59,7 +59,7 @@ extension SQLiteConnection {
     try run("UPDATE consumers SET expired = expired + ? WHERE name = ?", .int(count), .text(name.rawValue))
   }
 
-  /// How the consumers stand, the enabled ones first.
+  /// The standing of each consumer, the enabled ones first.
   func consumerStatus(at now: Int64) throws(SQLiteError) -> [LogStatus.Consumer] {
     let head = try head()
     return try fetchAll(

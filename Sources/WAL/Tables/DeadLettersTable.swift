@@ -57,7 +57,7 @@ extension SQLiteConnection {
     }
   }
 
-  /// How many there are of each consumer, by name.
+  /// The count of dead letters of each consumer, by name.
   func deadLetterCounts() throws(SQLiteError) -> [(consumer: ConsumerName, count: Int)] {
     try fetchAll("SELECT consumer, count(*) FROM dead_letters GROUP BY consumer ORDER BY consumer") {
       (ConsumerName(rawValue: $0.text(0)), Int($0.int(1)))
@@ -77,7 +77,7 @@ extension SQLiteConnection {
     ) { Offset(rawValue: $0.int(0)) }
   }
 
-  /// How many offsets of a range a consumer has as dead letters.
+  /// The count of offsets of a range that a consumer has as dead letters.
   package func deadOffsetCount(
     of consumer: ConsumerName, in range: OffsetRange
   ) throws(SQLiteError) -> Int {
@@ -97,7 +97,7 @@ extension SQLiteConnection {
     ) { (id: KeptDeadLetter.ID(rawValue: $0.int(0)), offset: Offset(rawValue: $0.int(1))) }
   }
 
-  /// What of a range a consumer has as dead letters or as skipped, in order.
+  /// The offsets of a range that a consumer has as dead letters or as skipped, in order.
   func deadOrSkipped(
     of consumer: ConsumerName, in range: OffsetRange
   ) throws(SQLiteError) -> [OffsetRange] {

@@ -59,8 +59,8 @@ extension SQLiteConnection {
     try int("SELECT max(id) FROM gaps").map { Gap.ID(rawValue: $0) }
   }
 
-  /// How many gaps have ended, and how many were open at a time or after it, by cause; in one walk, without their
-  /// streams.
+  /// The count of gaps that have ended, and of those that were open at a time or after it, by cause; in one walk,
+  /// without their streams.
   func gapCounts(since time: Int64) throws(SQLiteError) -> (ended: Int, recent: [Gap.Cause: Int]) {
     let rows = try fetchAll(
       """

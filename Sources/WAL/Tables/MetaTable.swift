@@ -87,7 +87,7 @@ extension MetaKey<MetaList> {
   /// The streams that a connection carries.
   static func feedSlot(_ slot: Int) -> Self { Self(name: feedSlotPrefix + String(slot)) }
   static var feedSlotPrefix: String { "feed_slot " }
-  /// When attempts to connect were made.
+  /// The times at which attempts to connect were made.
   static var feedAttempts: Self { Self(name: "feed_attempts") }
 }
 

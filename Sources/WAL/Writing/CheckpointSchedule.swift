@@ -1,4 +1,4 @@
-/// When SQLite's WAL is copied into the database file, decided by its length.
+/// The decision when SQLite's WAL is copied into the database file, by its length.
 ///
 /// A passive checkpoint every 16 MiB of WAL. Where readers keep the WAL from starting over, it is tried
 /// again every 4 MiB, from 64 MiB on by waiting a moment for them, and said once for each doubling.
@@ -7,7 +7,7 @@ struct CheckpointSchedule {
   static let bytesPerFrame = 4096 + 24
   static let passiveFrames = 4_096
   static let insistFrames = 16_384
-  /// How long an insisting checkpoint waits for a reader, and appends with it.
+  /// The time that an insisting checkpoint waits for a reader, and appends with it.
   static let patienceMilliseconds: Int32 = 50
 
   private var passive = passiveFrames

@@ -1,4 +1,5 @@
-/// When the writer commits, and what the queue before it admits: a pure value, moved by the writer's lock.
+/// The decision when the writer commits, and what the queue before it admits: a pure value, moved by the writer's
+/// lock.
 ///
 /// A group is committed when it holds `maximumTicks` or `maximumBytes`, or when its oldest request has
 /// waited `linger`. The queue is full at `capacity` bytes; one larger request is admitted into an empty queue.
@@ -27,13 +28,13 @@ struct CommitQueue<Request> {
   }
 
   let limits: Limits
-  /// What was taken is `nil` up to `first`, and dropped when it is half of the array: taking a group must
-  /// not move everything behind it.
+  /// The queue; requests taken are `nil`, up to `first`, and dropped when they are half of the array: taking a
+  /// group must not move everything behind it.
   private var waiting: [Waiting?] = []
   private var first = 0
   private(set) var ticks = 0
   private(set) var bytes = 0
-  /// What was taken last.
+  /// The requests that were taken last.
   private var taken: [Waiting] = []
   private var passing = 0
 
@@ -105,7 +106,7 @@ struct CommitQueue<Request> {
     return taken.map(\.request)
   }
 
-  /// What was taken last could not be committed: it comes first again.
+  /// The requests taken last could not be committed: they come first again.
   mutating func putBack() {
     waiting.replaceSubrange(..<first, with: taken.map { $0 })
     first = 0

@@ -37,7 +37,7 @@ final class LogWriter: Sendable {
     }
   }
 
-  /// When what found no room is tried again, on the monotonic clock.
+  /// The times at which requests that found no room are tried again, on the monotonic clock.
   private struct Stall {
     var retryAt: Duration
     /// The same for what may pass the ticks.
@@ -49,7 +49,7 @@ final class LogWriter: Sendable {
   private let logger: Logger
   /// The last durable offset.
   let head: Watch<Offset>
-  /// How many commits have opened or closed gaps.
+  /// The count of commits that have opened or closed gaps.
   let gapChanges = Watch(0)
   /// Set once, when the writer can go on no more.
   let failure = Latch<LogError>()

@@ -10,6 +10,6 @@ struct WriteRequest: Sendable {
   /// (`nil` if there were none), or with what made the request fail.
   var completion: @Sendable (Result<OffsetRange?, any Error>) -> Void
 
-  /// What counts against the queue's capacity.
+  /// The size that counts against the queue's capacity.
   var byteCount: Int { ticks.byteCount + rejected.reduce(0) { $0 + $1.payload.count } }
 }

@@ -1,6 +1,6 @@
 import Base
 
-/// What may be written inside one group commit. Exists only during the closure given to
+/// The writes that are allowed inside one group commit. Exists only during the closure given to
 /// ``TickLog/write(_:)``, on the writer's thread.
 ///
 /// Nothing done here is durable before the call to `write` has returned.

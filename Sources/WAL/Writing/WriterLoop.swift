@@ -3,7 +3,7 @@ import CSQLite
 import Glibc
 import Logging
 
-/// What the writer's thread does with its connection, one group after another.
+/// The work of the writer's thread with its connection, one group after another.
 struct WriterLoop {
   private let connection: SQLiteConnection
   private let inserter: TickInserter
@@ -48,7 +48,7 @@ struct WriterLoop {
 
   /// Commits a group as one transaction; on an error nothing of it is durable, unless `isCommitted`.
   ///
-  /// When it returns, all of it is durable: `synchronous=FULL` syncs SQLite's WAL in COMMIT.
+  /// All of it is durable on return: `synchronous=FULL` syncs SQLite's WAL in COMMIT.
   mutating func commit(_ group: [WriteRequest]) throws(SQLiteError) -> [Outcome] {
     isCommitted = false
     if connection.isInTransaction { try connection.execute("ROLLBACK") }
@@ -118,7 +118,7 @@ struct WriterLoop {
     return .success(range)
   }
 
-  /// How long to wait before the same group is tried again; `nil` if it must not be.
+  /// The time to wait before the same group is tried again; `nil` if it must not be.
   mutating func pauseBeforeRetry(after error: SQLiteError) -> Duration? {
     let pause: Duration
     if error.isDiskFull {
@@ -234,7 +234,7 @@ struct WriterLoop {
   var mayRetry: Bool { upkeep?.disk.mayRetry ?? true }
   private var isShort: Bool { upkeep?.disk.isShort ?? false }
 
-  /// What SQLite's WAL may keep of a volume.
+  /// Sets the size that SQLite's WAL may keep of a volume.
   private mutating func fit(volume: Int) throws(SQLiteError) {
     let limit = max(1 << 19, min(64 << 20, volume / 16))
     guard limit != walLimit else { return }
@@ -248,7 +248,7 @@ struct WriterLoop {
     return stat(path + "-wal", &info) == 0 ? Int(info.st_size) : 0
   }
 
-  /// How long a statement waits for a lock that another process holds.
+  /// The time that a statement waits for a lock that another process holds.
   static let busyTimeoutMilliseconds: Int32 = 5_000
 
   // MARK: Ending
