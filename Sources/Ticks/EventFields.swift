@@ -1,6 +1,6 @@
 import Base
 
-/// Where the members that matter lie in an event's JSON. Of a member that occurs twice the last counts, as
+/// The places of the members that matter in an event's JSON. Of a member that occurs twice the last counts, as
 /// for Python's `json.loads`.
 package struct EventFields: Sendable {
   /// `e`

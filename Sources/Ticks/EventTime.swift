@@ -1,6 +1,6 @@
 import Base
 
-/// When an event happened, as its `E` says.
+/// The time at which an event happened, as its `E` says.
 package struct EventTime: Equatable, Sendable {
   /// Microseconds since 1970, UTC; within ``Timestamp/representable``.
   package let microseconds: Int64

@@ -12,7 +12,7 @@ final class AttemptGate: Sendable {
     try await clock.sleep(for: wait)
   }
 
-  /// How the attempt ended; nil for an answer that counts as the service being well.
+  /// The end of an attempt, with its error; nil for an answer that counts as the service being well.
   func ended(_ service: Service, _ error: AWSError?) {
     switch error?.kind {
     case .transient where error?.code != .credentialsUnavailable: change(service) { $0.failed() }

@@ -12,7 +12,7 @@ package final class AWSClient: Sendable {
   private let now: @Sendable () -> Int
   private let logger: Logger
   private let gate = AttemptGate()
-  /// How S3 is told to encrypt new objects; nil: as the bucket says.
+  /// The encryption that S3 is told to use for new objects; nil: as the bucket says.
   let objectEncryption: ObjectEncryption?
   /// Seconds that the server's clock is ahead of this machine's, where it has complained.
   private let clockOffset: ClockOffset

@@ -2,7 +2,7 @@ import Base
 import Ticks
 import WAL
 
-/// Which part of the log `reconcile` compares.
+/// The part of the log that `reconcile` compares.
 struct ReconcileBounds: Sendable, Equatable {
   private let first: Offset?
   private let last: Offset?

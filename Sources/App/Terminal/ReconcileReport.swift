@@ -2,12 +2,12 @@ import Base
 import Shippers
 import WAL
 
-/// What `reconcile` found, as text and as JSON.
+/// The findings of `reconcile`, as text and as JSON.
 struct ReconcileReport: Sendable {
   let path: String
   let logID: LogID
   let range: OffsetRange
-  /// What of it is not kept any more, where bounds were given.
+  /// The part of it that is not kept any more, where bounds were given.
   let trimmed: OffsetRange?
   let options: Reconcile.Options
   let results: [Reconciliation]
@@ -86,7 +86,7 @@ struct ReconcileReport: Sendable {
 }
 
 extension Reconciliation {
-  /// What is no problem and yet worth knowing.
+  /// The facts that are no problem and yet worth knowing.
   fileprivate var asides: [(Int, String)] {
     [
       (repaired, "repaired"), (pending, "not shipped yet"), (outside, "of ticks that are not kept any more"),

@@ -93,7 +93,7 @@ struct StatusReport {
     return held.isEmpty ? [] : [""] + held
   }
 
-  /// How many open gaps are shown, the newest ones; the document for programs has them all.
+  /// The number of open gaps that are shown, the newest ones; the document for programs has them all.
   private static let shownGaps = 10
   private static let shownStreams = 3
 

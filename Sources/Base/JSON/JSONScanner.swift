@@ -1,4 +1,4 @@
-/// Where a text stopped being JSON, and what was wanted there.
+/// The place where a text stopped being JSON, and what was wanted there.
 package struct JSONError: Error, Equatable, CustomStringConvertible {
   /// Bytes from the start of the text.
   package let position: Int

@@ -1,6 +1,6 @@
 /// Strings of JSON as text.
 package enum JSONString {
-  /// What the inside of a valid string token stands for, as UTF-8.
+  /// The text that the inside of a valid string token stands for, as UTF-8.
   ///
   /// - Returns: `nil` if it holds a surrogate without its partner, which no text can.
   ///

@@ -77,7 +77,7 @@ package enum PythonJSON {
 
   // MARK: Characters
 
-  /// What `json.dumps` writes as it is.
+  /// The bytes that `json.dumps` writes as they are.
   private static func isPlain(_ byte: UInt8) -> Bool {
     byte >= 0x20 && byte < 0x7F && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
   }

@@ -9,7 +9,7 @@ package enum KillPoint: String, CaseIterable, Sendable {
   case trim, vacuum, checkpoint, ballast
   /// Opening the log, its `-wal` being rewritten by then; closing it, everything being committed.
   case open, close
-  /// What becomes of a batch: its plan, its upload, and where it is a file, its name.
+  /// The stages of a batch: its plan, its upload, and where it is a file, its name.
   case plan, upload, file
   /// Writing an item.
   case item

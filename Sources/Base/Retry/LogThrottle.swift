@@ -6,7 +6,7 @@ package struct LogThrottle: Sendable {
 
   package init(period: Duration) { self.period = period }
 
-  /// How many lines were held back since the last one, if this one is to be written; nil if it is held back.
+  /// The number of lines held back since the last one, if this one is to be written; nil if it is held back.
   package mutating func pass(at now: Duration) -> Int? {
     if let last, now - last < period {
       held += 1

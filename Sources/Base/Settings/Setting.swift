@@ -9,7 +9,7 @@ package struct Setting<Value: Sendable>: Sendable {
   package let defaultText: String?
   /// The unit that numbers are in, for display; empty where there is none.
   package let unit: String
-  /// What values are allowed, and how text becomes one.
+  /// The values that are allowed, and how text becomes one.
   package let rule: Rule<Value>
   /// One line for `--help`.
   package let summary: String
@@ -54,7 +54,7 @@ package struct Setting<Value: Sendable>: Sendable {
   package var flagName: String { SettingName.flag(of: name) }
 }
 
-/// How settings are written for people.
+/// The names of settings, as they are written for people.
 package enum SettingName {
   package static func flag(of variable: String) -> String {
     String(variable.lowercased().map { $0 == "_" ? "-" : $0 })

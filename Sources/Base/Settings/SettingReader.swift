@@ -1,4 +1,4 @@
-/// Where a value in force came from.
+/// The origin of a value in force.
 package enum SettingSource: String, Sendable {
   case byDefault = "default"
   case environment

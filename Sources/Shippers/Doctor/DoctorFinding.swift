@@ -16,7 +16,7 @@ package struct DoctorFinding: Sendable, Equatable {
   package let name: String
   package let verdict: Verdict
   package let summary: String
-  /// What to do about it.
+  /// The advice on what to do about it.
   package var remedy: String?
 
   package static func ok(_ name: String, _ summary: String) -> DoctorFinding {
@@ -45,7 +45,7 @@ package struct DoctorFinding: Sendable, Equatable {
 }
 
 extension DoctorFinding {
-  /// How often a check asks.
+  /// The number of times that a check asks, and the waits between them.
   package static let retry = Retry(maximumAttempts: 3, backoff: Backoff(cap: .seconds(1)))
 
   /// The finding of a check, or what its failure means.

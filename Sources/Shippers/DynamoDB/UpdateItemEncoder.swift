@@ -8,7 +8,7 @@ import Ticks
 /// Reference: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html
 struct UpdateItemEncoder: Sendable {
   private let head: [UInt8]
-  /// What lies between key and values, for the two sets of names that nearly all items have: those of a
+  /// The text between key and values, for the two sets of names that nearly all items have: those of a
   /// miniTicker and those of other events.
   private let usual: [(names: UInt16, expression: [UInt8])]
   /// `"stream_type":{"S":`, `":close_price":{"N":`, by the name's raw value.

@@ -25,7 +25,7 @@ struct LocalFolder: Sendable {
     try Folder.sync(Folder.parent(of: path))
   }
 
-  /// Where files are until they have their name: below the root, so that naming is a link.
+  /// The folder of files that do not have their name yet: below the root, so that naming is a link.
   private var unnamed: String { root + "/.tmp" }
 
   /// Makes the folder if it is new, and removes what processes that are gone had not named yet.

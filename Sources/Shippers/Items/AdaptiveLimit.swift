@@ -1,5 +1,5 @@
-/// How many requests may be in flight: halved when the table throttles, raised by one for each full round of
-/// successes. A pure value.
+/// The number of requests that may be in flight: halved when the table throttles, raised by one for each full
+/// round of successes. A pure value.
 struct AdaptiveLimit {
   let maximum: Int
   private(set) var value: Int

@@ -107,7 +107,7 @@ struct ItemAttributes {
     return key
   }
 
-  /// Where the exchange's own id of the event stands: the digits of `t`, `a` or `u`.
+  /// The place of the exchange's own id of the event: the digits of `t`, `a` or `u`.
   private static func exchangeID(_ event: TickEvent) -> Range<Int>? {
     let type =
       event.type.map { UnsafeBufferPointer(rebasing: event.payload[$0.contents]) } ?? event.typeFromStream

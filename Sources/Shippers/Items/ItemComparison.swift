@@ -177,7 +177,7 @@ struct ItemComparison<Table: ItemTable>: Sendable {
     return part
   }
 
-  /// What the log says was not written.
+  /// The ticks that were not written, as the log says.
   private struct Recorded {
     let dead: Set<Offset>
     let skipped: [OffsetRange]

@@ -8,7 +8,7 @@ package struct Attempts: Sendable {
   let control: ShippingControl
   let clock: ShippingClock
   var backoff = Backoff(base: .milliseconds(100), cap: .seconds(20))
-  /// What is said of a try that failed.
+  /// The message for a try that failed.
   private let trouble: Logger.Message
   /// Writes down why the consumer waits for the operator.
   private let noteHold: @Sendable (_ why: String) async throws -> Void
@@ -62,7 +62,7 @@ package struct Attempts: Sendable {
       ["doing": "\(doing)", "key": "\(key)", "error": "\(error)"])
   }
 
-  /// How often a held consumer looks again.
+  /// The time after which a held consumer looks again.
   static let holdInterval = Duration.seconds(60)
 
   /// Says that the consumer waits for the operator, here and in the log, and waits until it is time to look again.

@@ -9,7 +9,7 @@ import WAL
 /// Nothing that was on its way before a move can count after it: when the loop has ended, all of that is
 /// committed, or was given up.
 package final class ConsumerLoop: Sendable {
-  /// Where a move waits for the loop, and the loop for the move.
+  /// The place where a move waits for the loop, and the loop for the move.
   private final class Pause: Sendable {
     let isStanding = Latch<Void>()
     let isOver = Latch<Void>()

@@ -27,7 +27,7 @@ final class DeadLetterReporter: Sendable {
   }
 }
 
-/// How often dead letters are worth a line: a pure value.
+/// The rule for when dead letters are worth a line: a pure value.
 struct DeadLetterSummary {
   static let interval = Duration.seconds(60)
 

@@ -1,6 +1,6 @@
 import WAL
 
-/// What is on its way to a sink, in the order of its offsets, and how far all of it is confirmed.
+/// The deliveries on their way to a sink, in the order of their offsets, and how far all of them are confirmed.
 ///
 /// A pure value: deliveries start in order, are confirmed in any order, and leave as a contiguous prefix,
 /// which is what a consumer may commit.

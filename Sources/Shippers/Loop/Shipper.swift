@@ -124,7 +124,7 @@ struct Shipper<S: Sink>: Sendable {
   }
 }
 
-/// What the loop has read and not started, and which of its single tasks run.
+/// The deliveries that the loop has read and not started, and which of its single tasks run.
 struct LoopState<Delivery: Sendable> {
   private var ready: [Prepared<Delivery>] = []
   private var firstReady = 0

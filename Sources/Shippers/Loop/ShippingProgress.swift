@@ -1,7 +1,7 @@
 import Synchronization
 import WAL
 
-/// How far one consumer has come in this process, for progress lines and metrics.
+/// The way that one consumer has come in this process, for progress lines and metrics.
 package final class ShippingProgress: Sendable {
   package struct Snapshot: Sendable {
     /// The committed next offset.

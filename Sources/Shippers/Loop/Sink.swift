@@ -6,10 +6,10 @@ package protocol Sink: Sendable {
   associatedtype Source: DeliverySource where Source.Delivery == Delivery
 
   var consumer: ConsumerName { get }
-  /// How many deliveries may be on their way now.
+  /// The number of deliveries that may be on their way now.
   var limit: Int { get }
-  /// How many may have started without the consumer's offset being committed past them: what a crash makes
-  /// the next start deliver again.
+  /// The number that may have started without the consumer's offset being committed past them: what a crash
+  /// makes the next start deliver again.
   var uncommittedLimit: Int { get }
   /// With fewer deliveries than these waiting for their start, the source is asked for more.
   var readAhead: Int { get }
@@ -22,7 +22,7 @@ package protocol Sink: Sendable {
   func deliver(_ delivery: Delivery) async throws -> Confirmation
 }
 
-/// Where the deliveries of one consumer come from, in order, without a hole.
+/// The source of one consumer's deliveries, in order, without a hole.
 package protocol DeliverySource: Sendable {
   associatedtype Delivery: Sendable
 

@@ -53,14 +53,14 @@ final class TroubleReporter: Sendable {
   }
 }
 
-/// What is worth saying about repeated failures: a pure value.
+/// The choice of what is worth saying about repeated failures: a pure value.
 struct TroubleSummary {
   struct Said: Equatable {
     let failures: Int
     let lasted: Duration
   }
 
-  /// How often continued trouble of one cause is said.
+  /// The time after which continued trouble of one cause is said again.
   static let interval = Duration.seconds(30)
   /// Trouble is over when nothing has failed for so long.
   static let calm = Duration.seconds(5)

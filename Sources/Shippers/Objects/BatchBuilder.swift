@@ -6,7 +6,7 @@ import WAL
 /// Text, gzip and hash of one batch, made row by row. Decides where a batch must be cut; when a quiet stream
 /// has waited long enough is its owner's business.
 struct BatchBuilder: ~Copyable {
-  /// What became of a row that was offered.
+  /// The outcome for a row that was offered.
   enum Outcome {
     /// It is in; more may follow.
     case taken
@@ -42,7 +42,7 @@ struct BatchBuilder: ~Copyable {
   /// The offset that must be offered next.
   var next: Offset { end }
   var isEmpty: Bool { end == first }
-  /// How many more rows it may take.
+  /// The number of rows that it may still take.
   var room: Int { settings.maximumRows - first.distance(to: end) }
 
   /// Offers the tick at `next`.

@@ -73,9 +73,9 @@ actor BatchSource: DeliverySource {
     return Prepared(range: batch.range, delivery: .new(batch))
   }
 
-  /// What is left of `MAX_BATCH_TIMEOUT` for a batch whose first row was received at that time. The wall clock
-  /// only places a row from before this start; a clock that was set can neither hold a batch back nor hurry it
-  /// by more than the timeout.
+  /// The rest of `MAX_BATCH_TIMEOUT` for a batch whose first row was received at that time. The wall clock only
+  /// places a row from before this start; a clock that was set can neither hold a batch back nor hurry it by
+  /// more than the timeout.
   private func remainingWait(receivedAt: Int64) -> Duration {
     let age = Duration.microseconds(clock.wall() - receivedAt)
     return max(.zero, min(settings.maximumWait, settings.maximumWait - age))

@@ -36,7 +36,7 @@ enum ObjectKey {
     }
   }
 
-  /// Where the shipper notes how far it has planned.
+  /// The key of the note in which the shipper says how far it has planned.
   static func lease(logID: LogID, settings: ObjectSettings) -> String {
     folder(settings) + "_logs/\(logID).json"
   }

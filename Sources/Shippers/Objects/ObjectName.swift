@@ -1,6 +1,6 @@
 import WAL
 
-/// What the key of an object says about it, as ``ObjectKey`` made it.
+/// The facts that the key of an object tells about it, as ``ObjectKey`` made it.
 struct ObjectName: Equatable {
   let logID: LogID
   let range: OffsetRange

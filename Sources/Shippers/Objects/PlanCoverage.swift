@@ -24,7 +24,7 @@ struct PlanCoverage {
     return (uncovered(before: plan.lowerBound), plan.lowerBound <= covered)
   }
 
-  /// What lies behind the last plan, within the range.
+  /// The offsets behind the last plan, within the range.
   func holeAtEnd() -> OffsetRange? { uncovered(before: end.next) }
 
   private func uncovered(before first: Offset) -> OffsetRange? {

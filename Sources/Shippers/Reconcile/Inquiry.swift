@@ -4,7 +4,8 @@ import AWS
 package struct Inquiry: Sendable {
   let attempts: Attempts
 
-  /// How often a refusal, or a missing bucket or table, is met before it counts: keys are read anew meanwhile.
+  /// The number of times that a refusal, or a missing bucket or table, is met before it counts: keys are read
+  /// anew meanwhile.
   private static let patience = 5
 
   /// - Parameters:

@@ -15,7 +15,7 @@ package struct Reconciliation: Sendable, Equatable {
   /// One thing that is wrong.
   package struct Problem: Sendable, Equatable {
     package let kind: Kind
-    /// What it is about and how it is wrong, safe for logs.
+    /// The text for people: what it is about and how it is wrong, safe for logs.
     package let text: String
     /// Whether it is so no more.
     package let isRepaired: Bool

@@ -15,7 +15,7 @@ struct ListDeadLettersCommand: AsyncParsableCommand {
   @Flag(help: "For programs: one JSON document") var json = false
   @OptionGroup var flags: ReadFlags
 
-  /// How much of each payload is shown.
+  /// The length up to which each payload is shown.
   private static let excerpt = 1_000
 
   func run() async throws {

@@ -1,6 +1,6 @@
 import WAL
 
-/// Which gaps have an object in one place, and of which of them it says that they are open: a pure value, kept
+/// The gaps that have an object in one place, and those whose object says that they are open: a pure value, kept
 /// in the log's `meta`.
 ///
 /// Gaps get their objects in the order of their ids, so that one id and a short list say it all.

@@ -21,7 +21,7 @@ struct GapShipper: Sendable {
   let attempts: Attempts
   let clock: ShippingClock
 
-  /// How long a gap is open before it gets an object that says so: many are over by then.
+  /// The time that a gap is open before it gets an object that says so: many are over by then.
   static let patience = Duration.seconds(5)
   /// Gaps read at a time, and how many may have their objects without a note of it.
   static let pageLength = 16

@@ -26,16 +26,16 @@ final class Lease: Sendable {
   private let address: String
   private let store: any ObjectStore
   private let log: TickLog
-  /// When the first tick that is not planned was received, or the last one of all; `nil` without ticks.
+  /// The time of receipt of the first tick that is not planned, or of the last one of all; `nil` without ticks.
   private let receivedAt: @Sendable (_ unplanned: Offset) async throws -> Int64?
   private let attempts: Attempts
   private let clock: ShippingClock
   private let state = Watch(State.unknown)
   private let highestPlanned: Mutex<Offset>
 
-  /// How often the note is written while something new is planned.
+  /// The time between writes of the note while something new is planned.
   static let interval = Duration.seconds(300)
-  /// How often it is looked at; for the first time soon, for one that started at the same moment.
+  /// The time between looks at it; the first comes soon, for one that started at the same moment.
   static let look = Duration.seconds(60)
   static let firstLook = Duration.seconds(10)
   /// By how much a clock may have been set back without objects being overlooked for it; microseconds.
