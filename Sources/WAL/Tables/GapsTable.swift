@@ -28,15 +28,15 @@ extension SQLiteConnection {
   /// - Parameter bytes: of the names of streams, after which no more are read; at least one gap is.
   func gaps(from id: Gap.ID, atMost count: Int, bytes: Int) throws(SQLiteError) -> [Gap] {
     var read = 0
+    func row(_ row: SQLiteStatement) throws(SQLiteError) -> Gap {
+      read += row.bytes(4).count
+      return try gap(row)
+    }
     return try fetchAll(
       """
       SELECT id, started_at, ended_at, cause, CASE WHEN json_valid(streams) THEN streams ELSE '[]' END
       FROM gaps WHERE id >= ? ORDER BY id LIMIT ?
-      """, .int(id.rawValue), .int(count), while: { read < bytes }
-    ) { (row) throws(SQLiteError) in
-      read += row.bytes(4).count
-      return try gap(row)
-    }
+      """, .int(id.rawValue), .int(count), while: { read < bytes }, row: row)
   }
 
   private func gap(_ row: SQLiteStatement) throws(SQLiteError) -> Gap {
