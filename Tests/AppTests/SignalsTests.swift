@@ -22,17 +22,18 @@ import UnixSignals
     let (signals, source) = AsyncStream.makeStream(of: UnixSignal.self)
     let endedAtOnce = Watch(0)
     let endedSoon = Watch(0)
+    let body: @Sendable () async throws -> Void = {
+      source.yield(.sigterm)
+      source.yield(.sigint)
+      source.yield(.sigterm)
+      // Cancelled by the first; what it made durable till then stays.
+      try? await Latch<Void>().wait()
+      await Task { _ = try? await endedAtOnce.wait { $0 == 2 } }.value
+    }
     let error = await #expect(throws: CommandFailure.self) {
       try await Signals.cancelling(
-        by: signals, endAtOnce: { endedAtOnce.update { $0 += 1 } }, endSoon: { endedSoon.update { $0 += 1 } }
-      ) {
-        source.yield(.sigterm)
-        source.yield(.sigint)
-        source.yield(.sigterm)
-        // Cancelled by the first; what it made durable till then stays.
-        try? await Latch<Void>().wait()
-        await Task { _ = try? await endedAtOnce.wait { $0 == 2 } }.value
-      }
+        by: signals, endAtOnce: { endedAtOnce.update { $0 += 1 } }, endSoon: { endedSoon.update { $0 += 1 } },
+        body)
     }
     #expect(error?.exitCode == .interrupted)
     #expect((endedAtOnce.value, endedSoon.value) == (2, 1))
