@@ -1,3 +1,5 @@
+import Base
+
 /// One HTTP/1.1 request.
 package struct HTTPRequest: Sendable {
   package enum Method: String, Sendable {
@@ -16,6 +18,9 @@ package struct HTTPRequest: Sendable {
   package var query: String
   package var headers: HTTPHeaders
   package var body: [UInt8]
+  /// The SHA-256 of the body where the caller has it already; it must be that of ``body``. Else the signer makes it,
+  /// for each attempt anew.
+  package var bodyDigest: Digest?
   /// An answer with a longer body is given up with `TransportError.Code.responseTooLarge`.
   package var maximumResponseBytes: Int
   /// The whole exchange's limit in place of the transport's.

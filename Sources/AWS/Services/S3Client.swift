@@ -34,11 +34,13 @@ package struct S3Client: Sendable {
   /// `x-amz-meta-…`, `x-amz-checksum-sha256` (base64), which is compared with the answer's. The client's encryption
   /// is added. The body's SHA-256 is always signed. A failed `If-None-Match` throws with status 412, a conflict with 409 (retriable).
   package func putObject(
-    bucket: String, key: String, headers: HTTPHeaders = HTTPHeaders(), body: [UInt8], retry: Retry = .never
+    bucket: String, key: String, headers: HTTPHeaders = HTTPHeaders(), body: [UInt8],
+    bodyDigest: Digest? = nil, retry: Retry = .never
   ) async throws -> S3Object {
     var request = request(.put, bucket: bucket, key: key, headers: headers)
     request.timeout = Self.timeout + .seconds(body.count / Self.slowestBytesPerSecond)
     request.body = body
+    request.bodyDigest = bodyDigest
     client.objectEncryption?.add(to: &request.headers)
     let sent = headers[Self.checksum]
     let response = try await client.call(

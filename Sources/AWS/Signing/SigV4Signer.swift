@@ -22,8 +22,13 @@ struct SigV4Signer: Sendable {
     key: (ArraySlice<UInt8>) -> SigningKey
   ) {
     var hash = SHA256()
-    hash.update(request.body)
-    let payload = hash.finish()
+    let payload: Digest
+    if let known = request.bodyDigest {
+      payload = known
+    } else {
+      hash.update(request.body)
+      payload = hash.finish()
+    }
 
     var date: [UInt8] = []
     date.reserveCapacity(16)

@@ -9,7 +9,7 @@ struct SalvageFinish {
   let extent: LogExtent?
   let fileBytes: Int
   /// The note of how far the old log was when it was committed to last, as far as that is known outside of it.
-  let note: CommitNote?
+  let note: HeadHint?
   /// The consumers that this program has.
   let kinds: [ConsumerKind]
 

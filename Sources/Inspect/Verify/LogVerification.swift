@@ -36,7 +36,7 @@ extension LogVerification {
   ) async throws -> LogVerification {
     let path = LogFile.resolve(path)
     var objection: String?
-    var note: CommitNote?
+    var note: HeadHint?
     var hasWAL = true
     // While a process writes the log, its files change from one read to the next; that one has looked at its start.
     if LogLock.holder(of: path) == nil {
@@ -49,7 +49,7 @@ extension LogVerification {
       var result = try await reader.verify(kinds, objection: objection, report: report)
       if objection == nil, let note, let head = result.head, let id = try await reader.meta("log_id"),
         note.objection(
-          to: CommitNote(logID: LogID(rawValue: id), head: head, fileChangedAt: LogFile.changedAt(path)),
+          to: HeadHint(logID: LogID(rawValue: id), head: head, fileChangedAt: LogFile.changedAt(path)),
           hasWAL: hasWAL) == .missingWAL
       {
         result.problems.add(.structure, note.missingWAL(of: path, endingAt: head))

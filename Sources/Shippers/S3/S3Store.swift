@@ -8,10 +8,13 @@ struct S3Store: ObjectStore {
   let bucket: String
 
   func put(_ object: NewObject) async throws -> Bool {
-    var conditional = headers(of: object)
+    let digest = SHA256.hash(object.body)
+    let headers = headers(of: object, digest)
+    var conditional = headers
     conditional.add("If-None-Match", "*")
     do {
-      _ = try await client.putObject(bucket: bucket, key: object.key, headers: conditional, body: object.body)
+      _ = try await client.putObject(
+        bucket: bucket, key: object.key, headers: conditional, body: object.body, bodyDigest: digest)
       return true
     } catch let error as AWSError where error.status == 412 {
       return false
@@ -19,15 +22,16 @@ struct S3Store: ObjectStore {
       // Some stores refuse conditional writes instead of ignoring the condition. The key is ours alone.
       guard try await stored(object.key) == nil else { return false }
       _ = try await client.putObject(
-        bucket: bucket, key: object.key, headers: headers(of: object), body: object.body)
+        bucket: bucket, key: object.key, headers: headers, body: object.body, bodyDigest: digest)
       return true
     }
   }
 
-  private func headers(of object: NewObject) -> HTTPHeaders {
+  /// - Parameter digest: of the body.
+  private func headers(of object: NewObject, _ digest: Digest) -> HTTPHeaders {
     var headers: HTTPHeaders = [
       "Content-Type": "application/json",
-      "x-amz-checksum-sha256": SHA256.hash(object.body).base64,
+      "x-amz-checksum-sha256": digest.base64,
       "x-amz-meta-log-id": object.logID.rawValue,
       "x-amz-meta-first-offset": object.range.lowerBound.description,
       "x-amz-meta-last-offset": object.range.upperBound.description,
@@ -52,10 +56,12 @@ struct S3Store: ObjectStore {
   }
 
   func writeNote(_ key: String, _ body: [UInt8]) async throws {
+    let digest = SHA256.hash(body)
     let headers: HTTPHeaders = [
-      "Content-Type": "application/json", "x-amz-checksum-sha256": SHA256.hash(body).base64,
+      "Content-Type": "application/json", "x-amz-checksum-sha256": digest.base64,
     ]
-    _ = try await client.putObject(bucket: bucket, key: key, headers: headers, body: body)
+    _ = try await client.putObject(
+      bucket: bucket, key: key, headers: headers, body: body, bodyDigest: digest)
   }
 
   func listing(prefix: String, after start: String?) -> any ObjectListing {

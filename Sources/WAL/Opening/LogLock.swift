@@ -5,12 +5,12 @@ import Synchronization
 /// The lock on `WAL_PATH.lock` that keeps a second process from writing the log.
 ///
 /// The file stays when the lock is given up: removing it would let two processes lock two files of one name. Its
-/// first line is the holder's pid, its second a ``CommitNote``.
+/// first line is the holder's pid, its second a ``HeadHint``.
 package final class LogLock: Sendable {
   private let descriptor: Mutex<Int32?>
   private let pidBytes: Int
   /// The note that the last holder has left.
-  let found: CommitNote?
+  let found: HeadHint?
 
   /// - Parameter pause: runs between the tries.
   /// - Throws: `inUse` with the holder's pid, or `unusablePath`.
@@ -48,7 +48,7 @@ package final class LogLock: Sendable {
 
   /// Notes how far the log is; not durable.
   /// - Throws: `failed`; nothing depends on it.
-  func write(_ note: CommitNote) throws(LogError) {
+  func write(_ note: HeadHint) throws(LogError) {
     let line = Array(note.line.utf8)
     try descriptor.withLock { descriptor throws(LogError) in
       guard let descriptor else { return }
@@ -89,7 +89,7 @@ package final class LogLock: Sendable {
   }
 
   /// The note of the process that had the log last.
-  package static func note(of logPath: String) -> CommitNote? {
+  package static func note(of logPath: String) -> HeadHint? {
     let descriptor = open(logPath + ".lock", O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return nil }
     defer { Glibc.close(descriptor) }
@@ -100,8 +100,8 @@ package final class LogLock: Sendable {
     lines(in: descriptor).first.flatMap { Int32($0) }
   }
 
-  private static func note(in descriptor: Int32) -> CommitNote? {
-    lines(in: descriptor).dropFirst().first.flatMap { CommitNote(line: $0) }
+  private static func note(in descriptor: Int32) -> HeadHint? {
+    lines(in: descriptor).dropFirst().first.flatMap { HeadHint(line: $0) }
   }
 
   private static func lines(in descriptor: Int32) -> [Substring] {

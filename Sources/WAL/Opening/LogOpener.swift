@@ -73,7 +73,7 @@ extension TickLog {
 
   /// - Throws: `notALog` if commits are missing that were there.
   private static func compare(
-    _ note: CommitNote, with before: CommitNote?, path: String, hasWAL: Bool, _ logger: Logger
+    _ note: HeadHint, with before: HeadHint?, path: String, hasWAL: Bool, _ logger: Logger
   ) throws(LogError) {
     guard let before, let objection = before.objection(to: note, hasWAL: hasWAL) else { return }
     switch objection {
@@ -119,7 +119,7 @@ extension TickLog {
 
   private static func configured(
     _ connection: SQLiteConnection, path: String, _ changedAt: Int64
-  ) throws -> CommitNote {
+  ) throws -> HeadHint {
     do throws(SQLiteError) {
       return try configure(connection, path: path, changedAt)
     } catch {
@@ -133,7 +133,7 @@ extension TickLog {
   /// - Returns: which log it is, and its head.
   private static func configure(
     _ connection: SQLiteConnection, path: String, _ changedAt: Int64
-  ) throws(SQLiteError) -> CommitNote {
+  ) throws(SQLiteError) -> HeadHint {
     try connection.require(pragma: "journal_mode", set: "WAL", reads: "wal")
     try connection.require(pragma: "synchronous", set: "FULL", reads: "2")
     try connection.require(pragma: "auto_vacuum", reads: "2")
@@ -147,7 +147,7 @@ extension TickLog {
       throw SQLiteError.refused("PRAGMA mmap_size", "is \(size), not 0")
     }
     let id = try connection.meta(.logID) ?? LogID(rawValue: "")
-    return CommitNote(
+    return HeadHint(
       logID: id, head: try head(of: connection, path: path), fileChangedAt: changedAt)
   }
 

@@ -58,7 +58,7 @@ final class LogWriter: Sendable {
 
   /// Starts the thread, which takes the connection over.
   init(
-    connection: consuming sending SQLiteConnection, path: String, from note: CommitNote, lock: LogLock,
+    connection: consuming sending SQLiteConnection, path: String, from note: HeadHint, lock: LogLock,
     options: TickLog.Options, logger: Logger
   ) throws(SystemError) {
     state = Monitor(State(queue: CommitQueue(limits: options.limits)))

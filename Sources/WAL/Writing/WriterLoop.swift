@@ -26,7 +26,7 @@ struct WriterLoop {
   private var walLimit = 64 << 20
 
   init(
-    connection: SQLiteConnection, path: String, from note: CommitNote, lock: LogLock,
+    connection: SQLiteConnection, path: String, from note: HeadHint, lock: LogLock,
     options: TickLog.Options,
     logger: Logger
   ) {
@@ -83,7 +83,7 @@ struct WriterLoop {
   private mutating func note(isClosed: Bool = false) {
     do throws(LogError) {
       try lock.write(
-        CommitNote(logID: logID, head: head, fileChangedAt: LogFile.changedAt(path), isClosed: isClosed))
+        HeadHint(logID: logID, head: head, fileChangedAt: LogFile.changedAt(path), isClosed: isClosed))
     } catch {
       guard !hasNoteFailed else { return }
       hasNoteFailed = true

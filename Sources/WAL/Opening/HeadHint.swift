@@ -2,7 +2,7 @@
 /// those that lie there at a start may be others, or not all.
 ///
 /// It is written after a commit is durable and never synced, so that it can only be behind the log that it is of.
-package struct CommitNote: Equatable, Sendable {
+package struct HeadHint: Equatable, Sendable {
   package var logID: LogID
   package var head: Offset
   /// The time at which the log's file was changed last, in nanoseconds since 1970: a file that was put in its
@@ -44,7 +44,7 @@ package struct CommitNote: Equatable, Sendable {
   }
 
   /// The fault of a log that ends at `found`; `nil` if there is none, or if the note is of another log.
-  package func objection(to found: CommitNote, hasWAL: Bool) -> Objection? {
+  package func objection(to found: HeadHint, hasWAL: Bool) -> Objection? {
     guard found.logID == logID, found.head < head else { return nil }
     return isClosed || hasWAL || found.fileChangedAt != fileChangedAt ? .olderCopy : .missingWAL
   }

@@ -7,16 +7,16 @@ import Testing
 @testable import WAL
 
 /// Files that were put in the place of others: what the lock file remembers of those.
-@Suite struct CommitNoteTests {
-  private let note = CommitNote(
+@Suite struct HeadHintTests {
+  private let note = HeadHint(
     logID: LogID(rawValue: "0123456789abcdef"), head: Offset(rawValue: 1_234), fileChangedAt: 7)
 
   @Test func `a line reads as it was written`() {
     #expect(note.line == "0123456789abcdef 1234 1234 open 7\n")
-    #expect(CommitNote(line: "0123456789abcdef 1234 1234 open 7") == note)
+    #expect(HeadHint(line: "0123456789abcdef 1234 1234 open 7") == note)
     var closed = note
     closed.isClosed = true
-    #expect(CommitNote(line: closed.line.dropLast()) == closed)
+    #expect(HeadHint(line: closed.line.dropLast()) == closed)
   }
 
   @Test(
@@ -27,14 +27,14 @@ import Testing
       ("0123456789abcdef", 1_233, 7, false, true, .olderCopy),
       ("0123456789abcdef", 1_234, 7, false, false, nil), ("0123456789abcdef", 1_235, 7, false, false, nil),
       ("fedcba9876543210", 1, 7, false, false, nil),
-    ] as [(String, Int64, Int64, Bool, Bool, CommitNote.Objection?)])
+    ] as [(String, Int64, Int64, Bool, Bool, HeadHint.Objection?)])
   func `what a log that ends before it lacks`(
     _ id: String, _ head: Int64, _ changedAt: Int64, _ isClosed: Bool, _ hasWAL: Bool,
-    _ objection: CommitNote.Objection?
+    _ objection: HeadHint.Objection?
   ) {
     var before = note
     before.isClosed = isClosed
-    let found = CommitNote(
+    let found = HeadHint(
       logID: LogID(rawValue: id), head: Offset(rawValue: head), fileChangedAt: changedAt)
     #expect(before.objection(to: found, hasWAL: hasWAL) == objection)
   }
