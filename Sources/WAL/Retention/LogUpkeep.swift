@@ -89,6 +89,8 @@ struct LogUpkeep {
       if let oldGap { try connection.deleteGaps(through: oldGap) }
     }
     if let boundary { try trimmer.move(to: boundary, head: head) }
+    // Rows are left before the start where a plan held them until now: the plan goes with them.
+    if hasRows { try connection.deleteShippedPlans(through: try connection.trimmed()) }
     try trimmer.deleteRows { MonotonicClock.now() - start }
     KillPoint.trim.before()
     try connection.run("COMMIT")
