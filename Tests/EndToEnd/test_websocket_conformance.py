@@ -51,13 +51,18 @@ def fuzzing_server(tmp_path):
 def test_no_case_of_the_autobahn_suite_fails(fuzzing_server):
     url, reports, count = fuzzing_server
     tests = find_binary(ROOT).parent / "tickwalPackageTests.xctest"
-    done = subprocess.run(
-        [tests, "--testing-library", "swift-testing", "--filter", "WebSocketConformanceTests"],
-        env={"PATH": os.environ["PATH"], "WEBSOCKET_FUZZING_SERVER": url}, capture_output=True, text=True,
-        timeout=600, stdin=subprocess.DEVNULL,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    cases = json.loads((reports / "index.json").read_text())["tickwal"]
+    # On a busy machine the suite has been seen to report before the last connection of a case had ended there, and
+    # to leave the case out. It is asked once more then; what it has said of a case stands.
+    for _ in range(2):
+        done = subprocess.run(
+            [tests, "--testing-library", "swift-testing", "--filter", "WebSocketConformanceTests"],
+            env={"PATH": os.environ["PATH"], "WEBSOCKET_FUZZING_SERVER": url}, capture_output=True, text=True,
+            timeout=600, stdin=subprocess.DEVNULL,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        cases = json.loads((reports / "index.json").read_text())["tickwal"]
+        if len(cases) == count:
+            break
     assert len(cases) == count > 500
 
     def named(key, *verdicts):
