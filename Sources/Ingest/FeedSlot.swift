@@ -46,8 +46,7 @@ final class FeedSlot: FeedConnectionOwner {
   private var carried: [FeedSession.ConnectionID: [String]] = [:]
   /// The gap that its session has begun and not ended.
   private(set) var openGap: OpenGaps?
-  /// Microseconds UTC: the first tick of this run, and how far the log knows that nothing is missing.
-  private var firstTickAt: Int64?
+  /// Microseconds UTC: how far the log knows that nothing is missing, as this run has told it.
   private var watermark: Int64?
   /// The last one that was dropped, and what it had been waiting for.
   private var abandoned: (id: FeedSession.ConnectionID, phase: String)?
@@ -92,7 +91,7 @@ final class FeedSlot: FeedConnectionOwner {
   }
 
   /// Microseconds UTC.
-  var lastDataAt: Int64? { session.lastDataAt }
+  var lastDataAt: Int64 { session.lastDataAt }
   var openConnections: Int { links.values.count { $0.connection?.hasOpened == true } }
 
   // MARK: Session
@@ -116,10 +115,10 @@ final class FeedSlot: FeedConnectionOwner {
     setTimer()
   }
 
-  /// The watermark, if it has moved: there a gap begins if the process is killed now. What comes before each
-  /// stream is subscribed ends no gap, but the first of it is where the log begins.
+  /// The watermark, if it has moved: there a gap begins if the process is killed now.
   private func newWatermark() -> [GapChange] {
-    guard let time = session.lastDataAt ?? firstTickAt, time != watermark else { return [] }
+    let time = session.lastDataAt
+    guard time != watermark else { return [] }
     watermark = time
     return [.watermark(id, time)]
   }
@@ -278,7 +277,6 @@ final class FeedSlot: FeedConnectionOwner {
       $0.lastDataAt = intake.receivedAt
     }
     countedDuplicates = overlap.duplicates
-    firstTickAt = firstTickAt ?? intake.receivedAt
     if connection.hasOpened {
       handle(
         .data(connection.id, receivedAt: intake.receivedAt), handingOver: passed,

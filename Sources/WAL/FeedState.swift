@@ -27,7 +27,8 @@ package struct AttemptMemory: Sendable, Equatable {
 /// The state of a planned connection when the feed ended.
 package struct FeedEnd: Sendable, Equatable {
   package var streams: [String]
-  /// Microseconds since 1970, UTC: the last data of this run; `nil` if there was none.
+  /// Microseconds since 1970, UTC: the last data of this run, or its start before any; `nil` in a log of a version
+  /// that kept no start.
   package var lastDataAt: Int64?
 
   package init(streams: [String], lastDataAt: Int64?) {
@@ -40,8 +41,9 @@ extension TickLog {
   /// Says that a feed starts now, and finds what the last one left; durable when it returns.
   ///
   /// A feed that ended in order left open gaps of cause `shutdown` (or whatever was open then). One that was
-  /// killed left none for what it was receiving: a gap of cause `crash` is opened for each slot that had received
-  /// data, from where ``WriteTransaction/setWatermark(of:to:)`` ended, for the streams that no open gap names.
+  /// killed left none for what it was receiving: a gap of cause `crash` is opened for each slot, from where
+  /// ``WriteTransaction/setWatermark(of:to:)`` ended or else from where the slot began, for the streams that no open
+  /// gap names.
   ///
   /// - Parameters:
   ///   - streams: what the feed is going to subscribe to.
@@ -51,7 +53,7 @@ extension TickLog {
       if try transaction.connection.meta(.feed) == FeedMeta.running { try transaction.openCrashGaps() }
       try transaction.connection.setMeta(.feed, FeedMeta.running)
       try transaction.connection.setMeta(.streams, MetaList(streams))
-      try transaction.connection.setFeedSlots([:])
+      try transaction.connection.setFeedSlots([:], at: transaction.now)
       // Written back, so that times which a clock set back has put into the future grow old like others.
       let attempts = try transaction.recentAttempts(memory, at: transaction.now)
       try transaction.setAttempts(attempts, memory)
@@ -63,7 +65,7 @@ extension TickLog {
 
   /// Says that the feed has ended in order; durable when it returns.
   ///
-  /// Opens a gap of cause `shutdown` for each slot that received data, unless open gaps name all its streams.
+  /// Opens a gap of cause `shutdown` for each slot, unless open gaps name all its streams.
   package func endFeed(slots: [FeedEnd]) async throws {
     try await write { transaction in
       for slot in slots {
@@ -87,7 +89,8 @@ extension TickLog {
     note(completion) { try $0.setAttempts($0.recentAttempts(memory, at: time) + [time], memory) }
   }
 
-  /// Writes down what the feed subscribes to from now on.
+  /// Writes down what the feed subscribes to from now on, before any attempt to connect for it: a feed that is
+  /// killed before its first tick has missed some, too.
   ///
   /// - Parameters:
   ///   - streams: the list, as it was given.
@@ -99,7 +102,7 @@ extension TickLog {
   ) {
     note(completion) { transaction in
       try transaction.connection.setMeta(.streams, MetaList(streams))
-      try transaction.connection.setFeedSlots(slots)
+      try transaction.connection.setFeedSlots(slots, at: transaction.now)
     }
   }
 

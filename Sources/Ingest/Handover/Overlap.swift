@@ -19,12 +19,16 @@ struct Overlap: Sendable {
     var hold: Duration = .seconds(2)
     /// How long a connection's ticks are remembered after its end: the other one may be the slower.
     var linger: Duration = .seconds(10)
-    /// A stream is active if the primary delivered it within this time.
+    /// A stream is active if the primary delivered it within this time; and so long one of the two may come after the
+    /// other with a stream.
     var activity: Duration = .seconds(10)
+    /// The same where no event says its time, so that nobody knows whether the primary lags.
+    var blindActivity: Duration = .seconds(60)
     /// How long the standby must be open before it can have caught up: before, active streams are not known.
     var settling: Duration = .seconds(1)
-    /// How often it is looked whether it has.
+    /// How often it is looked whether it has: after a change, and without one.
     var lookPause: Duration = .milliseconds(100)
+    var idleLookPause: Duration = .seconds(1)
   }
 
   private enum Phase {
@@ -39,6 +43,13 @@ struct Overlap: Sendable {
     /// A tick of it was seen on both, or never will be.
     var isJoined = false
     var primaryAt: Duration?
+    /// When the primary first delivered what was made after the standby was subscribed.
+    var owedByStandbyAt: Duration?
+    /// When the standby first delivered it; microseconds UTC.
+    var standbyAt: Duration?
+    var standbyUTC: Int64 = 0
+    /// The primary has delivered it since.
+    var hasPrimaryFollowed = false
   }
 
   private enum Role { case primary, standby, other }
@@ -50,10 +61,13 @@ struct Overlap: Sendable {
     let single: Set<String>
     var table = StreamTable()
     var streams: [Stream] = []
-    /// When it may be looked whether the standby has caught up; nil before it is open.
+    /// When the standby was opened, and when what both have delivered is compared next; nil before.
+    var openedAt: Duration?
     var mayLookAt: Duration?
     /// Something has changed since the last look.
     var isChanged = true
+    /// How late the primary's last delivery was; nil if none of its events said a time.
+    var primaryLag: Duration?
 
     /// The stream's place in `streams`.
     mutating func number(of name: UnsafeRawBufferPointer) -> Int? {
@@ -75,9 +89,11 @@ struct Overlap: Sendable {
 
   /// Ticks dropped so far.
   private(set) var duplicates = 0
-  /// Whether each stream active on the primary has been seen on both, at least one of them, and nothing is held,
-  /// which the primary may still be about to deliver; until the next `begin`.
-  private(set) var hasCaughtUp = false
+  /// What the last look found. Caught up: each stream active on the primary has been seen on both, at least one of
+  /// them, and nothing is held, which the primary may still be about to deliver.
+  private(set) var standing = FeedSession.Standing()
+  /// How often it was looked.
+  private(set) var looks = 0
   private let limits: Limits
   private var pair: Pair?
   private var memory: DuplicateMemory
@@ -108,24 +124,30 @@ struct Overlap: Sendable {
   ) -> Intake {
     let rest = endPair()
     pair = Pair(primary: primary, standby: standby, single: single)
-    hasCaughtUp = false
+    standing = .init()
     forgetsAt = nil
     for id in [primary, standby] where lane(of: id) == nil { beginLane(id) }
     return rest
   }
 
   mutating func standbyOpened(at now: Duration) {
-    if pair?.mayLookAt == nil { pair?.mayLookAt = now + limits.settling }
+    guard pair?.openedAt == nil else { return }
+    pair?.openedAt = now
+    pair?.mayLookAt = now + limits.settling
   }
 
+  /// - Parameter lag: how late it came; nil if that is not known.
   /// - Returns: what is to be appended now; with the intake's messages and rejected input in any case.
-  mutating func pass(_ intake: Intake, from id: ConnectionID, at now: Duration) -> Intake {
+  mutating func pass(
+    _ intake: Intake, from id: ConnectionID, lag: Duration? = nil, at now: Duration
+  ) -> Intake {
     guard let lane = lane(of: id) else { return intake }
     var result = Intake(
       rejected: intake.rejected, messages: intake.messages, receivedAt: intake.receivedAt)
     result.ticks.reserveCapacity(ticks: intake.ticks.count, bytes: intake.ticks.byteCount)
     lanes[lane]?.hasDelivered = true
     let role = pair?.role(of: id) ?? .other
+    if role == .primary { pair?.primaryLag = lag }
     let primaryLane = pair.flatMap { self.lane(of: $0.primary) }
     intake.ticks.withTexts { entry, name, payload in
       let tick = Tick(entry: entry, texts: intake.ticks, key: TickKey(stream: name, payload: payload))
@@ -183,7 +205,7 @@ struct Overlap: Sendable {
   private mutating func passPrimary(
     _ tick: Tick, stream: Int, lane: Int, at now: Duration, into result: inout Intake
   ) {
-    pair?.streams[stream].primaryAt = now
+    notePrimary(stream, at: now)
     if !append(tick, lane: lane, to: &result) { join(stream) }
     if pair?.streams[stream].phase == .held, held.isFirst(tick.key, of: stream) {
       join(stream)
@@ -194,6 +216,10 @@ struct Overlap: Sendable {
   private mutating func passStandby(
     _ tick: Tick, stream: Int, lane: Int, primaryLane: Int?, at now: Duration, into result: inout Intake
   ) {
+    if pair?.streams[stream].standbyAt == nil {
+      pair?.streams[stream].standbyAt = now
+      pair?.streams[stream].standbyUTC = tick.entry.receivedAt
+    }
     if pair?.streams[stream].phase == .awaited {
       let isKnown = primaryLane.map { memory.hasDelivered(tick.key, lane: $0) } ?? true
       pair?.streams[stream].phase = isKnown ? .flowing : .held
@@ -239,7 +265,61 @@ struct Overlap: Sendable {
     }
   }
 
+  private mutating func notePrimary(_ stream: Int, at now: Duration) {
+    pair?.streams[stream].primaryAt = now
+    if pair?.streams[stream].standbyAt != nil {
+      pair?.streams[stream].hasPrimaryFollowed = true
+    } else if pair?.streams[stream].owedByStandbyAt == nil, let openedAt = pair?.openedAt,
+      now - (pair?.primaryLag ?? .zero) >= openedAt + limits.settling
+    {
+      pair?.streams[stream].owedByStandbyAt = now
+    }
+  }
+
   // MARK: State
+
+  /// Streams that something may be missing of if the primary ends now.
+  struct Unproven: Equatable, Sendable {
+    /// The primary has delivered them since the standby was there, the standby has not.
+    var lacking: [String] = []
+    /// The standby has delivered them, the primary should have and has not: what it had missed before is unknown. With
+    /// the time of the standby's first tick, microseconds UTC.
+    var missedByPrimary: [String: Int64] = [:]
+
+    var isEmpty: Bool { lacking.isEmpty && missedByPrimary.isEmpty }
+  }
+
+  /// To be asked before the pair ends.
+  func unproven(at now: Duration) -> Unproven {
+    var unproven = Unproven()
+    guard let pair else { return unproven }
+    for (number, stream) in pair.streams.enumerated() where !stream.isJoined {
+      if stream.standbyAt == nil {
+        if stream.owedByStandbyAt != nil { unproven.lacking.append(pair.table.name(number)) }
+      } else if !stream.hasPrimaryFollowed, !isOwed(stream, of: pair, at: now) {
+        unproven.missedByPrimary[pair.table.name(number)] = stream.standbyUTC
+      }
+    }
+    return unproven
+  }
+
+  /// Whether the primary may still deliver what the standby began with.
+  private func isOwed(_ stream: Stream, of pair: Pair, at now: Duration) -> Bool {
+    guard let standbyAt = stream.standbyAt else { return false }
+    let patience = pair.primaryLag == nil ? limits.blindActivity : limits.activity
+    return now - standbyAt < patience || pair.primaryLag.map { $0 > .zero } == true
+  }
+
+  /// The streams that the standby has had time to deliver and has not.
+  func lacking(at now: Duration) -> [String] {
+    guard let pair else { return [] }
+    return pair.streams.indices.filter { lacks(pair.streams[$0], at: now) }.map { pair.table.name($0) }
+  }
+
+  private func lacks(_ stream: Stream, at now: Duration) -> Bool {
+    !stream.isJoined && stream.standbyAt == nil
+      && stream.owedByStandbyAt.map { now - $0 >= limits.activity } == true
+  }
 
   private mutating func join(_ stream: Int) {
     guard pair?.streams[stream].isJoined == false else { return }
@@ -248,16 +328,36 @@ struct Overlap: Sendable {
   }
 
   private var lookDeadline: Duration? {
-    guard !hasCaughtUp, let pair, pair.isChanged else { return nil }
-    return pair.mayLookAt
+    guard !standing.isCaughtUp, let pair, let mayLookAt = pair.mayLookAt else { return nil }
+    return pair.isChanged ? mayLookAt : mayLookAt + limits.idleLookPause - limits.lookPause
   }
 
   private mutating func look(at now: Duration) {
-    guard !hasCaughtUp, let pair, let mayLookAt = pair.mayLookAt, mayLookAt <= now else { return }
+    guard !standing.isCaughtUp, let pair, let mayLookAt = pair.mayLookAt, mayLookAt <= now else { return }
     let oldest = now - limits.activity
-    hasCaughtUp =
-      held.isEmpty && pair.streams.contains(where: \.isJoined)
-      && pair.streams.allSatisfy { $0.isJoined || ($0.primaryAt ?? oldest) <= oldest }
+    var standing = FeedSession.Standing()
+    var hasJoined = false
+    var isActiveMissing = false
+    for stream in pair.streams {
+      if stream.isJoined {
+        hasJoined = true
+        continue
+      }
+      if (stream.primaryAt ?? oldest) > oldest { isActiveMissing = true }
+      if lacks(stream, at: now) {
+        standing.lacking += 1
+      } else if stream.standbyAt != nil {
+        if isOwed(stream, of: pair, at: now) {
+          standing.owed += 1
+          if let at = stream.standbyAt, now - at >= limits.activity / 2 { standing.isLagging = true }
+        } else if stream.hasPrimaryFollowed {
+          standing.differing += 1
+        }
+      }
+    }
+    standing.isCaughtUp = held.isEmpty && hasJoined && !isActiveMissing && standing.lacking == 0
+    self.standing = standing
+    looks += 1
     self.pair?.isChanged = false
     self.pair?.mayLookAt = now + limits.lookPause
   }

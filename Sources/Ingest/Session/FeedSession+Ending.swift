@@ -27,10 +27,11 @@ extension FeedSession {
     var actions: [Action] = []
     switch event {
     case .ended(let id, _): ending.left.remove(id)
-    case .data(let id, let utc) where ending.left.contains(id) && id == ending.current:
-      actions = gaps.data(at: utc, moment.reading)
+    case .data(let id, let utc, let lag) where ending.left.contains(id) && id == ending.current:
+      actions = gaps.data(at: utc, lag: lag, moment.reading)
     case .paused: clock.pause(at: moment.now)
     case .resumed: gaps.readAgain(after: clock.resume(at: moment.now), at: moment.reading)
+    case .thawed: gaps.thawed(at: moment.reading)
     case .stopped: ending.until = min(ending.until, moment.now + limits.stopping)
     default: break
     }

@@ -9,12 +9,13 @@ extension FeedSession {
     case started
     /// The WebSocket is open and every stream is subscribed, at microseconds UTC.
     case opened(ConnectionID, at: Int64)
-    /// Bytes arrived that were no data message: a ping, a pong, an answer.
+    /// Bytes arrived that were no tick: a ping, a pong, an answer, a message that is none.
     case arrived(ConnectionID)
-    /// Data messages arrived, at microseconds UTC; duplicates count too.
-    case data(ConnectionID, receivedAt: Int64)
-    /// The overlap has seen each stream that was active on both connections.
-    case caughtUp
+    /// Ticks arrived, at microseconds UTC; duplicates count too. `lag`: how late they were, of what the connection
+    /// is known to be able to.
+    case data(ConnectionID, receivedAt: Int64, lag: Duration = .zero)
+    /// The standing of the standby beside the current connection has changed.
+    case compared(Standing)
     /// The exchange says that it will end the connection.
     case shutdownAnnounced(ConnectionID)
     /// A new connection is wanted, beside the one there is; `listChanged` if the slot's streams are other ones.
@@ -24,11 +25,28 @@ extension FeedSession {
     /// The log takes nothing: sockets are not read.
     case paused
     case resumed
+    /// The process did not run since a time on the monotonic clock: what its connections did meanwhile it has not
+    /// seen.
+    case thawed(since: Duration)
     /// The slot has no streams any more.
     case retired
     /// ``FeedSession/deadline`` is reached. Too early or too often does no harm.
     case timer
     case stopped
+  }
+
+  /// How the streams of a standby stand beside those of the connection that it is to replace.
+  struct Standing: Equatable, Sendable {
+    /// Each stream that is active was seen on both.
+    var isCaughtUp = false
+    /// Streams that the current connection has and the standby has not.
+    var lacking = 0
+    /// Streams of which the current connection may still owe ticks that it was sent before the standby was there.
+    var owed = 0
+    /// It has owed some for a while.
+    var isLagging = false
+    /// Streams that both deliver without a tick in common.
+    var differing = 0
   }
 
   enum Action: Equatable, Sendable {
@@ -69,6 +87,14 @@ extension FeedSession {
     case nothingFound(nextAfter: Duration)
     case rotating(Reason)
     case rotated(ConnectionID)
+    /// The new one has taken over from one with which it had no tick in common: what both delivered is there twice.
+    case nothingInCommon(ConnectionID)
+    /// The new connection has not got all streams of the old one: both stay.
+    case successorLacks(ConnectionID, streams: Int)
+    /// It still had not after a while and is given up; the old one stays.
+    case successorGivenUp(ConnectionID, streams: Int, nextAfter: Duration)
+    /// The old connection still delivers what was made before the new one was there: both stay.
+    case predecessorLags(ConnectionID)
     /// The new connection delivered nothing while the old one did: the old one stays.
     case successorSilent(ConnectionID)
     /// The new connection could not be opened or was lost; the old one stays.
@@ -80,6 +106,8 @@ extension FeedSession {
 
   /// The waits between attempts to connect.
   static let backoff = Backoff(base: .milliseconds(250), cap: .seconds(30), jitter: .equal)
+  /// The waits before another standby is tried when one lacked streams.
+  static let lackingBackoff = Backoff(base: .seconds(30), cap: .seconds(600), jitter: .equal)
 
   struct Limits: Equatable, Sendable {
     /// For the connection, TLS, the upgrade and the subscriptions together.
@@ -97,8 +125,14 @@ extension FeedSession {
     var staleGrace = Duration.seconds(2)
     /// A connection is replaced at 95 to 100 % of it.
     var maximumAge = ExchangeLimits.binance.replacementAge
-    /// How long two connections run side by side at most, once each has had something to deliver.
+    /// How long two connections run side by side before it counts what each has delivered.
     var overlap = Duration.seconds(10)
+    /// How long a standby may lack streams that the current connection has.
+    var lacking = Duration.seconds(60)
+    /// The age at which the exchange ends a connection.
+    var connectionAge = ExchangeLimits.binance.connectionAge
+    /// Before that end, a standby that lacks streams is better than none.
+    var lastMinutes = Duration.seconds(15 * 60)
     /// A primary that spoke so recently is not silent. Well below what an overlap takes for active, or its word
     /// that the standby has caught up with what is active could be about nothing.
     var activity = Duration.seconds(5)

@@ -98,11 +98,24 @@ extension FeedSession {
   private mutating func judge(_ link: Link, at moment: Moment) -> [Action] {
     guard case .open(let primary) = current,
       let verdict = standby?.verdict(
-        at: moment.reading, limits, primarySilentAt: silence.isLongAt)
+        at: moment.reading, limits, primarySilentAt: silence.isLongAt,
+        isPrimaryEnding: isEnding(primary, at: moment))
     else { return [] }
+    standby?.noteSaid(verdict)
     switch verdict {
     case .takeOver:
+      let isTwice = standby?.hasNothingInCommon == true
+      lackingReplacements.reset()
       return takeOver(link, at: moment) + drain(primary.id, at: moment) + [.report(.rotated(link.id))]
+        + (isTwice ? [.report(.nothingInCommon(link.id))] : [])
+    case .lacks(let streams): return [.report(.successorLacks(link.id, streams: streams))]
+    case .givenUp(let streams):
+      let pause = lackingReplacements.next(random: moment.random)
+      standby?.state = .wanted(notBefore: moment.now + pause)
+      return drain(link.id, at: moment)
+        + [.report(.successorGivenUp(link.id, streams: streams, nextAfter: pause))]
+    case .kept: return []
+    case .predecessorLags: return [.report(.predecessorLags(primary.id))]
     case .takeOverFromDeaf:
       return gaps.lost(.stale) + takeOver(link, at: moment) + drain(primary.id, at: moment)
         + [.report(.subscriptionDead(primary.id))]
@@ -112,6 +125,11 @@ extension FeedSession {
     case .nothingFound:
       return drain(link.id, at: moment) + probeInVain(at: moment)
     }
+  }
+
+  /// Whether the exchange is about to end it: then a standby that lacks streams is better than none.
+  private func isEnding(_ link: Link, at moment: Moment) -> Bool {
+    link.isLeaving || moment.now >= link.openedAt + limits.connectionAge - limits.lastMinutes
   }
 
   /// Begins a replacement or a probe when it is time.

@@ -56,14 +56,15 @@ struct FeedSession: Sendable {
   var lastNumber = 0
   private var failures: FailureCount
   var failedReplacements: FailureCount
+  /// Standbys in a row that lacked streams.
+  var lackingReplacements = FailureCount(FeedSession.lackingBackoff)
   /// Since when there has been an open connection without a break.
   private var openSince: Duration?
   private var hasReconnectedAtOnce = false
   var areAttemptsUsedUp = false
-  private var hasReceived = false
-  /// Microseconds UTC of the last data of the connection in use; nil if this run has received nothing. A standby
-  /// that has not taken over does not count: what its primary should have delivered meanwhile may be missing.
-  var lastDataAt: Int64? { hasReceived ? gaps.lastAlive : nil }
+  /// Microseconds UTC of the last data of the connection in use, or of the start before any. A standby that has not
+  /// taken over does not count: what its primary should have delivered meanwhile may be missing.
+  var lastDataAt: Int64 { gaps.lastAlive }
 
   /// - Parameters:
   ///   - startedAt: microseconds UTC.
@@ -84,6 +85,7 @@ struct FeedSession: Sendable {
   mutating func handle(
     _ event: Event, at now: Duration, random: Double, attempts: inout AttemptLimiter
   ) -> [Action] {
+    if case .thawed(let since) = event { standStill(since: since, until: now) }
     let moment = Moment(now: now, reading: clock.time(at: now), random: random)
     noteHealth(at: now)
     let actions: [Action]
@@ -94,6 +96,13 @@ struct FeedSession: Sendable {
     case .finished: return []
     }
     return actions + settle(at: moment, &attempts)
+  }
+
+  /// Nobody is blamed for what lay unread while the process did not run.
+  private mutating func standStill(since: Duration, until now: Duration) {
+    guard !clock.isPaused else { return }
+    clock.pause(at: since)
+    clock.resume(at: now)
   }
 
   private mutating func noteHealth(at now: Duration) {
@@ -120,13 +129,14 @@ struct FeedSession: Sendable {
     case .started, .timer: return []
     case .opened(let id, let utc): opened(id, utc, at: moment)
     case .arrived(let id): change(id) { $0.liveness.arrived() }
-    case .data(let id, let utc): return received(utc, from: id, at: moment)
-    case .caughtUp: standby?.noteCaughtUp(at: moment.now, limits)
+    case .data(let id, let utc, let lag): return received(utc, lag, from: id, at: moment)
+    case .compared(let standing): standby?.note(standing, at: moment.now, limits)
     case .shutdownAnnounced(let id): change(id) { $0.isLeaving = true }
     case .rotate(let listChanged): return rotate(listChanged ? .listChanged : .requested, at: moment)
     case .ended(let id, let cause): return ended(id, cause, at: moment)
     case .paused: clock.pause(at: moment.now)
     case .resumed: gaps.readAgain(after: clock.resume(at: moment.now), at: moment.reading)
+    case .thawed: thawed(at: moment)
     case .stopped: return end(within: limits.stopping, at: moment.now)
     case .retired: return end(within: limits.draining, at: moment.now)
     }
@@ -140,6 +150,19 @@ struct FeedSession: Sendable {
       openSince = moment.now
       silence = freshSilence(at: moment)
     } else if case .opening(id, _) = standby?.state {
+      standby?.state = .open(link)
+    }
+  }
+
+  /// What is dead by now is to be found out soon.
+  private mutating func thawed(at moment: Moment) {
+    gaps.thawed(at: moment.reading)
+    if case .open(var link) = current {
+      link.liveness.hurry(at: moment.reading)
+      current = .open(link)
+    }
+    if case .open(var link) = standby?.state {
+      link.liveness.hurry(at: moment.reading)
       standby?.state = .open(link)
     }
   }
@@ -159,14 +182,15 @@ struct FeedSession: Sendable {
   }
 
   /// Data that comes while the last streams are being subscribed ends no gap: there is one until all are.
-  private mutating func received(_ utc: Int64, from id: ConnectionID, at moment: Moment) -> [Action] {
+  private mutating func received(
+    _ utc: Int64, _ lag: Duration, from id: ConnectionID, at moment: Moment
+  ) -> [Action] {
     guard isKnown(id) else { return [] }
-    hasReceived = true
     change(id) { $0.received(at: utc, moment) }
     guard case .open(let link) = current, link.id == id else { return [] }
     silence.broken(at: moment.reading)
     standby?.notePrimarySpoke(at: moment.now)
-    return gaps.data(at: utc, moment.reading) + endProbe(at: moment)
+    return gaps.data(at: utc, lag: lag, moment.reading) + endProbe(at: moment)
   }
 
   private func isKnown(_ id: ConnectionID) -> Bool {

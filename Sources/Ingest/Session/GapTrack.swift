@@ -9,13 +9,22 @@ struct GapTrack: Equatable, Sendable {
     case open(startedAt: Int64)
   }
 
+  /// The doubt after sockets were not read for a while: what lay there says nothing about the time since, because a
+  /// connection that ended while nobody read it still delivers it. A loss in doubt reaches back to before.
+  private struct Doubt: Equatable {
+    /// On the clock that stands still while sockets are not read.
+    var until: Duration
+    /// The process did not run, rather than that it chose not to read.
+    var isFrozen: Bool
+  }
+
   private var state: State
-  /// Microseconds UTC of the last data of the connection in use, or of the program's start before any.
+  /// Microseconds UTC: up to then the connection in use has delivered everything. Its last data, less what that
+  /// lagged; the program's start before any.
   private(set) var lastAlive: Int64
   /// Microseconds UTC of the end of the last gap.
   private var lastEnd = Int64.min
-  /// On the clock that stands still while sockets are not read.
-  private var doubtUntil: Duration?
+  private var doubt: Doubt?
 
   /// Shorter pauses leave no doubt worth having.
   private static let longPause = Duration.seconds(1)
@@ -33,18 +42,28 @@ struct GapTrack: Equatable, Sendable {
     guard state == .none else { return [] }
     let startedAt = min(max(time ?? lastAlive, lastEnd), lastAlive)
     state = .open(startedAt: startedAt)
-    return [.openGap(startedAt: startedAt, cause: cause)]
+    let isOfFreeze = doubt?.isFrozen == true && (cause == .closed || cause == .stale)
+    return [.openGap(startedAt: startedAt, cause: isOfFreeze ? .frozen : cause)]
   }
 
-  /// Sockets are read again. What lay there says nothing about the time since: a connection that ended while
-  /// nobody read it still delivers it. A loss in the next moments reaches back to before the pause.
+  /// Sockets are read again after a pause.
   mutating func readAgain(after pause: Duration, at time: Duration) {
-    if pause >= Self.longPause { doubtUntil = time + Self.readingUp }
+    guard pause >= Self.longPause else { return }
+    doubt = Doubt(until: time + Self.readingUp, isFrozen: doubt?.isFrozen ?? false)
+  }
+
+  /// The process runs again.
+  mutating func thawed(at time: Duration) {
+    doubt = Doubt(until: time + Self.readingUp, isFrozen: true)
   }
 
   /// Data of the connection in use arrived, in microseconds UTC; the first ends a gap.
-  mutating func data(at utc: Int64, _ time: Duration) -> [FeedSession.Action] {
-    end(first: utc, last: utc, time)
+  ///
+  /// - Parameter lag: of what arrived: what was made since is still owed.
+  mutating func data(at utc: Int64, lag: Duration, _ time: Duration) -> [FeedSession.Action] {
+    // What came on time before has been delivered, whatever comes late now.
+    let complete = utc - lag.wholeMicroseconds
+    return end(first: utc, last: utc >= lastAlive ? max(lastAlive, complete) : utc, time)
   }
 
   /// Another connection is in use, which has had data from `first` to `last`, in microseconds UTC. What its
@@ -54,13 +73,17 @@ struct GapTrack: Equatable, Sendable {
   }
 
   private mutating func end(first: Int64, last: Int64, _ time: Duration) -> [FeedSession.Action] {
-    if let doubtUntil, time >= doubtUntil { self.doubtUntil = nil }
-    if doubtUntil == nil { lastAlive = last }
+    if let doubt, time >= doubt.until { self.doubt = nil }
+    if doubt == nil { lastAlive = last }
     defer { state = .none }
     guard case .open(let startedAt) = state else { return [] }
     // The clock may have been set back, and a standby may have had data before its primary's last.
     lastEnd = max(first, startedAt)
-    if doubtUntil != nil { lastAlive = lastEnd }
+    if doubt != nil { lastAlive = lastEnd }
     return [.closeGap(endedAt: lastEnd)]
   }
+}
+
+extension Duration {
+  fileprivate var wholeMicroseconds: Int64 { Int64(self / .microseconds(1)) }
 }

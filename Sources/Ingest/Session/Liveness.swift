@@ -17,6 +17,9 @@ struct Liveness: Equatable, Sendable {
   /// When to look again.
   var deadline: Duration { answerDue.map { min($0, pingDue) } ?? pingDue }
 
+  /// A ping is due now.
+  mutating func hurry(at time: Duration) { pingDue = min(pingDue, time) }
+
   mutating func arrived() { answerDue = nil }
 
   /// A ping that is due counts as sent.

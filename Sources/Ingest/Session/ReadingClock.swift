@@ -17,6 +17,7 @@ struct ReadingClock: Equatable, Sendable {
   mutating func pause(at now: Duration) { pausedSince = pausedSince ?? now }
 
   /// Returns how long it stood still.
+  @discardableResult
   mutating func resume(at now: Duration) -> Duration {
     guard let since = pausedSince else { return .zero }
     lostToPauses += now - since

@@ -19,6 +19,14 @@ struct Standby: Equatable, Sendable {
     case takeOverFromDeaf
     case successorSilent
     case nothingFound
+    /// The standby lacks streams: both stay for now.
+    case lacks(streams: Int)
+    /// It has lacked them for too long.
+    case givenUp(streams: Int)
+    /// It has, but soon there is no other.
+    case kept
+    /// The primary owes what the standby was not there for: both stay until it has delivered it.
+    case predecessorLags
   }
 
   var purpose: Purpose
@@ -27,7 +35,12 @@ struct Standby: Equatable, Sendable {
   private var primarySpokeAt: Duration?
   /// Since the standby is open.
   private var primarySpokeBeside = false
+  private var standing = FeedSession.Standing()
   private var isCaughtUp = false
+  /// What was judged of this connection and is not to be said again.
+  private var hasSaidLacking = false
+  private var hasSaidLag = false
+  private var isKept = false
 
   init(_ purpose: Purpose, notBefore: Duration) {
     self.purpose = purpose
@@ -38,7 +51,11 @@ struct Standby: Equatable, Sendable {
     state = .opening(id, until: limit)
     primarySpokeAt = nil
     primarySpokeBeside = false
+    standing = .init()
     isCaughtUp = false
+    hasSaidLacking = false
+    hasSaidLag = false
+    isKept = false
   }
 
   mutating func notePrimarySpoke(at now: Duration) {
@@ -48,9 +65,24 @@ struct Standby: Equatable, Sendable {
 
   /// Of a primary that was silent of late it is said as well that the standby has caught up with it; that
   /// proves nothing.
-  mutating func noteCaughtUp(at now: Duration, _ limits: FeedSession.Limits) {
-    guard case .open = state, !isProbe else { return }
-    isCaughtUp = isListChanged || primarySpokeAt.map { now - $0 < limits.activity } == true
+  mutating func note(_ standing: FeedSession.Standing, at now: Duration, _ limits: FeedSession.Limits) {
+    guard case .open = state else { return }
+    self.standing = standing
+    if isProbe { return }
+    let hasPrimarySpoken = primarySpokeAt.map { now - $0 < limits.activity } == true
+    isCaughtUp = standing.isCaughtUp && standing.lacking == 0 && (isListChanged || hasPrimarySpoken)
+  }
+
+  /// Whether the two never delivered the same tick of streams that both have.
+  var hasNothingInCommon: Bool { !isCaughtUp && standing.differing > 0 }
+
+  mutating func noteSaid(_ verdict: Verdict) {
+    switch verdict {
+    case .lacks: hasSaidLacking = true
+    case .predecessorLags: hasSaidLag = true
+    case .kept: isKept = true
+    case .takeOver, .takeOverFromDeaf, .successorSilent, .nothingFound, .givenUp: break
+    }
   }
 
   /// Nil if there is no connection yet.
@@ -84,15 +116,33 @@ struct Standby: Equatable, Sendable {
     if let first = link.firstData, !isPrimaryProven {
       return min(first.time + limits.overlap, max(first.time + limits.staleGrace, primarySilentAt))
     }
-    return link.opened.time + limits.overlap
+    let due = link.opened.time + limits.overlap
+    guard link.firstData != nil, !isCaughtUp else { return due }
+    if standing.lacking > 0 {
+      guard hasSaidLacking else { return due }
+      return isKept ? nil : link.opened.time + limits.lacking
+    }
+    // Its next data says more.
+    return standing.owed > 0 && (hasSaidLag || !standing.isLagging) ? nil : due
   }
 
-  func verdict(at time: Duration, _ limits: FeedSession.Limits, primarySilentAt: Duration) -> Verdict? {
-    guard case .open(let link) = state, let due = verdictDue(limits, primarySilentAt: primarySilentAt)
-    else { return nil }
+  /// - Parameter isPrimaryEnding: soon there is no other connection than this one.
+  func verdict(
+    at time: Duration, _ limits: FeedSession.Limits, primarySilentAt: Duration, isPrimaryEnding: Bool
+  ) -> Verdict? {
+    guard case .open(let link) = state else { return nil }
     if isCaughtUp { return .takeOver }
-    guard time >= due else { return nil }
-    if link.firstData != nil { return isPrimaryProven ? .takeOver : .takeOverFromDeaf }
+    guard let due = verdictDue(limits, primarySilentAt: primarySilentAt), time >= due else { return nil }
+    if link.firstData != nil {
+      if isProbe || !isPrimaryProven { return .takeOverFromDeaf }
+      if standing.lacking > 0 {
+        let isTooLong = time >= link.opened.time + limits.lacking
+        if isTooLong { return isPrimaryEnding ? .kept : .givenUp(streams: standing.lacking) }
+        return hasSaidLacking ? nil : .lacks(streams: standing.lacking)
+      }
+      if standing.owed > 0 { return hasSaidLag || !standing.isLagging ? nil : .predecessorLags }
+      return .takeOver
+    }
     if isProbe { return .nothingFound }
     return primarySpokeBeside && !isListChanged ? .successorSilent : .takeOver
   }

@@ -165,8 +165,11 @@ extension SQLiteConnection {
     return ends
   }
 
-  /// Forgets connections that are not among these, and how far they were.
-  func setFeedSlots(_ slots: [Int: [String]]) throws(SQLiteError) {
+  /// Forgets connections that are not among these, and how far they were. Of a new one something may be missing from
+  /// now on.
+  ///
+  /// - Parameter now: microseconds since 1970, UTC.
+  func setFeedSlots(_ slots: [Int: [String]], at now: Int64) throws(SQLiteError) {
     let kept = JSONText.array(slots.keys.map(String.init))
     for prefix in [MetaKey<MetaList>.feedSlotPrefix, MetaKey<String>.feedDataPrefix] {
       try run(
@@ -175,7 +178,10 @@ extension SQLiteConnection {
         AND substr(key, length(?1) + 1) NOT IN (SELECT value FROM json_each(?2))
         """, .text(prefix), .text(kept))
     }
-    for (number, streams) in slots { try setMeta(.feedSlot(number), MetaList(streams)) }
+    for (number, streams) in slots {
+      try setMeta(.feedSlot(number), MetaList(streams))
+      if try meta(.feedData(number)) == nil { try setMeta(.feedData(number), String(now)) }
+    }
   }
 
   // MARK: Consumers

@@ -1,0 +1,197 @@
+import Base
+import WAL
+
+/// The gaps of single streams of a slot, beside those of its connection: streams that the exchange refuses, that it
+/// withholds on a new connection, or that the old one had lost.
+///
+/// Pure; times of `now` are of one monotonic clock, all others are microseconds UTC.
+struct StreamGaps: Sendable {
+  private struct Entry {
+    /// Those still missing.
+    var streams: Set<String>
+    var startedAt: Int64
+    var gaps: OpenGaps
+    var detail: String?
+    /// When the exchange granted them; nil as long as it refuses them.
+    var granted: (now: Duration, utc: Int64)?
+    /// Only a tick of its own shows that a stream is there; else one of any stream of the same request does.
+    var isWithheld: Bool
+  }
+
+  /// A stream that the new connection has not delivered and the old one had; soon it is known whether it is withheld.
+  private struct Doubt {
+    var since: Int64
+    var until: Duration
+  }
+
+  /// How long a stream may take to come on a new connection.
+  static let patience = Duration.seconds(10)
+
+  /// After this long without a tick of theirs, streams that were granted are quiet and not missing.
+  private let quietAfter: Duration
+  private var open: [Entry] = []
+  private var doubts: [String: Doubt] = [:]
+
+  /// - Parameter quietAfter: `FEED_STALE_SECONDS`.
+  init(quietAfter: Duration) { self.quietAfter = quietAfter }
+
+  var isEmpty: Bool { open.isEmpty && doubts.isEmpty }
+
+  /// From there ticks may be missing that no gap speaks of yet: a gap must begin there if the process is killed now.
+  var watermark: Int64? { doubts.values.map(\.since).min() }
+
+  /// When ``expire(at:)`` is to be called.
+  var deadline: Duration? {
+    let quiet = open.compactMap(\.granted).map { $0.now + quietAfter }
+    return (quiet + doubts.values.map(\.until)).min()
+  }
+
+  // MARK: Events
+
+  /// The exchange does not subscribe these streams, on the connection in use.
+  ///
+  /// - Parameters:
+  ///   - time: since when they may be missing.
+  ///   - detail: the exchange's words, as JSON.
+  mutating func refused(_ streams: [String], since time: Int64, detail: String?) -> [GapChange] {
+    for index in open.indices where !open[index].streams.isDisjoint(with: streams) {
+      open[index].granted = nil
+    }
+    let known = open.reduce(into: Set<String>()) { $0.formUnion($1.streams) }
+    let new = Set(streams).subtracting(known)
+    for stream in new { doubts[stream] = nil }
+    return new.isEmpty ? [] : [begin(new, at: time, detail: detail, isWithheld: false)]
+  }
+
+  /// The exchange has subscribed them, on the connection in use.
+  mutating func granted(_ streams: some Sequence<String>, at time: Int64, now: Duration) {
+    let streams = Set(streams)
+    var split: [Entry] = []
+    for index in open.indices where open[index].granted == nil {
+      let some = open[index].streams.intersection(streams)
+      guard !some.isEmpty else { continue }
+      var entry = open[index]
+      entry.streams = some
+      entry.granted = (now, time)
+      open[index].streams.subtract(some)
+      split.append(entry)
+    }
+    // One gap may have several entries now; it is written anew when the first of them ends.
+    open.removeAll { $0.streams.isEmpty }
+    open += split
+  }
+
+  /// The streams were delivered by the connection that was in use, and by the one that is in use now not yet.
+  mutating func doubt(_ streams: [(stream: String, since: Int64)], at now: Duration) {
+    for (stream, since) in streams where !open.contains(where: { $0.streams.contains(stream) }) {
+      doubts[stream] = Doubt(since: since, until: now + Self.patience)
+    }
+  }
+
+  /// Ticks of the connection in use arrived.
+  ///
+  /// - Parameter isOfStream: whether the stream is among those that they are of.
+  mutating func delivered(at time: Int64, _ isOfStream: (String) -> Bool) -> [GapChange] {
+    for stream in doubts.keys where isOfStream(stream) { doubts[stream] = nil }
+    var ended: [OpenGaps] = []
+    for index in open.indices where open[index].streams.contains(where: isOfStream) {
+      ended.append(open[index].gaps)
+      if open[index].granted != nil, !open[index].isWithheld {
+        open[index].streams = []
+      } else {
+        open[index].streams = open[index].streams.filter { !isOfStream($0) }
+      }
+    }
+    return end(ended, at: time)
+  }
+
+  /// What is due: doubts become gaps, and streams that were granted and stay quiet were there since then.
+  ///
+  /// - Parameter isDelivering: whether the connection in use has delivered in the meantime.
+  mutating func expire(at now: Duration, isDelivering: Bool) -> [GapChange] {
+    var changes: [GapChange] = []
+    for (stream, doubt) in doubts.sorted(by: { $0.key < $1.key }) where doubt.until <= now {
+      doubts[stream] = nil
+      changes.append(begin([stream], at: doubt.since, detail: nil, isWithheld: true))
+    }
+    for index in open.indices {
+      guard !open[index].isWithheld, let granted = open[index].granted, now >= granted.now + quietAfter
+      else { continue }
+      if isDelivering {
+        open[index].streams = []
+        changes += end([open[index].gaps], at: granted.utc)
+      } else {
+        open[index].granted?.now = now
+      }
+    }
+    open.removeAll { $0.streams.isEmpty }
+    return changes
+  }
+
+  /// Only these streams are wanted from now on.
+  mutating func setStreams(_ streams: [String], at time: Int64) -> [GapChange] {
+    let wanted = Set(streams)
+    doubts = doubts.filter { wanted.contains($0.key) }
+    var ended: [OpenGaps] = []
+    for index in open.indices where !open[index].streams.isSubset(of: wanted) {
+      open[index].streams.formIntersection(wanted)
+      if open[index].streams.isEmpty { ended.append(open[index].gaps) }
+    }
+    return end(ended, at: time)
+  }
+
+  /// Takes over a gap that an earlier run left open.
+  mutating func adopt(_ gap: Gap, at now: Duration) {
+    open.append(
+      Entry(
+        streams: Set(gap.streams), startedAt: gap.startedAt, gaps: OpenGaps([gap.id]), detail: gap.detail,
+        granted: nil, isWithheld: gap.streams.count == 1))
+  }
+
+  /// All that is open, for who goes on with it: the slot is given up.
+  mutating func takeAll() -> [(gaps: OpenGaps, streams: [String])] {
+    defer { self = StreamGaps(quietAfter: quietAfter) }
+    var seen: Set<ObjectIdentifier> = []
+    return open.filter { seen.insert(ObjectIdentifier($0.gaps)).inserted }
+      .map { ($0.gaps, streams(of: $0.gaps)) }
+  }
+
+  // MARK: Gaps
+
+  private func streams(of gaps: OpenGaps) -> [String] {
+    open.filter { $0.gaps === gaps }.reduce(into: Set<String>()) { $0.formUnion($1.streams) }.sorted()
+  }
+
+  private mutating func begin(
+    _ streams: Set<String>, at time: Int64, detail: String?, isWithheld: Bool
+  ) -> GapChange {
+    let gaps = OpenGaps()
+    open.append(
+      Entry(streams: streams, startedAt: time, gaps: gaps, detail: detail, granted: nil, isWithheld: isWithheld))
+    return .open(
+      startedAt: time, cause: .unsubscribed, streams: streams.sorted(), detail: detail, gaps)
+  }
+
+  /// Ends gaps; what is still missing of their streams goes on in a gap of its own.
+  private mutating func end(_ ended: [OpenGaps], at time: Int64) -> [GapChange] {
+    var changes: [GapChange] = []
+    var seen: Set<ObjectIdentifier> = []
+    for gaps in ended where seen.insert(ObjectIdentifier(gaps)).inserted {
+      changes.append(.close(endedAt: time, gaps))
+      let rest = streams(of: gaps)
+      if rest.isEmpty { continue }
+      let next = OpenGaps()
+      var (startedAt, detail) = (time, String?.none)
+      for index in open.indices where open[index].gaps === gaps {
+        startedAt = max(time, open[index].startedAt)
+        detail = open[index].detail
+        open[index].gaps = next
+        open[index].startedAt = startedAt
+      }
+      changes.append(
+        .open(startedAt: startedAt, cause: .unsubscribed, streams: rest, detail: detail, next))
+    }
+    open.removeAll { $0.streams.isEmpty }
+    return changes
+  }
+}

@@ -1,0 +1,44 @@
+/// The pace of one connection's events: how far what it delivers lags behind its own best, and whether event times
+/// have jumped ahead of the clock of this machine, as they do when a guest was paused whose clocks stood still.
+///
+/// Pure. Compares event times with the monotonic clock, and both only with themselves: neither a wrong clock on this
+/// side nor one on the exchange's matters.
+struct EventPace: Equatable, Sendable {
+  /// Lags below this are the way of the network and say nothing.
+  static let tolerance = Duration.seconds(1)
+
+  /// A lag that is longer is none: some event's time was nonsense, or the exchange's clock was set.
+  static let mostLag = Duration.seconds(300)
+
+  /// Event time minus the monotonic clock: the most that was seen.
+  private var most: Duration?
+  /// The most that was seen up to about a second ago.
+  private var settled: Duration?
+  private var settlesAt = Duration.zero
+  /// How late the newest event of the last delivery was; zero below ``tolerance``, and if none had a time.
+  private(set) var lag = Duration.zero
+
+  /// Whether it was ever told an event's time.
+  var isKnown: Bool { most != nil }
+
+  /// A delivery has arrived.
+  ///
+  /// - Parameters:
+  ///   - eventTime: milliseconds since 1970, UTC; the newest in it.
+  ///   - now: of the monotonic clock.
+  /// - Returns: whether event times have jumped ahead.
+  mutating func note(eventTime: Int64, at now: Duration) -> Bool {
+    let ahead = .milliseconds(eventTime) - now
+    var best = max(most ?? ahead, ahead)
+    if best - ahead > Self.mostLag { best = ahead }
+    let late = best - ahead
+    lag = late >= Self.tolerance ? late : .zero
+    let hasJumped = settled.map { ahead - $0 >= Self.tolerance } ?? false
+    if hasJumped || now >= settlesAt {
+      settled = hasJumped ? best : most
+      settlesAt = now + .seconds(1)
+    }
+    most = best
+    return hasJumped
+  }
+}
