@@ -42,6 +42,7 @@ final class FeedDriver {
   private var watch = StreamWatch()
   private var handover: Handover?
   private var isPaused = false
+  private var freezes = FreezeWatch()
   private var reviews: Scheduled<Void>?
   private var messages: FeedMessages
 
@@ -74,8 +75,45 @@ final class FeedDriver {
     inherited.setSlots(plan.slots)
     recordPlan()
     for id in plan.slots.keys.sorted() { addSlot(id) }
+    adoptStreamGaps()
     connectionsChanged()
     scheduleReview()
+    turned()
+    scheduleBeat()
+  }
+
+  // MARK: Whether the process runs
+
+  /// The loop turns. To be told before anything that a socket brings is looked at.
+  func turned() {
+    let clocks = FreezeWatch.Clocks(
+      monotonic: now, boot: MonotonicClock.sinceBoot(), utc: environment.wallClock())
+    if let freeze = freezes.turn(clocks) { thawed(since: freeze.since, length: freeze.length) }
+  }
+
+  /// The times of events have jumped ahead of this machine's clocks: it had been paused, and they with it.
+  func eventsJumped() { thawed(since: now, length: nil) }
+
+  private func thawed(since time: Duration, length: Duration?) {
+    guard state == .running else { return }
+    messages.thawed(after: length, at: now)
+    for slot in Array(slots.values) + Array(retiring.values) { slot.thawed(since: time) }
+  }
+
+  private func scheduleBeat() {
+    guard state == .running else { return }
+    _ = loop.scheduleTask(in: TimeAmount(FreezeWatch.beat)) {
+      self.turned()
+      self.scheduleBeat()
+    }
+  }
+
+  /// Gaps of single streams end with their own ticks, in the slot that carries most of them.
+  private func adoptStreamGaps() {
+    for gap in inherited.takeStreamGaps(slots: Set(slots.values.flatMap(\.streams))) {
+      let carrier = slots.values.filter { !Set($0.streams).isDisjoint(with: gap.streams) }.min { $0.id < $1.id }
+      carrier?.adopt(gap)
+    }
   }
 
   func obey(_ commands: FeedCommands.Pending) {
@@ -127,6 +165,7 @@ final class FeedDriver {
   func finished(_ slot: FeedSlot) {
     if retiring.removeValue(forKey: slot.id) != nil {
       if let gaps = slot.openGap { inherited.adopt(gaps, streams: slot.streams) }
+      for (gaps, streams) in slot.takeStreamGaps() { inherited.adopt(gaps, streams: streams) }
     } else if slots.removeValue(forKey: slot.id) != nil {
       ends.append(FeedEnd(streams: slot.streams, lastDataAt: slot.lastDataAt))
     }
@@ -245,7 +284,7 @@ final class FeedDriver {
   func connectionsChanged() {
     let all = Array(slots.values) + Array(retiring.values)
     let connections = all.reduce(0) { $0 + $1.openConnections }
-    let streams = slots.values.reduce(0) { $0 + ($1.openConnections > 0 ? $1.streams.count : 0) }
+    let streams = slots.values.reduce(0) { $0 + $1.grantedStreams }
     counters.update {
       $0.connections = connections
       $0.connectedStreams = streams
@@ -265,8 +304,8 @@ final class FeedDriver {
     messages.lost(reason, slot: slot.id, hasOther: slot.openConnections > 0, at: now)
   }
 
-  func refused(_ streams: [String], _ failure: RequestAnswer.Failure, of slot: FeedSlot) {
-    messages.refused(streams, failure, slot: slot.id, at: now)
+  func judged(_ verdict: Subscriptions.Verdict, of slot: FeedSlot) {
+    messages.judged(verdict, slot: slot.id, at: now)
   }
 
   func report(_ report: FeedSession.Report, of slot: FeedSlot) {

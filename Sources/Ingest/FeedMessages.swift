@@ -37,16 +37,39 @@ struct FeedMessages {
     }
   }
 
-  mutating func refused(
-    _ streams: [String], _ failure: RequestAnswer.Failure, slot: SlotID, at now: Duration
-  ) {
+  mutating func judged(_ verdict: Subscriptions.Verdict, slot: SlotID, at now: Duration) {
+    switch verdict {
+    case .granted: break
+    case .refused(let streams, let failure, let pause):
+      if pause == nil { return }
+      say(
+        .error,
+        streams.count == 1
+          ? "the exchange does not subscribe to this stream; it is asked for again, the others go on"
+          : "the exchange does not subscribe to these streams; they are asked for again, the others go on",
+        slot, at: now,
+        [
+          LogKey.reason: "\(failure.map { Self.words($0.message) } ?? "no answer")",
+          LogKey.streams: "\(streams.count)", LogKey.names: "\(Self.short(streams))",
+          LogKey.wait: "\(pause ?? .zero)",
+        ])
+    case .said(let failure):
+      say(
+        .error, "the exchange says an error on an open connection", slot, at: now,
+        [LogKey.reason: "\(Self.words(failure.message))", LogKey.code: "\(failure.code.map(String.init) ?? "none")"])
+    }
+  }
+
+  private static func words(_ text: String) -> String { OneLine.text(text.utf8, limit: 200) }
+
+  /// - Parameter length: nil if only the exchange's events show it.
+  mutating func thawed(after length: Duration?, at now: Duration) {
     say(
-      .error, "the exchange does not subscribe to these streams; the feed goes on with the others", slot,
-      at: now,
-      [
-        LogKey.reason: "\(failure.message)", LogKey.streams: "\(streams.count)",
-        LogKey.names: "\(Self.short(streams))",
-      ])
+      length.map { $0 < .seconds(5) } == true ? .info : .warning,
+      length == nil
+        ? "this machine seems to have been paused: the times of events have jumped ahead of its clock"
+        : "the process did not run for a while: it was stopped, paused or starved", nil, at: now,
+      length.map { [LogKey.time: "\($0)"] } ?? [:])
   }
 
   mutating func say(_ report: FeedSession.Report, slot: SlotID, at now: Duration) {
@@ -82,6 +105,22 @@ struct FeedMessages {
         .info, "opening a new connection that takes over from the old one", slot, at: now,
         [LogKey.reason: "\(Self.text(of: reason))"])
     case .rotated: say(.info, "the new connection has taken over", slot, at: now)
+    case .nothingInCommon:
+      say(
+        .warning,
+        "the new connection has taken over, but no message was the same on both: what both delivered is twice in the log",
+        slot, at: now)
+    case .successorLacks(_, let streams):
+      say(
+        .warning, "a new connection has not got all streams of the old one; both are kept", slot, at: now,
+        [LogKey.streams: "\(streams)"])
+    case .successorGivenUp(_, let streams, let next):
+      say(
+        .warning, "a new connection lacked streams of the old one and is closed; the old one is kept", slot,
+        at: now, [LogKey.streams: "\(streams)", LogKey.wait: "\(next)"])
+    case .predecessorLags:
+      say(
+        .notice, "the old connection lags: it is kept until it has delivered what it owes", slot, at: now)
     case .successorSilent:
       say(
         .warning, "a new connection delivered nothing while the old one did; the old one is kept", slot,
@@ -168,6 +207,8 @@ enum LogKey {
   static let time = "time"
   /// Until it is tried again.
   static let wait = "wait"
+  /// The exchange's, of an error.
+  static let code = "code"
   /// Equal lines not written since the last one.
   static let heldBack = "held_back"
 }

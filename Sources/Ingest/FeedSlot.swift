@@ -44,12 +44,22 @@ final class FeedSlot: FeedConnectionOwner {
   private var links: [FeedSession.ConnectionID: Link] = [:]
   /// The streams that each of them subscribes to; the list may have changed since.
   private var carried: [FeedSession.ConnectionID: [String]] = [:]
+  /// Those of them that the exchange has refused it, with its words as JSON if it said any.
+  private var refused: [FeedSession.ConnectionID: [String: String?]] = [:]
+  private var paces: [FeedSession.ConnectionID: EventPace] = [:]
+  private var tracks: [FeedSession.ConnectionID: StreamTrack] = [:]
+  /// The connection that the standby is to replace, and what was unproven when it ended.
+  private var primary: FeedSession.ConnectionID?
+  private var unproven: Overlap.Unproven?
+  private var streamGaps: StreamGaps
   /// The gap that its session has begun and not ended.
   private(set) var openGap: OpenGaps?
   /// Microseconds UTC: how far the log knows that nothing is missing, as this run has told it.
   private var watermark: Int64?
   /// The last one that was dropped, and what it had been waiting for.
   private var abandoned: (id: FeedSession.ConnectionID, phase: String)?
+  /// On the monotonic clock.
+  private var lastTickAt: Duration?
   private var timer: (scheduled: Scheduled<Void>, at: Duration)?
   private var isOver = false
 
@@ -58,6 +68,7 @@ final class FeedSlot: FeedConnectionOwner {
     self.streams = streams
     self.feed = feed
     overlap = Overlap(limits: feed.environment.overlap)
+    streamGaps = StreamGaps(quietAfter: feed.environment.limits.staleAfter)
     session = FeedSession(
       startedAt: feed.environment.wallClock(), isCovered: isCovered, limits: feed.environment.limits,
       backoff: feed.environment.backoff)
@@ -79,6 +90,7 @@ final class FeedSlot: FeedConnectionOwner {
   /// - Parameter resubscribes: false if the connection does not depend on the list, which only names gaps.
   func change(to streams: [String], resubscribes: Bool) {
     self.streams = streams
+    feed.submit(Intake(), gaps: streamGaps.setStreams(streams, at: feed.environment.wallClock()))
     if resubscribes { handle(.rotate(listChanged: true)) }
   }
 
@@ -90,8 +102,30 @@ final class FeedSlot: FeedConnectionOwner {
     for id in links.keys { sever(id) }
   }
 
-  /// Microseconds UTC.
-  var lastDataAt: Int64 { session.lastDataAt }
+  /// The process did not run since a time on the monotonic clock.
+  func thawed(since time: Duration) { handle(.thawed(since: time)) }
+
+  /// Takes over a gap of single streams that an earlier run left open.
+  func adopt(_ gap: Gap) { streamGaps.adopt(gap, at: feed.now) }
+
+  /// Gives up the gaps of single streams, for who goes on with them.
+  func takeStreamGaps() -> [(gaps: OpenGaps, streams: [String])] { streamGaps.takeAll() }
+
+  /// Microseconds UTC: up to then nothing is missing that no gap speaks of.
+  var lastDataAt: Int64 { min(session.lastDataAt, streamGaps.watermark ?? .max) }
+  /// Streams that are subscribed over the connection in use.
+  var grantedStreams: Int {
+    guard openConnections > 0 else { return 0 }
+    return streams.count - (current.flatMap { refused[$0]?.count } ?? 0)
+  }
+
+  /// The connection in use.
+  private var current: FeedSession.ConnectionID? {
+    links.keys.filter { id in
+      if case .connected = links[id] { return id != standby }
+      return false
+    }.max { $0.number < $1.number }
+  }
   var openConnections: Int { links.values.count { $0.connection?.hasOpened == true } }
 
   // MARK: Session
@@ -117,7 +151,7 @@ final class FeedSlot: FeedConnectionOwner {
 
   /// The watermark, if it has moved: there a gap begins if the process is killed now.
   private func newWatermark() -> [GapChange] {
-    let time = session.lastDataAt
+    let time = lastDataAt
     guard time != watermark else { return [] }
     watermark = time
     return [.watermark(id, time)]
@@ -129,7 +163,7 @@ final class FeedSlot: FeedConnectionOwner {
       let gaps = OpenGaps()
       openGap = gaps
       feed.counters.update { $0.gaps += 1 }
-      return .open(startedAt: startedAt, cause: cause, streams: streams, gaps)
+      return .open(startedAt: startedAt, cause: cause, streams: streams, detail: nil, gaps)
     case .closeGap(let endedAt):
       defer { openGap = nil }
       return openGap.map { .close(endedAt: endedAt, $0) }
@@ -142,11 +176,13 @@ final class FeedSlot: FeedConnectionOwner {
     case .connect(let id): connect(id)
     case .beginOverlap(let primary, let standby):
       self.standby = standby
+      self.primary = primary
+      unproven = nil
       let single = Set(carried[primary] ?? []).symmetricDifference(subscriptions)
       feed.submit(overlap.begin(primary: primary, standby: standby, single: single))
     case .release:
-      standby = nil
-      feed.submit(overlap.release(), gaps: newWatermark())
+      let gaps = takenOver()
+      feed.submit(overlap.release(), gaps: gaps + newWatermark())
     case .ping(let id): links[id]?.connection?.ping()
     case .close(let id): close(id)
     case .abandon(let id): abandon(id)
@@ -159,10 +195,59 @@ final class FeedSlot: FeedConnectionOwner {
     }
   }
 
+  /// The standby has become the connection in use. What it may lack, or the old one may have missed, becomes gaps.
+  private func takenOver() -> [GapChange] {
+    guard let new = standby else { return [] }
+    let old = primary.flatMap { tracks[$0] }
+    let unproven = unproven ?? overlap.unproven(at: feed.now)
+    let now = feed.environment.wallClock()
+    (standby, primary, self.unproven) = (nil, nil, nil)
+    forgetTracks()
+    streamGaps.doubt(
+      unproven.lacking.map { ($0, old?.lastReceived($0) ?? session.lastDataAt) }, at: feed.now)
+    var changes: [GapChange] = []
+    for (stream, until) in unproven.missedByPrimary.sorted(by: { $0.key < $1.key }) {
+      let gaps = OpenGaps()
+      changes += [
+        .open(
+          startedAt: min(old?.lastReceived(stream) ?? session.lastDataAt, until), cause: .unsubscribed,
+          streams: [stream], detail: nil, gaps),
+        .close(endedAt: until, gaps),
+      ]
+      feed.counters.update { $0.gaps += 1 }
+    }
+    for (detail, streams) in Dictionary(grouping: refused[new] ?? [:], by: \.value) {
+      changes += streamGaps.refused(streams.map(\.key), since: min(session.lastDataAt, now), detail: detail)
+    }
+    streamGaps.granted(granted(by: new), at: now, now: feed.now)
+    return changes
+  }
+
+  private func granted(by id: FeedSession.ConnectionID) -> [String] {
+    let refused = refused[id] ?? [:]
+    return (carried[id] ?? []).filter { refused[$0] == nil }
+  }
+
+  private func forgetTracks() {
+    for id in tracks.keys where links[id] == nil && id != primary {
+      tracks[id] = nil
+      paces[id] = nil
+    }
+  }
+
+  /// Ends a connection's part in the overlap.
+  private func endOverlap(of id: FeedSession.ConnectionID) -> Intake {
+    if id == primary, standby != nil { unproven = overlap.unproven(at: feed.now) }
+    if id == standby { (standby, primary, unproven) = (nil, nil, nil) }
+    defer { forgetTracks() }
+    return overlap.ended(id, at: feed.now)
+  }
+
   /// Leaves the timer alone where it fires early enough: most data only moves the deadline further away.
   private func setTimer() {
     guard !isOver else { return }
-    guard let deadline = earlier(session.deadline, overlap.deadline) else { return }
+    guard let deadline = earlier(earlier(session.deadline, overlap.deadline), streamGaps.deadline)
+    else { return }
     if let timer, timer.at <= deadline { return }
     timer?.scheduled.cancel()
     let pause = max(deadline - feed.now, .zero)
@@ -178,6 +263,10 @@ final class FeedSlot: FeedConnectionOwner {
     timer = nil
     let now = feed.now
     if let deadline = overlap.deadline, deadline <= now { feed.submit(overlap.expire(at: now)) }
+    if let deadline = streamGaps.deadline, deadline <= now {
+      let isDelivering = now - (lastTickAt ?? .zero) < feed.environment.limits.staleAfter
+      feed.submit(Intake(), gaps: streamGaps.expire(at: now, isDelivering: isDelivering))
+    }
     handle(.timer)
     catchUp()
   }
@@ -234,8 +323,7 @@ final class FeedSlot: FeedConnectionOwner {
   private func abandon(_ id: FeedSession.ConnectionID) {
     if let link = links[id] { abandoned = (id, link.phase) }
     sever(id)
-    if standby == id { standby = nil }
-    feed.submit(overlap.ended(id, at: feed.now))
+    feed.submit(endOverlap(of: id))
     feed.connectionsChanged()
   }
 
@@ -251,6 +339,7 @@ final class FeedSlot: FeedConnectionOwner {
 
   private func sever(_ id: FeedSession.ConnectionID) {
     carried[id] = nil
+    refused[id] = nil
     switch links.removeValue(forKey: id) {
     case .dialing(let dial): dial.abandon()
     case .connected(let connection), .draining(let connection): connection.abandon()
@@ -261,55 +350,116 @@ final class FeedSlot: FeedConnectionOwner {
   // MARK: What connections report
 
   var mayRead: Bool { feed.mayRead }
+  func turned() { feed.turned() }
 
   func opened(_ connection: FeedConnection) {
-    if connection.id == standby { overlap.standbyOpened(at: feed.now) }
+    let id = connection.id
+    if id == standby {
+      overlap.standbyOpened(at: feed.now)
+    } else {
+      streamGaps.granted(granted(by: id), at: feed.environment.wallClock(), now: feed.now)
+    }
     feed.opened(connection, of: self)
     handle(.opened(connection.id, at: feed.environment.wallClock()))
     catchUp()
   }
 
   func received(_ intake: Intake, from connection: FeedConnection) {
-    let passed = overlap.pass(intake, from: connection.id, at: feed.now)
+    let id = connection.id
+    let lag = noteTimes(of: intake, from: id)
+    // Its turn may have ended this one.
+    guard links[id] != nil else { return feed.submit(intake) }
+    let passed = overlap.pass(intake, from: id, lag: lag, at: feed.now)
     feed.counters.update {
       $0.messages += intake.messages
       $0.duplicates += overlap.duplicates - countedDuplicates
-      $0.lastDataAt = intake.receivedAt
+      if !intake.ticks.isEmpty { $0.lastDataAt = intake.receivedAt }
     }
     countedDuplicates = overlap.duplicates
-    if connection.hasOpened {
+    if !intake.ticks.isEmpty {
+      lastTickAt = feed.now
+      let complete = intake.receivedAt - Int64((lag ?? .zero) / .microseconds(1))
+      tracks[id, default: StreamTrack()].note(intake.ticks, at: complete)
+    }
+    if connection.hasOpened, !intake.ticks.isEmpty {
       handle(
-        .data(connection.id, receivedAt: intake.receivedAt), handingOver: passed,
-        ending: feed.dataArrived(self, at: intake.receivedAt))
+        .data(id, receivedAt: intake.receivedAt, lag: lag ?? .zero), handingOver: passed,
+        ending: feed.dataArrived(self, at: intake.receivedAt) + endsOfStreamGaps(intake, from: id))
     } else {
-      // Until each stream is subscribed, data says nothing about the others.
-      handle(.arrived(connection.id), handingOver: passed)
+      // Until each stream is subscribed, data says nothing about the others. What is no tick never does.
+      handle(.arrived(id), handingOver: passed)
     }
     catchUp()
   }
 
+  /// - Returns: how late it came; nil if no event of the connection ever said its time.
+  private func noteTimes(of intake: Intake, from id: FeedSession.ConnectionID) -> Duration? {
+    var newest = Int64.min
+    for entry in intake.ticks.entries {
+      if let time = entry.eventTime, time > newest { newest = time }
+    }
+    var pace = paces[id] ?? EventPace()
+    defer { paces[id] = pace }
+    if newest > .min, pace.note(eventTime: newest, at: feed.now) { feed.eventsJumped() }
+    return pace.isKnown ? pace.lag : nil
+  }
+
+  private func endsOfStreamGaps(_ intake: Intake, from id: FeedSession.ConnectionID) -> [GapChange] {
+    guard !streamGaps.isEmpty, id != standby else { return [] }
+    var delivered = intake.arrays
+    intake.ticks.withTexts { _, name, _ in delivered.insert(String(decoding: name, as: UTF8.self)) }
+    return streamGaps.delivered(at: intake.receivedAt) { delivered.contains($0) }
+  }
+
   func arrived(_ connection: FeedConnection) { handle(.arrived(connection.id)) }
+  func answered(_ connection: FeedConnection) { handle(.answered(connection.id)) }
   func serverWillClose(_ connection: FeedConnection) { handle(.shutdownAnnounced(connection.id)) }
 
-  func refused(_ streams: [String], _ failure: RequestAnswer.Failure, by connection: FeedConnection) {
-    feed.refused(streams, failure, of: self)
+  func judged(_ verdict: Subscriptions.Verdict, by connection: FeedConnection) {
+    let id = connection.id
+    switch verdict {
+    case .granted(let streams):
+      for stream in streams { refused[id]?[stream] = nil }
+      if id != standby {
+        streamGaps.granted(streams, at: feed.environment.wallClock(), now: feed.now)
+        setTimer()
+      }
+    case .refused(let streams, let failure, _):
+      refused[id, default: [:]].merge(streams.map { ($0, failure?.detail) }) { $1 }
+      if id != standby {
+        let gaps = streamGaps.refused(
+          streams, since: feed.environment.wallClock(), detail: failure?.detail)
+        feed.submit(Intake(), gaps: gaps)
+      }
+    case .said: break
+    }
+    feed.judged(verdict, of: self)
+    feed.connectionsChanged()
+    catchUp()
   }
 
   func ended(_ connection: FeedConnection, _ reason: FeedError) {
     lost(connection.id, reason, cause: feed.lossCause)
   }
 
+  /// Tells the session how the standby stands.
   private func catchUp() {
-    guard let standby, links[standby]?.connection?.hasOpened == true, overlap.hasCaughtUp else { return }
-    handle(.caughtUp)
+    guard let standby, links[standby]?.connection?.hasOpened == true, overlap.looks > 0 else { return }
+    var standing = overlap.standing
+    if let primary, let missing = refused[standby], !missing.isEmpty {
+      let had = Set(granted(by: primary))
+      standing.lacking += missing.keys.count { had.contains($0) }
+    }
+    handle(.compared(standing))
   }
 
   private func lost(_ id: FeedSession.ConnectionID, _ reason: FeedError, cause: Gap.Cause) {
     guard let link = links.removeValue(forKey: id) else { return }
-    carried[id] = nil
     if case .draining = link {} else { feed.lost(reason, of: self) }
-    if standby == id { standby = nil }
-    handle(.ended(id, cause: cause), handingOver: overlap.ended(id, at: feed.now))
+    let rest = endOverlap(of: id)
+    handle(.ended(id, cause: cause), handingOver: rest)
+    carried[id] = nil
+    refused[id] = nil
     feed.connectionsChanged()
   }
 }

@@ -17,8 +17,16 @@ private final class Owner: FeedConnectionOwner {
   func serverWillClose(_ connection: FeedConnection) { events.append("announced") }
   func arrived(_ connection: FeedConnection) { arrivals += 1 }
 
-  func refused(_ streams: [String], _ failure: RequestAnswer.Failure, by connection: FeedConnection) {
-    events.append("refused \(streams.count): \(failure.message)")
+  func turned() {}
+  func answered(_ connection: FeedConnection) { events.append("answered") }
+
+  func judged(_ verdict: Subscriptions.Verdict, by connection: FeedConnection) {
+    switch verdict {
+    case .granted: break
+    case .refused(let streams, let failure, _):
+      events.append("refused \(streams.count): \(failure?.message ?? "no answer")")
+    case .said(let failure): events.append("said \(failure.message)")
+    }
   }
 
   func received(_ intake: Intake, from connection: FeedConnection) {

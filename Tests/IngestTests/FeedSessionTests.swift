@@ -95,7 +95,7 @@ import WAL
     {
       #expect(feed.at(30, event) == [])
     }
-    #expect(feed.lastDataAt == nil)
+    #expect(feed.lastDataAt == 500)
     #expect(feed.at(30.5, .timer) == [.connect(id(2))])
   }
 
@@ -121,7 +121,7 @@ import WAL
     feed.at(1, .opened(id(2), at: 1_000))
     feed.at(40, .rotate(listChanged: true))
     feed.at(41, .opened(id(3), at: 41_000))
-    #expect(feed.at(42, .caughtUp).contains(.release))
+    #expect(feed.at(42, .compared(caughtUp)).contains(.release))
     feed.at(62, .ended(id(3), cause: .closed))
     #expect(feed.deadline == 62.5)
   }
@@ -350,7 +350,7 @@ import WAL
     standby()
     #expect(feed.at(12, .data(id(1), receivedAt: 12_000)) == [])
     #expect(feed.at(12, .data(id(2), receivedAt: 12_100)) == [])
-    #expect(feed.at(12, .caughtUp) == [.release, .close(id(1)), .report(.rotated(id(2)))])
+    #expect(feed.at(12, .compared(caughtUp)) == [.release, .close(id(1)), .report(.rotated(id(2)))])
     #expect(feed.at(13, .data(id(1), receivedAt: 13_000)) == [])
     // The successor might still miss what the old one has.
     #expect(feed.lastDataAt == 12_100)
@@ -361,7 +361,7 @@ import WAL
 
   @Test func `an old connection that does not end is dropped after five seconds`() {
     standby(listChanged: true)
-    feed.at(12, .caughtUp)
+    feed.at(12, .compared(caughtUp))
     #expect(feed.deadline == 17)
     #expect(feed.at(17, .timer) == [.abandon(id(1))])
   }
@@ -394,7 +394,7 @@ import WAL
 
   @Test func `never a third connection: a replacement waits until the old one has drained`() {
     standby(listChanged: true)
-    feed.at(12, .caughtUp)
+    feed.at(12, .compared(caughtUp))
     #expect(feed.at(13, .rotate(listChanged: false)) == [.report(.rotating(.requested))])
     #expect(feed.deadline == 17)
     #expect(
@@ -422,7 +422,7 @@ import WAL
   @Test func `a successor takes over from a deaf connection with a gap, ten seconds after its first data`() {
     standby()
     feed.at(15, .data(id(2), receivedAt: 15_000))
-    #expect(feed.at(15, .caughtUp) == [])
+    #expect(feed.at(15, .compared(caughtUp)) == [])
     feed.at(21, .arrived(id(1)))
     #expect(feed.at(24, .arrived(id(1))) == [])
     #expect(
@@ -498,16 +498,16 @@ import WAL
     feed.at(4, .rotate(listChanged: true))
     feed.at(5, .opened(id(3), at: 5_000))
     #expect(feed.at(6, .data(id(3), receivedAt: 6_000)) == [])
-    #expect(feed.at(7, .caughtUp).prefix(2) == [.closeGap(endedAt: 6_000), .release])
+    #expect(feed.at(7, .compared(caughtUp)).prefix(2) == [.closeGap(endedAt: 6_000), .release])
   }
 
   @Test func `a standby has caught up only with a primary that spoke just now`() {
     standby()
     feed.at(12, .data(id(1), receivedAt: 12_000))
     feed.at(16, .data(id(2), receivedAt: 16_000))
-    #expect(feed.at(17, .caughtUp) == [])
+    #expect(feed.at(17, .compared(caughtUp)) == [])
     feed.at(18, .data(id(1), receivedAt: 18_000))
-    #expect(feed.at(18, .caughtUp).prefix(2) == [.release, .close(id(1))])
+    #expect(feed.at(18, .compared(caughtUp)).prefix(2) == [.release, .close(id(1))])
   }
 
   @Test func `a gap does not reach back into the one before it`() {
@@ -570,6 +570,8 @@ import WAL
   }
 }
 
+private let caughtUp = FeedSession.Standing(isCaughtUp: true)
+
 /// A session behind a reference, since `#expect` cannot call what changes a value.
 private final class Driven {
   private var session: FeedSession
@@ -595,7 +597,7 @@ private final class Driven {
   }
 
   var deadline: Double? { session.deadline.map { $0 / .milliseconds(1) / 1_000 } }
-  var lastDataAt: Int64? { session.lastDataAt }
+  var lastDataAt: Int64 { session.lastDataAt }
 
   /// Answers pings, or has data, from deadline to deadline until an action comes; says when, or gives up.
   func keepAlive(

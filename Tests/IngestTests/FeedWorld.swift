@@ -217,7 +217,7 @@ final class FeedWorld {
     handle(.data(peer.id, receivedAt: wall))
     guard let primary, let standby, standby.isOpen, !standby.isGone, !primary.isGone else { return }
     let isActive = primary.lastSeenAt.map { now - $0 <= .seconds(10) } ?? false
-    if overlapSeenOnBoth || !isActive { handle(.caughtUp) }
+    if overlapSeenOnBoth || !isActive { handle(.compared(.init(isCaughtUp: true))) }
   }
 
   private func forget(_ peer: Peer) {
@@ -336,8 +336,8 @@ final class FeedWorld {
       check(isStopped && peers.isEmpty, "finished too early")
       isFinished = true
       // As the log does when the feed has ended.
-      if let last = session.lastDataAt, gaps.last?.endedAt != nil || gaps.isEmpty {
-        gaps.append(Row(startedAt: last, endedAt: nil, cause: .shutdown))
+      if gaps.last?.endedAt != nil || gaps.isEmpty {
+        gaps.append(Row(startedAt: session.lastDataAt, endedAt: nil, cause: .shutdown))
       }
     }
   }

@@ -48,7 +48,7 @@ final class HandLog: FeedLog {
       guard state.hasRoom else { return false }
       let changes = gaps.map { change in
         switch change {
-        case .open(_, let cause, _, _): " open \(cause)"
+        case .open(_, let cause, _, _, _): " open \(cause)"
         case .close: " close"
         case .watermark: ""
         }

@@ -68,9 +68,25 @@ import Testing
   @Test func `each slot of a killed feed leaves a gap of its own`() async throws {
     try await withLog { log, _ in
       _ = try await log.beginFeed(streams: ["a", "b", "c"])
-      try await receive(log, [2: ["a"], 10: ["b"], 11: ["c"]], until: [2: 20, 10: 5])
+      try await receive(log, [2: ["a"], 10: ["b"]], until: [2: 20, 10: 5])
       let gaps = try await log.beginFeed(streams: ["a", "b", "c"]).openGaps
       #expect(gaps.map(\.startedAt) == [20, 5])
+      #expect(gaps.map(\.streams) == [["a"], ["b"]])
+    }
+  }
+
+  /// It may have been sent ticks that were never committed.
+  @Test func `a feed that is killed before its first tick leaves a gap from its start`() async throws {
+    let clock = ManualWallClock(70)
+    try await withLog(options: .make(clock: clock)) { log, _ in
+      _ = try await log.beginFeed(streams: ["a", "b"])
+      try await confirmed { log.setStreams(["a"], slots: [1: ["a"]], completion: $0) }
+      clock.set(80)
+      try await confirmed { log.setStreams(["a", "b"], slots: [1: ["a"], 2: ["b"]], completion: $0) }
+      clock.set(90)
+      let gaps = try await log.beginFeed(streams: ["a", "b"]).openGaps
+      #expect(gaps.map(\.cause) == [.crash, .crash])
+      #expect(gaps.map(\.startedAt) == [70, 80])
       #expect(gaps.map(\.streams) == [["a"], ["b"]])
     }
   }

@@ -29,7 +29,8 @@ protocol FeedLog: Sendable {
 
 /// A change to the record of gaps, written in order with the ticks. Times in microseconds UTC.
 enum GapChange: Sendable {
-  case open(startedAt: Int64, cause: Gap.Cause, streams: [String], OpenGaps)
+  /// `detail` is JSON.
+  case open(startedAt: Int64, cause: Gap.Cause, streams: [String], detail: String? = nil, OpenGaps)
   case close(endedAt: Int64, OpenGaps)
   /// See ``WriteTransaction/setWatermark(of:to:)``.
   case watermark(SlotID, Int64)
@@ -64,8 +65,9 @@ extension TickLog: FeedLog {
 extension GapChange {
   fileprivate func write(in transaction: WriteTransaction) throws {
     switch self {
-    case .open(let startedAt, let cause, let streams, let gaps):
-      gaps.set(try transaction.openGap(startedAt: startedAt, cause: cause, streams: streams))
+    case .open(let startedAt, let cause, let streams, let detail, let gaps):
+      gaps.set(
+        try transaction.openGap(startedAt: startedAt, cause: cause, streams: streams, detail: detail))
     case .close(let endedAt, let gaps):
       for id in gaps.all { try transaction.closeGap(id, endedAt: endedAt) }
     case .watermark(let slot, let time): try transaction.setWatermark(of: slot.number, to: time)

@@ -9,6 +9,8 @@ struct InheritedGaps: Sendable {
   private struct Inherited {
     var gaps: OpenGaps
     var streams: Set<String>
+    /// As the log has it; nil for one of this run.
+    var gap: Gap?
   }
 
   private var open: [Inherited] = []
@@ -19,7 +21,7 @@ struct InheritedGaps: Sendable {
 
   /// - Parameter gaps: what ``TickLog/beginFeed(streams:)`` found open.
   init(_ gaps: [Gap]) {
-    open = gaps.map { Inherited(gaps: OpenGaps([$0.id]), streams: Set($0.streams)) }
+    open = gaps.map { Inherited(gaps: OpenGaps([$0.id]), streams: Set($0.streams), gap: $0) }
   }
 
   var isEmpty: Bool { open.isEmpty }
@@ -27,6 +29,16 @@ struct InheritedGaps: Sendable {
   /// Whether open gaps name all of the streams: then the loss of a connection needs no gap of its own.
   func cover(_ streams: [String]) -> Bool {
     !open.isEmpty && streams.allSatisfy { stream in open.contains { $0.streams.contains(stream) } }
+  }
+
+  /// Gives up the gaps of single streams that are still wanted: any other's data says nothing about them.
+  mutating func takeStreamGaps(slots streams: Set<String>) -> [Gap] {
+    let taken = open.compactMap(\.gap).filter {
+      $0.cause == .unsubscribed && !streams.isDisjoint(with: $0.streams)
+    }
+    let ids = Set(taken.map(\.id))
+    open.removeAll { $0.gap.map { ids.contains($0.id) } == true }
+    return taken
   }
 
   /// Says which streams each slot carries; at the start and after each change of the list.

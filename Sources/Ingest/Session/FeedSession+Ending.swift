@@ -30,7 +30,7 @@ extension FeedSession {
     case .data(let id, let utc, let lag) where ending.left.contains(id) && id == ending.current:
       actions = gaps.data(at: utc, lag: lag, moment.reading)
     case .paused: clock.pause(at: moment.now)
-    case .resumed: gaps.readAgain(after: clock.resume(at: moment.now), at: moment.reading)
+    case .resumed: _ = gaps.readAgain(after: clock.resume(at: moment.now), at: moment.reading)
     case .thawed: gaps.thawed(at: moment.reading)
     case .stopped: ending.until = min(ending.until, moment.now + limits.stopping)
     default: break

@@ -11,6 +11,8 @@ extension FeedSession {
     case opened(ConnectionID, at: Int64)
     /// Bytes arrived that were no tick: a ping, a pong, an answer, a message that is none.
     case arrived(ConnectionID)
+    /// The answer to the newest ping: what the server had sent before it has arrived.
+    case answered(ConnectionID)
     /// Ticks arrived, at microseconds UTC; duplicates count too. `lag`: how late they were, of what the connection
     /// is known to be able to.
     case data(ConnectionID, receivedAt: Int64, lag: Duration = .zero)

@@ -129,13 +129,17 @@ struct FeedSession: Sendable {
     case .started, .timer: return []
     case .opened(let id, let utc): opened(id, utc, at: moment)
     case .arrived(let id): change(id) { $0.liveness.arrived() }
+    case .answered(let id):
+      change(id) { $0.liveness.arrived() }
+      if case .open(let link) = current, link.id == id { gaps.proven() }
     case .data(let id, let utc, let lag): return received(utc, lag, from: id, at: moment)
     case .compared(let standing): standby?.note(standing, at: moment.now, limits)
     case .shutdownAnnounced(let id): change(id) { $0.isLeaving = true }
     case .rotate(let listChanged): return rotate(listChanged ? .listChanged : .requested, at: moment)
     case .ended(let id, let cause): return ended(id, cause, at: moment)
     case .paused: clock.pause(at: moment.now)
-    case .resumed: gaps.readAgain(after: clock.resume(at: moment.now), at: moment.reading)
+    case .resumed:
+      if gaps.readAgain(after: clock.resume(at: moment.now), at: moment.reading) { hurry(at: moment) }
     case .thawed: thawed(at: moment)
     case .stopped: return end(within: limits.stopping, at: moment.now)
     case .retired: return end(within: limits.draining, at: moment.now)
@@ -154,9 +158,13 @@ struct FeedSession: Sendable {
     }
   }
 
-  /// What is dead by now is to be found out soon.
   private mutating func thawed(at moment: Moment) {
     gaps.thawed(at: moment.reading)
+    hurry(at: moment)
+  }
+
+  /// What is dead by now is to be found out soon, and what is not, too.
+  private mutating func hurry(at moment: Moment) {
     if case .open(var link) = current {
       link.liveness.hurry(at: moment.reading)
       current = .open(link)

@@ -10,12 +10,15 @@ struct GapTrack: Equatable, Sendable {
   }
 
   /// The doubt after sockets were not read for a while: what lay there says nothing about the time since, because a
-  /// connection that ended while nobody read it still delivers it. A loss in doubt reaches back to before.
+  /// connection that ended while nobody read it still delivers it. A loss in doubt reaches back to before. The answer
+  /// to a ping that was sent since ends the doubt.
   private struct Doubt: Equatable {
     /// On the clock that stands still while sockets are not read.
     var until: Duration
     /// The process did not run, rather than that it chose not to read.
     var isFrozen: Bool
+    /// Microseconds UTC: the last data, as far as it can be trusted.
+    var lastRead: Int64
   }
 
   private var state: State
@@ -47,14 +50,24 @@ struct GapTrack: Equatable, Sendable {
   }
 
   /// Sockets are read again after a pause.
-  mutating func readAgain(after pause: Duration, at time: Duration) {
-    guard pause >= Self.longPause else { return }
-    doubt = Doubt(until: time + Self.readingUp, isFrozen: doubt?.isFrozen ?? false)
+  /// - Returns: whether it was long enough for doubt.
+  mutating func readAgain(after pause: Duration, at time: Duration) -> Bool {
+    guard pause >= Self.longPause else { return false }
+    doubt = Doubt(
+      until: time + Self.readingUp, isFrozen: doubt?.isFrozen ?? false, lastRead: doubt?.lastRead ?? lastAlive)
+    return true
   }
 
   /// The process runs again.
   mutating func thawed(at time: Duration) {
-    doubt = Doubt(until: time + Self.readingUp, isFrozen: true)
+    doubt = Doubt(until: time + Self.readingUp, isFrozen: true, lastRead: doubt?.lastRead ?? lastAlive)
+  }
+
+  /// The connection in use has answered a ping: it is alive, and all that it was sent before has arrived.
+  mutating func proven() {
+    guard let doubt, case .none = state else { return }
+    lastAlive = doubt.lastRead
+    self.doubt = nil
   }
 
   /// Data of the connection in use arrived, in microseconds UTC; the first ends a gap.
@@ -74,7 +87,7 @@ struct GapTrack: Equatable, Sendable {
 
   private mutating func end(first: Int64, last: Int64, _ time: Duration) -> [FeedSession.Action] {
     if let doubt, time >= doubt.until { self.doubt = nil }
-    if doubt == nil { lastAlive = last }
+    if doubt == nil { lastAlive = last } else { doubt?.lastRead = last }
     defer { state = .none }
     guard case .open(let startedAt) = state else { return [] }
     // The clock may have been set back, and a standby may have had data before its primary's last.

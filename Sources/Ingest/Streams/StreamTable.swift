@@ -42,6 +42,23 @@ struct StreamTable: Sendable {
     return names.count - 1
   }
 
+  /// For callers off the hot path: the name's number, if it has one.
+  func existing(_ name: String) -> Int? {
+    var name = name
+    return name.withUTF8 { bytes in
+      let bytes = UnsafeRawBufferPointer(bytes)
+      let hash = hash(bytes)
+      let mask = places.count - 1
+      var place = Int(truncatingIfNeeded: hash) & mask
+      while places[place] != 0 {
+        let number = Int(places[place]) - 1
+        if names[number].hash == hash, isEqual(names[number].bytes, bytes) { return number }
+        place = (place + 1) & mask
+      }
+      return nil
+    }
+  }
+
   /// For callers off the hot path.
   mutating func number(of name: String) -> Int? {
     var name = name

@@ -5,9 +5,10 @@ import NIOWebSocket
 ///
 /// Reference: RFC 6455, sections 5.2 and 5.3
 enum ClientFrame {
-  static func bytes(_ message: Outbox.Message, mask: WebSocketMaskingKey) -> ByteBuffer {
+  /// - Parameter ping: the number that a ping carries and its answer brings back.
+  static func bytes(_ message: Outbox.Message, ping: UInt64, mask: WebSocketMaskingKey) -> ByteBuffer {
     switch message {
-    case .ping: bytes(.ping, payload: ByteBuffer(), mask: mask)
+    case .ping: bytes(.ping, payload: ByteBuffer(integer: ping), mask: mask)
     case .pong(let payload): bytes(.pong, payload: payload, mask: mask)
     case .text(let text): bytes(.text, payload: ByteBuffer(string: text), mask: mask)
     }

@@ -7,13 +7,17 @@ import WAL
 protocol FeedConnectionOwner: AnyObject {
   /// False while the log's queue is full: then TCP holds the server back.
   var mayRead: Bool { get }
+  /// Before anything of a read is looked at.
+  func turned()
   /// The WebSocket is open, and the server has answered every request to subscribe.
   func opened(_ connection: FeedConnection)
-  /// The server does not subscribe the connection to these streams; it goes on with the others.
-  func refused(_ streams: [String], _ failure: RequestAnswer.Failure, by connection: FeedConnection)
+  /// The server has granted or refused streams, or said an error of no request. Refused ones are asked for again.
+  func judged(_ verdict: Subscriptions.Verdict, by connection: FeedConnection)
   func received(_ intake: Intake, from connection: FeedConnection)
   /// A read brought bytes, but no data message: a pong, a ping, an answer, a part of something.
   func arrived(_ connection: FeedConnection)
+  /// The newest ping has come back: everything that the server had sent before has been handed over.
+  func answered(_ connection: FeedConnection)
   /// The server has announced that it will end the connection.
   func serverWillClose(_ connection: FeedConnection)
   /// Called once, after everything that was received has been handed over.
@@ -33,8 +37,8 @@ final class FeedConnection: ChannelInboundHandler {
 
   private enum State {
     case opening(Handshake)
-    /// The requests that the server has not answered.
-    case subscribing([SubscribeRequest])
+    /// The server has not answered all requests.
+    case subscribing
     case open
     /// Our close frame is out; what the server still sends until its own counts.
     case draining
@@ -47,6 +51,8 @@ final class FeedConnection: ChannelInboundHandler {
   private let owner: any FeedConnectionOwner
   private let wallClock: @Sendable () -> Int64
   private let requests: [SubscribeRequest]
+  private var subscriptions = Subscriptions()
+  private var askingAgain: (scheduled: Scheduled<Void>, at: Duration)?
   private var state: State
   private var frames: FrameReader
   private var decoder: MessageDecoder
@@ -57,6 +63,9 @@ final class FeedConnection: ChannelInboundHandler {
   private var lastSize = (ticks: 0, bytes: 0)
   private var context: ChannelHandlerContext?
   private var isPaused = false
+  /// The number in the newest ping, and whether it has come back.
+  private var lastPing: UInt64 = 0
+  private var isPingAnswered = false
 
   init(
     id: FeedSession.ConnectionID, endpoint: FeedEndpoint, target: FeedTarget, owner: any FeedConnectionOwner,
@@ -76,7 +85,7 @@ final class FeedConnection: ChannelInboundHandler {
   var phase: String {
     switch state {
     case .opening: "the answer to the upgrade"
-    case .subscribing(let open): "the answers to \(open.count) requests to subscribe"
+    case .subscribing: "the answers to \(subscriptions.awaitedCount) requests to subscribe"
     case .open, .draining, .ended: "nothing"
     }
   }
@@ -90,8 +99,11 @@ final class FeedConnection: ChannelInboundHandler {
     context?.read()
   }
 
-  /// Asks the server for a sign of life.
-  func ping() { send(.ping) }
+  /// Asks the server for a sign of life. Only the answer to the newest question is told as one.
+  func ping() {
+    lastPing += 1
+    send(.ping)
+  }
 
   /// Ends the connection in an orderly way: says so, and reads on until the server has ended it too.
   func close() {
@@ -132,6 +144,9 @@ final class FeedConnection: ChannelInboundHandler {
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     if case .ended = state { return }
+    owner.turned()
+    // Its turn may have ended this one.
+    if case .ended = state { return }
     if intake.receivedAt == 0 { intake.receivedAt = wallClock() }
     var bytes = unwrapInboundIn(data)
     do {
@@ -153,6 +168,10 @@ final class FeedConnection: ChannelInboundHandler {
 
   func channelReadComplete(context: ChannelHandlerContext) {
     if !handOver(), isUpgraded { owner.arrived(self) }
+    if isPingAnswered {
+      isPingAnswered = false
+      owner.answered(self)
+    }
     switch state {
     case .opening: context.read()
     case .subscribing, .open, .draining:
@@ -187,7 +206,8 @@ final class FeedConnection: ChannelInboundHandler {
       switch item {
       case .message(let message, _): take(message)
       case .ping(let payload): send(.pong(payload))
-      case .pong: break
+      case .pong(let payload):
+        if payload == ByteBuffer(integer: lastPing) { isPingAnswered = true }
       case .close(let code, let reason): closed(code: code, reason: reason)
       }
     }
@@ -217,25 +237,43 @@ final class FeedConnection: ChannelInboundHandler {
   // MARK: Subscribing
 
   private func subscribe() {
-    state = .subscribing(requests)
-    for request in requests { send(.text(request.text)) }
-    openIfSubscribed()
+    state = .subscribing
+    send(subscriptions.start(requests, at: now))
+    openIfSettled()
   }
 
   private func take(_ answer: RequestAnswer) {
-    guard case .subscribing(var open) = state else { return }
-    // A server that could not read a request cannot name it; it answers them in their order.
-    guard let place = answer.id.map({ id in open.firstIndex { $0.id == id } }) ?? open.indices.first else {
-      return
+    switch state {
+    case .subscribing, .open: break
+    case .opening, .draining, .ended: return
     }
-    let request = open.remove(at: place)
-    state = .subscribing(open)
-    if let failure = answer.failure { owner.refused(request.streams, failure, by: self) }
-    openIfSubscribed()
+    let (verdict, requests) = subscriptions.answered(answer, at: now, random: .random(in: 0..<1))
+    if let verdict { owner.judged(verdict, by: self) }
+    send(requests)
+    openIfSettled()
   }
 
-  private func openIfSubscribed() {
-    guard case .subscribing(let open) = state, open.isEmpty else { return }
+  private func askAgain() {
+    askingAgain = nil
+    let (verdicts, requests) = subscriptions.due(at: now, random: .random(in: 0..<1))
+    for verdict in verdicts { owner.judged(verdict, by: self) }
+    send(requests)
+    openIfSettled()
+  }
+
+  private func send(_ requests: [SubscribeRequest]) {
+    for request in requests { send(.text(request.text)) }
+    guard let context, let deadline = subscriptions.deadline else { return }
+    if let askingAgain, askingAgain.at <= deadline { return }
+    askingAgain?.scheduled.cancel()
+    let pause = max(deadline - now, .zero)
+    askingAgain = (
+      context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(pause)) { self.askAgain() }, deadline
+    )
+  }
+
+  private func openIfSettled() {
+    guard case .subscribing = state, subscriptions.isSettled else { return }
     state = .open
     hasOpened = true
     owner.opened(self)
@@ -301,10 +339,17 @@ final class FeedConnection: ChannelInboundHandler {
     state = .ended
     sending?.cancel()
     sending = nil
+    askingAgain?.scheduled.cancel()
+    askingAgain = nil
     received = ByteBuffer()
   }
 
   // MARK: Writing
+
+  /// Of a monotonic clock.
+  private var now: Duration {
+    context.map { .nanoseconds(Int64($0.eventLoop.now.uptimeNanoseconds)) } ?? .zero
+  }
 
   /// Goes out at once, before all that waits: after it nothing else may be said.
   private func sendClose(code: Int?) {
@@ -324,8 +369,8 @@ final class FeedConnection: ChannelInboundHandler {
   private func sendWhatMayGo() {
     sending = nil
     guard isUpgraded, let context else { return }
-    let now = Duration.nanoseconds(Int64(context.eventLoop.now.uptimeNanoseconds))
-    while let message = outbox.next(at: now) { write(ClientFrame.bytes(message, mask: .random())) }
+    let now = self.now
+    while let message = outbox.next(at: now) { write(ClientFrame.bytes(message, ping: lastPing, mask: .random())) }
     guard let pause = outbox.pause(at: now) else { return }
     sending = context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(pause)) { self.sendWhatMayGo() }
   }

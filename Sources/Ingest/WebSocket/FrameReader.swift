@@ -14,7 +14,7 @@ struct FrameReader {
     /// and again.
     case message(ByteBuffer, isText: Bool)
     case ping(ByteBuffer)
-    case pong
+    case pong(ByteBuffer)
     /// The server ends the connection.
     case close(code: Int?, reason: String)
   }
@@ -98,7 +98,7 @@ struct FrameReader {
   private mutating func take(_ head: Head, _ payload: ByteBuffer) throws(FeedError) -> Item? {
     switch head.opcode {
     case .ping: return .ping(payload)
-    case .pong: return .pong
+    case .pong: return .pong(payload)
     case .connectionClose: return try close(payload)
     case .continuation:
       fragments?.writeImmutableBuffer(payload)
