@@ -62,7 +62,7 @@ def test_an_order_that_means_nothing_is_refused(points, tickwal, order):
     assert ended.code == 78 and f"TICKWAL_KILL_AT is '{order}' but must be one of append.before" in ended.err
 
 
-@pytest.mark.parametrize("order, version", zip(both(ON_AN_OLDER_LOG), (1, 2)))
+@pytest.mark.parametrize("order, version", list(zip(both(ON_AN_OLDER_LOG), (1, 2))))
 def test_a_kill_while_an_older_log_is_brought_up_leaves_the_one_or_the_other(points, tickwal, order, version):
     shutil.copy(OLDER_LOG, tickwal.path)
     gaps = tickwal.log.ask("select id, started_at, ended_at, cause, streams from gaps")
