@@ -83,8 +83,18 @@ package struct Gap: Sendable, Equatable {
     package static let diskFull = Cause(rawValue: "disk_full")
     package static let queueFull = Cause(rawValue: "queue_full")
     package static let crash = Cause(rawValue: "crash")
+    /// The process did not run and a connection ended meanwhile: from the last moment at which it is known to have
+    /// run. A freeze in which no connection ended loses nothing, and is no gap.
+    package static let frozen = Cause(rawValue: "frozen")
+    /// The exchange refused or withheld these streams.
+    package static let unsubscribed = Cause(rawValue: "unsubscribed")
+    /// The exchange's own ids of one stream skip.
+    package static let sequence = Cause(rawValue: "sequence")
 
-    package static let allCases = [closed, stale, refused, shutdown, diskFull, queueFull, crash]
+    /// The one list of them: the log's schema and its check are made of it. One more is a migration.
+    package static let allCases = [
+      closed, stale, refused, shutdown, diskFull, queueFull, crash, frozen, unsubscribed, sequence,
+    ]
   }
 
   package struct ID: RawRepresentable, Hashable, Sendable {
@@ -99,6 +109,20 @@ package struct Gap: Sendable, Equatable {
   package let endedAt: Int64?
   package let cause: Cause
   package let streams: [String]
+  /// JSON: the ids of a `sequence` gap, the exchange's words of a refusal; `nil` where there is nothing to say, and
+  /// in a log of a version that had none.
+  package let detail: String?
+
+  init(
+    id: ID, startedAt: Int64, endedAt: Int64?, cause: Cause, streams: [String], detail: String? = nil
+  ) {
+    self.id = id
+    self.startedAt = startedAt
+    self.endedAt = endedAt
+    self.cause = cause
+    self.streams = streams
+    self.detail = detail
+  }
 }
 
 /// A tick that a sink will never accept, or input that is no tick.

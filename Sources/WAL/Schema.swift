@@ -1,11 +1,11 @@
 import Base
 
-/// The tables and views of the log.
+/// The tables and views of a new log; those of an older one become the same by ``Migration``.
 package enum Schema {
   /// "TWAL": tells our files from other SQLite databases.
   static let applicationID: Int32 = 0x5457_414C
   /// Grows with every change that an older program must not touch.
-  package static let version: Int32 = 1
+  package static let version: Int32 = 2
 
   package static let tables = """
     CREATE TABLE ticks(
@@ -44,9 +44,9 @@ package enum Schema {
       id INTEGER PRIMARY KEY AUTOINCREMENT,
       started_at INTEGER NOT NULL,  -- microseconds since 1970, UTC: the last data before
       ended_at INTEGER,             -- the first data after; NULL while open
-      cause TEXT NOT NULL CHECK (cause IN
-        ('closed', 'stale', 'refused', 'shutdown', 'disk_full', 'queue_full', 'crash')),
-      streams TEXT NOT NULL         -- JSON array
+      cause TEXT NOT NULL CHECK (cause IN \(Gap.Cause.sqlList)),
+      streams TEXT NOT NULL,        -- JSON array
+      detail TEXT                   -- JSON: ids that were skipped, the exchange's words; or NULL
     );
     CREATE TABLE dead_letters(
       id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -87,13 +87,15 @@ package enum Schema {
       FROM consumers, (SELECT value AS head FROM meta WHERE key = 'head') WHERE enabled ORDER BY name;
     CREATE VIEW recent_gaps AS
       SELECT id, \(utc("started_at")) AS started_at, \(utc("ended_at")) AS ended_at,
-        round(max(0, coalesce(ended_at, \(nowMicroseconds)) - started_at) / 1e6, 3) AS seconds, cause, streams
+        round(max(0, coalesce(ended_at, \(nowMicroseconds)) - started_at) / 1e6, 3) AS seconds, cause, streams, detail
       FROM gaps ORDER BY id DESC LIMIT 100;
     CREATE VIEW recent_batches AS
       SELECT consumer, first_offset, last_offset, rows, state, bucket, key, sha256,
         \(utc("planned_at")) AS planned_at, \(utc("shipped_at")) AS shipped_at
       FROM batches ORDER BY planned_at DESC, first_offset DESC LIMIT 100;
     """
+
+  static let viewNames = ["tick", "backlog", "recent_gaps", "recent_batches"]
 
   private static let nowMicroseconds = "CAST((julianday('now') - 2440587.5) * 86400000000.0 AS INTEGER)"
 
@@ -106,4 +108,9 @@ package enum Schema {
     printf('.%06d', (\(column) % 1000000 + 1000000) % 1000000) END
     """
   }
+}
+
+extension Gap.Cause {
+  /// All causes as a list in SQL.
+  package static let sqlList = "(\(allCases.map { "'\($0)'" }.joined(separator: ", ")))"
 }

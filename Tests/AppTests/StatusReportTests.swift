@@ -93,12 +93,21 @@ import Testing
     #expect(
       gaps["last_24_hours"] as? [String: Int] == [
         "closed": 0, "stale": 0, "refused": 0, "shutdown": 0, "disk_full": 0, "queue_full": 0, "crash": 4,
+        "frozen": 0, "unsubscribed": 0, "sequence": 0,
       ])
     let open = try #require((gaps["open"] as? [[String: Any]])?.first)
     #expect(open["id"] as? Int == 7)
     #expect(open["seconds"] as? Double == 65)
     #expect(open["cause"] as? String == "disk_full")
     #expect((open["streams"] as? [String])?.count == 5)
+  }
+
+  @Test func `the document has a gap's detail as JSON at its end`() {
+    let gap = Gap(
+      id: Gap.ID(rawValue: 1), startedAt: Self.someTime, endedAt: nil, cause: .unsubscribed, streams: [],
+      detail: "{\"code\": 4}")
+    #expect(report([gap]).document.text.contains("\"streams\":[],\"detail\":{\"code\":4}}"))
+    #expect(report([self.gap(1)]).document.text.contains("\"streams\":[\"s1@trade\"],\"detail\":null}"))
   }
 
   @Test func `a clock that was set back gives no negative length`() {

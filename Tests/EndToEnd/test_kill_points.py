@@ -6,7 +6,9 @@ import json
 import random
 import re
 import signal
+import shutil
 import sqlite3
+from pathlib import Path
 
 import pytest
 
@@ -30,6 +32,8 @@ AT_THE_END = {"note": 2, "close": 1}
 WITH_FOLDERS = {"open": 1, "file": 4}
 WHILE_TRIMMING = {"trim": 3, "checkpoint": 3, "vacuum": 3}
 ON_A_FULL_DISK = ["ballast"]
+ON_AN_OLDER_LOG = ["migrate"]
+OLDER_LOG = Path(__file__).resolve().parents[1] / "Recordings" / "logs" / "version-1.log"
 RANDOM_KILLS = 4
 
 
@@ -48,7 +52,7 @@ def both(steps) -> list[str]:
 
 
 def test_each_point_is_passed_by_a_test(points):
-    steps = [*{*WITH_AWS, *AT_THE_END}, *WITH_FOLDERS, *WHILE_TRIMMING, *ON_A_FULL_DISK]
+    steps = [*{*WITH_AWS, *AT_THE_END}, *WITH_FOLDERS, *WHILE_TRIMMING, *ON_A_FULL_DISK, *ON_AN_OLDER_LOG]
     assert sorted(both(steps)) == sorted(points)
 
 
@@ -56,6 +60,19 @@ def test_each_point_is_passed_by_a_test(points):
 def test_an_order_that_means_nothing_is_refused(points, tickwal, order):
     ended = tickwal.run_to_end("status", TICKWAL_KILL_AT=order)
     assert ended.code == 78 and f"TICKWAL_KILL_AT is '{order}' but must be one of append.before" in ended.err
+
+
+@pytest.mark.parametrize("order, version", list(zip(both(ON_AN_OLDER_LOG), (1, 2))))
+def test_a_kill_while_an_older_log_is_brought_up_leaves_the_one_or_the_other(points, tickwal, order, version):
+    shutil.copy(OLDER_LOG, tickwal.path)
+    gaps = tickwal.log.ask("select id, started_at, ended_at, cause, streams from gaps")
+    assert tickwal.run_to_end("adopt", TICKWAL_KILL_AT=order).code == -signal.SIGKILL
+    assert tickwal.log.value("pragma user_version") == version
+    assert tickwal.succeed("verify").out.endswith(b"no problems\n")
+    tickwal.succeed("adopt")
+    assert tickwal.log.value("pragma user_version") == 2
+    assert tickwal.log.ask("select id, started_at, ended_at, cause, streams from gaps") == gaps
+    assert tickwal.succeed("verify").out.endswith(b"no problems\n")
 
 
 class Killer:

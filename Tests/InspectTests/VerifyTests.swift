@@ -89,6 +89,8 @@ import Testing
     ("UPDATE gaps SET ended_at = started_at - 1 WHERE id = 1", .gaps, "gap 1 ends before it begins"),
     ("UPDATE gaps SET streams = 'x' WHERE id = 1", .gaps, "gap 1 has a column that cannot be"),
     ("UPDATE gaps SET cause = 'because' WHERE id = 1", .gaps, "gap 1 has a column that cannot be"),
+    ("UPDATE gaps SET detail = '{' WHERE id = 1", .gaps, "gap 1 has a detail that is no JSON"),
+    ("UPDATE gaps SET detail = x'7b7d' WHERE id = 1", .gaps, "gap 1 has a detail that is no JSON"),
     ("UPDATE dead_letters SET offset = 401 WHERE id = 1", .deadLetters, "dead letter 1 at offset 401"),
     ("UPDATE dead_letters SET offset = NULL WHERE id = 1", .deadLetters, "dead letter 1 has a column"),
     ("UPDATE dead_letters SET consumer = 'kinesis' WHERE id = 1", .deadLetters, "is of no consumer"),

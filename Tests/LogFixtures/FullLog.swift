@@ -50,6 +50,9 @@ package func makeFullLog(_ path: String, ticks count: Int = 400, padding: Int = 
     let gap = try transaction.openGap(startedAt: someTime, cause: .closed, streams: ["btcusdt@miniTicker"])
     try transaction.closeGap(gap, endedAt: someTime + 5)
     _ = try transaction.openGap(startedAt: someTime + 9, cause: .stale, streams: ["btcusdt@miniTicker"])
+    _ = try transaction.addGap(
+      startedAt: someTime + 11, endedAt: someTime + 12, cause: .sequence, streams: ["btcusdt@trade"],
+      detail: "{\"first\":7,\"last\":9}")
     try transaction.setMeta("feed", "running")
     try transaction.setMetaList("streams", ["btcusdt@miniTicker"])
   }
@@ -74,7 +77,9 @@ package func records(of path: String) async throws -> [String] {
   let connection = try SQLiteConnection(path: path, access: .readOnly)
   var rows: [String] = []
   for table in TableCopy.all {
-    let columns = table.columns.map { "coalesce(\($0), 'NULL')" }.joined(separator: " || '|' || ")
+    let present = try connection.columns(of: table.table) + ["rowid"]
+    let columns = table.columns.map { present.contains($0) ? "coalesce(\($0), 'NULL')" : "'NULL'" }
+      .joined(separator: " || '|' || ")
     let statement = try connection.prepare(
       "SELECT '\(table.table) ' || \(columns) FROM \(table.table) ORDER BY \(table.order.joined(separator: ", "))"
     )

@@ -64,6 +64,44 @@ import Testing
     }
   }
 
+  @Test func `a gap keeps its detail, and one that has ended can be extended`() async throws {
+    try await withLog { log, _ in
+      let (open, whole) = try await log.write { transaction in
+        (
+          try transaction.openGap(startedAt: 5, cause: .unsubscribed, streams: ["a"], detail: "{\"code\":4}"),
+          try transaction.addGap(startedAt: 7, endedAt: 9, cause: .sequence, streams: ["b"], detail: "[1]")
+        )
+      }
+      let reader = try await log.makeReader()
+      func gaps() async throws -> [Gap] { try await reader.gaps(from: id(1), atMost: 9) }
+      let opened = Gap(
+        id: open, startedAt: 5, endedAt: nil, cause: .unsubscribed, streams: ["a"], detail: "{\"code\":4}")
+      func added(_ endedAt: Int64, _ detail: String?) -> Gap {
+        Gap(id: whole, startedAt: 7, endedAt: endedAt, cause: .sequence, streams: ["b"], detail: detail)
+      }
+      #expect(try await gaps() == [opened, added(9, "[1]")])
+      #expect(try await reader.openGaps() == [opened])
+      try await log.write { try $0.extendGap(whole, endedAt: 12, detail: "[1,2]") }
+      #expect(try await gaps() == [opened, added(12, "[1,2]")])
+      // Its end does not go back.
+      try await log.write { try $0.extendGap(whole, endedAt: 8, detail: nil) }
+      #expect(try await gaps() == [opened, added(12, nil)])
+      for missing in [open, id(9)] {
+        let error = try await logError {
+          try await log.write { try $0.extendGap(missing, endedAt: 99, detail: nil) }
+        }
+        #expect(error.code == .notFound)
+      }
+      let backwards = try await log.write {
+        try $0.addGap(startedAt: 7, endedAt: 2, cause: .sequence, streams: [])
+      }
+      #expect(try await reader.gaps(from: backwards, atMost: 1).first?.endedAt == 7)
+      try await log.write { try $0.connection.run("UPDATE gaps SET detail = '{' WHERE id = 1") }
+      #expect(try await gaps().first?.detail == nil)
+      try await reader.close()
+    }
+  }
+
   @Test func `every commit that opens or closes gaps is counted and no other`() async throws {
     try await withLog { log, _ in
       #expect(log.gapChanges == 0)

@@ -46,10 +46,10 @@ import Testing
     try await withTemporaryFolder { folder in
       let path = folder + "/ticks.db"
       try await open(path)
-      try alter(path, "PRAGMA user_version = 2")
+      try alter(path, "PRAGMA user_version = 3")
       #expect(try await refusal(path) == .newerSchema)
       let error = try await logError { try await open(path) }
-      #expect(error.description.contains("schema 2, this one knows 1"))
+      #expect(error.description.contains("schema 3, this one knows 2"))
     }
   }
 
@@ -57,7 +57,7 @@ import Testing
     try await withTemporaryFolder { folder in
       try await open(folder + "/ticks.db")
       let newer = try SQLiteConnection(path: folder + "/ticks.db", access: .readWrite)
-      try newer.execute("PRAGMA wal_autocheckpoint = 0; PRAGMA user_version = 2")
+      try newer.execute("PRAGMA wal_autocheckpoint = 0; PRAGMA user_version = 3")
       try copyFiles(of: folder + "/ticks.db", to: folder + "/copy.db")
       try newer.close()
       #expect(try await refusal(folder + "/copy.db") == .newerSchema)

@@ -151,7 +151,7 @@ import Testing
       #expect(foreign.code == .notALog)
       let log = try await TickLog.open(path: folder + "/new.db", options: .make(), logger: silent)
       try await log.close()
-      try alter(folder + "/new.db", "PRAGMA user_version = 2")
+      try alter(folder + "/new.db", "PRAGMA user_version = 3")
       let newer = try await logError { _ = try await LogReader(path: folder + "/new.db") }
       #expect(newer.code == .newerSchema)
     }

@@ -16,7 +16,7 @@ import Testing
     try await withLog { log, path in
       let reader = try await log.makeReader()
       #expect(try await reader.text("PRAGMA application_id") == "1415004492")
-      #expect(try await reader.text("PRAGMA user_version") == "1")
+      #expect(try await reader.text("PRAGMA user_version") == "2")
       #expect(try await reader.text("PRAGMA auto_vacuum") == "2")
       #expect(try await reader.text("PRAGMA journal_mode") == "wal")
       #expect(try await reader.text("PRAGMA integrity_check") == "ok")
@@ -54,7 +54,7 @@ import Testing
       }
       #expect(try await columns("ticks") == "offset,received_at,event_time,stream,payload,checksum")
       #expect(try await columns("consumers")?.hasPrefix("name,next_offset,destination,updated_at") == true)
-      #expect(try await columns("gaps") == "id,started_at,ended_at,cause,streams")
+      #expect(try await columns("gaps") == "id,started_at,ended_at,cause,streams,detail")
       #expect(
         try await columns("dead_letters") == "id,offset,consumer,cause,attempts,payload,created_at")
       #expect(try await columns("skipped")?.hasPrefix("consumer,first_offset,last_offset,why") == true)

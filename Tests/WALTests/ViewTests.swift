@@ -105,7 +105,7 @@ import Testing
       }
       #expect(
         try shell(path, "SELECT * FROM recent_gaps LIMIT 1 OFFSET 1")
-          == "149|2026-11-21 05:15:49.123456|2026-11-21 05:15:51.623456|2.5|closed|[\"a@trade\"]\n")
+          == "149|2026-11-21 05:15:49.123456|2026-11-21 05:15:51.623456|2.5|closed|[\"a@trade\"]|\n")
       #expect(try shell(path, "SELECT count(*), min(id), max(id) FROM recent_gaps") == "100|51|150\n")
       #expect(try shell(path, "SELECT id, ended_at IS NULL FROM recent_gaps LIMIT 1") == "150|1\n")
       for number in Int64(1)...3 {

@@ -7,6 +7,8 @@ indirect enum JSONDocument: Sendable, Equatable {
   case integer(Int)
   case number(Double)
   case string(String)
+  /// Valid JSON that is there already; on one line, in ASCII.
+  case json(String)
   case array([JSONDocument])
   case object([Member])
 
@@ -44,6 +46,7 @@ indirect enum JSONDocument: Sendable, Equatable {
     // JSON knows no infinity and no NaN.
     case .number(let value): text += value.isFinite ? "\(value)" : "null"
     case .string(let value): Self.write(value, to: &text)
+    case .json(let value): text += PythonJSON.compact(value)
     case .array(let values):
       Self.enclose(values, in: ("[", "]"), to: &text, indent: indent) { $0.write(to: &$1, indent: $2) }
     case .object(let members):

@@ -157,6 +157,7 @@ struct StatusReport {
       "id": .integer(Int(gap.id.rawValue)), "started_at": .integer(Int(gap.startedAt)),
       "seconds": .number(length(since: gap.startedAt) / .seconds(1)),
       "cause": .string(gap.cause.rawValue), "streams": .array(gap.streams.map { .string($0) }),
+      "detail": gap.detail.map { .json($0) } ?? .null,
     ])
   }
 }

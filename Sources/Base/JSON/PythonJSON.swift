@@ -63,6 +63,14 @@ package enum PythonJSON {
     }
   }
 
+  /// Valid JSON without white space between its tokens, in ASCII.
+  package static func compact(_ text: String) -> String {
+    var out: [UInt8] = []
+    var text = text
+    text.withUTF8 { appendCompact($0, to: &out) }
+    return String(decoding: out, as: UTF8.self)
+  }
+
   /// Appends an integer.
   package static func appendInteger(_ value: Int64, to out: inout [UInt8]) {
     var magnitude = value.magnitude

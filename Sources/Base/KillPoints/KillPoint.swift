@@ -9,6 +9,8 @@ package enum KillPoint: String, CaseIterable, Sendable {
   case trim, vacuum, checkpoint, ballast
   /// Opening the log, its `-wal` being rewritten by then; closing it, everything being committed.
   case open, close
+  /// Committing the change of an older log to the present schema.
+  case migrate
   /// The stages of a batch: its plan, its upload, and where it is a file, its name.
   case plan, upload, file
   /// Writing an item.

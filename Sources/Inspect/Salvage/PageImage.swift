@@ -32,40 +32,51 @@ enum PageImage {
     try settle(descriptor, image, pages: (position + pageSize - 1) / pageSize)
   }
 
-  /// Puts a new log's pages in the place of those with the header and the schema: they are the same in every log.
+  /// Puts a new log's header and schema in the place of those that are there. The roots of the tables are on the
+  /// same pages in every log; where the schema does not fit on the first page, the rest of it goes behind the end,
+  /// because in a log that was migrated, ticks may lie where a new one has it.
   static func replaceSchema(in image: String, from template: String) throws(LogError) {
     guard let file = try RawFile(template) else { throw LogError.unusable(template, ENOENT) }
     defer { file.close() }
     let descriptor = open(image, O_RDWR | O_CLOEXEC)
     guard descriptor >= 0 else { throw LogError.unusable(image, errno) }
     defer { close(descriptor) }
-    let first = try file.read(at: 0, count: pageSize)
-    try write(first, at: 0, descriptor, image)
-    for number in children(of: first) {
+    var first = try file.read(at: 0, count: pageSize)
+    var pages = (Int(lseek(descriptor, 0, SEEK_END)) + pageSize - 1) / pageSize
+    for position in children(of: first) {
+      let number = Int(first.uint32(at: position))
       let page = try file.read(at: (number - 1) * pageSize, count: pageSize)
-      try write(page, at: (number - 1) * pageSize, descriptor, image)
+      pages += pages + 1 == lockPage ? 2 : 1
+      try write(page, at: (pages - 1) * pageSize, descriptor, image)
+      first.replaceSubrange(position..<position + 4, with: bigEndian(pages))
     }
-    let end = lseek(descriptor, 0, SEEK_END)
-    try settle(descriptor, image, pages: (Int(end) + pageSize - 1) / pageSize)
+    try write(first, at: 0, descriptor, image)
+    try settle(descriptor, image, pages: pages)
   }
 
-  /// The leaves of the schema, where it does not fit on the first page.
+  /// The page that SQLite never uses, because it locks bytes of it.
+  private static let lockPage = (1 << 30) / pageSize + 1
+
+  /// The places on the first page of the numbers of the schema's leaves; none where it fits on that page.
   private static func children(of first: [UInt8]) -> [Int] {
     guard first[100] == 0x05 else { return [] }
     let count = Int(first[103]) << 8 | Int(first[104])
-    return [Int(first.uint32(at: 108))]
+    return [108]
       + (0..<count).map { index in
         let pointer = 112 + 2 * index
-        return Int(first.uint32(at: Int(first[pointer]) << 8 | Int(first[pointer + 1])))
+        return Int(first[pointer]) << 8 | Int(first[pointer + 1])
       }
+  }
+
+  private static func bigEndian(_ number: Int) -> [UInt8] {
+    [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: number >> $0) }
   }
 
   /// Makes the header fit: no `-wal`, so many pages, none of them free.
   private static func settle(_ descriptor: Int32, _ image: String, pages: Int) throws(LogError) {
     guard ftruncate(descriptor, off_t(pages * pageSize)) == 0 else { throw LogError.unusable(image, errno) }
     try write([1, 1], at: 18, descriptor, image)
-    let count = [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: pages >> $0) }
-    try write(count + [0, 0, 0, 0, 0, 0, 0, 0], at: 28, descriptor, image)
+    try write(bigEndian(pages) + [0, 0, 0, 0, 0, 0, 0, 0], at: 28, descriptor, image)
     // That the count is valid is said by these two being the same.
     try write([0, 0, 0, 1], at: 24, descriptor, image)
     try write([0, 0, 0, 1], at: 92, descriptor, image)

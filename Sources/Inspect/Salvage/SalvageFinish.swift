@@ -109,9 +109,11 @@ struct SalvageFinish {
 
   private func applyRules(_ outcome: inout SalvageOutcome) throws(SQLiteError) {
     for rule in RecordRule.all {
-      try copy.run(rule.deletion)
+      try copy.run(rule.remedy)
       let count = copy.changes
-      if count > 0 { outcome.notes.append("\(rule.table): \(count) rows were left out: each \(rule.says)") }
+      if count > 0 {
+        outcome.notes.append("\(rule.table): \(count) rows \(rule.remedySays): each \(rule.says)")
+      }
     }
   }
 

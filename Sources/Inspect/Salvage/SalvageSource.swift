@@ -76,7 +76,8 @@ struct SalvageSource {
         "PRAGMA query_only = 1; PRAGMA writable_schema = ON; PRAGMA mmap_size = 0; PRAGMA cache_size = -16384"
       )
       for table in TableCopy.all {
-        _ = try connection.prepare("SELECT \(table.columns.joined(separator: ", ")) FROM \(table.table)")
+        let columns = try table.columns(in: connection).joined(separator: ", ")
+        _ = try connection.prepare("SELECT \(columns) FROM \(table.table)")
       }
       _ = try connection.prepare("SELECT \(TickRow.columns) FROM ticks")
       return connection

@@ -6,8 +6,17 @@ import WAL
 package struct TableCopy: Sendable {
   package let table: String
   package let columns: [String]
+  /// Those of the columns that logs of older versions lack.
+  let later: [String]
   /// The columns that the table is in order of.
   package let order: [String]
+
+  private init(table: String, columns: [String], later: [String] = [], order: [String]) {
+    self.table = table
+    self.columns = columns
+    self.later = later
+    self.order = order
+  }
 
   package static let all = [
     TableCopy(
@@ -20,7 +29,9 @@ package struct TableCopy: Sendable {
         "earlier_sha256", "state", "planned_at", "shipped_at",
       ], order: ["consumer", "first_offset"]),
     TableCopy(
-      table: "gaps", columns: ["id", "started_at", "ended_at", "cause", "streams"], order: ["id"]),
+      table: "gaps", columns: ["id", "started_at", "ended_at", "cause", "streams", "detail"],
+      later: ["detail"],
+      order: ["id"]),
     TableCopy(
       table: "dead_letters",
       columns: ["id", "offset", "consumer", "cause", "attempts", "payload", "created_at"], order: ["id"]),
@@ -29,6 +40,13 @@ package struct TableCopy: Sendable {
       columns: ["rowid", "consumer", "first_offset", "last_offset", "why", "created_at"], order: ["rowid"]),
     TableCopy(table: "meta", columns: ["key", "value"], order: ["key"]),
   ]
+
+  /// The columns that the table has in a log.
+  func columns(in connection: SQLiteConnection) throws(SQLiteError) -> [String] {
+    guard !later.isEmpty else { return columns }
+    let present = try connection.columns(of: table)
+    return columns.filter { !later.contains($0) || present.contains($0) }
+  }
 
   struct Outcome {
     var copied = 0
@@ -65,6 +83,9 @@ package struct TableCopy: Sendable {
   private func walk(
     _ direction: String, _ source: SQLiteConnection, _ copy: SQLiteConnection, _ outcome: inout Outcome
   ) throws(CopyError) {
+    let columns = try blaming(CopyError.source) { () throws(SQLiteError) -> [String] in
+      try self.columns(in: source)
+    }
     let names = columns.joined(separator: ", ")
     let places = columns.map { _ in "?" }.joined(separator: ", ")
     let order = order.map { "\($0) \(direction)" }.joined(separator: ", ")

@@ -12,6 +12,7 @@ struct RecordCheck {
   func run(_ problems: inout LogProblems) throws(SQLiteError) {
     for rule in RecordRule.all {
       try tolerating(rule.kind, rule.table, &problems) { (problems) throws(SQLiteError) in
+        guard try rule.applies(to: connection) else { return }
         let statement = try connection.statement(rule.query)
         defer { statement.reset() }
         while try statement.step() { problems.add(rule.kind, "\(statement.text(0)) \(rule.says)") }

@@ -1,8 +1,8 @@
 import Base
 import WAL
 
-/// A condition on rows that must not be in a table, as SQL: for finding them, and for leaving them out of a
-/// salvaged log.
+/// A condition on rows that must not be in a table, as SQL: for finding them, and for leaving them, or a column of
+/// them, out of a salvaged log.
 struct RecordRule {
   let kind: LogProblem.Kind
   let table: String
@@ -11,10 +11,14 @@ struct RecordRule {
   /// True for a row that breaks the rule. NULL counts as broken, too.
   let isBroken: String
   let says: String
+  /// The column that it is about, if a row is worth keeping without it; logs of older versions may lack it.
+  let column: String?
 
   private init(
-    _ kind: LogProblem.Kind, _ table: String, _ subject: String, _ isBroken: String, _ says: String
+    _ kind: LogProblem.Kind, _ table: String, _ subject: String, _ isBroken: String, _ says: String,
+    column: String? = nil
   ) {
+    self.column = column
     self.kind = kind
     self.table = table
     self.subject = subject
@@ -26,7 +30,18 @@ struct RecordRule {
     "SELECT \(subject) FROM \(table) WHERE coalesce(\(isBroken), 1)"
   }
 
-  var deletion: String { "DELETE FROM \(table) WHERE coalesce(\(isBroken), 1)" }
+  /// For a salvaged log.
+  var remedy: String {
+    let change = column.map { "UPDATE \(table) SET \($0) = NULL" } ?? "DELETE FROM \(table)"
+    return "\(change) WHERE coalesce(\(isBroken), 1)"
+  }
+
+  var remedySays: String { column.map { "lost their \($0)" } ?? "were left out" }
+
+  func applies(to connection: SQLiteConnection) throws(SQLiteError) -> Bool {
+    guard let column else { return true }
+    return try connection.columns(of: table).contains(column)
+  }
 
   private static let head = "(SELECT value FROM meta WHERE key = 'head')"
   private static let inputs = list(.feed, .fileImport)
@@ -81,12 +96,16 @@ struct RecordRule {
       .gaps, "gaps", "'gap ' || id",
       """
       \(notIntegers("started_at")) OR typeof(ended_at) NOT IN ('integer', 'null') OR
-      cause NOT IN ('closed', 'stale', 'refused', 'shutdown', 'disk_full', 'queue_full', 'crash') OR
+      cause NOT IN \(Gap.Cause.sqlList) OR
       json_type(CASE WHEN json_valid(streams) THEN streams END) <> 'array'
       """, "has a column that cannot be"),
     RecordRule(
       .gaps, "gaps", "'gap ' || id", "ended_at IS NOT NULL AND ended_at < started_at",
       "ends before it begins"),
+    RecordRule(
+      .gaps, "gaps", "'gap ' || id",
+      "detail IS NOT NULL AND (typeof(detail) <> 'text' OR NOT json_valid(detail))",
+      "has a detail that is no JSON", column: "detail"),
     RecordRule(
       .deadLetters, "dead_letters", "'dead letter ' || id",
       """

@@ -1,6 +1,7 @@
 import WAL
 
-/// Lets SQLite check its own pages and lists, and compares the tables with those of a new log.
+/// Lets SQLite check its own pages and lists, and compares the tables with those of a new log, or of one of the
+/// older version that the log says it is of.
 struct StructureCheck {
   let connection: SQLiteConnection
 
@@ -33,11 +34,14 @@ struct StructureCheck {
   private func compareSchema(_ problems: inout LogProblems) throws(SQLiteError) {
     let model = try SQLiteConnection(path: ":memory:", access: .create)
     try model.execute(Schema.tables + Schema.views)
-    let expected = try Self.objects(of: model)
+    var expected = try Self.objects(of: model)
     try model.close()
-    let version = try connection.int("PRAGMA user_version") ?? 0
-    if version != Schema.version {
+    let version = Int32(try connection.int("PRAGMA user_version") ?? 0)
+    if !Migration.isKnown(version) {
       problems.add(.schema, "its version reads \(version), not \(Schema.version)")
+    }
+    for (name, sql) in Migration.tables(ofVersion: version) {
+      expected[name] = Object(isView: false, sql: sql)
     }
     let found = try Self.objects(of: connection)
     for (name, object) in expected.sorted(by: { $0.key < $1.key }) {

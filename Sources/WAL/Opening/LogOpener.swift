@@ -5,7 +5,8 @@ extension TickLog {
   /// Opens the log for writing, or makes a new one, as the only process that may.
   ///
   /// The order matters: the lock; a look at the file and its `-wal`; SQLite's WAL rewritten and synced; only then
-  /// SQLite.
+  /// SQLite. A log of an older schema is brought to the present one, in one transaction, when nothing else speaks
+  /// against it.
   ///
   /// - Throws: `LogError` with `inUse`, `unusablePath`, `notALog`, `newerSchema`, `diskFull` or `failed`.
   package static func open(
@@ -54,6 +55,7 @@ extension TickLog {
       try LogFile.checkVersion(of: connection, path: path)
       let note = try configured(connection, path: path, changedAt)
       try compare(note, with: lock.found, path: path, hasWAL: hasWAL, logger)
+      try Migration.run(on: connection, path: path, logger: logger)
       KillPoint.open.after()
       let writer = try LogWriter(
         connection: connection, path: path, from: note, lock: lock, options: options, logger: logger)

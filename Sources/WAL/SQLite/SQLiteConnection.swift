@@ -123,6 +123,12 @@ package final class SQLiteConnection {
     try fetchOne(sql, values) { $0.optionalText(0) } ?? nil
   }
 
+  /// The names of a table's columns, none if there is no such table: a log that is only read may be of an older
+  /// schema.
+  package func columns(of table: String) throws(SQLiteError) -> [String] {
+    try fetchAll("SELECT name FROM pragma_table_info(?)", .text(table)) { $0.text(0) }
+  }
+
   /// Rows changed by the statement that ran last.
   package var changes: Int { Int(sqlite3_changes64(handle)) }
   package var lastInsertedRow: Int64 { sqlite3_last_insert_rowid(handle) }

@@ -2,11 +2,11 @@ import Base
 
 extension SQLiteConnection {
   func insertGap(
-    startedAt: Int64, cause: Gap.Cause, streams: [String]
+    startedAt: Int64, endedAt: Int64? = nil, cause: Gap.Cause, streams: [String], detail: String?
   ) throws(SQLiteError) -> Gap.ID {
     try run(
-      "INSERT INTO gaps(started_at, cause, streams) VALUES (?, ?, ?)",
-      .int(startedAt), .text(cause.rawValue), .text(JSONText.array(streams)))
+      "INSERT INTO gaps(started_at, ended_at, cause, streams, detail) VALUES (?1, max(?1, ?2), ?3, ?4, ?5)",
+      .int(startedAt), .int(endedAt), .text(cause.rawValue), .text(JSONText.array(streams)), .text(detail))
     return Gap.ID(rawValue: lastInsertedRow)
   }
 
@@ -16,11 +16,43 @@ extension SQLiteConnection {
       .int(id.rawValue))
   }
 
+  /// - Returns: whether there is such a gap, and it has ended.
+  func extendGap(_ id: Gap.ID, to endedAt: Int64, detail: String?) throws(SQLiteError) -> Bool {
+    try run(
+      "UPDATE gaps SET ended_at = max(ended_at, ?), detail = ? WHERE id = ? AND ended_at IS NOT NULL",
+      .int(endedAt), .text(detail), .int(id.rawValue))
+    return changes == 1
+  }
+
+  /// Adds a gap to those that enabled consumers have yet to tell of, where their notes in `meta` say that they have
+  /// told of it; a note that cannot be understood stays as it is.
+  func tellAgain(of id: Gap.ID) throws(SQLiteError) {
+    try run(
+      """
+      UPDATE meta SET value = json_insert(value, '$.open[#]', ?1)
+      WHERE key IN (SELECT 'gaps ' || name FROM consumers WHERE enabled) AND
+        CASE WHEN json_valid(value) THEN coalesce(json_extract(value, '$.next'), 0) > ?1 AND
+          ?1 NOT IN (SELECT each.value FROM json_each(value, '$.open') AS each) ELSE 0 END
+      """, .int(id.rawValue))
+  }
+
+  func gap(_ id: Gap.ID) throws(SQLiteError) -> Gap? {
+    try gaps(from: id, atMost: 1, bytes: 1).first { $0.id == id }
+  }
+
   /// Gaps that no data has ended yet, oldest first.
   func openGaps() throws(SQLiteError) -> [Gap] {
     try fetchAll(
-      "SELECT id, started_at, ended_at, cause, streams FROM gaps WHERE ended_at IS NULL ORDER BY id"
+      """
+      SELECT id, started_at, ended_at, cause, streams, \(detailColumn()) FROM gaps
+      WHERE ended_at IS NULL ORDER BY id
+      """
     ) { (row) throws(SQLiteError) in try gap(row) }
+  }
+
+  /// Its text, or NULL where it is no JSON, or the log is read as the first version left it.
+  private func detailColumn() throws(SQLiteError) -> String {
+    try columns(of: "gaps").contains("detail") ? "CASE WHEN json_valid(detail) THEN detail END" : "NULL"
   }
 
   /// The next gaps, open ones too.
@@ -34,7 +66,8 @@ extension SQLiteConnection {
     }
     return try fetchAll(
       """
-      SELECT id, started_at, ended_at, cause, CASE WHEN json_valid(streams) THEN streams ELSE '[]' END
+      SELECT id, started_at, ended_at, cause, CASE WHEN json_valid(streams) THEN streams ELSE '[]' END,
+        \(detailColumn())
       FROM gaps WHERE id >= ? ORDER BY id LIMIT ?
       """, .int(id.rawValue), .int(count), while: { read < bytes }, row: row)
   }
@@ -42,7 +75,8 @@ extension SQLiteConnection {
   private func gap(_ row: SQLiteStatement) throws(SQLiteError) -> Gap {
     Gap(
       id: Gap.ID(rawValue: row.int(0)), startedAt: row.int(1), endedAt: row.optionalInt(2),
-      cause: Gap.Cause(rawValue: row.text(3)), streams: try elements(ofJSON: row.text(4)))
+      cause: Gap.Cause(rawValue: row.text(3)), streams: try elements(ofJSON: row.text(4)),
+      detail: row.optionalText(5))
   }
 
   /// Those of the gaps that are open no more: ended, or not kept any longer.

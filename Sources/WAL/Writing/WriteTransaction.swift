@@ -113,11 +113,47 @@ package final class WriteTransaction {
 
   // MARK: Gaps
 
-  /// - Parameter startedAt: microseconds since 1970, UTC: the last data received.
-  package func openGap(startedAt: Int64, cause: Gap.Cause, streams: [String]) throws -> Gap.ID {
-    let id = try connection.insertGap(startedAt: startedAt, cause: cause, streams: streams)
+  /// Writes the beginning of a gap.
+  ///
+  /// - Parameters:
+  ///   - startedAt: microseconds since 1970, UTC: the last data received.
+  ///   - detail: JSON, as in ``Gap/detail``.
+  package func openGap(
+    startedAt: Int64, cause: Gap.Cause, streams: [String], detail: String? = nil
+  ) throws -> Gap.ID {
+    let id = try connection.insertGap(startedAt: startedAt, cause: cause, streams: streams, detail: detail)
     hasChangedGaps = true
     return id
+  }
+
+  /// Writes a gap whose beginning and end are both known.
+  ///
+  /// - Parameters:
+  ///   - startedAt: microseconds since 1970, UTC: the last data before it.
+  ///   - endedAt: the same for the first data after it; one before the beginning counts as the beginning.
+  ///   - detail: JSON, as in ``Gap/detail``.
+  package func addGap(
+    startedAt: Int64, endedAt: Int64, cause: Gap.Cause, streams: [String], detail: String? = nil
+  ) throws -> Gap.ID {
+    let id = try connection.insertGap(
+      startedAt: startedAt, endedAt: endedAt, cause: cause, streams: streams, detail: detail)
+    hasChangedGaps = true
+    return id
+  }
+
+  /// Moves the end of a gap that has ended already, and writes its detail anew. Enabled consumers that have told of
+  /// it tell of it again.
+  ///
+  /// - Parameters:
+  ///   - endedAt: microseconds since 1970, UTC; one before the present end leaves that as it is.
+  ///   - detail: JSON, in place of what is there.
+  /// - Throws: `LogError` with `notFound` if there is no such gap, or it is open.
+  package func extendGap(_ id: Gap.ID, endedAt: Int64, detail: String?) throws {
+    guard try connection.extendGap(id, to: endedAt, detail: detail) else {
+      throw LogError(.notFound, "there is no gap \(id.rawValue) that has ended")
+    }
+    try connection.tellAgain(of: id)
+    hasChangedGaps = true
   }
 
   /// - Parameter endedAt: microseconds since 1970, UTC: the first data received after it.
@@ -125,6 +161,9 @@ package final class WriteTransaction {
     try connection.endGap(id, at: endedAt)
     hasChangedGaps = true
   }
+
+  /// A gap as it is now; `nil` if it is not kept.
+  package func gap(_ id: Gap.ID) throws -> Gap? { try connection.gap(id) }
 
   /// Gaps that no data has ended yet, oldest first.
   package func openGaps() throws -> [Gap] { try connection.openGaps() }

@@ -118,13 +118,14 @@ def told_gaps(objects: Iterable[StoredObject]) -> dict[int, dict]:
 
 def assert_gaps(log: Log, told: dict[int, dict]) -> None:
     """The objects say of each gap what the log says."""
-    rows = log.ask("select id, started_at, ended_at, cause, streams from gaps")
+    rows = log.ask("select id, started_at, ended_at, cause, streams, detail from gaps")
     assert told == {
         number: {
             "gap": number, "log_id": log.log_id, "started_at": oracle.rfc3339(started),
             "ended_at": ended and oracle.rfc3339(ended), "cause": cause, "streams": json.loads(streams),
+            **({} if detail is None else {"detail": json.loads(detail)}),
         }
-        for number, started, ended, cause, streams in rows
+        for number, started, ended, cause, streams, detail in rows
     }
 
 

@@ -72,6 +72,24 @@ import Testing
   }
 }
 
+extension GapLedgerTests {
+  @Test func `a gap that was extended is told again, even if that happens while it is told`() {
+    let now = [1: gap(1, endedAt: 2), 2: gap(2, endedAt: 9), 3: gap(3, endedAt: 4), 4: gap(4, endedAt: 5)]
+    func current(_ id: Gap.ID) -> Gap? { now[Int(id.rawValue)] }
+    var stored = ledger
+    for gap in now.values { stored.wrote(gap) }
+    // The log has added those that were extended; 7 is not kept.
+    for number in [3, 4, 7] as [Int64] { stored.wrote(gap(number)) }
+    var ledger = stored
+    for number in [3, 4, 7] as [Int64] { ledger.forget(id(number)) }
+    ledger.addChanged(
+      stored: stored, told: [gap(1, endedAt: 2), gap(2, endedAt: 3), gap(3, endedAt: 4)], current: current)
+    #expect(ledger.openGaps == [id(2), id(4)])
+    ledger.addChanged(stored: nil, told: [], current: current)
+    #expect(ledger.openGaps == [id(2), id(4)])
+  }
+}
+
 @Suite struct GapObjectTests {
   private let logID = LogID(rawValue: "0123456789abcdef")
 
@@ -96,6 +114,20 @@ import Testing
       String(decoding: object(endedAt: someTime + 1, streams: ["ü@\"", "b"]).body, as: UTF8.self) == """
         {"gap":12,"log_id":"0123456789abcdef","started_at":"2026-11-21T05:13:20.123456Z",\
         "ended_at":"2026-11-21T05:13:20.123457Z","cause":"disk_full","streams":["\\u00fc@\\"","b"]}
+
+        """)
+  }
+
+  @Test func `a detail stands at its end, on the same line`() {
+    let gap = Gap(
+      id: Gap.ID(rawValue: 12), startedAt: someTime, endedAt: nil, cause: .unsubscribed, streams: [],
+      detail: "{ \"msg\":\n\"ü x\" }")
+    let object = GapObject(
+      gap, logID: logID, settings: ObjectSettings(folder: "a", fileName: "f", layout: .hive))
+    #expect(
+      String(decoding: object.body, as: UTF8.self) == """
+        {"gap":12,"log_id":"0123456789abcdef","started_at":"2026-11-21T05:13:20.123456Z","ended_at":null,\
+        "cause":"unsubscribed","streams":[],"detail":{"msg":"\\u00fc x"}}
 
         """)
   }

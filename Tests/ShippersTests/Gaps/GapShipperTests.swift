@@ -96,6 +96,37 @@ import Ticks
     }
   }
 
+  @Test func `a gap that is extended is told again`() async throws {
+    try await ShippingRig.with { rig in
+      let store = ScriptedStore()
+      @Sendable func extend(_ id: Gap.ID, to endedAt: Int64) async throws {
+        try await rig.log.write { try $0.extendGap(id, endedAt: endedAt, detail: "[\(endedAt)]") }
+      }
+      let gap = try await rig.log.write {
+        try $0.addGap(
+          startedAt: someTime, endedAt: someTime + 1, cause: .sequence, streams: [], detail: "[1]")
+      }
+      // Meanwhile as well, after its object and before the note of it: once more, and then no more.
+      let calls = Counter()
+      store.hook(after: { call in
+        guard call.isGap, calls.next() == 1 else { return }
+        try await extend(gap, to: someTime + 2)
+      })
+      try await rig.beside(rig.shipping(to: store)) {
+        try await expectEventually { try told(store.notes) == [1: "2026-11-21T05:13:20.123458Z"] }
+        try await extend(gap, to: someTime + 3)
+        try await expectEventually { try told(store.notes) == [1: "2026-11-21T05:13:20.123459Z"] }
+      }
+      #expect(written(store).count == 3)
+      #expect(
+        store.notes.values.contains {
+          String(decoding: $0, as: UTF8.self).hasSuffix(",\"detail\":[\(someTime + 3)]}\n")
+        })
+      try await rig.drain(rig.shipping(to: store))
+      #expect(written(store).count == 3)
+    }
+  }
+
   @Test func `a gap that is kept no longer is forgotten`() async throws {
     try await ShippingRig.with { rig in
       let store = ScriptedStore()

@@ -14,7 +14,8 @@ struct GapLedger: Equatable, Codable {
   let logID: String
   /// Every gap before this one has an object.
   private(set) var next: Int64 = 1
-  /// Those of them whose objects say that they are open.
+  /// Those of them whose objects say that they are open, or that they ended earlier than they did: the log adds a
+  /// gap that is extended.
   private(set) var open: [Int64] = []
 
   enum CodingKeys: String, CodingKey {
@@ -53,6 +54,22 @@ struct GapLedger: Equatable, Codable {
       open.append(gap.id.rawValue)
     }
     next = max(next, gap.id.rawValue + 1)
+  }
+
+  /// Adds gaps that have changed in the log since their objects were written.
+  ///
+  /// - Parameters:
+  ///   - stored: the note as it is in the log: gaps were added to it that were told of before.
+  ///   - told: the gaps as their objects say that they are, since the note was read or written last.
+  ///   - current: a gap as it is now; `nil` if it is not kept.
+  mutating func addChanged(
+    stored: GapLedger?, told: [Gap], current: (Gap.ID) throws -> Gap?
+  ) rethrows {
+    let told = Dictionary(told.map { ($0.id.rawValue, $0) }) { $1 }
+    for id in Set(told.keys).union(stored?.open ?? []).subtracting(open).sorted() {
+      guard let gap = try current(Gap.ID(rawValue: id)), gap != told[id] else { continue }
+      open.append(id)
+    }
   }
 
   /// Notes that a gap is in the log no more.

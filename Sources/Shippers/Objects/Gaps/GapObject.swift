@@ -20,7 +20,11 @@ struct GapObject: Equatable {
       var stream = stream
       stream.withUTF8 { PythonJSON.appendString($0, to: &line) }
     }
-    body = line + Array("]}\n".utf8)
+    line.append(UInt8(ascii: "]"))
+    if let detail = gap.detail {
+      line += Array(",\"detail\":\(PythonJSON.compact(detail))".utf8)
+    }
+    body = line + Array("}\n".utf8)
   }
 
   private static func time(_ microseconds: Int64) -> [UInt8] {

@@ -4,7 +4,7 @@ import Logging
 import WAL
 
 /// Writes an object for each gap beside the data, so that who reads the place alone can tell missing from quiet:
-/// when the gap has been open for a few seconds, and again, in its place, when it has ended.
+/// when the gap has been open for a few seconds, and again, in its place, when it has ended, or is extended.
 ///
 /// Works beside the shipping of the data and never holds it up. How far it has come is in the log: a crash
 /// between an object and that note writes the same object again.
@@ -66,19 +66,19 @@ struct GapShipper: Sendable {
         try await reader.gaps(from: next, atMost: Self.pageLength)
       }
       guard !page.isEmpty else { return false }
-      var written = 0
+      var told: [Gap] = []
       for gap in page {
         guard ledger.isDue(gap, openThrough: openThrough) else { break }
         try await write(gap)
         ledger.wrote(gap)
-        written += 1
+        told.append(gap)
       }
-      if written > 0 { try await save(ledger) }
-      if written < page.count { return true }
+      if !told.isEmpty { try await save(&ledger, told: told) }
+      if told.count < page.count { return true }
     }
   }
 
-  /// Those whose objects say that they are open, and that are not any more.
+  /// Those whose objects say that they are open, and that are not any more; and those that were extended.
   private func writeEnded(_ ledger: inout GapLedger) async throws {
     let ended = try await attempts.untilDone("read the gaps", key: metaKey) { [open = ledger.openGaps] in
       open.isEmpty ? [] : try await reader.notOpen(of: open)
@@ -93,25 +93,31 @@ struct GapShipper: Sendable {
     var moved = ledger.moved(to: address, logID: logID)
     guard moved != ledger else { return ledger }
     // The new place is noted with the last of them.
-    for gap in ledger.openGaps { try await writeAgain(gap, &moved) }
-    try await save(moved)
+    var told: [Gap] = []
+    for gap in ledger.openGaps { try await writeAgain(gap, &moved, &told) }
+    try await save(&moved, told: told)
     return moved
   }
 
   private func writeAgain(_ ids: [Gap.ID], _ ledger: inout GapLedger) async throws {
+    var told: [Gap] = []
     for (index, id) in ids.enumerated() {
-      try await writeAgain(id, &ledger)
-      if (index + 1).isMultiple(of: Self.pageLength) || index == ids.count - 1 { try await save(ledger) }
+      try await writeAgain(id, &ledger, &told)
+      if (index + 1).isMultiple(of: Self.pageLength) || index == ids.count - 1 {
+        try await save(&ledger, told: told)
+        told = []
+      }
     }
   }
 
-  private func writeAgain(_ id: Gap.ID, _ ledger: inout GapLedger) async throws {
+  private func writeAgain(_ id: Gap.ID, _ ledger: inout GapLedger, _ told: inout [Gap]) async throws {
     let gap = try await attempts.untilDone("read the gaps", key: metaKey) {
       try await reader.gaps(from: id, atMost: 1).first { $0.id == id }
     }
     guard let gap else { return ledger.forget(id) }
     try await write(gap)
     ledger.wrote(gap)
+    told.append(gap)
   }
 
   private func write(_ gap: Gap) async throws {
@@ -134,7 +140,7 @@ struct GapShipper: Sendable {
     let text = try await attempts.untilDone("read the gaps", key: metaKey) { try await reader.meta(metaKey) }
     guard let text else { return nil }
     do {
-      return try JSONDecoder().decode(GapLedger.self, from: Data(text.utf8))
+      return try GapLedger(json: text)
     } catch {
       attempts.reporter.failed(
         "the note on which gaps have their objects cannot be understood; all are written again",
@@ -143,12 +149,29 @@ struct GapShipper: Sendable {
     }
   }
 
-  private func save(_ ledger: GapLedger) async throws {
+  /// - Parameter told: the gaps whose objects were written since the ledger was read or saved.
+  private func save(_ ledger: inout GapLedger, told: [Gap]) async throws {
+    ledger = try await attempts.untilDone("note the gap", key: metaKey) { [metaKey, ledger] in
+      try await log.write { transaction in
+        var ledger = ledger
+        // A note that cannot be understood was said when it was read.
+        let stored = try transaction.meta(metaKey).flatMap { try? GapLedger(json: $0) }
+        try ledger.addChanged(stored: stored, told: told) { try transaction.gap($0) }
+        try transaction.setMeta(metaKey, ledger.json())
+        return ledger
+      }
+    }
+  }
+}
+
+extension GapLedger {
+  init(json: String) throws {
+    self = try JSONDecoder().decode(GapLedger.self, from: Data(json.utf8))
+  }
+
+  func json() throws -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    let text = String(decoding: try encoder.encode(ledger), as: UTF8.self)
-    try await attempts.untilDone("note the gap", key: metaKey) { [metaKey] in
-      try await log.write { try $0.setMeta(metaKey, text) }
-    }
+    return String(decoding: try encoder.encode(self), as: UTF8.self)
   }
 }
