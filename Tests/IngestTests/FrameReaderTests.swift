@@ -56,7 +56,7 @@ func serverFrame(
     for pieces in [1, 3, .max] {
       #expect(
         try items(bytes, pieces: pieces) == [
-          .ping(ByteBuffer(bytes: [9])), .pong, .message(ByteBuffer(bytes: [1, 2, 3, 4]), isText: true),
+          .ping(ByteBuffer(bytes: [9])), .pong(ByteBuffer()), .message(ByteBuffer(bytes: [1, 2, 3, 4]), isText: true),
           .message(ByteBuffer(bytes: [5]), isText: true),
         ])
     }
@@ -119,7 +119,7 @@ func serverFrame(
   @Test func `control frames of this side are masked and say what they should`() throws {
     let channel = EmbeddedChannel(handler: ByteToMessageHandler(WebSocketFrameDecoder()))
     try channel.writeInbound(
-      ClientFrame.bytes(.pong(ByteBuffer(string: "1234567")), mask: [1, 2, 3, 4]))
+      ClientFrame.bytes(.pong(ByteBuffer(string: "1234567")), ping: 0, mask: [1, 2, 3, 4]))
     try channel.writeInbound(ClientFrame.close(code: 1002, mask: [0xff, 0, 0xff, 0]))
     let pong = try #require(try channel.readInbound(as: WebSocketFrame.self))
     #expect(pong.opcode == .pong && pong.maskKey != nil && pong.unmaskedData == ByteBuffer(string: "1234567"))

@@ -101,7 +101,7 @@ private final class EchoClient: ChannelInboundHandler {
     while !hasSaidGoodbye, let item = try frames.next(&received) {
       switch item {
       case .message(let message, let isText): try answer(message, isText: isText, context)
-      case .ping(let payload): write(ClientFrame.bytes(.pong(payload), mask: .random()), context)
+      case .ping(let payload): write(ClientFrame.bytes(.pong(payload), ping: 0, mask: .random()), context)
       case .pong: break
       case .close(let code, _):
         sendClose(code, context)
