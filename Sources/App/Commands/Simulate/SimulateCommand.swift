@@ -24,7 +24,7 @@ struct SimulateCommand: AsyncParsableCommand {
   @Option(
     help: ArgumentHelp("Take connections here too, and never answer them", valueName: "host:port"))
   var listenDead: [String] = []
-  @Option(help: ArgumentHelp("Answer with 503 here", valueName: "host:port"))
+  @Option(name: .customLong("listen-503"), help: ArgumentHelp("Answer with 503 here", valueName: "host:port"))
   var listen503: [String] = []
   @Flag(help: "Number events as futures do: depth updates with pu, trades with ids left out.")
   var futures = false
