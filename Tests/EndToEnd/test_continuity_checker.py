@@ -289,7 +289,7 @@ def test_a_stream_that_lost_nothing_in_a_gap_makes_it_less_tight(case):
 
 def test_where_nothing_is_missing_there_is_no_tightness(case):
     figures = case.compare(most_tightness=1.5).figures
-    assert figures.gap_tightness is None and figures.missing_stream_seconds == 0
+    assert figures.gap_tightness is figures.gap_tightness_by_tick is None and figures.missing_stream_seconds == 0
 
 
 def test_ids_that_skip_are_covered_by_a_gap_of_their_stream(case):
@@ -298,6 +298,8 @@ def test_ids_that_skip_are_covered_by_a_gap_of_their_stream(case):
     result = case.compare()
     assert result.problems == []
     assert (result.figures.missing_covered, result.figures.gap_tightness) == (2, pytest.approx(1))
+    # Two lost ticks of 3 ms in a gap of 9 ms.
+    assert result.figures.gap_tightness_by_tick == pytest.approx(1.5)
 
 
 def test_ids_that_skip_are_not_covered_by_a_gap_of_another_stream(case):

@@ -19,8 +19,10 @@ A tick that the exchange sent late may come after ticks of its stream that were 
 Tight is a gap that is not longer than what is missing. A stream's missing time is from when the tick before a loss
 was made to when the one after it was: no stream shows more. Streams that lost nothing while a gap was open add to the
 gaps' time alone. The gap tightness is the time of all gaps, each as often as it has streams, by the missing time of
-what they cover; what follows the program's last end is in neither. The second figure leaves out gaps of cause frozen
-and what only they cover: a process that does not run cannot be tight.
+what they cover; what follows the program's last end is in neither. One figure leaves out gaps of cause frozen and what
+only they cover: a process that does not run cannot be tight. One is by tick: each lost tick stands for the time since
+the one before it alone, so that streams which speak seldom do not flatter, and a gap around a single tick is twice as
+long as what is missing.
 """
 
 import argparse
@@ -85,6 +87,7 @@ class Figures:
     missing_stream_seconds: float = 0
     gap_tightness: float | None = None
     gap_tightness_without_frozen: float | None = None
+    gap_tightness_by_tick: float | None = None
     longest_gap_seconds: float = 0
     open_gaps: int = 0
     seconds_after_end: float = 0
@@ -106,7 +109,7 @@ class Result:
 
     def __str__(self) -> str:
         shown = {**vars(self.figures), "gaps": counted(self.figures.gaps), "faults": counted(self.figures.faults)}
-        lines = [f"{name.replace('_', ' '):28}{text(value)}" for name, value in shown.items()]
+        lines = [f"{name.replace('_', ' '):32}{text(value)}" for name, value in shown.items()]
         return "\n".join(lines + [f"WRONG: {problem}" for problem in self.problems])
 
 
@@ -374,7 +377,7 @@ class Judgement:
         self.uncovered: list[str] = []
         self._cover, self._figures, self._under_way = cover, figures, under_way
         self._borderline: list[tuple] = []
-        self.spans, self.spans_without_frozen = Spans(), Spans()
+        self.spans, self.spans_without_frozen, self.steps = Spans(), Spans(), Spans()
 
     def missing(self, made: int, subscription: bytes, before: int | None = None, after: int | None = None) -> None:
         """`before` and `after` are when the stream's ticks beside it were made, to tell how long it is missing."""
@@ -407,8 +410,9 @@ class Judgement:
             self._figures.missing_after_end += 1
             return
         self._figures.missing_covered += 1
-        _, stream, before, after = tick
+        made, stream, before, after = tick
         self.spans.add(stream, before, after)
+        self.steps.add(stream, before, made)
         if causes != {"frozen"}:
             self.spans_without_frozen.add(stream, before, after)
 
@@ -480,6 +484,8 @@ def note_tightness(figures: Figures, gaps: list, judgement: Judgement, last_made
     figures.missing_stream_seconds = judgement.spans.seconds
     if figures.missing_stream_seconds:
         figures.gap_tightness = figures.gap_stream_seconds / figures.missing_stream_seconds
+    if steps := judgement.steps.seconds:
+        figures.gap_tightness_by_tick = figures.gap_stream_seconds / steps
     if without := judgement.spans_without_frozen.seconds:
         figures.gap_tightness_without_frozen = seconds(gap for gap in gaps if gap.cause != "frozen") / without
 
