@@ -89,9 +89,10 @@ import Testing
   @Test func `ids skip on a connection, and the journal has what was left out`() async throws {
     let (texts, journal) = try await run(.skipIDs, messages: 200)
     let skips = try steps(texts).filter { $0 != 1 }
-    #expect(skips.count == 1 && (2...4).contains(skips[0]))
+    let skip = try #require(skips.first)
+    #expect(skips.count == 1 && (2...4).contains(skip))
     #expect(journal.handed[1] == texts)
-    #expect(journal.made.count { $0.receivers == [] } == skips[0] - 1)
+    #expect(journal.made.count { $0.receivers == [] } == skip - 1)
   }
 
   @Test func `nothing skips where no stream is numbered`() async throws {
