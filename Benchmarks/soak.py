@@ -2,10 +2,11 @@
 """Runs tickwal for long while something is always going wrong, and proves that nothing is missing.
 
 The exchange is a stand-in: over all connections together there is a fault (close, reset, FIN in the middle of a frame,
-stall, half-open) about every ten seconds and a rotation about as often; a tenth of the attempts to connect is refused.
-It enforces its limits (streams, attempts, messages).
+stall, half-open; for the feed alone of every kind that there is) about every ten seconds and a rotation about as often;
+a tenth of the attempts to connect is refused. It enforces its limits (streams, attempts, messages).
 
-  feed   the feed and the log alone, never stopped; compared with what the exchange made at the end
+  feed   the feed and the log alone, never ended but suspended (SIGSTOP) about every minute for 2 to 40 seconds; compared
+         with what the exchange made at the end
   local  the whole program with folders as sinks: killed, stopped, its disk filled, all the while trimming; each tick is
          compared with the journal, its object and its item while it runs
   aws    the same with S3 and DynamoDB (MiniStack), which stop answering now and then
@@ -36,6 +37,9 @@ def main() -> int:
     parser.add_argument("--streams", type=int, default=600)
     parser.add_argument("--rate", type=float, help="ticks a second; " + ", ".join(f"{k}: {r:,}" for k, r in RATES.items()))
     parser.add_argument("--faults-every", type=float, default=10, help="seconds, over all connections")
+    parser.add_argument("--fault-kinds", help="kind feed: these alone, such as freeze,lag")
+    parser.add_argument("--stops-every", type=float, default=60, help="kind feed: seconds between SIGSTOPs, about; 0: none")
+    parser.add_argument("--most-tightness", type=float, help="kind feed: gaps longer than what is missing by more are wrong")
     parser.add_argument("--rotate-every", type=float, default=10, help="seconds, over all connections, about")
     parser.add_argument("--stale", type=float, default=2, help="FEED_STALE_SECONDS")
     parser.add_argument("--seed", type=int, default=1)

@@ -94,7 +94,8 @@ class Checker:
             self.wrong.append(problem)
 
     def _missed(self, stream: bytes, item: tuple) -> None:
-        self._missing[item[3]].append(item[0])
+        message, _ = item
+        self._missing[message.stream].append(message.made)
 
     # Following
 

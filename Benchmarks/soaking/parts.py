@@ -18,16 +18,20 @@ def environment(**variables) -> dict[str, str]:
             **variables}
 
 
-class Exchange:
-    """At which something is always going wrong."""
+# What breaks a connection, as whoever sees that it is gone can tell.
+BREAKS = "close,reset,fin,stall,half-open"
 
-    def __init__(self, options, folder: pathlib.Path):
+
+class Exchange:
+    """At which something is always going wrong: random faults of these kinds, or of all."""
+
+    def __init__(self, options, folder: pathlib.Path, kinds: str | None = BREAKS):
         self.journal, self.report, self._log = folder / "journal", folder / "report.json", folder / "simulate.log"
         with open(self._log, "wb") as log:
             self.process = subprocess.Popen(
                 [options.tickwal, "simulate", "--listen", "127.0.0.1:0", "--rate", str(options.rate), "--seed",
-                 str(options.seed), "--faults-every", str(options.faults_every), "--fault-kinds",
-                 "close,reset,fin,stall,half-open", "--refuse", "503", "--refuse-share", "0.1", "--strict",
+                 str(options.seed), "--faults-every", str(options.faults_every),
+                 *(["--fault-kinds", kinds] if kinds else []), "--refuse", "503", "--refuse-share", "0.1", "--strict",
                  "--journal", self.journal, "--report", self.report],
                 env=environment(), stdout=subprocess.PIPE, stderr=log, start_new_session=True)
         self.url = self.process.stdout.readline().decode().strip()

@@ -7,6 +7,8 @@ struct Admission: Sendable {
   private var random: SplitMix64
   private var attempts: [String: SlidingCount] = [:]
   private var refusalsLeft = 0
+  private var subscribes = 0
+  private var awaiting: Set<FaultKind> = []
 
   /// Addresses that are remembered; a clean slate is made for more.
   private static let mostAddresses = 10_000
@@ -43,8 +45,29 @@ struct Admission: Sendable {
     return Denial(status: status)
   }
 
-  /// Whether a SUBSCRIBE request gets an error.
-  mutating func refusesSubscribe(faults: ExchangeFaults) -> Bool {
-    random.chance(faults.refuseSubscribeShare)
+  /// What becomes of a SUBSCRIBE request.
+  enum Answer: Equatable {
+    case granted
+    case refused(SubscriptionError)
+    /// Neither answered nor granted.
+    case none
+  }
+
+  /// Refuses the next SUBSCRIBE request, or leaves it without an answer.
+  mutating func meetNextSubscribe(with kind: FaultKind) { awaiting.insert(kind) }
+
+  /// The answer to a SUBSCRIBE request, and the random fault that it met, if any.
+  mutating func judge(subscribe names: [String], faults: ExchangeFaults) -> (
+    answer: Answer, fault: FaultKind?
+  ) {
+    subscribes += 1
+    if !faults.badStreams.isDisjoint(with: names) { return (.refused(.invalidStream), nil) }
+    if awaiting.remove(.muteSubscribe) != nil { return (.none, .muteSubscribe) }
+    if awaiting.remove(.refuseSubscribe) != nil {
+      let error = SubscriptionError.known[Int(random.below(Int64(SubscriptionError.known.count)))]
+      return (.refused(error), .refuseSubscribe)
+    }
+    if subscribes == faults.mutedSubscribe { return (.none, nil) }
+    return (random.chance(faults.refuseSubscribeShare) ? .refused(faults.subscribeError) : .granted, nil)
   }
 }

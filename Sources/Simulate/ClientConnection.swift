@@ -15,16 +15,26 @@ final class ClientConnection: ChannelInboundHandler {
   /// Numbers of the streams that it is subscribed to; the ``StreamBook`` keeps it.
   var streams: Set<Int> = []
 
-  private let market: Market
+  let market: Market
+  let faults: ExchangeFaults
+  var state = State.well
+  var outgoing: OutgoingFrames
+  var owed = OwedMessages()
+  /// Numbers of streams that it is granted and never gets.
+  var withheld: Set<Int> = []
+  /// Whether streams that it subscribes to may be withheld.
+  var isWithholding = false
+  var isBabbling = false
+  /// The stream of which messages are left out, and how many more.
+  var skipping: (stream: Int, left: Int)?
+  var pongDelay: TimeAmount?
+  var owedDelivery: Scheduled<Void>?
   private let channel: any Channel
-  private let faults: ExchangeFaults
-  private var state = State.well
-  private var outgoing: OutgoingFrames
   private var pings: PingLedger
   private var requests = SlidingCount(span: ClientLimits.messageSpan)
   private var messages = 0
 
-  private enum State: Equatable {
+  enum State: Equatable {
     case well
     /// Gets no data any more.
     case stalled
@@ -43,15 +53,28 @@ final class ClientConnection: ChannelInboundHandler {
     faults = market.faults
     outgoing = OutgoingFrames(allocator: channel.allocator, fragmentSize: faults.fragmentSize)
     pings = PingLedger(timeout: market.pongTimeout)
+    if faults.hasLatePongs { pongDelay = TimeAmount(faults.latePongTime) }
   }
 
-  private var loop: NIOIsolatedEventLoop { channel.eventLoop.assumeIsolated() }
+  /// What became of a message that a connection was to get.
+  enum Fate {
+    /// The whole message goes out with the next flush.
+    case sent
+    /// It is sent later, unless the connection ends before.
+    case owed
+    case lost
+  }
+
+  var loop: NIOIsolatedEventLoop { channel.eventLoop.assumeIsolated() }
 
   /// Whether nobody needs to wait for it.
-  var isReady: Bool { channel.isWritable || state != .well }
+  var isReady: Bool { channel.isWritable && owed.bytes <= market.clientBacklog || state != .well }
 
   /// Whether a fault can still happen to it.
   var isWell: Bool { state == .well }
+
+  /// Whether it is in the middle of a fault that passes.
+  var isSuffering: Bool { isBabbling || skipping != nil || owed.isFrozen(at: .now()) }
 
   /// Answers the upgrade and lets the client take part in trading.
   func open(response: String, streams: [String]) {
@@ -66,25 +89,42 @@ final class ClientConnection: ChannelInboundHandler {
     }
   }
 
-  /// Queues a message; it goes out with the next flush. Returns whether all of it will.
-  func send(_ message: ByteBuffer) -> Bool {
+  /// Queues a message of a stream, or of none; it goes out with the next flush unless it is owed or lost.
+  func send(_ message: ByteBuffer, of stream: Int?) -> Fate {
     switch state {
-    case .stalled, .deaf, .closing: return false
+    case .stalled, .deaf, .closing: return .lost
     case .toBeCut(let withReset):
       outgoing.append(message: message)
       outgoing.dropLast(max(1, message.readableBytes / 2))
       cut(withReset: withReset)
-      return false
-    case .well:
-      outgoing.append(message: message)
-      messages += 1
-      if let limit = faults.closeAfterMessages, messages >= limit { close() }
-      return true
+      return .lost
+    case .well: break
     }
+    if let stream, isLeftOut(stream) { return .lost }
+    if isBabbling { return .lost }
+    let now = NIODeadline.now()
+    if owed.holds(at: now) {
+      owed.append(message, at: now)
+      scheduleOwed()
+      return .owed
+    }
+    put(message)
+    return .sent
+  }
+
+  /// Queues a message that goes out with the next flush.
+  func put(_ message: ByteBuffer) {
+    outgoing.append(message: message)
+    messages += 1
+    if messages == faults.closeAfterMessages { close() }
   }
 
   /// Writes what is queued. Not for a client that lets too much wait: that one is dropped.
   func flush() {
+    guard market.waitsForClients || owed.bytes <= market.clientBacklog else {
+      market.statistics.slowClients += 1
+      return drop()
+    }
     guard outgoing.buffer.readableBytes > 0, channel.isActive else { return }
     // Taken out first: the write may call back at once to say that the channel is writable again.
     let bytes = takeOutgoing()
@@ -109,27 +149,15 @@ final class ClientConnection: ChannelInboundHandler {
     return outgoing.buffer
   }
 
-  // MARK: Faults and endings
-
-  /// Makes a fault happen; `refuse` is none of a connection's.
-  func suffer(_ fault: FaultKind) {
-    switch fault {
-    case .close: close()
-    case .shutdown:
-      outgoing.append(message: ByteBuffer(string: "{\"e\":\"serverShutdown\",\"E\":\(market.eventTime())}"))
-      flush()
-      loop.scheduleTask(in: TimeAmount(faults.shutdownNotice)) { self.close() }
-    case .reset, .fin: state = .toBeCut(withReset: fault == .reset)
-    case .stall: state = .stalled
-    case .halfOpen: state = .deaf
-    case .refuse: break
-    }
-  }
+  // MARK: Endings
 
   /// Sends what is queued and a close frame. The connection ends when the client has answered it, so that
   /// nothing that was sent is lost to a reset; a client that does not answer is dropped after a while.
   func close(code: WebSocketErrorCode? = nil) {
     guard state != .closing, state != .deaf else { return }
+    if state == .well { payUp() }
+    // Its client may have been sent so much that it was to be closed anyway.
+    guard state != .closing else { return }
     state = .closing
     var payload = channel.allocator.buffer(capacity: 2)
     payload.write(webSocketErrorCode: code ?? WebSocketErrorCode(codeNumber: Int(faults.closeCode)))
@@ -203,12 +231,11 @@ final class ClientConnection: ChannelInboundHandler {
     if frame.opcode != .connectionClose, !isWithinRate() { return close(code: .policyViolation) }
     switch frame.opcode {
     case .text where frame.fin: answer(frame.unmaskedData)
-    case .ping:
-      outgoing.append(control: frame.unmaskedData, opcode: .pong)
-      flush()
+    case .ping: pong(frame.unmaskedData)
     case .pong:
       if pings.received(frame.unmaskedData) { market.statistics.pongs += 1 }
     case .connectionClose:
+      owed.removeAll()
       if state != .closing { market.statistics.closedByClients += 1 }
       close(code: .normalClosure)
       channel.close(promise: nil)
@@ -224,15 +251,30 @@ final class ClientConnection: ChannelInboundHandler {
     return false
   }
 
+  private func pong(_ payload: ByteBuffer) {
+    guard let pongDelay else {
+      outgoing.append(control: payload, opcode: .pong)
+      return flush()
+    }
+    loop.scheduleTask(in: pongDelay) {
+      guard self.channel.isActive, self.state != .closing, self.state != .deaf else { return }
+      self.outgoing.append(control: payload, opcode: .pong)
+      self.flush()
+    }
+  }
+
   private func answer(_ text: ByteBuffer) {
     do {
       let request = try ClientRequest(json: Array(text.readableBytesView))
       var listing: [String]?
       switch request.method {
       case .subscribe:
-        guard market.mayBeSubscribed() else {
-          outgoing.append(message: ByteBuffer(bytes: try request.denial()))
+        switch market.judgeSubscribe(of: self, to: request.streams) {
+        case .granted: break
+        case .refused(let error):
+          outgoing.append(message: ByteBuffer(bytes: try request.denial(error)))
           return flush()
+        case .none: return
         }
         guard market.subscribe(self, to: request.streams) else { return close(code: .policyViolation) }
       case .unsubscribe: market.unsubscribe(self, from: request.streams)

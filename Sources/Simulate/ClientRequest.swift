@@ -66,9 +66,11 @@ struct ClientRequest: Equatable, Sendable {
   }
 
   /// The answer to a request that is not granted. Throws what the encoder says.
-  func denial() throws -> [UInt8] {
-    try Array("{\"error\":{\"code\":3,\"msg\":\"Refused for rehearsal\"},\"id\":".utf8)
-      + JSONEncoder().encode(id) + Array("}".utf8)
+  func denial(_ error: SubscriptionError) throws -> [UInt8] {
+    let members = "\"code\":\(error.rawValue),\"msg\":\"\(error.message)\""
+    // Servers wrap the error, the documents show it flat: one kind is sent in the documents' form.
+    let opening = error == .internalError ? "{\(members)" : "{\"error\":{\(members)}"
+    return try Array((opening + ",\"id\":").utf8) + JSONEncoder().encode(id) + Array("}".utf8)
   }
 
   /// The answer to something that is no request.

@@ -19,9 +19,29 @@ package struct ExchangeConfiguration: Sendable {
     }
   }
 
+  /// A place to listen on.
+  package struct Address: Sendable, Equatable {
+    package var host: String
+    /// 0 takes any free port; for one after the first, on another host, the first one's.
+    package var port: Int
+
+    package init(host: String, port: Int) {
+      self.host = host
+      self.port = port
+    }
+  }
+
   package var host = "127.0.0.1"
   /// 0 takes any free port.
   package var port = 0
+  /// More places where the same exchange is.
+  package var furtherAddresses: [Address] = []
+  /// Places that take connections and never answer.
+  package var deadAddresses: [Address] = []
+  /// Places that answer each request with 503.
+  package var unavailableAddresses: [Address] = []
+  /// Whether events are numbered as those of futures: depth updates with `pu`, trades with ids left out.
+  package var isFutures = false
   package var source = Source.madeUp(seed: 1)
   /// Messages per second in all, however many streams; 0 means as fast as the clients take them. A message
   /// that goes to several clients counts once.

@@ -29,6 +29,7 @@ struct FaultSchedule: Sendable {
     guard !kinds.isEmpty else { return nil }
     let kind = kinds[Int(random.below(Int64(kinds.count)))]
     if kind == .refuse { return Choice(kind: kind, victim: nil, refusals: 1 + Int(random.below(3))) }
+    if kind.isPending { return Choice(kind: kind, victim: nil) }
     guard connections > 0 else { return nil }
     return Choice(kind: kind, victim: Int(random.below(Int64(connections))))
   }

@@ -12,6 +12,8 @@ struct Instrument: Sendable {
   private(set) var day: Candle
   private(set) var lastTrade: Trade
   private(set) var updateID: Int64
+  /// The id of the last aggregate trade; it moves with each of them alone, as ``Trade/id`` does with each trade.
+  private(set) var aggregateID: Int64
   private var dayNumber: Int64
 
   struct Trade: Sendable {
@@ -37,6 +39,7 @@ struct Instrument: Sendable {
     self.tickSize = tickSize
     lastTrade = Trade(id: 1 + random.below(1_000_000_000), price: price, quantity: 0, buyerIsMaker: false)
     updateID = 1 + random.below(10_000_000_000)
+    aggregateID = lastTrade.id
     dayNumber = milliseconds / 86_400_000
     day = Candle(openTime: milliseconds, trade: lastTrade)
   }
@@ -44,13 +47,13 @@ struct Instrument: Sendable {
   var bid: Int64 { max(tickSize, lastTrade.price - tickSize) }
   var ask: Int64 { lastTrade.price + tickSize }
 
-  /// Makes the next trade happen, at a time in ms UTC.
+  /// Moves price, book and the day's statistics on, at a time in ms UTC. Ids of trades stay: what a stream of
+  /// trades shows is numbered without holes, whatever other streams of the symbol say meanwhile.
   mutating func advance(at milliseconds: Int64) {
     let move = (random.below(7) - 3) * tickSize
     lastTrade.price = max(10 * tickSize, lastTrade.price + move)
     lastTrade.quantity = nextQuantity()
     lastTrade.buyerIsMaker = random.next() & 1 == 0
-    lastTrade.id += 1
     updateID += 1 + random.below(5)
     let today = milliseconds / 86_400_000
     if today != dayNumber {
@@ -58,6 +61,17 @@ struct Instrument: Sendable {
       day = Candle(openTime: milliseconds, trade: lastTrade)
     }
     day.add(lastTrade)
+  }
+
+  /// The id of the next trade. Futures leave some out.
+  mutating func nextTradeID(leavingOut: Bool) -> Int64 {
+    lastTrade.id += leavingOut ? 1 + random.below(3) : 1
+    return lastTrade.id
+  }
+
+  mutating func nextAggregateID() -> Int64 {
+    aggregateID += 1
+    return aggregateID
   }
 
   /// Some levels of the book beside the last price, as a depth update names them.

@@ -11,6 +11,7 @@ final class Market {
   let waitsForClients: Bool
   let clientBacklog: Int
   let isStrict: Bool
+  private let isFutures: Bool
   let eventTime: @Sendable () -> Int64
   var faults: ExchangeFaults
   var statistics = ExchangeStatistics()
@@ -28,6 +29,7 @@ final class Market {
   private var connections: [ClientConnection] = []
   private var admission: Admission
   private var faultSchedule: FaultSchedule?
+  private var details: FaultDetails
   private var lastStep = NIODeadline.now()
   private var nextStep: Scheduled<Void>?
   private var isStepping = false
@@ -60,6 +62,8 @@ final class Market {
     messageLimit = configuration.messageLimit ?? .max
     source = try MessageSource(configuration: configuration, eventTime: eventTime)
     admission = Admission(isStrict: isStrict, seed: source.seed)
+    details = FaultDetails(seed: source.seed)
+    isFutures = configuration.isFutures
     if let path = configuration.recordFile { record = try LineFile(path: path) }
     journal = if let path = configuration.journalFile { try Journal(path: path) } else { nil }
     if let every = faults.randomEvery {
@@ -78,6 +82,9 @@ final class Market {
     statistics.mostAttempts = max(statistics.mostAttempts, attempts)
     return attempts
   }
+
+  /// The seconds that a refused client is to wait, if the exchange says.
+  var retryAfter: Int? { faults.retryAfter }
 
   /// The HTTP status to refuse an attempt with; nil lets it in.
   func judge(_ attempts: Int) -> Int? {
@@ -100,12 +107,14 @@ final class Market {
     connections.append(connection)
     statistics.connectionsOpen += 1
     statistics.mostConnectionsOpen = max(statistics.mostConnectionsOpen, statistics.connectionsOpen)
-    book.subscribe(connection, to: names)
+    // The exchange reads a URL without the names that it does not know.
+    book.subscribe(connection, to: names.filter { !faults.badStreams.contains($0) })
     writing { () throws(ExchangeError) in
       try journal?.opened(
         connection.number, streams: connection.streams.count, open: statistics.connectionsOpen,
         at: wallClock())
     }
+    withhold(names, from: connection)
     if faults.messagesWithUpgrade > 0 { send(atMost: faults.messagesWithUpgrade, firstTo: connection) }
     wake()
   }
@@ -132,7 +141,20 @@ final class Market {
 
   // MARK: Subscriptions
 
-  func mayBeSubscribed() -> Bool { !admission.refusesSubscribe(faults: faults) }
+  /// The answer to a SUBSCRIBE request. Streams that are not granted have ticks from then on all the same: they
+  /// were asked for.
+  func judgeSubscribe(of connection: ClientConnection, to names: [String]) -> Admission.Answer {
+    let (answer, fault) = admission.judge(subscribe: names, faults: faults)
+    if let fault { note(fault, on: connection) }
+    guard answer != .granted else { return answer }
+    for name in names where !faults.badStreams.contains(name) { _ = book.add(name) }
+    let code = if case .refused(let error) = answer { error.rawValue } else { 0 }
+    writing { () throws(ExchangeError) in
+      try journal?.denied(connection.number, code: code, at: wallClock())
+    }
+    wake()
+    return answer
+  }
 
   /// False if the rules forbid so many; the client is to be dropped then.
   func subscribe(_ connection: ClientConnection, to names: [String]) -> Bool {
@@ -140,6 +162,7 @@ final class Market {
     writing { () throws(ExchangeError) in
       try journal?.subscribed(connection.number, streams: connection.streams.count, at: wallClock())
     }
+    withhold(names, from: connection)
     if isStrict, connection.streams.count > ClientLimits.streams {
       statistics.violations[.streams, default: 0] += 1
       return false
@@ -158,11 +181,54 @@ final class Market {
 
   /// Makes a fault happen to a connection.
   func work(_ kind: FaultKind, on connection: ClientConnection) {
+    if kind == .skipIDs {
+      let numbered = connection.streams.subtracting(connection.withheld).sorted().filter {
+        book.kind(of: $0)?.kind.isNumbered(isFutures: isFutures) ?? false
+      }
+      guard let skip = details.skip(among: numbered) else { return }
+      connection.skipping = skip
+    }
+    note(kind, on: connection)
+    connection.suffer(kind)
+  }
+
+  private func note(_ kind: FaultKind, on connection: ClientConnection) {
     statistics.faults[kind, default: 0] += 1
     writing { () throws(ExchangeError) in
       try journal?.fault(kind.rawValue, on: connection.number, at: wallClock())
     }
-    connection.suffer(kind)
+  }
+
+  /// Decides which of these streams a connection is granted and never gets.
+  private func withhold(_ names: [String], from connection: ClientConnection) {
+    let shared = names.compactMap { name in
+      book.number(of: name).flatMap { number in
+        book.subscribers(of: number).contains { $0 !== connection && $0.isWell } ? (name, number) : nil
+      }
+    }
+    let withheld = details.withheld(
+      among: shared, isChosen: connection.isWithholding, faults: faults)
+    connection.withheld.formUnion(withheld.streams)
+    guard withheld.isRandom, !connection.isWithholding else { return }
+    connection.isWithholding = true
+    note(.withhold, on: connection)
+  }
+
+  func nextBabble() -> Babble.Word { details.babble.next() }
+
+  func nextError() -> Babble.Word { details.babble.nextError() }
+
+  func babbled(_ word: Babble.Word, on connection: ClientConnection) {
+    writing { () throws(ExchangeError) in
+      try journal?.babble(word.name, on: connection.number, at: wallClock())
+    }
+  }
+
+  /// So many of the oldest messages that a connection was owed have been handed to its socket.
+  func deliveredLate(_ count: Int, to connection: ClientConnection) {
+    writing { () throws(ExchangeError) in
+      try journal?.late(connection.number, messages: count, at: wallClock())
+    }
   }
 
   private func scheduleFault() {
@@ -174,13 +240,16 @@ final class Market {
   }
 
   private func workRandomFault() {
-    let well = connections.filter(\.isWell)
+    let well = connections.filter { $0.isWell && !$0.isSuffering }
     guard !hasEnded, let choice = faultSchedule?.choose(among: well.count) else { return }
-    if let victim = choice.victim {
-      work(choice.kind, on: well[victim])
-    } else {
+    if let victim = choice.victim { return work(choice.kind, on: well[victim]) }
+    switch choice.kind {
+    case .refuse:
       statistics.faults[choice.kind, default: 0] += 1
       admission.refuseNext(choice.refusals)
+    case .withhold: details.withholdsNext = true
+    // These count when they meet a client.
+    default: admission.meetNextSubscribe(with: choice.kind)
     }
   }
 
@@ -256,14 +325,17 @@ final class Market {
     let event = message.event
     let subscribers = message.stream.map { book.subscribers(of: $0) } ?? connections
     var combined = message.combined
-    var receivers: [Int] = []
+    var receivers: [Journal.Receiver] = []
     for (place, connection) in subscribers.enumerated() {
       var form = event
       if connection.form == .combined, let number = message.stream {
         form = combined ?? book.wrapped(event, on: number)
         combined = form
       }
-      if connection.send(form), journal != nil { receivers.append(connection.number) }
+      let fate = connection.send(form, of: message.stream)
+      if journal != nil, fate != .lost {
+        receivers.append(Journal.Receiver(connection: connection.number, isOwed: fate == .owed))
+      }
       if place == 0 { try record?.writeLine(form) }
     }
     let name = message.stream.map { book.name(of: $0) } ?? "-"

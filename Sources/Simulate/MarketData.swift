@@ -8,9 +8,12 @@ import NIOCore
 struct MarketData {
   private let seed: UInt64
   private let listedSymbols: [String]
+  private let isFutures: Bool
   private var instruments: [String: Int] = [:]
   private var all: [Instrument] = []
   private var candles: [KlineKey: Candle] = [:]
+  /// The last id in each stream of depth updates: each goes on where it stopped itself.
+  private var lastUpdates: [DepthKey: Int64] = [:]
   private var text = EventText()
 
   private struct KlineKey: Hashable {
@@ -18,9 +21,16 @@ struct MarketData {
     var interval: KlineInterval
   }
 
-  /// `listedSymbols` are in the array messages even if nobody asked for them by name.
-  init(seed: UInt64, listedSymbols: [String]) {
+  private struct DepthKey: Hashable {
+    var instrument: Int
+    var isFast: Bool
+  }
+
+  /// `listedSymbols` are in the array messages even if nobody asked for them by name. Futures number their events
+  /// in another way: depth updates name the last id before them (`pu`), trades leave ids out.
+  init(seed: UInt64, listedSymbols: [String], isFutures: Bool = false) {
     self.seed = seed
+    self.isFutures = isFutures
     self.listedSymbols = listedSymbols
   }
 
@@ -36,10 +46,10 @@ struct MarketData {
     switch kind {
     case .miniTicker, .allMiniTickers: miniTicker(all[place], at: milliseconds)
     case .ticker: ticker(all[place], at: milliseconds)
-    case .trade: trade(all[place], at: milliseconds)
-    case .aggregateTrade: aggregateTrade(all[place], at: milliseconds)
+    case .trade: trade(place, at: milliseconds)
+    case .aggregateTrade: aggregateTrade(place, at: milliseconds)
     case .bookTicker: bookTicker(place)
-    case .depth: depth(place, at: milliseconds)
+    case .depth(let isFast): depth(place, isFast: isFast, at: milliseconds)
     case .kline(let interval): kline(place, interval, at: milliseconds)
     }
     return text.buffer
@@ -109,20 +119,24 @@ struct MarketData {
     text.literal("}")
   }
 
-  private mutating func trade(_ instrument: Instrument, at milliseconds: Int64) {
-    head("{\"e\":\"trade\",\"E\":", instrument, at: milliseconds)
-    number(",\"t\":", instrument.lastTrade.id)
-    priceAndQuantity(instrument.lastTrade)
-    tradeEnd(instrument.lastTrade, at: milliseconds)
+  private mutating func trade(_ place: Int, at milliseconds: Int64) {
+    let id = all[place].nextTradeID(leavingOut: isFutures)
+    let trade = all[place].lastTrade
+    head("{\"e\":\"trade\",\"E\":", all[place], at: milliseconds)
+    number(",\"t\":", id)
+    priceAndQuantity(trade)
+    tradeEnd(trade, at: milliseconds)
   }
 
-  private mutating func aggregateTrade(_ instrument: Instrument, at milliseconds: Int64) {
-    head("{\"e\":\"aggTrade\",\"E\":", instrument, at: milliseconds)
-    number(",\"a\":", instrument.lastTrade.id)
-    priceAndQuantity(instrument.lastTrade)
-    number(",\"f\":", instrument.lastTrade.id)
-    number(",\"l\":", instrument.lastTrade.id)
-    tradeEnd(instrument.lastTrade, at: milliseconds)
+  private mutating func aggregateTrade(_ place: Int, at milliseconds: Int64) {
+    let id = all[place].nextAggregateID()
+    let trade = all[place].lastTrade
+    head("{\"e\":\"aggTrade\",\"E\":", all[place], at: milliseconds)
+    number(",\"a\":", id)
+    priceAndQuantity(trade)
+    number(",\"f\":", id)
+    number(",\"l\":", id)
+    tradeEnd(trade, at: milliseconds)
   }
 
   private mutating func priceAndQuantity(_ trade: Instrument.Trade) {
@@ -148,10 +162,16 @@ struct MarketData {
     text.literal("}")
   }
 
-  private mutating func depth(_ place: Int, at milliseconds: Int64) {
+  private mutating func depth(_ place: Int, isFast: Bool, at milliseconds: Int64) {
+    let key = DepthKey(instrument: place, isFast: isFast)
+    let last = all[place].updateID
+    let previous = lastUpdates.updateValue(last, forKey: key) ?? last - 1
     head("{\"e\":\"depthUpdate\",\"E\":", all[place], at: milliseconds)
-    number(",\"U\":", all[place].updateID)
-    number(",\"u\":", all[place].updateID)
+    if isFutures { number(",\"T\":", milliseconds) }
+    // Spot's updates follow each other without a hole. Those of futures may begin later.
+    number(",\"U\":", isFutures ? last : previous + 1)
+    number(",\"u\":", last)
+    if isFutures { number(",\"pu\":", previous) }
     text.literal(",\"b\":")
     levels(all[place].nextLevels(below: true))
     text.literal(",\"a\":")

@@ -36,7 +36,8 @@ struct MessageSource: ~Copyable {
     switch configuration.source {
     case .madeUp(let seed):
       self.seed = seed
-      data = MarketData(seed: seed, listedSymbols: configuration.listedSymbols)
+      data = MarketData(
+        seed: seed, listedSymbols: configuration.listedSymbols, isFutures: configuration.isFutures)
       isRecording = false
     case .recording(let path, let repeats):
       seed = 0

@@ -26,6 +26,8 @@ struct OutgoingFrames {
     append(rest, opcode: opcode, isLast: true)
   }
 
+  mutating func append(binary payload: ByteBuffer) { append(payload, opcode: .binary, isLast: true) }
+
   /// Takes back the end of what was appended.
   mutating func dropLast(_ count: Int) {
     buffer.moveWriterIndex(to: max(buffer.readerIndex, buffer.writerIndex - count))

@@ -12,20 +12,22 @@ import NIOSSL
 /// Reference: https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams
 package final class SimulatedExchange: Sendable {
   /// The port that it listens on.
-  package let port: Int
+  package var port: Int { addresses[0].port }
+  /// The places that it listens on: its own, further ones, dead ones, and those that answer with 503.
+  package let addresses: [ExchangeConfiguration.Address]
 
   private let group: MultiThreadedEventLoopGroup
-  private let server: any Channel
+  private let servers: [any Channel]
   private let market: NIOLoopBound<Market>
   private let ended: EventLoopFuture<Void>
 
   private init(
-    port: Int, group: MultiThreadedEventLoopGroup, server: any Channel, market: NIOLoopBound<Market>,
-    ended: EventLoopFuture<Void>
+    addresses: [ExchangeConfiguration.Address], group: MultiThreadedEventLoopGroup, servers: [any Channel],
+    market: NIOLoopBound<Market>, ended: EventLoopFuture<Void>
   ) {
-    self.port = port
+    self.addresses = addresses
     self.group = group
-    self.server = server
+    self.servers = servers
     self.market = market
     self.ended = ended
   }
@@ -63,6 +65,27 @@ package final class SimulatedExchange: Sendable {
       ended.fail(error)
       throw error
     }
+    var servers: [any Channel] = []
+    var addresses: [ExchangeConfiguration.Address] = []
+    do {
+      for (wanted, welcome) in configuration.places {
+        let address = wanted.onPort(of: addresses.first)
+        let channel = try await listen(on: address, group, security, welcome, market)
+        servers.append(channel)
+        addresses.append(.init(host: address.host, port: channel.localAddress?.port ?? address.port))
+      }
+    } catch {
+      ended.fail(error)
+      throw error
+    }
+    return SimulatedExchange(
+      addresses: addresses, group: group, servers: servers, market: market, ended: ended.futureResult)
+  }
+
+  private static func listen(
+    on address: ExchangeConfiguration.Address, _ group: MultiThreadedEventLoopGroup,
+    _ security: NIOSSLContext?, _ welcome: Welcome, _ market: NIOLoopBound<Market>
+  ) async throws -> any Channel {
     let bootstrap = ServerBootstrap(group: group)
       .serverChannelOption(.backlog, value: 256)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -72,18 +95,20 @@ package final class SimulatedExchange: Sendable {
         channel.eventLoop.makeCompletedFuture {
           let pipeline = channel.pipeline.syncOperations
           if let security { try pipeline.addHandler(NIOSSLServerHandler(context: security)) }
-          try pipeline.addHandler(UpgradeHandler(market: market.value))
+          switch welcome {
+          case .market: try pipeline.addHandler(UpgradeHandler(market: market.value))
+          case .unavailable:
+            try pipeline.addHandler(UpgradeHandler(market: market.value, refusal: .serviceUnavailable))
+          // What nobody handles is read and thrown away.
+          case .silence: break
+          }
         }
       }
     do {
-      let server = try await bootstrap.bind(host: configuration.host, port: configuration.port).get()
-      return SimulatedExchange(
-        port: server.localAddress?.port ?? configuration.port, group: group, server: server, market: market,
-        ended: ended.futureResult)
+      return try await bootstrap.bind(host: address.host, port: address.port).get()
     } catch {
-      ended.fail(error)
       throw ExchangeError(
-        code: .listenFailed, subject: "\(configuration.host):\(configuration.port)", reason: "\(error)")
+        code: .listenFailed, subject: "\(address.host):\(address.port)", reason: "\(error)")
     }
   }
 
@@ -130,7 +155,7 @@ package final class SimulatedExchange: Sendable {
         try market.finish()
       }
     }
-    let closed = await result { try await self.server.close() }
+    let closed = await result { for server in self.servers { try await server.close() } }
     try await group.shutdownGracefully()
     try finished.get()
     try closed.get()

@@ -7,7 +7,8 @@ enum StreamKind: Equatable, Sendable {
   case trade
   case aggregateTrade
   case bookTicker
-  case depth
+  /// Each second, or each 100 ms.
+  case depth(isFast: Bool)
   case kline(interval: KlineInterval)
   /// `!miniTicker@arr`: one message holding an event for every symbol.
   case allMiniTickers
@@ -27,11 +28,27 @@ enum StreamKind: Equatable, Sendable {
     case "trade": return (.trade, upper)
     case "aggTrade": return (.aggregateTrade, upper)
     case "bookTicker": return (.bookTicker, upper)
-    case "depth", "depth@100ms": return (.depth, upper)
+    case "depth": return (.depth(isFast: false), upper)
+    case "depth@100ms": return (.depth(isFast: true), upper)
     case let rest where rest.hasPrefix("kline_"):
       return KlineInterval(rawValue: String(rest.dropFirst(6))).map { (.kline(interval: $0), upper) }
     default: return nil
     }
+  }
+
+  /// Whether its events are numbered one after the other, so that a hole shows.
+  func isNumbered(isFutures: Bool) -> Bool {
+    switch self {
+    case .aggregateTrade, .depth: true
+    case .trade: !isFutures
+    default: false
+    }
+  }
+
+  /// The kind's own word in a stream's name: `depth` in `btcusdt@depth@100ms`, `kline` in `btcusdt@kline_1m`.
+  static func word(in name: String) -> Substring {
+    let rest = name.drop { $0 != "@" }.dropFirst()
+    return rest.prefix { $0 != "_" && $0 != "@" }
   }
 
   private static func isLowerCaseOrDigit(_ byte: UInt8) -> Bool {

@@ -10,13 +10,18 @@ final class UpgradeHandler: ChannelInboundHandler, RemovableChannelHandler {
   typealias OutboundOut = ByteBuffer
 
   private let market: Market
+  private let refusal: HTTPResponseStatus?
   private var received = ByteBuffer()
   private var isDone = false
   private var attempts = 0
 
   private static let maximumHead = 64 * 1024
 
-  init(market: Market) { self.market = market }
+  /// - Parameter refusal: the answer to each client; nil lets the market decide.
+  init(market: Market, refusal: HTTPResponseStatus? = nil) {
+    self.market = market
+    self.refusal = refusal
+  }
 
   func handlerAdded(context: ChannelHandlerContext) {
     attempts = market.attempt(from: context.remoteAddress?.ipAddress ?? "")
@@ -33,7 +38,9 @@ final class UpgradeHandler: ChannelInboundHandler, RemovableChannelHandler {
     isDone = true
     do {
       let request = try UpgradeRequest(head: head)
-      if let status = market.judge(attempts) {
+      if let refusal {
+        refuse(context, status: refusal)
+      } else if let status = market.judge(attempts) {
         refuse(context, status: HTTPResponseStatus(statusCode: status))
       } else {
         upgrade(context, request)
@@ -96,11 +103,12 @@ final class UpgradeHandler: ChannelInboundHandler, RemovableChannelHandler {
     isDone = true
     market.refused(status: Int(status.code))
     let body = "\(status.code) \(status.reasonPhrase)\n"
+    let retryAfter = market.retryAfter.map { "Retry-After: \($0)\r\n" } ?? ""
     let answer = """
       HTTP/1.1 \(status.code) \(status.reasonPhrase)\r
       Content-Type: text/plain\r
       Content-Length: \(body.utf8.count)\r
-      Connection: close\r
+      \(retryAfter)Connection: close\r
       \r
       \(body)
       """

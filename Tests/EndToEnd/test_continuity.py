@@ -3,6 +3,7 @@ stream, or a gap covers it."""
 
 import time
 
+BREAKS = "close,reset,fin,stall,half-open,refuse"
 KINDS = ["miniTicker", "trade", "bookTicker", "depth@100ms", "aggTrade"]
 
 
@@ -27,7 +28,7 @@ def assert_polite(report):
 
 
 def test_what_disconnects_and_stalls_lose_at_2000_ticks_a_second_is_in_gaps(tickwal, make_market):
-    market = make_market("--rate", "2000", "--strict", "--seed", "11", "--faults-every", "3")
+    market = make_market("--rate", "2000", "--strict", "--seed", "11", "--faults-every", "3", "--fault-kinds", BREAKS)
     run = start(tickwal, market, names(150), FEED_STALE_SECONDS="1", FEED_MAX_AGE=hours(5))
     run.wait_until(lambda: tickwal.log.head >= 30_000, "30,000 ticks in the log")
     assert run.terminate().code == 0

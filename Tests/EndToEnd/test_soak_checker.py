@@ -2,6 +2,7 @@
 
 import gzip
 import shutil
+import signal
 import sqlite3
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "Benchmarks"))
 
 from soaking.checker import Checker  # noqa: E402
+from soaking.stops import Stops  # noqa: E402
 from soaking.stores import Folder  # noqa: E402
 
 KINDS = ["miniTicker", "trade", "bookTicker", "depth@100ms"]
@@ -127,3 +129,28 @@ def test_a_tick_that_is_there_twice_is_found(soaked):
     execute(soaked[1], "update ticks set payload = (select payload from ticks where offset = 1), stream = "
                        "(select stream from ticks where offset = 1) where offset = 1000")
     assert any("has not sent offset 1000 now" in problem for problem in found(soaked))
+
+
+def test_a_program_is_suspended_at_random_the_same_for_the_same_seed_and_runs_at_the_end():
+    walks = []
+    for seed in (1, 1, 2):
+        sent = []
+        stops = Stops(lambda signal: sent.append((now, signal)), 60, seed)
+        stops.begin(0)
+        for now in range(3600):
+            stops.step(now)
+        stops.finish(now)
+        walks.append(sent)
+        assert [number for _, number in sent] == [signal.SIGSTOP, signal.SIGCONT] * stops.count
+        lengths = [sent[place + 1][0] - sent[place][0] for place in range(0, len(sent), 2)]
+        assert stops.count > 20 and sum(lengths) == stops.seconds
+        assert min(lengths) >= 2 and 30 < max(lengths) <= 41
+    assert walks[0] == walks[1] != walks[2]
+
+
+def test_a_program_is_never_suspended_if_nobody_wants_it():
+    stops = Stops(pytest.fail, 0, 1)
+    stops.begin(0)
+    stops.step(10_000)
+    stops.finish(10_000)
+    assert stops.count == 0

@@ -113,7 +113,7 @@ func startMarket(_ change: (inout ExchangeConfiguration) -> Void = { _ in }) asy
     #expect(Set(drawn[0].compactMap { $0.1?.kind }) == Set(kinds))
     #expect(Set(drawn[0].compactMap { $0.1?.victim }) == [0, 1, 2])
     var alone = schedules[0]
-    #expect((0..<50).allSatisfy { _ in alone.choose(among: 0).map { $0.kind == .refuse } ?? true })
+    #expect((0..<50).allSatisfy { _ in alone.choose(among: 0).map { $0.kind.isPending } ?? true })
 
     let exchange = try await startMarket {
       $0.faults.randomEvery = .milliseconds(20)

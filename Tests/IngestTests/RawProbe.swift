@@ -4,7 +4,12 @@ import NIOPosix
 /// Asks for an upgrade and collects the bytes that come, up to the connection's end.
 enum RawProbe {
   /// All bytes, and the error that the connection ended with.
-  static func collect(port: Int, target: String) async throws -> (bytes: ByteBuffer, failure: (any Error)?) {
+  static func collect(host: String = "127.0.0.1", port: Int, target: String) async throws -> Collected {
+    try await open(host: host, port: port, target: target).get()
+  }
+
+  /// Returns when it is connected and has asked, with what will have come in the end.
+  static func open(host: String, port: Int, target: String) async throws -> EventLoopFuture<Collected> {
     let loop = MultiThreadedEventLoopGroup.singleton.next()
     let end = loop.makePromise(of: Collected.self)
     let channel = try await ClientBootstrap(group: loop)
@@ -13,13 +18,12 @@ enum RawProbe {
           try channel.pipeline.syncOperations.addHandler(Collector(end))
         }
       }
-      .connect(host: "127.0.0.1", port: port).get()
+      .connect(host: host, port: port).get()
     let request =
       "GET \(target) HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
       + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
     try await channel.writeAndFlush(ByteBuffer(string: request))
-    let collected = try await end.futureResult.get()
-    return (collected.bytes, collected.failure)
+    return end.futureResult
   }
 
   /// Connects, says nothing, and goes away.
@@ -28,7 +32,7 @@ enum RawProbe {
       .connect(host: "127.0.0.1", port: port).get().close()
   }
 
-  private struct Collected: Sendable {
+  struct Collected: Sendable {
     var bytes = ByteBuffer()
     var failure: (any Error)?
   }

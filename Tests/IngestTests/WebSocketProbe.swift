@@ -66,7 +66,7 @@ struct WebSocketProbe {
 
   private(set) var status: String
 
-  init(port: Int, target: String) async throws {
+  init(host: String = "127.0.0.1", port: Int, target: String) async throws {
     let (stream, continuation) = AsyncThrowingStream.makeStream(of: WebSocketFrame.self)
     frames = stream
     iterator = stream.makeAsyncIterator()
@@ -78,7 +78,7 @@ struct WebSocketProbe {
           try channel.pipeline.syncOperations.addHandler(AnswerReader(status, continuation))
         }
       }
-      .connect(host: "127.0.0.1", port: port).get()
+      .connect(host: host, port: port).get()
     let request =
       "GET \(target) HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
       + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"

@@ -1,4 +1,5 @@
 import Base
+import Simulate
 
 /// Checks the values of flags and keeps every mistake.
 struct FlagCheck {
@@ -34,16 +35,15 @@ struct FlagCheck {
     return nil
   }
 
-  mutating func address(_ text: String, _ flag: String) -> (host: String, port: Int) {
+  mutating func address(_ text: String, _ flag: String) -> ExchangeConfiguration.Address {
     guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
       (0...65_535).contains(port)
     else {
       problem(flag, text, "host:port, such as 127.0.0.1:9443")
-      return ("127.0.0.1", 0)
+      return .init(host: "127.0.0.1", port: 0)
     }
     let host = text[..<colon]
-    return (
-      host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : String(host), port
-    )
+    let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
+    return .init(host: String(isBracketed ? host.dropFirst().dropLast() : host), port: port)
   }
 }

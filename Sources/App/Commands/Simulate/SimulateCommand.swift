@@ -10,14 +10,24 @@ struct SimulateCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "simulate", abstract: "Serve the exchange's protocol on this machine, for tests and demos.",
     discussion: """
-      Prints its URL as the first line on stdout. Serves /stream?streams=a/b, /ws/<stream> and \
+      Prints its URL as the first line on stdout, those of further addresses below it. Serves /stream?streams=a/b, /ws/<stream> and \
       !miniTicker@arr, answers SUBSCRIBE, pings, and sends made-up prices or a recorded file until Ctrl-C. A \
       stream that was once subscribed has ticks from then on, also while nobody is connected. Every fault can be \
       rehearsed: at a fixed age of each connection, or at random (--faults-every), the same for the same --seed.
       """)
 
-  @Option(help: ArgumentHelp("Where to listen; port 0 takes a free one", valueName: "host:port"))
-  var listen = "127.0.0.1:9443"
+  @Option(
+    help: ArgumentHelp(
+      "Where to listen; may be given again; port 0 takes a free one, on another host the first one's (default: "
+        + "127.0.0.1:9443)", valueName: "host:port"))
+  var listen: [String] = []
+  @Option(
+    help: ArgumentHelp("Take connections here too, and never answer them", valueName: "host:port"))
+  var listenDead: [String] = []
+  @Option(name: .customLong("listen-503"), help: ArgumentHelp("Answer with 503 here", valueName: "host:port"))
+  var listen503: [String] = []
+  @Flag(help: "Number events as futures do: depth updates with pu, trades with ids left out.")
+  var futures = false
   @Option(help: ArgumentHelp("Messages a second in all; 0: as fast as clients take them", valueName: "n"))
   var rate = "100"
   @Option(help: ArgumentHelp("Seed of the made-up prices", valueName: "n")) var seed = "1"
@@ -72,8 +82,10 @@ struct SimulateCommand: AsyncParsableCommand {
       throw CommandFailure(.badValue, "\(error)")
     }
     let scheme = configuration.tls == nil ? "ws" : "wss"
-    let host = configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
-    print("\(scheme)://\(host):\(exchange.port)")
+    for address in exchange.addresses {
+      let host = address.host.contains(":") ? "[\(address.host)]" : address.host
+      print("\(scheme)://\(host):\(address.port)")
+    }
     fflush(nil)
     for await _ in signals { break }
     let summary = ExchangeReport(statistics: try await exchange.statistics)
@@ -97,7 +109,12 @@ struct SimulateCommand: AsyncParsableCommand {
   private func checked() throws -> ExchangeConfiguration {
     var check = FlagCheck()
     var configuration = ExchangeConfiguration()
-    (configuration.host, configuration.port) = check.address(listen, "--listen")
+    let places = (listen.isEmpty ? ["127.0.0.1:9443"] : listen).map { check.address($0, "--listen") }
+    (configuration.host, configuration.port) = (places[0].host, places[0].port)
+    configuration.furtherAddresses = Array(places.dropFirst())
+    configuration.deadAddresses = listenDead.map { check.address($0, "--listen-dead") }
+    configuration.unavailableAddresses = listen503.map { check.address($0, "--listen-503") }
+    configuration.isFutures = futures
     configuration.messagesPerSecond = check.number(rate, "--rate", 0...10_000_000) ?? 0
     let seed = check.whole(seed, "--seed", 0...Int.max) ?? 1
     configuration.source =
