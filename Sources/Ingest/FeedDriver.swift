@@ -19,6 +19,8 @@ final class FeedDriver {
     var overlap = Overlap.Limits()
     var backoff = FeedSession.backoff
     var exchange: ExchangeLimits
+    /// See ``FreezeWatch/tolerance``.
+    var freezeTolerance = Duration.seconds(1)
     var logger: Logger
   }
 
@@ -42,7 +44,7 @@ final class FeedDriver {
   private var watch = StreamWatch()
   private var handover: Handover?
   private var isPaused = false
-  private var freezes = FreezeWatch()
+  private var freezes: FreezeWatch
   private var reviews: Scheduled<Void>?
   private var messages: FeedMessages
 
@@ -67,6 +69,7 @@ final class FeedDriver {
     self.streams = streams
     plan = StreamPlan(streams: streams, capacity: environment.endpoint.capacity(environment.exchange))
     inherited = InheritedGaps(start.openGaps)
+    freezes = FreezeWatch(tolerance: environment.freezeTolerance)
     messages = FeedMessages(logger: environment.logger, host: environment.endpoint.hostHeader)
     handover = Handover(log: log, loop: self.loop, roomAgain: { self.resume() }, failed: { self.fail($0) })
   }
@@ -111,7 +114,9 @@ final class FeedDriver {
   /// Gaps of single streams end with their own ticks, in the slot that carries most of them.
   private func adoptStreamGaps() {
     for gap in inherited.takeStreamGaps(slots: Set(slots.values.flatMap(\.streams))) {
-      let carrier = slots.values.filter { !Set($0.streams).isDisjoint(with: gap.streams) }.min { $0.id < $1.id }
+      let carrier = slots.values.filter { !Set($0.streams).isDisjoint(with: gap.streams) }.min {
+        $0.id < $1.id
+      }
       carrier?.adopt(gap)
     }
   }

@@ -41,7 +41,6 @@ struct FeedMessages {
     switch verdict {
     case .granted: break
     case .refused(let streams, let failure, let pause):
-      if pause == nil { return }
       say(
         .error,
         streams.count == 1
@@ -51,12 +50,15 @@ struct FeedMessages {
         [
           LogKey.reason: "\(failure.map { Self.words($0.message) } ?? "no answer")",
           LogKey.streams: "\(streams.count)", LogKey.names: "\(Self.short(streams))",
-          LogKey.wait: "\(pause ?? .zero)",
+          LogKey.wait: "\(pause.map { "\($0)" } ?? "none, in halves")",
         ])
     case .said(let failure):
       say(
         .error, "the exchange says an error on an open connection", slot, at: now,
-        [LogKey.reason: "\(Self.words(failure.message))", LogKey.code: "\(failure.code.map(String.init) ?? "none")"])
+        [
+          LogKey.reason: "\(Self.words(failure.message))",
+          LogKey.code: "\(failure.code.map(String.init) ?? "none")",
+        ])
     }
   }
 

@@ -92,7 +92,9 @@ struct FeedFixture {
     if let capacity { configuration.limits.streamsPerConnection = capacity }
     return try Feed(
       configuration: configuration, feedLog: log ?? self.log, logger: logger, wallClock: WallClock.now,
-      random: { 0.5 }, limits: limits, overlap: overlap, backoff: backoff)
+      random: { 0.5 }, limits: limits, overlap: overlap, backoff: backoff,
+      // Nor is a process that waits for the others frozen.
+      freezeTolerance: .seconds(3_600))
   }
 
   /// Runs a feed while `body` looks on, then stops it; everything received is durable afterwards.

@@ -192,7 +192,8 @@ import WAL
     #expect(feed.at(1_000, .rotate(listChanged: false)) == [.report(.rotating(.requested))])
     #expect(feed.deadline == nil)
     #expect(
-      feed.at(1_025, .resumed) == [.beginOverlap(primary: id(1), standby: id(2)), .connect(id(2))])
+      feed.at(1_025, .resumed)
+        == [.ping(id(1)), .beginOverlap(primary: id(1), standby: id(2)), .connect(id(2))])
     #expect(feed.deadline == 1_031)
     #expect(feed.at(1_031, .timer).first == .abandon(id(1)))
   }
@@ -204,6 +205,126 @@ import WAL
     feed.at(100, .data(id(1), receivedAt: 100_000))
     #expect(
       feed.at(101, .ended(id(1), cause: .diskFull)) == [.openGap(startedAt: 2_000, cause: .diskFull)])
+  }
+
+  // MARK: A process that did not run
+
+  @Test func `a connection that ended while the process was frozen may have missed ticks since before`() {
+    live()
+    // What lay in the socket is read now.
+    #expect(feed.at(42, .thawed(since: .seconds(3))) == [.ping(id(1))])
+    feed.at(42, .data(id(1), receivedAt: 42_000))
+    feed.at(42, .arrived(id(1)))
+    #expect(feed.lastDataAt == 2_000)
+    #expect(
+      feed.at(42, .ended(id(1), cause: .closed)) == [.openGap(startedAt: 2_000, cause: .frozen)])
+  }
+
+  @Test func `a connection that answers after a freeze has missed nothing`() {
+    live()
+    feed.at(42, .thawed(since: .seconds(3)))
+    feed.at(42, .data(id(1), receivedAt: 42_000))
+    #expect(feed.at(42, .answered(id(1))) == [])
+    #expect(feed.lastDataAt == 42_000)
+    #expect(
+      feed.at(43, .ended(id(1), cause: .closed)) == [.openGap(startedAt: 42_000, cause: .closed)])
+  }
+
+  @Test func `one that is dead after a freeze was lost in it, and nobody is blamed for the time itself`() {
+    live()
+    // An answer that was due meanwhile may lie in the socket.
+    feed.at(21, .timer)
+    #expect(feed.at(600, .thawed(since: .seconds(25))) == [.ping(id(1))])
+    #expect(
+      feed.keepQuiet(until: .openGap(startedAt: 2_000, cause: .frozen)).map { $0 > 605 } == true)
+  }
+
+  @Test func `a full disk in a freeze is a full disk`() {
+    live()
+    feed.at(42, .thawed(since: .seconds(3)))
+    #expect(
+      feed.at(42, .ended(id(1), cause: .diskFull)) == [.openGap(startedAt: 2_000, cause: .diskFull)])
+  }
+
+  // MARK: A connection that lags
+
+  @Test func `what a lagging connection owes is missing if it ends`() {
+    live()
+    feed.at(20, .data(id(1), receivedAt: 20_000_000, lag: .seconds(15)))
+    #expect(feed.lastDataAt == 5_000_000)
+    #expect(
+      feed.at(20, .ended(id(1), cause: .closed)) == [.openGap(startedAt: 5_000_000, cause: .closed)])
+  }
+
+  @Test func `a lag takes back nothing that came on time`() {
+    live()
+    feed.at(20, .data(id(1), receivedAt: 20_000_000))
+    feed.at(21, .data(id(1), receivedAt: 21_000_000, lag: .seconds(15)))
+    #expect(feed.lastDataAt == 20_000_000)
+  }
+
+  @Test func `an old connection that lags is kept until it has delivered what it owes`() {
+    standby()
+    let owing = FeedSession.Standing(owed: 1, isLagging: true)
+    feed.at(12, .data(id(1), receivedAt: 12_000))
+    feed.at(12, .data(id(2), receivedAt: 12_000))
+    feed.at(12, .compared(owing))
+    #expect(feed.at(21, .timer).contains(.report(.predecessorLags(id(1)))))
+    for second in 22..<200 {
+      feed.at(Double(second), .data(id(1), receivedAt: Int64(second) * 1_000))
+      feed.at(Double(second), .data(id(2), receivedAt: Int64(second) * 1_000))
+      #expect(!feed.at(Double(second), .compared(owing)).contains(.release))
+    }
+    feed.at(200, .data(id(1), receivedAt: 200_000))
+    #expect(feed.at(200, .compared(caughtUp)).contains(.release))
+  }
+
+  // MARK: A standby that lacks streams
+
+  @Test func `a standby that lacks streams never takes over; after a minute another one is tried`() {
+    standby()
+    let lacking = FeedSession.Standing(lacking: 3)
+    feed.at(12, .data(id(1), receivedAt: 12_000))
+    feed.at(12, .data(id(2), receivedAt: 12_000))
+    feed.at(12, .compared(lacking))
+    #expect(feed.at(21, .timer).contains(.report(.successorLacks(id(2), streams: 3))))
+    feed.at(60, .data(id(1), receivedAt: 60_000))
+    feed.at(60, .data(id(2), receivedAt: 60_000))
+    for number in [1, 2] { feed.at(61, .arrived(id(number))) }
+    let later = feed.at(71, .timer)
+    #expect(later.first == .close(id(2)))
+    #expect(
+      later.contains(.report(.successorGivenUp(id(2), streams: 3, nextAfter: .seconds(15)))))
+    #expect(!later.contains(.release))
+    feed.at(72, .ended(id(2), cause: .closed))
+    feed.at(82, .arrived(id(1)))
+    #expect(feed.at(86, .timer).contains(.connect(id(3))))
+  }
+
+  @Test func `before the old one's end a standby that lacks streams is kept, and goes on without it`() {
+    standby()
+    feed.at(12, .data(id(1), receivedAt: 12_000))
+    feed.at(12, .data(id(2), receivedAt: 12_000))
+    feed.at(12, .compared(.init(lacking: 3)))
+    feed.at(21, .timer)
+    for number in [1, 2] { feed.at(22, .arrived(id(number))) }
+    feed.at(60, .shutdownAnnounced(id(1)))
+    for number in [1, 2] { feed.at(61, .arrived(id(number))) }
+    let actions = feed.at(71, .timer)
+    #expect(!actions.contains(.close(id(2))))
+    #expect(feed.deadline.map { $0 > 71 } == true)
+    #expect(feed.at(72, .ended(id(1), cause: .closed)).contains(.release))
+  }
+
+  @Test func `a rotation without a common tick is said`() {
+    standby()
+    feed.at(12, .data(id(1), receivedAt: 12_000))
+    feed.at(12, .data(id(2), receivedAt: 12_000))
+    feed.at(12, .compared(.init(differing: 4)))
+    #expect(
+      feed.at(21, .timer) == [
+        .release, .close(id(1)), .report(.rotated(id(2))), .report(.nothingInCommon(id(2))),
+      ])
   }
 
   @Test func `a while after a pause, and after a short one, data counts again`() {
@@ -598,6 +719,15 @@ private final class Driven {
 
   var deadline: Double? { session.deadline.map { $0 / .milliseconds(1) / 1_000 } }
   var lastDataAt: Int64 { session.lastDataAt }
+
+  /// Says nothing until an action comes; says when, or gives up.
+  func keepQuiet(until wanted: FeedSession.Action) -> Double? {
+    for _ in 0..<100 {
+      guard let deadline else { break }
+      if at(deadline, .timer).contains(wanted) { return deadline }
+    }
+    return nil
+  }
 
   /// Answers pings, or has data, from deadline to deadline until an action comes; says when, or gives up.
   func keepAlive(

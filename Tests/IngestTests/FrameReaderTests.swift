@@ -56,7 +56,8 @@ func serverFrame(
     for pieces in [1, 3, .max] {
       #expect(
         try items(bytes, pieces: pieces) == [
-          .ping(ByteBuffer(bytes: [9])), .pong(ByteBuffer()), .message(ByteBuffer(bytes: [1, 2, 3, 4]), isText: true),
+          .ping(ByteBuffer(bytes: [9])), .pong(ByteBuffer()),
+          .message(ByteBuffer(bytes: [1, 2, 3, 4]), isText: true),
           .message(ByteBuffer(bytes: [5]), isText: true),
         ])
     }

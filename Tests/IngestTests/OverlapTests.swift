@@ -208,4 +208,64 @@ import WAL
     #expect(overlap.deadline == nil)
     #expect(!overlap.standing.isCaughtUp)
   }
+
+  // MARK: How the two stand
+
+  @Test func `a stream that the primary delivers and the standby does not is lacking after ten seconds`() {
+    var overlap = joined()
+    _ = overlap.pass(intake("a 1", "b 1"), from: 1, lag: .zero, at: .seconds(1))
+    _ = overlap.pass(intake("a 1"), from: 2, at: .seconds(2))
+    #expect(overlap.unproven(at: .seconds(2)) == .init(lacking: ["b"]))
+    _ = overlap.pass(intake("a 2"), from: 1, lag: .zero, at: .seconds(10))
+    #expect(overlap.standing.lacking == 0)
+    _ = overlap.pass(intake("a 3"), from: 1, lag: .zero, at: .seconds(11))
+    #expect(overlap.standing == .init(lacking: 1))
+    #expect(overlap.lacking(at: .seconds(11)) == ["b"])
+    _ = overlap.pass(intake("b 2"), from: 2, at: .seconds(12))
+    _ = overlap.pass(intake("b 2"), from: 1, lag: .zero, at: .seconds(13))
+    #expect(overlap.standing.isCaughtUp)
+  }
+
+  @Test func `what a primary that lags delivers was made before the standby was there`() {
+    var overlap = joined()
+    _ = overlap.pass(intake("b 1"), from: 1, lag: .seconds(15), at: .seconds(5))
+    _ = overlap.pass(intake("a 9"), from: 2, at: .seconds(5))
+    _ = overlap.pass(intake("a 1"), from: 1, lag: .seconds(15), at: .seconds(14))
+    #expect(overlap.standing == .init(owed: 1, isLagging: true))
+    _ = overlap.expire(at: .seconds(40))
+    #expect(overlap.standing.owed == 1)
+    #expect(overlap.unproven(at: .seconds(40)).isEmpty)
+    _ = overlap.pass(intake("a 9"), from: 1, lag: .seconds(15), at: .seconds(41))
+    #expect(overlap.standing.isCaughtUp)
+  }
+
+  @Test func `a stream that the primary should have delivered by now had been lost on it`() {
+    var overlap = joined()
+    _ = overlap.pass(intake("b 1"), from: 1, lag: .zero, at: .seconds(1))
+    _ = overlap.pass(intake("b 1"), from: 2, at: .seconds(1))
+    _ = overlap.pass(intake("a 1", at: 77), from: 2, at: .seconds(2))
+    #expect(overlap.unproven(at: .seconds(11)).isEmpty)
+    #expect(overlap.unproven(at: .seconds(12)) == .init(missedByPrimary: ["a": 77]))
+  }
+
+  @Test func `streams that both deliver without a common tick differ`() {
+    var overlap = joined()
+    for second in 1...12 {
+      _ = overlap.pass(intake("a \(second)x"), from: 2, at: .seconds(second))
+      _ = overlap.pass(intake("a \(second)y"), from: 1, lag: .zero, at: .seconds(second))
+    }
+    #expect(overlap.standing == .init(differing: 1))
+    #expect(overlap.unproven(at: .seconds(12)).isEmpty)
+  }
+
+  @Test func `where no event says its time, the primary gets a minute`() {
+    var overlap = joined()
+    for second in 1...60 {
+      _ = overlap.pass(intake("a \(second)x"), from: 2, at: .seconds(second))
+      _ = overlap.pass(intake("a \(second)y"), from: 1, at: .seconds(second))
+    }
+    #expect(overlap.standing.owed == 1)
+    _ = overlap.pass(intake("a z"), from: 1, at: .seconds(62))
+    #expect(overlap.standing == .init(differing: 1))
+  }
 }

@@ -167,7 +167,8 @@ struct StreamGaps: Sendable {
   ) -> GapChange {
     let gaps = OpenGaps()
     open.append(
-      Entry(streams: streams, startedAt: time, gaps: gaps, detail: detail, granted: nil, isWithheld: isWithheld))
+      Entry(
+        streams: streams, startedAt: time, gaps: gaps, detail: detail, granted: nil, isWithheld: isWithheld))
     return .open(
       startedAt: time, cause: .unsubscribed, streams: streams.sorted(), detail: detail, gaps)
   }

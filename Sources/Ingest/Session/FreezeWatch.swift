@@ -23,9 +23,11 @@ struct FreezeWatch: Sendable {
   /// How often the loop turns at least while all is well.
   static let beat = Duration.milliseconds(250)
   /// How late a turn may be before the loop counts as frozen.
-  static let tolerance = Duration.seconds(1)
+  let tolerance: Duration
 
   private var last: Clocks?
+
+  init(tolerance: Duration = .seconds(1)) { self.tolerance = tolerance }
 
   /// - Returns: the freeze that this turn ends, if there was one.
   mutating func turn(_ clocks: Clocks) -> Freeze? {
@@ -33,7 +35,7 @@ struct FreezeWatch: Sendable {
     guard let last else { return nil }
     let ran = clocks.monotonic - last.monotonic
     let passed = clocks.boot - last.boot
-    guard ran >= Self.beat + Self.tolerance || passed - ran >= Self.tolerance else { return nil }
+    guard ran >= Self.beat + tolerance || passed - ran >= tolerance else { return nil }
     return Freeze(since: last.monotonic, length: max(ran, passed))
   }
 }

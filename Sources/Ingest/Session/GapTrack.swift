@@ -54,7 +54,8 @@ struct GapTrack: Equatable, Sendable {
   mutating func readAgain(after pause: Duration, at time: Duration) -> Bool {
     guard pause >= Self.longPause else { return false }
     doubt = Doubt(
-      until: time + Self.readingUp, isFrozen: doubt?.isFrozen ?? false, lastRead: doubt?.lastRead ?? lastAlive)
+      until: time + Self.readingUp, isFrozen: doubt?.isFrozen ?? false, lastRead: doubt?.lastRead ?? lastAlive
+    )
     return true
   }
 

@@ -370,7 +370,9 @@ final class FeedConnection: ChannelInboundHandler {
     sending = nil
     guard isUpgraded, let context else { return }
     let now = self.now
-    while let message = outbox.next(at: now) { write(ClientFrame.bytes(message, ping: lastPing, mask: .random())) }
+    while let message = outbox.next(at: now) {
+      write(ClientFrame.bytes(message, ping: lastPing, mask: .random()))
+    }
     guard let pause = outbox.pause(at: now) else { return }
     sending = context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(pause)) { self.sendWhatMayGo() }
   }

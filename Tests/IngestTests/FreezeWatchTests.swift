@@ -1,0 +1,83 @@
+import Testing
+
+@testable import Ingest
+
+@Suite struct FreezeWatchTests {
+  private typealias Clocks = FreezeWatch.Clocks
+
+  private func clocks(_ monotonic: Double, boot: Double? = nil) -> Clocks {
+    Clocks(monotonic: .seconds(monotonic), boot: .seconds(boot ?? monotonic), utc: 0)
+  }
+
+  @Test func `a loop that turns in time is not frozen, and one beat late is late only`() {
+    var watch = FreezeWatch()
+    for moment in [0, 0.25, 0.5, 0.75, 1.9] { #expect(watch.turn(clocks(moment)) == nil) }
+  }
+
+  @Test func `a turn that comes a second late ends a freeze, which began with the last one`() {
+    var watch = FreezeWatch()
+    _ = watch.turn(clocks(10))
+    #expect(watch.turn(clocks(11.25)) == .init(since: .seconds(10), length: .seconds(1.25)))
+    #expect(watch.turn(clocks(11.5)) == nil)
+  }
+
+  @Test func `a machine that was suspended stood still on one clock and not on the other`() {
+    var watch = FreezeWatch()
+    _ = watch.turn(clocks(10))
+    #expect(watch.turn(clocks(10.1, boot: 50)) == .init(since: .seconds(10), length: .seconds(40)))
+    #expect(watch.turn(clocks(10.2, boot: 50.1)) == nil)
+  }
+}
+
+@Suite struct EventPaceTests {
+  private var pace = EventPace()
+
+  /// An event of so many seconds, delivered so many seconds after it was made.
+  private func told(_ made: Double, after lag: Double, _ pace: inout EventPace) -> Bool {
+    pace.note(
+      eventTime: 1_700_000_000_000 + Int64(made * 1_000),
+      at: .milliseconds(Int(((made + lag) * 1_000).rounded())))
+  }
+
+  @Test func `a lag is measured against the connection's own best, and a small one is none`() {
+    var pace = EventPace()
+    #expect(!pace.isKnown)
+    #expect(!told(1, after: 0.2, &pace) && pace.lag == .zero)
+    #expect(!told(2, after: 1.1, &pace) && pace.lag == .zero)
+    #expect(!told(3, after: 15.2, &pace) && pace.lag == .seconds(15))
+    #expect(!told(40, after: 0.2, &pace) && pace.lag == .zero)
+    #expect(pace.isKnown)
+  }
+
+  @Test func `event times that jump ahead of this machine's clock show that it was paused, once`() {
+    var pace = EventPace()
+    for second in 0..<5 { #expect(!told(Double(second), after: 0, &pace)) }
+    // A second has passed here, twenty there; what came first of it is from before.
+    #expect(!told(5, after: 0, &pace))
+    #expect(told(25, after: -19.9, &pace))
+    #expect(!told(25.1, after: -19.9, &pace))
+    #expect(!told(27, after: -19.9, &pace))
+  }
+
+  @Test func `a burst of what was made meanwhile shows it, too, though each event is only a little ahead`() {
+    var pace = EventPace()
+    for second in 0..<5 { #expect(!told(Double(second), after: 0, &pace)) }
+    var found = 0
+    for event in 0..<200 {
+      let made = 5 + Double(event) / 10
+      if pace.note(eventTime: 1_700_000_000_000 + Int64(made * 1_000), at: .seconds(5.0)) { found += 1 }
+    }
+    #expect(found >= 1)
+  }
+
+  @Test(arguments: [Int64.max, .min, 253_402_300_799_999])
+  func `nonsense for a time does no harm, and what comes after it is believed again`(_ nonsense: Int64) {
+    var pace = EventPace()
+    _ = told(1, after: 0, &pace)
+    _ = pace.note(eventTime: nonsense, at: .seconds(2))
+    _ = told(3, after: 0, &pace)
+    #expect(pace.lag == .zero)
+    _ = told(4, after: 3, &pace)
+    #expect(pace.lag == .seconds(3))
+  }
+}

@@ -1,0 +1,124 @@
+import Testing
+import WAL
+
+@testable import Ingest
+
+/// Gaps as a log would have them after the changes.
+private struct Rows {
+  struct Row: Equatable {
+    var startedAt: Int64
+    var endedAt: Int64?
+    var streams: [String]
+    var detail: String?
+  }
+
+  private var ids: [ObjectIdentifier: Int] = [:]
+  private var kept: [OpenGaps] = []
+  var rows: [Row] = []
+
+  mutating func apply(_ changes: [GapChange]) {
+    for change in changes {
+      switch change {
+      case .open(let startedAt, let cause, let streams, let detail, let gaps):
+        #expect(cause == .unsubscribed)
+        // As long as it is kept no other one has its identity.
+        kept.append(gaps)
+        ids[ObjectIdentifier(gaps)] = rows.count
+        rows.append(Row(startedAt: startedAt, streams: streams, detail: detail))
+      case .close(let endedAt, let gaps):
+        guard let id = ids[ObjectIdentifier(gaps)] else { continue }
+        #expect(rows[id].endedAt == nil)
+        rows[id].endedAt = endedAt
+      default: Issue.record("another change")
+      }
+    }
+  }
+}
+
+@Suite struct StreamGapsTests {
+  private func row(_ startedAt: Int64, _ endedAt: Int64?, _ streams: String..., detail: String? = nil)
+    -> Rows.Row
+  {
+    Rows.Row(startedAt: startedAt, endedAt: endedAt, streams: streams, detail: detail)
+  }
+
+  private func only(_ names: String...) -> (String) -> Bool { { names.contains($0) } }
+
+  @Test func `a refused request's gap ends with the first tick of any of its streams after the grant`() {
+    var gaps = StreamGaps(quietAfter: .seconds(60))
+    var log = Rows()
+    log.apply(gaps.refused(["a", "b"], since: 10, detail: "{}"))
+    log.apply(gaps.delivered(at: 11, only("c")))
+    gaps.granted(["a", "b"], at: 20, now: .seconds(1))
+    #expect(log.rows == [row(10, nil, "a", "b", detail: "{}")])
+    log.apply(gaps.delivered(at: 21, only("b")))
+    #expect(log.rows == [row(10, 21, "a", "b", detail: "{}")])
+    #expect(gaps.isEmpty)
+  }
+
+  @Test func `of streams that are asked for in halves the gap of the bad one goes on alone`() {
+    var gaps = StreamGaps(quietAfter: .seconds(60))
+    var log = Rows()
+    log.apply(gaps.refused(["a", "b", "c", "bad"], since: 10, detail: nil))
+    gaps.granted(["a", "b"], at: 20, now: .seconds(1))
+    log.apply(gaps.refused(["c", "bad"], since: 20, detail: nil))
+    log.apply(gaps.refused(["bad"], since: 20, detail: nil))
+    gaps.granted(["c"], at: 20, now: .seconds(1))
+    log.apply(gaps.delivered(at: 30, only("a")))
+    log.apply(gaps.delivered(at: 40, only("c")))
+    #expect(log.rows == [row(10, 30, "a", "b", "bad", "c"), row(30, 40, "bad", "c"), row(40, nil, "bad")])
+    log.apply(gaps.setStreams(["a", "b", "c"], at: 50))
+    #expect(log.rows.last == row(40, 50, "bad"))
+    #expect(gaps.isEmpty)
+  }
+
+  @Test func `streams that stay quiet after the grant were there since then, if others are delivered`() {
+    var gaps = StreamGaps(quietAfter: .seconds(60))
+    var log = Rows()
+    log.apply(gaps.refused(["a"], since: 10, detail: nil))
+    #expect(gaps.deadline == nil)
+    gaps.granted(["a"], at: 20, now: .seconds(1))
+    #expect(gaps.deadline == .seconds(61))
+    log.apply(gaps.expire(at: .seconds(61), isDelivering: false))
+    #expect(log.rows == [row(10, nil, "a")])
+    #expect(gaps.deadline == .seconds(121))
+    log.apply(gaps.expire(at: .seconds(121), isDelivering: true))
+    #expect(log.rows == [row(10, 20, "a")])
+  }
+
+  @Test func `a stream that is withheld has a gap of its own from its last tick to its next`() {
+    var gaps = StreamGaps(quietAfter: .seconds(60))
+    var log = Rows()
+    gaps.doubt([("a", 5), ("b", 6), ("c", 7)], at: .seconds(100))
+    #expect(gaps.watermark == 5)
+    log.apply(gaps.delivered(at: 8, only("b")))
+    log.apply(gaps.expire(at: .seconds(109), isDelivering: true))
+    #expect(log.rows == [])
+    log.apply(gaps.expire(at: .seconds(110), isDelivering: true))
+    #expect(log.rows == [row(5, nil, "a"), row(7, nil, "c")])
+    #expect(gaps.watermark == nil)
+    // The exchange says that it grants them; only a tick shows it.
+    gaps.granted(["a", "c"], at: 20, now: .seconds(120))
+    log.apply(gaps.expire(at: .seconds(1_000), isDelivering: true))
+    log.apply(gaps.delivered(at: 30, only("a")))
+    #expect(log.rows == [row(5, 30, "a"), row(7, nil, "c")])
+  }
+
+  @Test func `a tick ends the gap of its stream though nobody has granted it`() {
+    var gaps = StreamGaps(quietAfter: .seconds(60))
+    var log = Rows()
+    log.apply(gaps.refused(["a", "b"], since: 10, detail: nil))
+    log.apply(gaps.delivered(at: 12, only("a")))
+    #expect(log.rows == [row(10, 12, "a", "b"), row(12, nil, "b")])
+  }
+
+  @Test func `a second refusal opens no second gap, and takes back a grant`() {
+    var gaps = StreamGaps(quietAfter: .seconds(60))
+    var log = Rows()
+    log.apply(gaps.refused(["a"], since: 10, detail: nil))
+    gaps.granted(["a"], at: 20, now: .seconds(1))
+    log.apply(gaps.refused(["a"], since: 30, detail: nil))
+    log.apply(gaps.expire(at: .seconds(1_000), isDelivering: true))
+    #expect(log.rows == [row(10, nil, "a")])
+  }
+}
