@@ -18,7 +18,7 @@ package struct FeedError: Error, Equatable, Sendable, CustomStringConvertible {
     case badUpgrade
     /// The server broke the WebSocket protocol.
     case badFrame
-    /// The server sent as text what is not UTF-8.
+    /// The server gave a reason for its close that is not UTF-8.
     case badText
     /// A message was larger than allowed.
     case messageTooLarge

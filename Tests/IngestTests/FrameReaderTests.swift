@@ -22,9 +22,9 @@ func serverFrame(
 
 @Suite struct FrameReaderTests {
   private func items(
-    _ bytes: [UInt8], pieces: Int = .max, maximum: Int = 1 << 20, refusesBadText: Bool = false
+    _ bytes: [UInt8], pieces: Int = .max, maximum: Int = 1 << 20
   ) throws -> [FrameReader.Item] {
-    var reader = FrameReader(maximumMessage: maximum, refusesBadText: refusesBadText)
+    var reader = FrameReader(maximumMessage: maximum)
     var buffer = ByteBuffer()
     var items: [FrameReader.Item] = []
     var rest = bytes[...]
@@ -96,15 +96,12 @@ func serverFrame(
     }
   }
 
-  @Test func `text that is not UTF-8 is refused where that is asked for, however it is cut`() throws {
-    let good = try serverFrame(.text, [0xe2, 0x82], fin: false) + serverFrame(.continuation, [0xac])
+  @Test func `text that is not UTF-8 is a message like any other, as the reason of a close it is refused`()
+    throws
+  {
     let bad = try serverFrame(.text, [0xe2, 0x82], fin: false) + serverFrame(.continuation, [0x20])
-    let binary = try serverFrame(.binary, [0xff])
-    #expect(try items(good + binary, refusesBadText: true).count == 2)
-    #expect(try items(bad + binary).count == 2)
-    for bytes in [bad, try serverFrame(.text, [0xff])] {
-      #expect { try items(bytes, refusesBadText: true) } throws: { ($0 as? FeedError)?.code == .badText }
-    }
+    let message = FrameReader.Item.message(ByteBuffer(bytes: [0xe2, 0x82, 0x20]), isText: true)
+    #expect(try items(bad) == [message])
     #expect { try items([0x88, 0x03, 0x03, 0xe8, 0xff]) } throws: { ($0 as? FeedError)?.code == .badText }
   }
 

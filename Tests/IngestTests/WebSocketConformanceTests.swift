@@ -28,13 +28,27 @@ import Testing
   }
 }
 
-/// One connection that answers messages with themselves, until the server ends it.
-private final class EchoClient: FeedConnectionOwner {
-  private let ended: EventLoopPromise<String?>
-  private var first: String?
-  let mayRead = true
+/// One connection that answers messages with themselves, until the server ends it: a plain WebSocket client, made
+/// of the parts that ``FeedConnection`` is made of.
+///
+/// Unlike the feed, it takes no text that is not UTF-8.
+private final class EchoClient: ChannelInboundHandler {
+  typealias InboundIn = ByteBuffer
+  typealias OutboundOut = ByteBuffer
 
-  private init(ended: EventLoopPromise<String?>) { self.ended = ended }
+  private let ended: EventLoopPromise<String?>
+  private var handshake: Handshake
+  private var isUpgraded = false
+  private var hasSaidGoodbye = false
+  private var frames = FrameReader(maximumMessage: FeedConnection.maximumMessage)
+  private var received = ByteBuffer()
+  /// The beginning of the first message that the server sent.
+  private var first: String?
+
+  private init(_ handshake: Handshake, ended: EventLoopPromise<String?>) {
+    self.handshake = handshake
+    self.ended = ended
+  }
 
   /// - Returns: the beginning of the first message that the server sent.
   static func run(_ url: String) async throws -> String? {
@@ -42,18 +56,14 @@ private final class EchoClient: FeedConnectionOwner {
     let target = FeedTarget(endpoint: endpoint, streams: [])
     let loop = MultiThreadedEventLoopGroup.singleton.next()
     let channel = try await ClientBootstrap(group: loop)
-      .channelOption(.autoRead, value: false)
       .channelOption(.tcpOption(.tcp_nodelay), value: 1)
       .connect(host: endpoint.host, port: endpoint.port).get()
     return try await loop.flatSubmit {
       guard channel.isActive else { return loop.makeFailedFuture(ChannelError.ioOnClosedChannel) }
       let ended = loop.makePromise(of: String?.self)
-      let client = EchoClient(ended: ended)
+      let handshake = Handshake(host: endpoint.hostHeader, target: target.text)
       do {
-        try channel.pipeline.syncOperations.addHandler(
-          FeedConnection(
-            id: .init(number: 1), endpoint: endpoint, target: target, owner: client, wallClock: { 0 },
-            echo: { client.answer($1, isText: $2, on: $0) }))
+        try channel.pipeline.syncOperations.addHandler(EchoClient(handshake, ended: ended))
       } catch {
         ended.fail(error)
       }
@@ -61,17 +71,61 @@ private final class EchoClient: FeedConnectionOwner {
     }.get()
   }
 
-  private func answer(_ message: ByteBuffer, isText: Bool, on connection: FeedConnection) {
-    if first == nil { first = String(decoding: message.readableBytesView.prefix(20), as: UTF8.self) }
-    connection.write(ClientFrame.bytes(isText ? .text : .binary, payload: message, mask: .random()))
+  func handlerAdded(context: ChannelHandlerContext) {
+    context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: handshake.request)), promise: nil)
   }
 
-  func opened(_ connection: FeedConnection) {}
-  func refused(
-    _ streams: [String], _ failure: RequestAnswer.Failure, by connection: FeedConnection
-  ) {}
-  func arrived(_ connection: FeedConnection) {}
-  func received(_ intake: Intake, from connection: FeedConnection) {}
-  func serverWillClose(_ connection: FeedConnection) {}
-  func ended(_ connection: FeedConnection, _ reason: FeedError) { ended.succeed(first) }
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    var bytes = unwrapInboundIn(data)
+    received.discardReadBytes()
+    received.writeBuffer(&bytes)
+    do {
+      try readOn(context)
+    } catch {
+      if isUpgraded {
+        sendClose(FeedConnection.closeCode(error), context)
+      } else {
+        ended.fail(error)
+      }
+      context.close(promise: nil)
+    }
+  }
+
+  func channelInactive(context: ChannelHandlerContext) { ended.succeed(first) }
+
+  private func readOn(_ context: ChannelHandlerContext) throws(FeedError) {
+    if !isUpgraded {
+      guard try handshake.receive(&received) == .upgraded else { return }
+      isUpgraded = true
+    }
+    while !hasSaidGoodbye, let item = try frames.next(&received) {
+      switch item {
+      case .message(let message, let isText): try answer(message, isText: isText, context)
+      case .ping(let payload): write(ClientFrame.bytes(.pong(payload), mask: .random()), context)
+      case .pong: break
+      case .close(let code, _):
+        sendClose(code, context)
+        context.close(promise: nil)
+      }
+    }
+  }
+
+  /// Reference: RFC 6455, section 8.1
+  private func answer(
+    _ message: ByteBuffer, isText: Bool, _ context: ChannelHandlerContext
+  ) throws(FeedError) {
+    let text = String(validating: message.readableBytesView, as: UTF8.self)
+    if isText, text == nil { throw FeedError(.badText, "a text that is not UTF-8") }
+    if first == nil { first = text.map { String($0.prefix(20)) } }
+    write(ClientFrame.bytes(isText ? .text : .binary, payload: message, mask: .random()), context)
+  }
+
+  private func sendClose(_ code: Int?, _ context: ChannelHandlerContext) {
+    hasSaidGoodbye = true
+    write(ClientFrame.close(code: code, mask: .random()), context)
+  }
+
+  private func write(_ frame: ByteBuffer, _ context: ChannelHandlerContext) {
+    context.writeAndFlush(wrapOutboundOut(frame), promise: nil)
+  }
 }

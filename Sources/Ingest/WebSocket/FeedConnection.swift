@@ -57,24 +57,16 @@ final class FeedConnection: ChannelInboundHandler {
   private var lastSize = (ticks: 0, bytes: 0)
   private var context: ChannelHandlerContext?
   private var isPaused = false
-  /// Gets each data message in place of the decoder, for a test of the protocol.
-  private let echo: Echo?
 
-  typealias Echo = (_ connection: FeedConnection, _ message: ByteBuffer, _ isText: Bool) -> Void
-
-  /// - Parameter echo: makes it a plain WebSocket client, which answers messages instead of decoding them and
-  ///   takes no text that is not UTF-8. The feed does: it keeps such a message as a dead letter, because an
-  ///   exchange that repeats it would end every connection, and all good ticks on it, again and again.
   init(
     id: FeedSession.ConnectionID, endpoint: FeedEndpoint, target: FeedTarget, owner: any FeedConnectionOwner,
-    limits: ExchangeLimits = .binance, wallClock: @escaping @Sendable () -> Int64, echo: Echo? = nil
+    limits: ExchangeLimits = .binance, wallClock: @escaping @Sendable () -> Int64
   ) {
     self.id = id
     self.owner = owner
     self.wallClock = wallClock
-    self.echo = echo
     outbox = Outbox(limit: limits.messagesPerSecond)
-    frames = FrameReader(maximumMessage: Self.maximumMessage, refusesBadText: echo != nil)
+    frames = FrameReader(maximumMessage: Self.maximumMessage)
     requests = target.requests
     state = .opening(Handshake(host: endpoint.hostHeader, target: target.text))
     decoder = MessageDecoder(urlStream: target.rawStream)
@@ -193,12 +185,7 @@ final class FeedConnection: ChannelInboundHandler {
     }
     while isUpgraded, let item = try frames.next(&received) {
       switch item {
-      case .message(let message, let isText):
-        if let echo {
-          echo(self, message, isText)
-        } else {
-          take(message)
-        }
+      case .message(let message, _): take(message)
       case .ping(let payload): send(.pong(payload))
       case .pong: break
       case .close(let code, let reason): closed(code: code, reason: reason)
@@ -294,7 +281,7 @@ final class FeedConnection: ChannelInboundHandler {
   }
 
   /// Reference: RFC 6455, section 7.4.1
-  private static func closeCode(_ error: FeedError) -> Int {
+  static func closeCode(_ error: FeedError) -> Int {
     switch error.code {
     case .messageTooLarge: 1009
     case .badText: 1007
@@ -343,7 +330,7 @@ final class FeedConnection: ChannelInboundHandler {
     sending = context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(pause)) { self.sendWhatMayGo() }
   }
 
-  func write(_ frame: ByteBuffer) {
+  private func write(_ frame: ByteBuffer) {
     context?.writeAndFlush(wrapOutboundOut(frame), promise: nil)
   }
 }

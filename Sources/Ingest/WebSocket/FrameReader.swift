@@ -9,7 +9,9 @@ import NIOWebSocket
 /// Reference: RFC 6455, sections 5.2 to 5.5
 struct FrameReader {
   enum Item: Equatable {
-    /// A whole data message.
+    /// A whole data message. Text may be no UTF-8, against section 8.1: the feed keeps such a message as a dead
+    /// letter, because an exchange that repeats it would end every connection, and all good ticks on it, again
+    /// and again.
     case message(ByteBuffer, isText: Bool)
     case ping(ByteBuffer)
     case pong
@@ -18,19 +20,12 @@ struct FrameReader {
   }
 
   private let maximumMessage: Int
-  private let refusesBadText: Bool
   /// The beginning of a fragmented message; nil between messages.
   private var fragments: ByteBuffer?
   private var isFragmentedText = false
 
-  /// - Parameters:
-  ///   - maximumMessage: bytes of one message, whole or in fragments.
-  ///   - refusesBadText: whether a text that is not UTF-8 is an error here, as the RFC has it in section 8.1.
-  ///     Else it is a message like any other, for whoever decodes it.
-  init(maximumMessage: Int, refusesBadText: Bool = false) {
-    self.maximumMessage = maximumMessage
-    self.refusesBadText = refusesBadText
-  }
+  /// - Parameter maximumMessage: bytes of one message, whole or in fragments.
+  init(maximumMessage: Int) { self.maximumMessage = maximumMessage }
 
   /// The next thing the server says, taken out of the buffer; nil if more bytes are needed.
   mutating func next(_ buffer: inout ByteBuffer) throws(FeedError) -> Item? {
@@ -109,21 +104,14 @@ struct FrameReader {
       fragments?.writeImmutableBuffer(payload)
       guard head.isLast, let message = fragments else { return nil }
       fragments = nil
-      return try data(message, isText: isFragmentedText)
+      return .message(message, isText: isFragmentedText)
     default:
-      if head.isLast { return try data(payload, isText: head.opcode == .text) }
+      if head.isLast { return .message(payload, isText: head.opcode == .text) }
       isFragmentedText = head.opcode == .text
       // A copy of its own, which grows with the fragments, not a view of the read's buffer.
       fragments = ByteBuffer(bytes: payload.readableBytesView)
       return nil
     }
-  }
-
-  private func data(_ message: ByteBuffer, isText: Bool) throws(FeedError) -> Item {
-    if refusesBadText, isText, String(validating: message.readableBytesView, as: UTF8.self) == nil {
-      throw FeedError(.badText, "a text that is not UTF-8")
-    }
-    return .message(message, isText: isText)
   }
 
   private func close(_ payload: ByteBuffer) throws(FeedError) -> Item {
