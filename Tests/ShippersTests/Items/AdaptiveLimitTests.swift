@@ -1,3 +1,4 @@
+import ShippingFixtures
 import TestSupport
 import Testing
 

@@ -1,6 +1,7 @@
 import AWS
 import Base
 import Foundation
+import ShippingFixtures
 import TestSupport
 import Testing
 import Ticks
@@ -49,7 +50,8 @@ import WAL
     ("{\"e\":\"depthUpdate\",\"E\":1,\"s\":\"A\",\"u\":161}", "x@depth@100ms", "#161"),
     ("{\"e\":\"bookTicker\",\"E\":1,\"s\":\"A\",\"u\":400}", "x@bookTicker", "#400"),
   ])
-  func `the sort key ends with the exchanges own ID`(payload: String, stream: String, suffix: String) throws {
+  func `the sort key ends with the exchanges own ID`(payload: String, stream: String, suffix: String) throws
+  {
     let item = try item(payload, stream: stream)
     #expect(item.key == "\(stream) 1970-01-01T00-00-00.001000Z\(suffix)")
     #expect(item.attributes["data"] == "S:\(payload)")

@@ -1,6 +1,7 @@
 import AWS
 import Base
 import Inspect
+import ShippingFixtures
 import Synchronization
 import TestSupport
 import Testing

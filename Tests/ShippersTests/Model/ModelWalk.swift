@@ -1,6 +1,7 @@
 import Base
 import Inspect
 import Logging
+import ShippingFixtures
 import Synchronization
 import TestSupport
 

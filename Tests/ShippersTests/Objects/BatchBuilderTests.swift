@@ -1,5 +1,6 @@
 import AWS
 import Base
+import ShippingFixtures
 import TestSupport
 import Testing
 import WAL
