@@ -125,7 +125,7 @@ import Testing
 
   // MARK: Expiry
 
-  @Test func `ticks that expired by the tables clock are counted and not written`() async throws {
+  @Test func `ticks that expired by the table's clock are counted and not written`() async throws {
     try await ShippingRig.with { rig in
       let day: Int64 = 86_400
       let now = someTime / 1_000_000

@@ -69,7 +69,7 @@ import Testing
     }
   }
 
-  @Test func `another place than the consumers gets nothing`() async throws {
+  @Test func `another place than the consumer's gets nothing`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(5))
       try await rig.drain(rig.shipping(to: ScriptedTable()))
