@@ -39,7 +39,8 @@ let package = Package(
         "Base", "Ticks", "WAL", "AWS", "CSQLite", log,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
-    .target(name: "Inspect", dependencies: ["Base", "WAL", log], swiftSettings: strict),
+    .target(
+      name: "Inspect", dependencies: ["Base", "WAL", "AWS", "Shippers", log], swiftSettings: strict),
     .target(name: "Simulate", dependencies: ["Base", log] + nio, swiftSettings: strict),
     .executableTarget(
       name: "tickwal",
@@ -56,6 +57,9 @@ let package = Package(
     .target(
       name: "LogFixtures", dependencies: ["Base", "WAL", "Inspect", "TestSupport", log],
       path: "Tests/LogFixtures", swiftSettings: strict),
+    .target(
+      name: "ShippingFixtures", dependencies: ["Base", "WAL", "Shippers", "TestSupport", log],
+      path: "Tests/ShippingFixtures", swiftSettings: strict),
     .target(name: "CTestDisk", path: "Tests/CTestDisk", linkerSettings: [.linkedLibrary("dl")]),
     .target(name: "CTestMemory", dependencies: ["CSQLite"], path: "Tests/CTestMemory"),
     .target(name: "CTestVFS", dependencies: ["CSQLite"], path: "Tests/CTestVFS"),
@@ -73,8 +77,10 @@ let package = Package(
       ],
       swiftSettings: strict),
     .testTarget(
-      name: "InspectTests", dependencies: ["Base", "WAL", "Inspect", "LogFixtures", "TestSupport", log],
-      swiftSettings: strict),
+      name: "InspectTests",
+      dependencies: [
+        "Base", "WAL", "AWS", "Shippers", "Inspect", "LogFixtures", "ShippingFixtures", "TestSupport", log,
+      ], swiftSettings: strict),
     .testTarget(
       name: "IngestTests",
       dependencies: ["Base", "Ingest", "Simulate", "TestSupport"] + nio + [
@@ -83,12 +89,14 @@ let package = Package(
     .testTarget(name: "AWSTests", dependencies: ["Base", "AWS", "TestSupport", log], swiftSettings: strict),
     .testTarget(
       name: "ShippersTests",
-      dependencies: ["Base", "Shippers", "Inspect", "TestSupport", "CSQLite", "CZlib", log],
+      dependencies: [
+        "Base", "Shippers", "Inspect", "ShippingFixtures", "TestSupport", "CSQLite", "CZlib", log,
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "AppTests",
       dependencies: [
-        "Base", "tickwal", "TestSupport",
+        "Base", "Inspect", "tickwal", "TestSupport",
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ], swiftSettings: strict),
   ],

@@ -400,8 +400,9 @@ final class FeedSlot: FeedConnectionOwner {
     }
     var pace = paces[id] ?? EventPace()
     defer { paces[id] = pace }
-    if newest > .min, pace.note(eventTime: newest, at: feed.now) { feed.eventsJumped() }
-    return pace.isKnown ? pace.lag : nil
+    if newest == .min { return pace.isKnown ? pace.noteWithoutTime(at: feed.now) : nil }
+    if pace.note(eventTime: newest, at: feed.now) { feed.eventsJumped() }
+    return pace.lag
   }
 
   private func endsOfStreamGaps(_ intake: Intake, from id: FeedSession.ConnectionID) -> [GapChange] {

@@ -1,7 +1,7 @@
 import WAL
 
 /// A place that one consumer delivers to, whole: its name and address, shipping to it, delivering again, and
-/// comparing the log with it.
+/// looking at it and at what is there.
 package protocol Destination: Sendable {
   /// The consumer that delivers there, as the log knows it.
   var consumer: ConsumerKind { get }
@@ -9,6 +9,8 @@ package protocol Destination: Sendable {
   var address: String { get }
   /// The name of the things that are there, for people: `objects`, `items`.
   var unit: String { get }
+  /// The view of what is there.
+  var inventory: Inventory { get }
 
   /// Ships from an offset on until `context.control` ends it; when it returns, all that was confirmed is committed.
   ///
@@ -28,9 +30,9 @@ package protocol Destination: Sendable {
   /// - Throws: `LogError` with `notFound` for a range that cannot be delivered again; nothing is delivered then.
   func replay(_ replay: Replay) async throws -> Replay.Outcome
 
-  /// Compares the log with the place, and ships what is missing there if `reconcile.options` say so.
+  /// Looks whether it can be delivered to. Changes nothing there, unless `writes`: then a small object may stay.
   ///
-  /// - Parameter consumer: as the log has it.
-  /// - Throws: trouble that waiting does not mend; the log's errors.
-  func compare(_ consumer: Consumer, _ reconcile: Reconcile) async throws -> Reconciliation
+  /// - Returns: one finding or more.
+  /// - Throws: `CancellationError` alone.
+  func look(writes: Bool) async throws -> [DoctorFinding]
 }

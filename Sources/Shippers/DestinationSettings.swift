@@ -6,12 +6,17 @@ import WAL
 package protocol DestinationSettings: Sendable {
   /// The word for it in `replay --to`.
   static var name: String { get }
+  /// The name of `doctor`'s finding about a place that it cannot look at.
+  static var check: String { get }
   /// The consumer, and the one that takes its place under `--local`.
   static var consumers: (remote: ConsumerKind, local: ConsumerKind) { get }
   /// The beginnings of its variables' names.
   static var variableFamilies: [String] { get }
   /// Whether a replay can make copies under another folder.
   static var makesCopies: Bool { get }
+
+  /// Refuses a folder that copies must not go to; asked before anything is opened.
+  func check(copiesUnder folder: String) throws(BadSettings)
 
   /// Reads them, in the order of the documentation.
   init(_ reader: inout SettingReader)
@@ -26,11 +31,11 @@ package protocol DestinationSettings: Sendable {
   ///
   /// - Parameter folder: absolute, made if its parent is there.
   func destination(inFolder folder: String, clock: ShippingClock) throws -> any Destination
+}
 
-  /// Looks whether it can be delivered to. Changes nothing there, unless `writes`.
-  ///
-  /// - Throws: `CancellationError` alone.
-  func look(_ client: AWSClient, writes: Bool) async throws -> [DoctorFinding]
+extension DestinationSettings {
+  /// Without copies there is nothing to refuse.
+  package func check(copiesUnder folder: String) {}
 }
 
 /// The way to AWS, opened when it is needed first.

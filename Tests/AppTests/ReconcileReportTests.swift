@@ -1,4 +1,4 @@
-import Shippers
+import Inspect
 import Testing
 
 @testable import WAL

@@ -78,6 +78,29 @@ def test_what_is_in_the_way_is_named(ready, environment, name, words):
     assert name in ended.err
 
 
+def test_a_folder_is_looked_at_without_keys(tickwal, simulate):
+    tickwal.environment |= {"BINANCE_WS_URL": simulate(), "STREAMS": "btcusdt@miniTicker"}
+    folder = tickwal.folder / "out"
+    found = checks(tickwal.succeed("doctor", "--json", "--local", folder))
+    assert found["credentials"]["verdict"] == "skipped" and "is not there yet" in found["local"]["summary"]
+    assert not folder.exists()
+
+    folder.mkdir()
+    found = checks(tickwal.succeed("doctor", "--json", "--local", folder))
+    assert {name: found[name]["verdict"] for name in ("local", "objects", "objects-write", "items")} == {
+        "local": "ok", "objects": "ok", "objects-write": "skipped", "items": "ok",
+    }
+    assert list(folder.iterdir()) == []
+    found = checks(tickwal.succeed("doctor", "--json", "--write", "--local", folder))
+    assert found["objects-write"]["verdict"] == "ok"
+    written = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
+    assert written == ["objects/batch_jsonl/_logs/doctor.json"]
+
+    (folder / "table.db").mkdir()
+    ended = tickwal.run_to_end("doctor", "--json", "--local", folder)
+    assert ended.code == 1 and "not a regular file" in checks(ended)["items"]["summary"]
+
+
 def test_a_table_with_other_keys_is_named(ready, ministack):
     tickwal, place = ready
     table = f"{place.table}-other"

@@ -69,6 +69,12 @@ def test_to_s3_makes_copies_under_a_prefix(running):
     assert {stored.key for stored in place.objects("batch_jsonl/")} == before
 
 
+def test_copies_beside_the_objects_are_refused_before_anything_is_opened(tickwal):
+    """There is no log, no key and no server."""
+    ended = tickwal.run_to_end("replay", "--from-offset", "1", "--to", "s3", "--prefix", "/batch_jsonl/")
+    assert ended.code == 78 and "--prefix" in ended.err and "another folder than S3_JSONL_DIR_PATH" in ended.err
+
+
 def test_an_offset_out_of_range_is_refused_with_both_named(running):
     tickwal, _, _ = running
     ended = tickwal.run_to_end("replay", "--from-offset", str(COUNT + 5), "--to", "stdout")

@@ -92,7 +92,7 @@ import WAL
     #expect(intake.arrays == ["!forceOrder@arr"])
   }
 
-  @Test func `a intake names each array stream that delivered, however often`() {
+  @Test func `an intake names each array stream that delivered, however often`() {
     var decoder = MessageDecoder()
     var intake = Intake()
     let messages = [

@@ -49,6 +49,19 @@ import Testing
     #expect(pace.isKnown)
   }
 
+  @Test func `what says no time may be as late as the last that did is old, until it flows alone`() {
+    var pace = EventPace()
+    #expect(pace.noteWithoutTime(at: .zero) == .zero)
+    _ = told(10, after: 0, &pace)
+    #expect(pace.noteWithoutTime(at: .seconds(11)) == .zero)
+    _ = told(12, after: 0, &pace)
+    #expect(pace.noteWithoutTime(at: .seconds(27)) == .seconds(15))
+    #expect(pace.noteWithoutTime(at: .seconds(31)) == .seconds(19))
+    #expect(pace.noteWithoutTime(at: .seconds(32)) == .zero)
+    _ = told(20, after: 15, &pace)
+    #expect(pace.noteWithoutTime(at: .seconds(35)) == .seconds(15))
+  }
+
   @Test func `event times that jump ahead of this machine's clock show that it was paused, once`() {
     var pace = EventPace()
     for second in 0..<5 { #expect(!told(Double(second), after: 0, &pace)) }

@@ -1,5 +1,6 @@
 import AWS
 import Base
+import ShippingFixtures
 import Synchronization
 import TestSupport
 import Testing

@@ -1,5 +1,6 @@
 import AWS
 import Base
+import ShippingFixtures
 import Synchronization
 import WAL
 
@@ -95,6 +96,8 @@ final class ScriptedStore: ObjectStore {
   func writeNote(_ key: String, _ body: [UInt8]) async throws {
     try await called(.writeNote(key)) { $0.notes[key] = body }
   }
+
+  func look(key: String, writes: Bool) -> [DoctorFinding] { [] }
 
   /// All keys at once.
   func listing(prefix: String, after start: String?) -> any ObjectListing {

@@ -1,6 +1,7 @@
 import AWS
 import Base
 import Foundation
+import ShippingFixtures
 import Synchronization
 import Testing
 import WAL
@@ -88,6 +89,8 @@ final class SmallS3: Sendable {
         for name in Self.metadataNames { metadata[name] = request.headers["x-amz-meta-\(name)"] }
         objects[request.path] = Stored(request: request, metadata: metadata)
         return .answer(200, ["ETag": "\"e\""])
+      // The bucket itself.
+      case .head where request.path.split(separator: "/").count == 1: return .answer(200)
       case .head:
         guard let known else { return .answer(404) }
         var headers = ["ETag": "\"e\""]

@@ -1,5 +1,6 @@
 import AWS
 import Foundation
+import ShippingFixtures
 import Synchronization
 import Testing
 
@@ -7,14 +8,37 @@ import Testing
 final class SmallDynamo: Sendable {
   private let items = Mutex<[String: Item]>([:])
 
+  /// The keys of what is there.
+  var keys: Set<String> { items.withLock { Set($0.keys) } }
+
   func clear() { items.withLock { $0 = [:] } }
 
   func answer(_ request: HTTPRequest) throws -> HTTPResponse {
-    guard request.headers["X-Amz-Target"]?.hasSuffix("BatchGetItem") == true else {
+    switch request.headers["X-Amz-Target"]?.split(separator: ".").last {
+    case "BatchGetItem": return try read(request)
+    case "DescribeTable": return .answer(200, [:], Self.description)
+    case "DescribeTimeToLive":
+      return .answer(
+        200, [:],
+        #"{"TimeToLiveDescription":{"TimeToLiveStatus":"ENABLED","AttributeName":"ttl_days"}}"#)
+    case _ where String(decoding: request.body, as: UTF8.self).contains("ConditionExpression"):
+      return .dynamoError(400, "ConditionalCheckFailedException")
+    default:
       let item = try Item(request.body)
       items.withLock { $0[item.key] = item }
       return .answer(200, [:], "{}")
     }
+  }
+
+  private static let description = """
+    {"Table":{"TableName":"t","TableStatus":"ACTIVE",\
+    "KeySchema":[{"AttributeName":"stream_type","KeyType":"HASH"},\
+    {"AttributeName":"iso_timestamp","KeyType":"RANGE"}],\
+    "AttributeDefinitions":[{"AttributeName":"stream_type","AttributeType":"S"},\
+    {"AttributeName":"iso_timestamp","AttributeType":"S"}]}}
+    """
+
+  private func read(_ request: HTTPRequest) throws -> HTTPResponse {
     let body = try #require(try JSONSerialization.jsonObject(with: Data(request.body)) as? [String: Any])
     let asked = try #require(body["RequestItems"] as? [String: [String: Any]])
     var found: [String: [[String: [String: String]]]] = [:]

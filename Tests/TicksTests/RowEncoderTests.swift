@@ -34,7 +34,7 @@ func row(_ payload: String, stream: String = "btcusdt@miniTicker", receivedAt: I
         """)
   }
 
-  @Test func `the order of the events members does not matter`() throws {
+  @Test func `the order of the event's members does not matter`() throws {
     let turned = """
       { "q":"7119945056.15496440", "v":"363872.29609000","l":"19100.01000000","h":"19951.87000000",
         "o":"19478.02000000","c":"19182.10000000","s":"BTCUSDT","E":1665778598188,"e":"24hrMiniTicker","x":1}
@@ -81,7 +81,7 @@ func row(_ payload: String, stream: String = "btcusdt@miniTicker", receivedAt: I
         """)
   }
 
-  @Test func `characters beyond ASCII are escaped as python does`() throws {
+  @Test func `characters beyond ASCII are escaped as Python does`() throws {
     let event = miniTicker.replacing("BTCUSDT", with: "é€😀\u{7F}\\u0041\\ud83d\\ude00\\t\\u000b\\ud800")
     #expect(
       try row(event, stream: "币@miniTicker").contains(

@@ -46,7 +46,7 @@ import Testing
     #expect(schedule.due(walFrames: 4_096) == .passive)
   }
 
-  @Test func `it insists from sixty four mebibytes on`() {
+  @Test func `it insists from sixty-four mebibytes on`() {
     var schedule = CheckpointSchedule()
     #expect(schedule.due(walFrames: 16_383) == .passive)
     #expect(schedule.finished(blocked(16_383, copied: 3)) == nil)

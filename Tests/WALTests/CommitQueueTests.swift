@@ -15,7 +15,7 @@ import Testing
     return queue
   }
 
-  @Test func `the limits are the contracts`() {
+  @Test func `the limits are the contract's`() {
     let limits = Queue.Limits()
     #expect(limits.maximumTicks == 1_000)
     #expect(limits.maximumBytes == 1_048_576)

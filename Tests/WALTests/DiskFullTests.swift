@@ -113,7 +113,7 @@ struct DiskFullTests {
     }
   }
 
-  @Test func `the ballast is released before a full volumes log is opened`() async throws {
+  @Test func `the ballast is released before a full volume's log is opened`() async throws {
     try await withSmallVolume(mebibytes: 64) { folder in
       let path = folder + "/ticks.db"
       let limits = DiskLimits(low: .percent(15), stop: .percent(5), ballast: 1 << 20)

@@ -69,7 +69,7 @@ private final class ManualVolume: Sendable {
     }
   }
 
-  @Test func `with too little room ticks are refused consumers go on and a gap is written`() async throws {
+  @Test func `with too little room ticks are refused, consumers go on, and a gap is written`() async throws {
     try await withVolume { log, volume, machine, _ in
       _ = try await log.beginFeed(streams: ["a@trade", "b@trade"])
       try await log.append(batch(at: machine))

@@ -144,7 +144,7 @@ import Testing
     }
   }
 
-  @Test func `a killed feeds gap names the streams that no open gap names`() async throws {
+  @Test func `a killed feed's gap names the streams that no open gap names`() async throws {
     try await withLog { log, _ in
       _ = try await log.beginFeed(streams: ["a", "b", "c"])
       try await receive(log, [1: ["a", "b", "c"]], until: [1: someTime + 1])

@@ -192,7 +192,7 @@ import Testing
     }
   }
 
-  @Test func `the writers settings are what the promises need`() async throws {
+  @Test func `the writer's settings are what the promises need`() async throws {
     try await withLog { log, _ in
       func setting(_ name: String) async throws -> String? {
         try await log.write { try $0.connection.text("PRAGMA \(name)") }

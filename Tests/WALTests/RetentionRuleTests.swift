@@ -61,7 +61,7 @@ private let year = 365 * 24 * hour
     }
   }
 
-  @Test func `the machines own clock goes on`() {
+  @Test func `the machine's own clock goes on`() {
     let first = Uptime.now()
     let second = Uptime.now()
     #expect(first.boot.count == 36)

@@ -25,7 +25,7 @@ import Testing
     return nil
   }
 
-  @Test func `the bounds are the oldest tick kept and the heads next`() {
+  @Test func `the bounds are the oldest tick kept and the head's next`() {
     #expect(landing(of: 11) == .success(Offset(rawValue: 11)))
     #expect(landing(of: 51, maySkip: true) == .success(Offset(rawValue: 51)))
     for offset: Int64 in [-1, 0, 10, 52, .max] {

@@ -214,7 +214,7 @@ struct Refusal: Error, Equatable {}
     }
   }
 
-  @Test func `of the feeds dead letters the newest ten thousand are kept`() async throws {
+  @Test func `of the feed's dead letters the newest ten thousand are kept`() async throws {
     let clock = ManualWallClock(someTime)
     try await withLog(options: .make(clock: clock)) { log, _ in
       try await log.write { transaction in

@@ -4,12 +4,14 @@
 ///
 /// Reference: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/
 package struct DynamoDBClient: Sendable {
+  package let region: String
   private let updateItem: JSONService
   private let describeTable: JSONService
   private let describeTimeToLive: JSONService
   private let batchGetItem: JSONService
 
   package init(_ client: AWSClient) {
+    region = client.region
     let keys = SigningKeyCache(region: client.region, service: Service.dynamodb.rawValue)
     func service(_ operation: String, maximumResponseBytes: Int = 1 << 20) -> JSONService {
       JSONService(

@@ -8,22 +8,24 @@ struct DoctorCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "doctor", abstract: "Check whether run would work, and say what is in its way.",
     discussion: """
-      Looks at keys, secret, bucket, table, log and exchange. Nothing is written anywhere, except one small \
-      object with --write. Exits 0 only if run would work.
+      Looks at keys, secret, bucket, table or folder, log and exchange. Nothing is written anywhere, except one \
+      small object with --write. Exits 0 only if run would work.
       """)
 
   @Flag(help: "For programs: one JSON document.") var json = false
-  @Flag(help: "Put a small object into the bucket, to see whether that works.") var write = false
+  @Flag(help: "Put a small object beside those of S3, to see whether that works.") var write = false
+  @Option(help: ArgumentHelp("Look at a folder instead of AWS, as run --local delivers", valueName: "folder"))
+  var local: String?
   @OptionGroup var flags: RunFlags
 
   func run() async throws {
     let settings = try Configuration(flags: flags, environment: ProcessEnvironment.current)
-    let local = LocalDoctor(settings: settings)
+    let machine = LocalDoctor(settings: settings)
     var findings = [DoctorFinding.ok("settings", "all \(settings.entries.count) are allowed")]
     findings += settings.warnings.map { .warning("settings", $0) }
-    findings += try await aws(settings)
-    findings += try await local.log()
-    findings.append(try await local.exchange())
+    findings += try await remote(settings)
+    findings += try await machine.log()
+    findings.append(try await machine.exchange())
 
     let report = DoctorReport(findings: findings)
     if json {
@@ -37,16 +39,24 @@ struct DoctorCommand: AsyncParsableCommand {
     }
   }
 
-  private func aws(_ settings: Configuration) async throws -> [DoctorFinding] {
+  /// The checks of keys, secret and destinations.
+  private func remote(_ settings: Configuration) async throws -> [DoctorFinding] {
     // What would be logged is in the findings.
     let silent = Logger(label: "doctor") { _ in SwiftLogNoOpLogHandler() }
     let connection = AWSConnection(settings.aws, logger: silent)
     defer { connection.close() }
+    var found: [DoctorFinding]
     do {
-      return try await AWSDoctor(settings: settings, client: try await connection.client(), writes: write)
-        .findings()
+      found = try await AWSDoctor(
+        settings: settings, client: try await connection.client(), isLocal: local != nil
+      ).findings()
     } catch let error as CommandFailure {
-      return [.failed("credentials", error.lines.joined(separator: " "))]
+      found = [.failed("credentials", error.lines.joined(separator: " "))]
     }
+    let hasKeys = !found.contains { $0.name == "credentials" && $0.verdict == .failed }
+    found += try await DestinationDoctor(
+      settings: settings.destinations, local: local, aws: hasKeys ? connection : nil, writes: write
+    ).findings()
+    return found
   }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Base
+import Inspect
 import Logging
 import Shippers
 import WAL
@@ -59,52 +60,31 @@ struct ReconcileCommand: AsyncParsableCommand {
     let connection = AWSConnection(settings.aws, logger: logger)
     defer { connection.close() }
     let shipping = try await settings.shipping(to: local, aws: connection)
-    let chosen = try chosen(shipping.destinations, among: try await reader.consumers())
+    let destinations = try chosen(shipping.destinations)
     let offsets = try await bounds.offsets(in: reader)
     let reconcile = try await Reconcile(
       reader: reader, from: offsets.first, through: offsets.last,
       options: Reconcile.Options(isFull: full, repairs: repair), logger: logger,
       report: ReconcileMeter(console: .standardError).show)
-    var results: [Reconciliation] = []
-    for (destination, consumer) in chosen {
-      results.append(try await destination.compare(consumer, reconcile))
-    }
     return ReconcileReport(
       path: settings.log.path.text, logID: try await reader.logID(), range: reconcile.range,
-      trimmed: reconcile.trimmed, options: reconcile.options, results: results)
+      trimmed: reconcile.trimmed, options: reconcile.options,
+      results: try await reconcile.run(destinations))
   }
 
-  /// The destinations of the settings, or the one that was named, with their consumers as the log has them.
-  /// - Throws: `LogError` (`destinationChanged`) where the log's delivers to another place.
-  private func chosen(
-    _ destinations: [any Destination], among known: [Consumer]
-  ) throws -> [(any Destination, Consumer)] {
-    var destinations = destinations
-    if let consumer {
-      destinations = destinations.filter { $0.consumer.name.rawValue == consumer }
-      guard !destinations.isEmpty else {
-        let names = Destinations.kinds.map { local == nil ? $0.consumers.remote : $0.consumers.local }.map(
-          \.name.rawValue)
-        throw BadSettings(problems: [
-          .init(
-            name: "--consumer", value: Text.oneLine(consumer),
-            allowed: "\(Text.alternatives(names)), and enabled")
-        ])
-      }
+  /// The destinations of the settings, or the one that was named.
+  private func chosen(_ destinations: [any Destination]) throws -> [any Destination] {
+    guard let consumer else { return destinations }
+    let named = destinations.filter { $0.consumer.name.rawValue == consumer }
+    guard !named.isEmpty else {
+      let names = Destinations.kinds.map { local == nil ? $0.consumers.remote : $0.consumers.local }.map(
+        \.name.rawValue)
+      throw BadSettings(problems: [
+        .init(
+          name: "--consumer", value: Text.oneLine(consumer),
+          allowed: "\(Text.alternatives(names)), and enabled")
+      ])
     }
-    let chosen = try destinations.compactMap { destination -> (any Destination, Consumer)? in
-      guard let consumer = known.first(where: { $0.name == destination.consumer.name }) else { return nil }
-      guard consumer.destination == destination.address else {
-        throw LogError(
-          .destinationChanged,
-          "consumer \(consumer.name) delivers to \(consumer.destination), and the settings say "
-            + "\(destination.address); compare with the settings of `run`")
-      }
-      return (destination, consumer)
-    }
-    guard !chosen.isEmpty else {
-      throw CommandFailure(.problems, "the log has shipped nothing there: no enabled consumer is in it")
-    }
-    return chosen
+    return named
   }
 }

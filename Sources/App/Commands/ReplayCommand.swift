@@ -28,18 +28,21 @@ struct ReplayCommand: AsyncParsableCommand {
   func run() async throws {
     let (first, last) = try checkedArguments()
     let settings = try Configuration(flags: flags, environment: ProcessEnvironment.current)
+    let target = settings.destinations.first { type(of: $0).name == to }
+    if let prefix { try target?.check(copiesUnder: prefix) }
     ConsoleLogHandler.bootstrap(settings.logging)
     try settings.log.path.checkReadable()
     let command = self
     let (outcome, unit) = try await Signals.cancelling {
-      try await command.replay(settings, from: first, through: last)
+      try await command.replay(settings, to: target, from: first, through: last)
     }
     Console.standardError.endProgress()
     try say(outcome, unit)
   }
 
   private func replay(
-    _ settings: Configuration, from first: Offset, through last: Offset?
+    _ settings: Configuration, to target: (any DestinationSettings)?, from first: Offset,
+    through last: Offset?
   ) async throws -> (outcome: Replay.Outcome, unit: String) {
     let logger = Logger(label: "tickwal")
     let reader = try await LogReader(path: settings.log.path.text)
@@ -47,7 +50,7 @@ struct ReplayCommand: AsyncParsableCommand {
       let meter = ReplayMeter(console: .standardError, first: first)
       let replay = try await Replay(
         reader: reader, from: first, through: last, copiesUnder: prefix, logger: logger, report: meter.show)
-      let outcome = try await deliver(replay, settings, logger)
+      let outcome = try await deliver(replay, to: target, settings, logger)
       try await reader.close()
       return outcome
     } catch {
@@ -57,9 +60,9 @@ struct ReplayCommand: AsyncParsableCommand {
   }
 
   private func deliver(
-    _ replay: Replay, _ settings: Configuration, _ logger: Logger
+    _ replay: Replay, to target: (any DestinationSettings)?, _ settings: Configuration, _ logger: Logger
   ) async throws -> (outcome: Replay.Outcome, unit: String) {
-    guard let target = settings.destinations.first(where: { type(of: $0).name == to }) else {
+    guard let target else {
       return (try await replay.rows(to: StandardOutput.write), "rows")
     }
     let connection = AWSConnection(settings.aws, logger: logger)

@@ -2,15 +2,16 @@ import AWS
 import Base
 import Shippers
 
-/// The checks that ask AWS. Each call is one that `run` makes, too, or changes nothing.
+/// The checks of the keys, and of the secret. Each call is one that `run` makes, too, or changes nothing.
 struct AWSDoctor: Sendable {
   let settings: Configuration
   let client: AWSClient
-  /// Whether an object may be written.
-  let writes: Bool
+  /// Whether a folder takes the place of the destinations.
+  let isLocal: Bool
 
   func findings() async throws -> [DoctorFinding] {
-    let needed = settings.destinations.contains { $0.isEnabled } || settings.feed.streams == nil
+    let delivers = !isLocal && settings.destinations.contains { $0.isEnabled }
+    let needed = delivers || settings.feed.streams == nil
     guard needed else { return [.skipped("credentials", "nothing is delivered to AWS or read from it")] }
     let credentials = try await DoctorFinding.of("credentials") {
       describe(try await client.currentCredentials())
@@ -33,9 +34,6 @@ struct AWSDoctor: Sendable {
       })
     found.append(DoctorRules.clock(server: date, machine: WallClock.epochSeconds()))
     found.append(try await secret())
-    for destination in settings.destinations {
-      found += try await destination.look(client, writes: writes)
-    }
     return found
   }
 

@@ -45,13 +45,13 @@ indirect enum JSONDocument: Sendable, Equatable {
     case .integer(let value): text += String(value)
     // JSON knows no infinity and no NaN.
     case .number(let value): text += value.isFinite ? "\(value)" : "null"
-    case .string(let value): Self.write(value, to: &text)
     case .json(let value): text += PythonJSON.compact(value)
+    case .string(let value): JSONText.append(value, to: &text, isForPeople: true)
     case .array(let values):
       Self.enclose(values, in: ("[", "]"), to: &text, indent: indent) { $0.write(to: &$1, indent: $2) }
     case .object(let members):
       Self.enclose(members, in: ("{", "}"), to: &text, indent: indent) { member, text, indent in
-        Self.write(member.key, to: &text)
+        JSONText.append(member.key, to: &text, isForPeople: true)
         text += indent == nil ? ":" : ": "
         member.value.write(to: &text, indent: indent)
       }
@@ -71,23 +71,5 @@ indirect enum JSONDocument: Sendable, Equatable {
     }
     if let indent, !elements.isEmpty { text += "\n" + String(repeating: " ", count: indent) }
     text += ends.1
-  }
-
-  private static func write(_ string: String, to text: inout String) {
-    text += "\""
-    for scalar in string.unicodeScalars {
-      switch scalar {
-      case "\"": text += "\\\""
-      case "\\": text += "\\\\"
-      case "\n": text += "\\n"
-      case "\r": text += "\\r"
-      case "\t": text += "\\t"
-      case _ where Text.isControl(scalar):
-        let digits = String(scalar.value, radix: 16)
-        text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-      default: text.unicodeScalars.append(scalar)
-      }
-    }
-    text += "\""
   }
 }

@@ -1,5 +1,5 @@
 import Base
-import Shippers
+import Inspect
 import WAL
 
 /// The findings of `reconcile`, as text and as JSON.

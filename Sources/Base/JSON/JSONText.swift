@@ -8,17 +8,28 @@ package enum JSONText {
 
   /// In quotes; characters beyond ASCII stay as they are.
   package static func string(_ text: String) -> String {
-    var result = "\""
+    var result = ""
+    append(text, to: &result)
+    return result
+  }
+
+  /// - Parameter isForPeople: line breaks and tabs have their short forms, and whatever a terminal might act upon
+  ///   is escaped, too. Else the text is the one that logs have always held.
+  package static func append(_ text: String, to result: inout String, isForPeople: Bool = false) {
+    result += "\""
     for scalar in text.unicodeScalars {
       switch scalar {
       case "\"": result += "\\\""
       case "\\": result += "\\\\"
-      case _ where scalar.value < 0x20:
+      case "\n" where isForPeople: result += "\\n"
+      case "\r" where isForPeople: result += "\\r"
+      case "\t" where isForPeople: result += "\\t"
+      case _ where scalar.value < 0x20 || isForPeople && Text.isControl(scalar):
         let digits = String(scalar.value, radix: 16)
         result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
       default: result.unicodeScalars.append(scalar)
       }
     }
-    return result + "\""
+    result += "\""
   }
 }

@@ -49,6 +49,13 @@ package enum Text {
     return line
   }
 
+  /// The beginning of a stranger's words on one line, at most `limit` bytes: control characters, which are layout
+  /// there, become spaces, and what is not UTF-8 becomes U+FFFD.
+  package static func oneLine(bytes: some Collection<UInt8>, limit: Int) -> String {
+    let text = String(decoding: bytes.prefix(limit), as: UTF8.self)
+    return String(String.UnicodeScalarView(text.unicodeScalars.map { isControl($0) ? " " : $0 }))
+  }
+
   /// `a, b or c`.
   package static func alternatives(_ words: [String]) -> String {
     guard let last = words.last, words.count > 1 else { return words.joined() }

@@ -18,6 +18,15 @@ struct EventPace: Equatable, Sendable {
   /// How late the newest event of the last delivery was; zero below ``tolerance``, and if none had a time.
   private(set) var lag = Duration.zero
 
+  /// How long events without a time count as on time after one that was, and how long they must flow alone before
+  /// they are believed again: in a delivery that lags they may come before the first one that says so.
+  static let credit = Duration.seconds(1)
+  static let proof = Duration.seconds(5)
+
+  /// On the monotonic clock: the last event with a time, and the first one without since.
+  private var timedAt = Duration.zero
+  private var untimedSince: Duration?
+
   /// Whether it was ever told an event's time.
   var isKnown: Bool { most != nil }
 
@@ -39,6 +48,19 @@ struct EventPace: Equatable, Sendable {
       settlesAt = now + .seconds(1)
     }
     most = best
+    timedAt = now
+    untimedSince = nil
     return hasJumped
+  }
+
+  /// A delivery has arrived of which no event says its time.
+  ///
+  /// - Returns: how late it may be.
+  mutating func noteWithoutTime(at now: Duration) -> Duration {
+    guard isKnown else { return .zero }
+    let since = untimedSince ?? now
+    untimedSince = since
+    if now - timedAt <= Self.credit || now - since >= Self.proof { return lag }
+    return lag + (now - timedAt)
   }
 }

@@ -1,3 +1,4 @@
+import Base
 import NIOCore
 import NIOHTTP1
 
@@ -33,21 +34,10 @@ struct FailedUpgrade: Equatable {
   }
 
   func error(_ body: ByteBuffer) -> FeedError {
-    let place = location.map { " and sends to \(OneLine.text($0.utf8, limit: 200))" } ?? ""
-    let said = OneLine.text(body.readableBytesView, limit: Self.maximumBody)
+    let place = location.map { " and sends to \(Text.oneLine(bytes: $0.utf8, limit: 200))" } ?? ""
+    let said = Text.oneLine(bytes: body.readableBytesView, limit: Self.maximumBody)
     return FeedError(
       .refused(status: status),
       "the server answered with HTTP status \(status)\(place)\(said.isEmpty ? "" : ": \(said)")")
-  }
-}
-
-/// A stranger's words, made to fit into one line.
-enum OneLine {
-  /// - Parameter limit: bytes. Control characters become spaces, what is not UTF-8 becomes U+FFFD.
-  static func text(_ bytes: some Collection<UInt8>, limit: Int) -> String {
-    let text = String(decoding: bytes.prefix(limit), as: UTF8.self)
-    return String(
-      String.UnicodeScalarView(
-        text.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }))
   }
 }

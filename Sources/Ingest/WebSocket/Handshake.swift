@@ -1,3 +1,4 @@
+import Base
 import NIOCore
 import NIOHTTP1
 import NIOWebSocket
@@ -90,7 +91,8 @@ struct Handshake {
     guard let text = buffer.readString(length: length) else { return nil }
     var lines = text.split(separator: "\r\n").makeIterator()
     guard let status = lines.next(), let code = Self.statusCode(status) else {
-      throw FeedError(.badUpgrade, "the server's answer is not HTTP: \(OneLine.text(text.utf8, limit: 80))")
+      throw FeedError(
+        .badUpgrade, "the server's answer is not HTTP: \(Text.oneLine(bytes: text.utf8, limit: 80))")
     }
     var headers = HTTPHeaders()
     while let line = lines.next() {
@@ -99,7 +101,8 @@ struct Handshake {
         line[..<colon].utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f })
       else {
         throw FeedError(
-          .badUpgrade, "the server's answer has a broken header: \(OneLine.text(line.utf8, limit: 80))")
+          .badUpgrade, "the server's answer has a broken header: \(Text.oneLine(bytes: line.utf8, limit: 80))"
+        )
       }
       headers.add(name: String(line[..<colon]), value: line[line.index(after: colon)...].trimmed)
     }
@@ -114,7 +117,7 @@ struct Handshake {
     if let first = bytes.first, first == 0x15 || first == 0x16 {
       throw FeedError(.badUpgrade, "the server speaks TLS, so the URL must begin with wss://")
     }
-    throw FeedError(.badUpgrade, "the server's answer is not HTTP: \(OneLine.text(bytes, limit: 80))")
+    throw FeedError(.badUpgrade, "the server's answer is not HTTP: \(Text.oneLine(bytes: bytes, limit: 80))")
   }
 
   /// Up to and with the empty line.

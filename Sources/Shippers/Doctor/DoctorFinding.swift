@@ -65,6 +65,15 @@ extension DoctorFinding {
     }
   }
 
+  /// The finding of a check on this machine, or its failure.
+  static func here(_ name: String, _ check: () throws -> DoctorFinding) -> DoctorFinding {
+    do {
+      return try check()
+    } catch {
+      return failure(name, error)
+    }
+  }
+
   /// An error of a call that `run` needs, too.
   private static func failure(_ name: String, _ error: any Error) -> DoctorFinding {
     guard let error = error as? AWSError else { return .failed(name, "\(error)") }

@@ -8,6 +8,7 @@ extension ConsumerName {
 
 extension DynamoSettings: DestinationSettings {
   package static let name = "dynamodb"
+  package static let check = "table"
   package static let consumers = (
     remote: ConsumerKind(name: .dynamodb, shipsInBatches: false),
     local: ConsumerKind(name: .localDynamoDB, shipsInBatches: false)
@@ -27,10 +28,5 @@ extension DynamoSettings: DestinationSettings {
 
   package func destination(inFolder folder: String, clock: ShippingClock) throws -> any Destination {
     try ItemDestination.inFolder(folder, items, clock: clock)
-  }
-
-  package func look(_ client: AWSClient, writes: Bool) async throws -> [DoctorFinding] {
-    guard isEnabled else { return [.skipped("table", "DYNAMO_WRITE is 0")] }
-    return try await TableLook(client: client, name: items.table).findings()
   }
 }

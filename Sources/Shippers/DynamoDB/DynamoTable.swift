@@ -60,6 +60,10 @@ final class DynamoTable: ItemTable {
     ]
   }
 
+  func look() async throws -> [DoctorFinding] {
+    try await TableLook(client: client, name: name).findings()
+  }
+
   private func note(_ date: Int?) {
     if let date { heard.store(date, ordering: .relaxed) }
   }

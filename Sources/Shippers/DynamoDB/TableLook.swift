@@ -3,25 +3,24 @@ import Base
 
 /// The look that `doctor` takes at the table. Writes nothing.
 struct TableLook: Sendable {
-  let client: AWSClient
+  let client: DynamoDBClient
   let name: String
 
   func findings() async throws -> [DoctorFinding] {
-    let dynamo = DynamoDBClient(client)
     let keys = try await DoctorFinding.of("table") {
-      Self.keys(try await dynamo.describeTable(name, retry: DoctorFinding.retry))
+      Self.keys(try await client.describeTable(name, retry: DoctorFinding.retry))
     }
     guard keys.verdict != .failed else { return [keys] }
     let writing = try await DoctorFinding.of("table-write") {
       do {
-        _ = try await dynamo.updateItem(body: impossibleUpdate, retry: DoctorFinding.retry)
+        _ = try await client.updateItem(body: impossibleUpdate, retry: DoctorFinding.retry)
         return .warning("table-write", "\(name) wrote an item although its condition cannot hold")
       } catch let error as AWSError where error.code == "ConditionalCheckFailedException" {
         return .ok("table-write", "\(name) takes items")
       }
     }
     let ttl = try await DoctorFinding.of("ttl") {
-      let ttl = try await dynamo.describeTimeToLive(name, retry: DoctorFinding.retry)
+      let ttl = try await client.describeTimeToLive(name, retry: DoctorFinding.retry)
       return Self.timeToLive(ttl, table: name, region: client.region)
     } otherwise: {
       .warning("ttl", "cannot be seen: \($0)", "the right dynamodb:DescribeTimeToLive is missing")

@@ -66,6 +66,19 @@ actor LocalObjectStore: ObjectStore {
     try noticingRemoval { try folder.replace(try folder.writeTemporary(key, body), as: key) }
   }
 
+  func look(key: String, writes: Bool) -> [DoctorFinding] {
+    let found = FolderLook.finding("objects", bucket, isFolder: true)
+    guard found.verdict != .failed else { return [found] }
+    guard writes else {
+      return [found, .skipped("objects-write", "not tried: --write puts \(key) there")]
+    }
+    let writing = DoctorFinding.here("objects-write") {
+      try writeNote(key, Array("{}".utf8))
+      return .ok("objects-write", "\(bucket) takes objects; \(key) may be deleted")
+    }
+    return [found, writing]
+  }
+
   nonisolated func listing(prefix: String, after start: String?) -> any ObjectListing {
     LocalListing(root: bucket, prefix: prefix, after: start, on: executor)
   }

@@ -156,6 +156,18 @@ extension LocalTable {
     return found
   }
 
+  func look() -> [DoctorFinding] {
+    let found = FolderLook.finding("items", path, isFolder: false)
+    guard found.verdict != .failed else { return [found] }
+    return [
+      DoctorFinding.here("items") {
+        // Fails for another file, and for a table with other columns.
+        _ = try openForReading()?.statement(Self.lookUp)
+        return found
+      }
+    ]
+  }
+
   /// `nil` if there is no table yet.
   private func openForReading() throws -> SQLiteConnection? {
     if let reading { return reading }

@@ -15,6 +15,7 @@ struct ItemDestination<Table: ItemTable>: Destination {
   }
 
   var unit: String { "items" }
+  var inventory: Inventory { .ticks(ItemInventory(table: table, settings: settings)) }
 
   func ship(from next: Offset, _ context: ShippingContext) async throws {
     try await context.withReader { reader in
@@ -25,25 +26,21 @@ struct ItemDestination<Table: ItemTable>: Destination {
     }
   }
 
+  func look(writes: Bool) async throws -> [DoctorFinding] {
+    let found = try await table.look()
+    do {
+      try await table.close()
+    } catch {
+      return found + [.failed("close", "\(error)")]
+    }
+    return found
+  }
+
   func redeliver(_ page: TickPage, wall: Int64) async throws -> Redelivery {
     try await table.redeliver(page, retentionDays: settings.retentionDays, wall: wall)
   }
 
   func replay(_ replay: Replay) async throws -> Replay.Outcome {
     try await ItemReplay(replay: replay, table: table, settings: settings).run()
-  }
-
-  func compare(_ consumer: Consumer, _ reconcile: Reconcile) async throws -> Reconciliation {
-    let result: Reconciliation
-    do {
-      result = try await ItemComparison(
-        reconcile: reconcile, consumer: consumer, unit: unit, table: table, settings: settings
-      ).run()
-    } catch {
-      try await table.close()
-      throw error
-    }
-    try await table.close()
-    return result
   }
 }

@@ -27,6 +27,11 @@ protocol ItemTable: Sendable {
   /// The items under some keys, as they are now; at most ``ItemKey/mostAtATime``, each once.
   func items(under keys: [ItemKey]) async throws -> [ItemKey: [ItemAttributes.Name: String]]
 
+  /// Looks for `doctor` whether items can be written. Writes none.
+  ///
+  /// - Throws: `CancellationError` alone.
+  func look() async throws -> [DoctorFinding]
+
   /// Gives back what it holds open, until it is needed again.
   func close() async throws
 }

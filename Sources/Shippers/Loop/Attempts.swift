@@ -26,6 +26,17 @@ package struct Attempts: Sendable {
     self.noteHold = noteHold
   }
 
+  /// For the work of a command, which cancellation alone ends.
+  ///
+  /// - Parameters:
+  ///   - trouble: the message for a try that failed.
+  ///   - over: the message when the trouble is over.
+  package init(clock: ShippingClock, trouble: Logger.Message, over: Logger.Message, logger: Logger) {
+    self.init(
+      reporter: TroubleReporter(logger: logger, now: clock.now, over: over), control: ShippingControl(),
+      clock: clock, trouble: trouble)
+  }
+
   /// For work beside this one, whose trouble is said on its own.
   func reporting(to reporter: TroubleReporter) -> Attempts {
     Attempts(reporter: reporter, control: control, clock: clock, trouble: trouble, noteHold: noteHold)

@@ -23,6 +23,10 @@ struct ObjectDestination: Destination {
 
   var unit: String { "objects" }
 
+  var inventory: Inventory {
+    .objects(ObjectInventory(store: store, openStore: openStore, settings: settings, address: address))
+  }
+
   func ship(from next: Offset, _ context: ShippingContext) async throws {
     let name = consumer.name
     try await context.withReader { reader in
@@ -54,6 +58,11 @@ struct ObjectDestination: Destination {
     }
   }
 
+  func look(writes: Bool) async throws -> [DoctorFinding] {
+    let folder = settings.folder.isEmpty ? "" : settings.folder + "/"
+    return try await store.look(key: "\(folder)_logs/doctor.json", writes: writes)
+  }
+
   func redeliver(_ page: TickPage, wall: Int64) -> Redelivery {
     .refused(
       page.bad.first?.cause
@@ -65,21 +74,8 @@ struct ObjectDestination: Destination {
     guard let prefix = replay.copiesUnder else {
       return try await ObjectReplay(replay: replay, store: store, settings: settings).frozen(consumer.name)
     }
-    let copies = settings.inFolder(prefix)
-    guard copies.folder != settings.folder else {
-      throw BadSettings(problems: [
-        .init(
-          name: "--prefix", value: Text.oneLine(prefix),
-          allowed: "another folder than S3_JSONL_DIR_PATH, where each offset is in one object alone")
-      ])
-    }
-    return try await ObjectReplay(replay: replay, store: store, settings: copies).copies()
-  }
-
-  func compare(_ consumer: Consumer, _ reconcile: Reconcile) async throws -> Reconciliation {
-    try await ObjectComparison(
-      reconcile: reconcile, consumer: consumer, unit: unit, store: store, openStore: openStore,
-      settings: settings, logID: try await reconcile.reader.logID()
-    ).run()
+    return try await ObjectReplay(
+      replay: replay, store: store, settings: try settings.forCopies(under: prefix)
+    ).copies()
   }
 }

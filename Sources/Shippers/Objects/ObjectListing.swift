@@ -1,5 +1,5 @@
 /// A walk over keys.
-protocol ObjectListing: Sendable {
+package protocol ObjectListing: Sendable {
   /// A page of keys, perhaps empty; `nil` at the end. After a failure the same page can be asked for again.
   func next() async throws -> [String]?
 }

@@ -1,12 +1,12 @@
 import WAL
 
 /// The facts that the key of an object tells about it, as ``ObjectKey`` made it.
-struct ObjectName: Equatable {
-  let logID: LogID
-  let range: OffsetRange
+package struct ObjectName: Equatable {
+  package let logID: LogID
+  package let range: OffsetRange
 
   /// `nil` for anything else that may lie in the bucket.
-  init?(key: String) {
+  package init?(key: String) {
     var name =
       key.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).last ?? ""[...].utf8
     if name.hasSuffix(ObjectKey.gzipSuffix) { name = name.dropLast(ObjectKey.gzipSuffix.utf8.count) }

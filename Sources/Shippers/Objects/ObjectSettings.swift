@@ -1,3 +1,5 @@
+import Base
+
 /// The way from ticks to objects.
 package struct ObjectSettings: Sendable, Equatable {
   package enum Layout: String, Sendable, CaseIterable {
@@ -42,10 +44,19 @@ package struct ObjectSettings: Sendable, Equatable {
     self.maximumBytes = maximumBytes
   }
 
-  /// The same, for objects in another folder.
-  func inFolder(_ folder: String) -> ObjectSettings {
+  /// The same, for copies in another folder.
+  ///
+  /// - Throws: for the folder of the objects themselves.
+  func forCopies(under folder: String) throws(BadSettings) -> ObjectSettings {
     var settings = self
     settings.folder = Self.trimmed(folder)
+    guard settings.folder != self.folder else {
+      throw BadSettings(problems: [
+        .init(
+          name: "--prefix", value: Text.oneLine(folder),
+          allowed: "another folder than S3_JSONL_DIR_PATH, where each offset is in one object alone")
+      ])
+    }
     return settings
   }
 

@@ -25,6 +25,13 @@ protocol ObjectStore: Sendable {
   /// Walks over the keys that begin with `prefix`, in no certain order.
   /// - Parameter start: keys that are not above it, byte by byte, are left out.
   func listing(prefix: String, after start: String?) -> any ObjectListing
+
+  /// Looks for `doctor` whether objects can be read and stored.
+  ///
+  /// - Parameters:
+  ///   - key: of a small object that is written if `writes`.
+  /// - Throws: `CancellationError` alone.
+  func look(key: String, writes: Bool) async throws -> [DoctorFinding]
 }
 
 extension ObjectStore {

@@ -8,12 +8,17 @@ extension ConsumerName {
 
 extension S3Settings: DestinationSettings {
   package static let name = "s3"
+  package static let check = "bucket"
   package static let consumers = (
     remote: ConsumerKind(name: .s3, shipsInBatches: true),
     local: ConsumerKind(name: .localS3, shipsInBatches: true)
   )
   package static let variableFamilies = ["S3_", "MAX_BATCH_"]
   package static let makesCopies = true
+
+  package func check(copiesUnder folder: String) throws(BadSettings) {
+    _ = try objects.forCopies(under: folder)
+  }
 
   package func destination(_ access: any AWSAccess) async throws -> any Destination {
     S3Settings.destination(
@@ -39,32 +44,5 @@ extension S3Settings: DestinationSettings {
 
   package func destination(inFolder folder: String, clock: ShippingClock) throws -> any Destination {
     try ObjectDestination.inFolder(folder, objects)
-  }
-
-  package func look(_ client: AWSClient, writes: Bool) async throws -> [DoctorFinding] {
-    guard isEnabled else { return [.skipped("bucket", "S3_WRITE is 0")] }
-    let bucket = bucket
-    let folder = objects.folder.isEmpty ? "" : objects.folder + "/"
-    let key = "\(folder)_logs/doctor.json"
-    let s3 = S3Client(client)
-    let reading = try await DoctorFinding.of("bucket") {
-      // Without the right to list, S3 calls an object that is not there forbidden.
-      try await s3.headBucket(bucket, retry: DoctorFinding.retry)
-      _ = try await s3.getObject(bucket: bucket, key: key, retry: DoctorFinding.retry)
-      return .ok("bucket", "\(bucket) is reachable and readable")
-    }
-    guard reading.verdict != .failed else { return [reading] }
-    guard writes else {
-      return [reading, .skipped("bucket-write", "not tried: --write puts \(key) there")]
-    }
-    let body = Array("{}".utf8)
-    let writing = try await DoctorFinding.of("bucket-write") {
-      _ = try await s3.putObject(
-        bucket: bucket, key: key,
-        headers: ["Content-Type": "application/json", "x-amz-checksum-sha256": SHA256.hash(body).base64],
-        body: body, retry: DoctorFinding.retry)
-      return .ok("bucket-write", "\(bucket) takes objects; \(key) may be deleted")
-    }
-    return [reading, writing]
   }
 }

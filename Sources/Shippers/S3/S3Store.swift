@@ -68,6 +68,10 @@ struct S3Store: ObjectStore {
     S3Listing(client: client, bucket: bucket, prefix: prefix, after: start)
   }
 
+  func look(key: String, writes: Bool) async throws -> [DoctorFinding] {
+    try await BucketLook(client: client, bucket: bucket, key: key).findings(writes: writes)
+  }
+
   func content(_ key: String) async throws -> ObjectContent? {
     try await client.getObject(bucket: bucket, key: key, maximumBytes: Self.largestObject)
       .map { ObjectContent($0.body, key: key) }

@@ -1,10 +1,11 @@
 import Base
 import Foundation
-import Inspect
+import ShippingFixtures
 import Synchronization
 import TestSupport
 import Testing
 
+@testable import Inspect
 @testable import Shippers
 @testable import WAL
 
@@ -14,9 +15,11 @@ import Testing
     case s3, dynamodb, localS3, localDynamoDB, shelf
   }
 
-  /// A destination, made anew for each process, and its loss of everything that was delivered.
+  /// A destination, made anew for each process, the names of what is there, and the loss of everything that was
+  /// delivered.
   struct Place {
     let destination: @Sendable () throws -> any Destination
+    let names: @Sendable () throws -> Set<String>
     let lose: @Sendable () throws -> Void
   }
 
@@ -29,6 +32,8 @@ import Testing
       let client = try ScriptedTransport { request, _ in s3.answer(request) }.client()
       return Place {
         S3Settings.destination(client, bucket: "bucket", .test(rows: 7)) { _ in nil }
+      } names: {
+        Set(s3.stored.keys)
       } lose: {
         s3.removeAll()
       }
@@ -37,18 +42,29 @@ import Testing
       let client = try ScriptedTransport { request, _ in try dynamo.answer(request) }.client()
       return Place {
         DynamoSettings.destination(client, items)
+      } names: {
+        dynamo.keys
       } lose: {
         dynamo.clear()
       }
     case .localS3:
       return Place {
         try ObjectDestination.inFolder(out, .test(rows: 7))
+      } names: {
+        Set(try FileManager.default.subpathsOfDirectory(atPath: out))
       } lose: {
         try FileManager.default.removeItem(atPath: out + "/objects/p")
       }
     case .localDynamoDB:
       return Place {
         try ItemDestination.inFolder(out, items, clock: clock)
+      } names: {
+        let connection = try SQLiteConnection(path: out + "/table.db", access: .readOnly)
+        let names = try connection.fetchAll("SELECT stream_type || ' ' || iso_timestamp FROM items") {
+          $0.text(0)
+        }
+        try connection.close()
+        return Set(names)
       } lose: {
         let connection = try SQLiteConnection(path: out + "/table.db", access: .create)
         try connection.execute("DELETE FROM items")
@@ -58,6 +74,8 @@ import Testing
       let shelf = Shelf()
       return Place {
         ShelfDestination(shelf: shelf)
+      } names: {
+        Set(shelf.payloads.keys.map(\.description))
       } lose: {
         shelf.clear()
       }
@@ -79,7 +97,7 @@ import Testing
       clock: rig.clock.shipping, logger: rig.logs.logger, report: { _ in })
     let consumer = try #require(
       try await reader.consumers().first { $0.name == destination.consumer.name })
-    let result = try await destination.compare(consumer, reconcile)
+    let result = try await reconcile.compare(destination, consumer)
     try await reader.close()
     return result
   }
@@ -137,6 +155,67 @@ import Testing
       #expect(outcome.problems == [] && outcome.delivered > 0)
       #expect(try await rig.next(destination.consumer.name) == offset(22))
       #expect(try await compare(rig, destination).agrees)
+    }
+  }
+
+  @Test(arguments: Kind.allCases)
+  func `a dead letter is delivered once more or refused with a reason, and moves nothing`(
+    kind: Kind
+  ) async throws {
+    try await with(kind) { (rig, place) async throws in
+      try await rig.log.append(ticks(21))
+      let destination = try place.destination()
+      try await rig.drain(Shipping([destination]))
+      try place.lose()
+      func redeliver(_ number: Int64) async throws -> Redelivery {
+        let letter = DeadLetter(
+          offset: offset(number), consumer: destination.consumer.name, cause: "test", attempts: 1, payload: []
+        )
+        return try await rig.reading {
+          try await Shipping([destination]).redeliver(letter, reader: $0, clock: rig.clock.shipping)
+        }
+      }
+      for _ in 0..<2 {
+        // A tick of a batch has its place in an object that is frozen.
+        switch try await redeliver(3) {
+        case .delivered: #expect(!destination.consumer.shipsInBatches)
+        case .refused(let why): #expect(destination.consumer.shipsInBatches && !why.isEmpty)
+        case let other: Issue.record("\(other)")
+        }
+      }
+      let found = try await compare(rig, destination)
+      #expect(found.agreeing == (destination.consumer.shipsInBatches ? 0 : 1) && found.different == 0)
+      try await rig.damage([4])
+      guard case .refused(let why) = try await redeliver(4) else {
+        Issue.record("a row that cannot be read was delivered")
+        return
+      }
+      #expect(why.contains("checksum"))
+      #expect(try await rig.next(destination.consumer.name) == offset(22))
+    }
+  }
+
+  @Test(arguments: Kind.allCases)
+  func `doctor finds a place that can be delivered to well, and changes nothing there`(
+    kind: Kind
+  ) async throws {
+    try await with(kind) { (rig, place) async throws in
+      func expectWell(writes: Bool) async throws {
+        let found = try await place.destination().look(writes: writes)
+        #expect(!found.isEmpty && Set(found.map(\.name)).count == found.count)
+        for finding in found { #expect(finding.verdict == .ok || finding.verdict == .skipped, "\(finding)") }
+        #expect(found.contains { $0.verdict == .ok })
+      }
+      // A new place is as good as one that was delivered to.
+      try await expectWell(writes: false)
+      try await rig.log.append(ticks(21))
+      try await rig.drain(Shipping([try place.destination()]))
+      let before = try place.names()
+      try await expectWell(writes: false)
+      #expect(try place.names() == before)
+      try await expectWell(writes: true)
+      #expect(try place.names().subtracting(before).allSatisfy { $0.hasSuffix("doctor.json") })
+      #expect(try await compare(rig, try place.destination()).agrees)
     }
   }
 

@@ -37,6 +37,7 @@ struct ShelfDestination: Destination {
   let consumer = ConsumerKind(name: ConsumerName(rawValue: "shelf"), shipsInBatches: false)
   var address: String { ShelfAddress(shelf: "test").json }
   var unit: String { "payloads" }
+  var inventory: Inventory { .ticks(ShelfInventory(shelf: shelf)) }
 
   func ship(from next: Offset, _ context: ShippingContext) async throws {
     try await context.withReader { reader in
@@ -54,6 +55,8 @@ struct ShelfDestination: Destination {
     return .delivered
   }
 
+  func look(writes: Bool) -> [DoctorFinding] { [.ok("shelf", "it is in memory")] }
+
   func replay(_ replay: Replay) async throws -> Replay.Outcome {
     var outcome = Replay.Outcome()
     try await replay.eachPage { page in
@@ -67,32 +70,34 @@ struct ShelfDestination: Destination {
     }
     return outcome
   }
+}
 
-  func compare(_ consumer: Consumer, _ reconcile: Reconcile) async throws -> Reconciliation {
-    var result = Reconciliation(consumer, unit: unit)
-    guard let oldest = try await reconcile.reader.oldest() else { return result }
-    let last = min(reconcile.range.upperBound, consumer.next.previous)
-    var next = max(reconcile.range.lowerBound, oldest)
-    while next <= last {
-      let page = try await reconcile.reader.page(from: next, through: last, maximumTicks: 1_000)
-      guard let read = page.range else { break }
-      for (offset, payload) in page.payloads {
-        result.checked += 1
-        switch shelf.payloads[offset] {
-        case payload: result.agreeing += 1
-        case nil:
-          if reconcile.options.repairs {
-            try await reconcile.inquiry("put the payload", "offset \(offset)") {
-              try await shelf.put(offset, payload)
-            }
-          }
-          result.add(.missing, isRepaired: reconcile.options.repairs, "offset \(offset): not there")
-        default: result.add(.different, "offset \(offset): another payload")
-        }
-      }
-      next = read.upperBound.next
-    }
-    return result
+private struct ShelfInventory: TickInventory {
+  let shelf: Shelf
+
+  var place: String { "the shelf" }
+  var keysAtATime: Int { 1_000 }
+
+  func expected(
+    _ batch: TickBatch, _ tick: TickBatch.Entry, at offset: Offset
+  ) -> (offset: Offset, payload: [UInt8])? {
+    (offset, Array(batch.bytes[tick.payload]))
+  }
+
+  func key(_ expected: (offset: Offset, payload: [UInt8])) -> Offset { expected.offset }
+
+  func found(under keys: [Offset]) -> [Offset: [UInt8]] {
+    let payloads = shelf.payloads
+    return Dictionary(uniqueKeysWithValues: keys.compactMap { key in payloads[key].map { (key, $0) } })
+  }
+
+  func compare(_ expected: (offset: Offset, payload: [UInt8]), with found: [UInt8]) -> TickMatch {
+    expected.payload == found ? .agrees : .differs(["payload"])
+  }
+
+  func write(_ expected: (offset: Offset, payload: [UInt8])) async throws -> String? {
+    try await shelf.put(expected.offset, expected.payload)
+    return nil
   }
 }
 

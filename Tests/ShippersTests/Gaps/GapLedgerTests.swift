@@ -1,4 +1,5 @@
 import Foundation
+import ShippingFixtures
 import Testing
 
 @testable import Shippers
@@ -37,7 +38,7 @@ import Testing
     #expect(ledger.openGaps.isEmpty)
   }
 
-  @Test func `a thousands of open gaps make the next one wait for an end`() {
+  @Test func `thousands of open gaps make the next one wait for an end`() {
     var ledger = ledger
     for number in 1...Int64(GapLedger.maximumOpen) {
       #expect(ledger.isDue(gap(number), openThrough: id(.max)))

@@ -1,6 +1,7 @@
 import AWS
 import Base
 import Foundation
+import ShippingFixtures
 import Synchronization
 import TestSupport
 import Testing
@@ -319,7 +320,7 @@ import Ticks
         guard call.isGap, calls.next() == 3 else { return }
         third.set(())
         // As a folder does, it goes on all the same.
-        while !Task.isCancelled { await Task.yield() }
+        do { try await untilCancelled() } catch is CancellationError {}
       })
       try await rig.beside(rig.shipping(to: store)) { try await expectEventually { third.value != nil } }
       #expect(written(store).count == 3)

@@ -1,3 +1,4 @@
+import ShippingFixtures
 import TestSupport
 import Testing
 
@@ -89,7 +90,7 @@ import Testing
     #expect(policy.refused(item, keysAreRight: true) == .deadLetter)
   }
 
-  @Test func `in any order its verdict is the models`() {
+  @Test func `in any order its verdict is the model's`() {
     var random = SplitMix64.forTest()
     var policy = RefusalPolicy()
     var inARow = 0

@@ -1,4 +1,5 @@
 import AWS
+import ShippingFixtures
 import Testing
 
 @testable import Shippers

@@ -1,6 +1,7 @@
 import AWS
 import Base
 import Glibc
+import ShippingFixtures
 import Synchronization
 import TestSupport
 import Testing
@@ -33,7 +34,7 @@ import Testing
       """
   }
 
-  @Test func `an accepted item tells the tables time`() async throws {
+  @Test func `an accepted item tells the table's time`() async throws {
     let (table, transport) = try table { _, _ in .answer(200, [:], "{}") }
     #expect(table.clock == nil)
     #expect(try await table.write(Array("{\"x\":1}".utf8)) == nil)

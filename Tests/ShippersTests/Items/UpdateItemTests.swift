@@ -1,6 +1,7 @@
 import AWS
 import Base
 import Foundation
+import ShippingFixtures
 import TestSupport
 import Testing
 import Ticks
@@ -24,7 +25,7 @@ import WAL
     return try Item(ScriptedTable().request(batch, batch.entries[0], retentionDays: days))
   }
 
-  @Test func `a mini ticker has the old pipelines attributes and types`() throws {
+  @Test func `a mini ticker has the old pipeline's attributes and types`() throws {
     let item = try item(Self.miniTicker)
     #expect(item.table == "t")
     #expect(item.key == "btcusdt@miniTicker 2022-10-14T20-16-38.188000Z")
@@ -49,7 +50,8 @@ import WAL
     ("{\"e\":\"depthUpdate\",\"E\":1,\"s\":\"A\",\"u\":161}", "x@depth@100ms", "#161"),
     ("{\"e\":\"bookTicker\",\"E\":1,\"s\":\"A\",\"u\":400}", "x@bookTicker", "#400"),
   ])
-  func `the sort key ends with the exchanges own ID`(payload: String, stream: String, suffix: String) throws {
+  func `the sort key ends with the exchange's own ID`(payload: String, stream: String, suffix: String) throws
+  {
     let item = try item(payload, stream: stream)
     #expect(item.key == "\(stream) 1970-01-01T00-00-00.001000Z\(suffix)")
     #expect(item.attributes["data"] == "S:\(payload)")
@@ -71,7 +73,7 @@ import WAL
     "{\"e\":\"kline\",\"E\":1,\"s\":\"A\",\"k\":{\"t\":1}}", "{\"e\":\"trade\",\"E\":1,\"t\":\"1\"}",
     "{\"e\":\"trade\",\"E\":1,\"t\":1.5}", "{\"e\":\"24hrMiniTicker\",\"E\":1,\"s\":\"A\"}",
   ])
-  func `any other events sort key ends with its hash`(payload: String) throws {
+  func `any other event's sort key ends with its hash`(payload: String) throws {
     let hash = SHA256.hash(Array(payload.utf8)).hex.prefix(16)
     let item = try item(payload, stream: "x@y")
     #expect(item.key == "x@y 1970-01-01T00-00-00.001000Z#\(hash)")

@@ -1,6 +1,7 @@
 import AWS
 import Base
 import Inspect
+import ShippingFixtures
 import Synchronization
 import TestSupport
 import Testing
@@ -254,7 +255,6 @@ import Testing
         before: { call in
           let number = faults.withLock { $0.next() } % 10
           if number < 2 { throw AWSError.answer(503, .transient) }
-          if number == 2, call.isPut { await Task.yield() }
         },
         after: { call in
           // It arrived, and the answer is lost.
@@ -263,7 +263,14 @@ import Testing
       let loop = try await makeLoop(rig, rig.shipping(to: store, .test(rows: 7, concurrency: 3)))
       try await running(loop) {
         for _ in 0..<12 {
-          for _ in 0..<Int.random(in: 0...400, using: &generator) { await Task.yield() }
+          // Some way on, or at the end, where a batch waits to fill.
+          let calls = store.calls.count + Int.random(in: 0...20, using: &generator)
+          try await expectEventually {
+            if store.calls.count >= calls || rig.clock.waiting.contains(where: { $0 <= .seconds(30) }) {
+              return true
+            }
+            return try await rig.next(.s3) == offset(151)
+          }
           do {
             _ = try await seek(
               loop, to: .random(in: 1...151, using: &generator),

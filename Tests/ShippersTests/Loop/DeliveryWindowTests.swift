@@ -1,3 +1,4 @@
+import ShippingFixtures
 import TestSupport
 import Testing
 import WAL
@@ -32,7 +33,7 @@ import WAL
   }
 
   /// Against the plainest model there is: a set of confirmed offsets and a walk from the first.
-  @Test func `in any order of confirmations the prefix is the models`() {
+  @Test func `in any order of confirmations the prefix is the model's`() {
     var random = SplitMix64.forTest()
     for _ in 0..<50 {
       var window = DeliveryWindow<Int64>(next: .first)

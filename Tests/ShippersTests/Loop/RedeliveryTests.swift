@@ -1,8 +1,10 @@
 import AWS
 import Base
+import ShippingFixtures
 import TestSupport
 import Testing
 
+@testable import Inspect
 @testable import Shippers
 @testable import WAL
 
@@ -67,7 +69,7 @@ import Testing
     }
   }
 
-  @Test func `another place than the consumers gets nothing`() async throws {
+  @Test func `another place than the consumer's gets nothing`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(5))
       try await rig.drain(rig.shipping(to: ScriptedTable()))
@@ -137,7 +139,7 @@ import Testing
           reader: reader, from: nil, through: nil, options: Reconcile.Options(repairs: true),
           clock: rig.clock.shipping, logger: rig.logs.logger, report: { _ in }
         )
-        let result = try await ObjectDestination.inFolder(place, .test()).compare(consumer, reconcile)
+        let result = try await reconcile.compare(try ObjectDestination.inFolder(place, .test()), consumer)
         #expect(result.agrees && result.skipped == 10 && result.agreeing == 1)
       }
     }

@@ -1,4 +1,5 @@
 import AWS
+import ShippingFixtures
 import TestSupport
 import Testing
 

@@ -1,4 +1,5 @@
 import Logging
+import ShippingFixtures
 import TestSupport
 import Testing
 

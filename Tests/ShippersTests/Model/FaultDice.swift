@@ -1,3 +1,4 @@
+import ShippingFixtures
 import TestSupport
 
 /// What goes wrong with a call: follows from the seed, the call and how often it was made, whatever the order

@@ -1,4 +1,5 @@
 import Base
+import ShippingFixtures
 
 @testable import WAL
 

@@ -1,5 +1,6 @@
 import Base
 import Logging
+import ShippingFixtures
 import TestSupport
 
 @testable import Shippers

@@ -1,3 +1,4 @@
+import ShippingFixtures
 import TestSupport
 
 @testable import Shippers

@@ -1,5 +1,6 @@
 import AWS
 import Base
+import ShippingFixtures
 
 @testable import Shippers
 @testable import WAL
@@ -36,6 +37,7 @@ struct ModelStore: ObjectStore {
     try await process.call("write \(key)") { _ in process.world.setNote(process.number, body) }
   }
 
+  func look(key: String, writes: Bool) -> [DoctorFinding] { [] }
   func listing(prefix: String, after start: String?) -> any ObjectListing {
     OnePage {
       try await process.call("list \(prefix)") { _ in process.world.keys(process.number) }
@@ -74,6 +76,8 @@ struct ModelTable: ItemTable {
   func items(under keys: [ItemKey]) async throws -> [ItemKey: [ItemAttributes.Name: String]] {
     preconditionFailure("a walk compares nothing")
   }
+
+  func look() -> [DoctorFinding] { [] }
 
   func hasRightKeys() async throws -> Bool {
     try await process.call("describe") { _ in process.isAlive ? true : nil }

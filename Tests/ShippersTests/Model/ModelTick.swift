@@ -1,4 +1,5 @@
 import AWS
+import ShippingFixtures
 
 @testable import Shippers
 @testable import WAL

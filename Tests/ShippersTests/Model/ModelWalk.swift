@@ -1,6 +1,7 @@
 import Base
 import Inspect
 import Logging
+import ShippingFixtures
 import Synchronization
 import TestSupport
 
@@ -120,6 +121,7 @@ final class ModelWalk: Sendable {
     case 6: try await trim(process, log)
     case 7, 8: try await seek(process, log, reader, consumers, &group, &random)
     case 9: try await process.see()
+    // By chance as everything here: nothing waits for what others do meanwhile.
     default: for _ in 0..<Int.random(in: 1..<200, using: &random) { await Task.yield() }
     }
   }

@@ -1,4 +1,5 @@
 import Foundation
+import ShippingFixtures
 import TestSupport
 import Testing
 

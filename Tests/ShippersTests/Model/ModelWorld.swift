@@ -1,4 +1,5 @@
 import Base
+import ShippingFixtures
 import Synchronization
 import TestSupport
 

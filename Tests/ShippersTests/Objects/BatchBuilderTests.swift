@@ -1,5 +1,6 @@
 import AWS
 import Base
+import ShippingFixtures
 import TestSupport
 import Testing
 import WAL
@@ -155,7 +156,7 @@ import WAL
   }
 
   /// Against cuts found by looking at all rows at once.
-  @Test func `over random rows the cuts are the models`() {
+  @Test func `over random rows the cuts are the model's`() {
     var random = SplitMix64.forTest()
     for _ in 0..<200 {
       let settings = ObjectSettings.test(

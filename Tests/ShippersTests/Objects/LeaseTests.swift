@@ -1,6 +1,7 @@
 import AWS
 import Base
 import Foundation
+import ShippingFixtures
 import Synchronization
 import TestSupport
 import Testing
@@ -140,7 +141,7 @@ import Testing
   }
 
   /// A copy of a log that shipped, after each of both was started.
-  @Test func `a log that finds anothers claim is held`() async throws {
+  @Test func `a log that finds another's claim is held`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(10))
       let store = ScriptedStore()
@@ -177,7 +178,7 @@ import Testing
   }
 
   /// A process may end at any moment between its claim and its next note.
-  @Test func `the own claims never hold the log`() async throws {
+  @Test func `a log's own claims never hold it`() async throws {
     try await ShippingRig.with { rig in
       let store = ScriptedStore()
       let key = try await key(rig)
@@ -295,7 +296,7 @@ import Testing
     }
   }
 
-  @Test func `the own note does not hold a log whose plans were trimmed`() async throws {
+  @Test func `a log's own note does not hold it once its plans were trimmed`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(25))
       let store = ScriptedStore()

@@ -1,5 +1,6 @@
 import AWS
 import Base
+import ShippingFixtures
 import Synchronization
 import TestSupport
 import Testing
@@ -219,19 +220,22 @@ import Testing
 
   @Test func `what was confirmed before a cancellation is committed`() async throws {
     try await ShippingRig.with { rig in
-      try await rig.log.append(ticks(40))
+      try await rig.log.append(ticks(41))
       let store = ScriptedStore()
       let entered = Counter()
+      let clock = rig.clock
+      // The source waits for the batch of the last tick to fill.
+      let sourceWaits = { @Sendable in clock.waiting.contains { $0 <= .seconds(30) } }
       // All four are on their way; each is stored although it was cancelled, as an answer that was received.
       store.hook(before: { call in
         guard call.isPut else { return }
         _ = entered.next()
         do { try await untilCancelled() } catch is CancellationError {}
-        // Lets the source, which waits at the head, end first.
-        for _ in 0..<500 { await Task.yield() }
+        // The source ends first. Looked at from a task that was not cancelled.
+        try await Task { try await expectEventually { !sourceWaits() } }.value
       })
       try await rig.beside(rig.shipping(to: store)) {
-        try await expectEventually { entered.count == 4 }
+        try await expectEventually { entered.count == 4 && sourceWaits() }
         #expect(try await rig.next(.s3) == .first)
       }
       #expect(store.objects.count == 4)

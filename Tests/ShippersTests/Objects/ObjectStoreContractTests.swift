@@ -1,6 +1,7 @@
 import AWS
 import Base
 import Foundation
+import ShippingFixtures
 import Synchronization
 import TestSupport
 import Testing
@@ -279,6 +280,7 @@ private final class FlakyStore: ObjectStore {
     try await called { try await store.writeNote(key, body) }
   }
 
+  func look(key: String, writes: Bool) -> [DoctorFinding] { [] }
   func listing(prefix: String, after start: String?) -> any ObjectListing {
     store.listing(prefix: prefix, after: start)
   }

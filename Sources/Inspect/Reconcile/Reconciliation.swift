@@ -55,7 +55,7 @@ package struct Reconciliation: Sendable, Equatable {
 
   package static let problemLimit = 100
 
-  package init(_ consumer: Consumer, unit: String) {
+  init(_ consumer: Consumer, unit: String) {
     self.consumer = consumer.name
     self.unit = unit
     destination = consumer.destination
@@ -66,7 +66,7 @@ package struct Reconciliation: Sendable, Equatable {
   /// Nothing is wrong, or nothing any more.
   package var agrees: Bool { missing == repaired && double == 0 && different == 0 }
 
-  package mutating func add(_ kind: Kind, isRepaired: Bool = false, _ text: @autoclosure () -> String) {
+  mutating func add(_ kind: Kind, isRepaired: Bool = false, _ text: @autoclosure () -> String) {
     switch kind {
     case .missing: missing += 1
     case .double: double += 1

@@ -1,14 +1,12 @@
-import Base
-import Ticks
+import Shippers
 import WAL
 
-/// Compares ticks with their items in a table: each, or a thousand at random places.
-struct ItemComparison<Table: ItemTable>: Sendable {
+/// Compares ticks with what a place has of each: all of them, or a thousand at random places.
+struct TickComparison<Inventory: TickInventory>: Sendable {
   let reconcile: Reconcile
   let consumer: Consumer
   let unit: String
-  let table: Table
-  let settings: ItemSettings
+  let inventory: Inventory
 
   private var reader: LogReader { reconcile.reader }
 
@@ -16,7 +14,9 @@ struct ItemComparison<Table: ItemTable>: Sendable {
   static var sample: Int { 1_000 }
   /// Requests at a time.
   private static var concurrency: Int { 8 }
-  private static var pageTicks: Int { ItemKey.mostAtATime * concurrency }
+  private var pageTicks: Int { inventory.keysAtATime * Self.concurrency }
+  /// Ticks read at a time in search of one.
+  private static var walkTicks: Int { 1_000 }
 
   func run() async throws -> Reconciliation {
     var result = Reconciliation(consumer, unit: unit)
@@ -32,11 +32,11 @@ struct ItemComparison<Table: ItemTable>: Sendable {
       let candidates: [Candidate]
       if isSample {
         candidates = try await sample(
-          range, places: done..<min(done + Self.pageTicks, Self.sample), using: &random)
-        done = min(done + Self.pageTicks, Self.sample)
+          range, places: done..<min(done + pageTicks, Self.sample), using: &random)
+        done = min(done + pageTicks, Self.sample)
       } else {
         let kept = try await reader.keptPage(
-          from: next, through: range.upperBound, maximumTicks: Self.pageTicks)
+          from: next, through: range.upperBound, maximumTicks: pageTicks)
         guard let page = kept, let read = page.range else { break }
         candidates = self.candidates(page)
         next = read.upperBound.next
@@ -71,21 +71,14 @@ struct ItemComparison<Table: ItemTable>: Sendable {
   struct Candidate: Sendable {
     let offset: Offset
     let eventTime: Int64?
-    let expected: ExpectedItem
-    /// The tick in the table's form.
-    let request: Table.Request
+    let expected: Inventory.Expected
   }
 
-  /// Rows that cannot be read are no business of the table's.
+  /// Rows that cannot be read are no business of the place's.
   private func candidates(_ page: TickPage) -> [Candidate] {
     zip(page.offsets, page.ticks.entries).compactMap { offset, tick in
-      do throws(JSONError) {
-        return Candidate(
-          offset: offset, eventTime: tick.eventTime,
-          expected: try ExpectedItem(page.ticks, tick, retentionDays: settings.retentionDays),
-          request: try table.request(page.ticks, tick, retentionDays: settings.retentionDays))
-      } catch {
-        return nil
+      inventory.expected(page.ticks, tick, at: offset).map {
+        Candidate(offset: offset, eventTime: tick.eventTime, expected: $0)
       }
     }
   }
@@ -122,8 +115,8 @@ struct ItemComparison<Table: ItemTable>: Sendable {
     _ candidates: [Candidate], _ result: inout Reconciliation
   ) async throws -> [Suspect] {
     let parts = try await withThrowingTaskGroup(of: (Int, Part).self) { group in
-      for (index, start) in stride(from: 0, to: candidates.count, by: ItemKey.mostAtATime).enumerated() {
-        let chunk = Array(candidates[start..<min(start + ItemKey.mostAtATime, candidates.count)])
+      for (index, start) in stride(from: 0, to: candidates.count, by: inventory.keysAtATime).enumerated() {
+        let chunk = Array(candidates[start..<min(start + inventory.keysAtATime, candidates.count)])
         group.addTask { (index, try await look(at: chunk)) }
       }
       var parts: [(Int, Part)] = []
@@ -137,26 +130,26 @@ struct ItemComparison<Table: ItemTable>: Sendable {
       result.expired += part.expired
       for (candidate, isRepaired, refusal) in part.missing {
         let outcome = isRepaired ? "; written again" : refusal.map { "; refused: \($0)" } ?? ""
-        result.add(.missing, isRepaired: isRepaired, "\(candidate.name): not there\(outcome)")
+        result.add(.missing, isRepaired: isRepaired, "\(name(candidate)): not there\(outcome)")
       }
     }
     return parts.flatMap(\.suspects)
   }
 
   private func look(at candidates: [Candidate]) async throws -> Part {
-    let keys = Set(candidates.map(\.expected.key))
-    let found = try await reconcile.inquiry("read the items", settings.table) {
-      try await table.items(under: Array(keys))
+    let keys = Set(candidates.map { inventory.key($0.expected) })
+    let found = try await reconcile.inquiry("read the \(unit)", inventory.place) {
+      try await inventory.found(under: Array(keys))
     }
     var part = Part()
     var recorded: Recorded?
     for candidate in candidates {
-      let item = found[candidate.expected.key]
-      let comparison = item.map { candidate.expected.compared(with: $0) }
-      if comparison == .agrees || comparison == .agreesButTTL {
+      let thing = found[inventory.key(candidate.expected)]
+      let match = thing.map { inventory.compare(candidate.expected, with: $0) }
+      if match == .agrees || match == .agreesButTTL {
         part.checked += 1
         part.agreeing += 1
-        if comparison == .agreesButTTL { part.otherTTL += 1 }
+        if match == .agreesButTTL { part.otherTTL += 1 }
         continue
       }
       if recorded == nil, let first = candidates.first, let last = candidates.last {
@@ -164,10 +157,10 @@ struct ItemComparison<Table: ItemTable>: Sendable {
       }
       if recorded?.contains(candidate.offset) ?? false { continue }
       part.checked += 1
-      if let item, case .differs(let names) = comparison {
-        part.suspects.append(Suspect(candidate: candidate, found: item, names: names))
-      } else if try await table.hasPassed(
-        candidate.expected.ttl, wall: reconcile.clock.wall(), attempts: reconcile.attempts)
+      if let thing, case .differs(let names) = match {
+        part.suspects.append(Suspect(candidate: candidate, found: thing, names: names))
+      } else if try await inventory.hasExpired(
+        candidate.expected, wall: reconcile.clock.wall(), attempts: reconcile.attempts)
       {
         part.expired += 1
       } else {
@@ -197,57 +190,58 @@ struct ItemComparison<Table: ItemTable>: Sendable {
     _ candidate: Candidate
   ) async throws -> (candidate: Candidate, isRepaired: Bool, refusal: String?) {
     guard reconcile.options.repairs else { return (candidate, false, nil) }
-    let refusal = try await reconcile.inquiry("write the item", "offset \(candidate.offset)") {
-      try await table.write(candidate.request)
+    let refusal = try await reconcile.inquiry("write what is missing", "offset \(candidate.offset)") {
+      try await inventory.write(candidate.expected)
     }
-    return (candidate, refusal == nil, refusal?.cause)
+    return (candidate, refusal == nil, refusal)
   }
 
   // MARK: Suspects
 
-  /// An item that is another than its tick makes: perhaps that of another tick with the same key.
+  /// A thing that is another than its tick makes: perhaps that of another tick with the same key.
   struct Suspect: Sendable {
     let candidate: Candidate
-    let found: [ItemAttributes.Name: String]
-    let names: [ItemAttributes.Name]
+    let found: Inventory.Found
+    /// The names of what differs.
+    let names: [String]
   }
 
   private static var mostSuspects: Int { 2_000 }
 
-  /// Walks over the log for the ticks whose items the suspects are; what is left is different.
+  /// Walks over the log for the ticks whose things the suspects are; what is left is different.
   private func settle(_ suspects: inout [Suspect], _ result: inout Reconciliation) async throws {
     guard !suspects.isEmpty, var next = try await reader.oldest() else { return }
-    var left = Dictionary(grouping: suspects, by: \.candidate.expected.key)
+    var left = Dictionary(grouping: suspects) { inventory.key($0.candidate.expected) }
     // Ticks of one key are of one time: only those need a closer look.
     let times = Set(suspects.map(\.candidate.eventTime))
     let head = try await reader.head()
     while next <= head, !left.isEmpty {
       try Task.checkCancellation()
-      let kept = try await reader.keptPage(from: next, through: head, maximumTicks: TickSource.pageTicks)
+      let kept = try await reader.keptPage(from: next, through: head, maximumTicks: Self.walkTicks)
       guard let page = kept, let read = page.range else { break }
-      for tick in page.ticks.entries where times.contains(tick.eventTime) {
-        guard let item = expected(page.ticks, tick), let group = left[item.key] else { continue }
+      for (offset, tick) in zip(page.offsets, page.ticks.entries) where times.contains(tick.eventTime) {
+        guard let expected = inventory.expected(page.ticks, tick, at: offset) else { continue }
+        let key = inventory.key(expected)
+        guard let group = left[key] else { continue }
         let rest = group.filter { suspect in
-          if case .differs = item.compared(with: suspect.found) { true } else { false }
+          if case .differs = inventory.compare(expected, with: suspect.found) { true } else { false }
         }
         result.agreeing += group.count - rest.count
-        left[item.key] = rest.isEmpty ? nil : rest
+        left[key] = rest.isEmpty ? nil : rest
       }
       next = read.upperBound.next
     }
     for suspect in left.values.joined().sorted(by: { $0.candidate.offset < $1.candidate.offset }) {
-      let names = suspect.names.map(\.text).joined(separator: ", ")
-      result.add(.different, "\(suspect.candidate.name): differs in \(names)")
+      let names = suspect.names.joined(separator: ", ")
+      result.add(.different, "\(name(suspect.candidate)): differs in \(names)")
     }
     suspects.removeAll()
   }
 
-  private func expected(_ batch: TickBatch, _ tick: TickBatch.Entry) -> ExpectedItem? {
-    do throws(JSONError) {
-      return try ExpectedItem(batch, tick, retentionDays: settings.retentionDays)
-    } catch {
-      return nil
-    }
+  /// For a line about it.
+  private func name(_ candidate: Candidate) -> String {
+    let name = inventory.name(candidate.expected).map { ", \($0)" } ?? ""
+    return "offset \(candidate.offset)\(name)"
   }
 
   private func report(_ unit: String, _ done: Int, of total: Int?) {
@@ -270,12 +264,5 @@ extension LogReader {
         first = oldest
       }
     }
-  }
-}
-
-extension ItemComparison.Candidate {
-  /// For a line about it.
-  fileprivate var name: String {
-    "offset \(offset), \(expected.key.streamType) \(expected.key.isoTimestamp)"
   }
 }

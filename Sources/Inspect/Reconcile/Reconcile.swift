@@ -1,4 +1,5 @@
 import Logging
+import Shippers
 import WAL
 
 /// Compares the log with what is at the consumers' destinations, beside a running writer. Moves no consumer.
@@ -33,13 +34,13 @@ package struct Reconcile: Sendable {
 
   package typealias Report = @Sendable (Progress) -> Void
 
-  package let reader: LogReader
+  let reader: LogReader
   package let options: Options
-  package let attempts: Attempts
-  package let clock: ShippingClock
-  package let report: Report
+  let attempts: Attempts
+  let clock: ShippingClock
+  let report: Report
   /// Chooses the items that are looked at where not all are.
-  package let random: any RandomNumberGenerator & Sendable
+  let random: any RandomNumberGenerator & Sendable
   /// The part of the bounds that is not kept any more: its items are not compared.
   package let trimmed: OffsetRange?
   /// The offsets to compare; what is above the head is not there yet.
@@ -81,9 +82,61 @@ package struct Reconcile: Sendable {
     range = start...end
     names = start...(last ?? Offset(rawValue: .max))
     attempts = Attempts(
-      reporter: TroubleReporter(logger: logger, now: clock.now, over: "comparing again"),
-      control: ShippingControl(), clock: clock, trouble: "could not compare: trying again")
+      clock: clock, trouble: "could not compare: trying again", over: "comparing again", logger: logger)
   }
 
-  package var inquiry: Inquiry { Inquiry(attempts: attempts) }
+  var inquiry: Inquiry { Inquiry(attempts: attempts) }
+
+  /// Compares each destination that the log has a consumer for, and ships what is missing there if the options say
+  /// so.
+  ///
+  /// - Throws: `LogError` with `destinationChanged` where the log's consumer delivers to another place, with
+  ///   `notFound` where it has none of them; trouble that waiting does not mend; the log's errors.
+  package func run(_ destinations: [any Destination]) async throws -> [Reconciliation] {
+    let known = try await reader.consumers()
+    let chosen = try destinations.compactMap { destination -> (any Destination, Consumer)? in
+      guard let consumer = known.first(where: { $0.name == destination.consumer.name }) else { return nil }
+      guard consumer.destination == destination.address else {
+        throw LogError(
+          .destinationChanged,
+          "consumer \(consumer.name) delivers to \(consumer.destination), and the settings say "
+            + "\(destination.address); compare with the settings of `run`")
+      }
+      return (destination, consumer)
+    }
+    guard !chosen.isEmpty else {
+      throw LogError(.notFound, "the log has shipped nothing there: no enabled consumer is in it")
+    }
+    var results: [Reconciliation] = []
+    for (destination, consumer) in chosen { results.append(try await compare(destination, consumer)) }
+    return results
+  }
+
+  /// - Parameter consumer: as the log has it; it delivers there.
+  func compare(_ destination: any Destination, _ consumer: Consumer) async throws -> Reconciliation {
+    switch destination.inventory {
+    case .objects(let inventory):
+      try await ObjectComparison(
+        reconcile: self, consumer: consumer, unit: destination.unit, inventory: inventory,
+        logID: try await reader.logID()
+      ).run()
+    case .ticks(let inventory): try await compare(inventory, consumer, unit: destination.unit)
+    }
+  }
+
+  private func compare(
+    _ inventory: some TickInventory, _ consumer: Consumer, unit: String
+  ) async throws -> Reconciliation {
+    let result: Reconciliation
+    do {
+      result = try await TickComparison(
+        reconcile: self, consumer: consumer, unit: unit, inventory: inventory
+      ).run()
+    } catch {
+      try await inventory.close()
+      throw error
+    }
+    try await inventory.close()
+    return result
+  }
 }

@@ -1,4 +1,4 @@
-import Base
+import Shippers
 import WAL
 
 /// Compares the plans of one consumer with the objects in its place: each plan with its object, then each name
@@ -7,10 +7,7 @@ struct ObjectComparison: Sendable {
   let reconcile: Reconcile
   let consumer: Consumer
   let unit: String
-  let store: any ObjectStore
-  /// Opens the place that an older plan was made for; `nil` if it cannot be reached from here.
-  let openStore: @Sendable (_ address: String) throws -> (any ObjectStore)?
-  let settings: ObjectSettings
+  let inventory: ObjectInventory
   let logID: LogID
 
   private var reader: LogReader { reconcile.reader }
@@ -20,7 +17,7 @@ struct ObjectComparison: Sendable {
   private static let page = 64
   /// Plans looked at at a time. Where whole objects are held, no more than shipping itself would hold.
   private var concurrency: Int {
-    reconcile.options.isFull || reconcile.options.repairs ? settings.concurrency : 8
+    reconcile.options.isFull || reconcile.options.repairs ? inventory.concurrency : 8
   }
 
   func run() async throws -> Reconciliation {
@@ -35,10 +32,10 @@ struct ObjectComparison: Sendable {
   // MARK: Names
 
   private func compareNames(_ result: inout Reconciliation) async throws {
-    let listing = store.listing(under: settings.folder)
+    let listing = inventory.listing()
     var seen = 0
     var lastOutside: OffsetRange?
-    while let keys = try await reconcile.inquiry("list", settings.folder, { try await listing.next() }) {
+    while let keys = try await reconcile.inquiry("list", inventory.folder, { try await listing.next() }) {
       for key in keys {
         guard let name = ObjectName(key: key), name.logID == logID, name.range.overlaps(reconcile.names)
         else { continue }
@@ -54,7 +51,7 @@ struct ObjectComparison: Sendable {
     _ key: String, _ offsets: OffsetRange, _ lastOutside: inout OffsetRange?, _ result: inout Reconciliation
   ) async throws {
     if let plan = try await reader.plans(of: consumer.name, in: offsets, atMost: 1).first {
-      guard plan.key != key || plan.bucket != store.bucket else { return }
+      guard plan.key != key || plan.bucket != inventory.bucket else { return }
       let other = plan.key.isEmpty ? "a batch without readable rows" : plan.key
       result.add(
         .double, "\(key): offsets \(offsets.lowerBound) to \(offsets.upperBound) are in \(other) already")
@@ -147,16 +144,16 @@ struct ObjectComparison: Sendable {
   private func look(at plan: BatchPlan) async throws -> Finding {
     // A batch whose rows are all bad has no object.
     guard plan.rows > 0, !plan.key.isEmpty else { return .agrees }
-    guard let place = try place(of: plan) else {
+    guard let place = try inventory.place(of: plan) else {
       return .different("planned for \(plan.destination), which cannot be looked at from here")
     }
-    guard let stored = try await sha256(of: plan, in: place) else {
+    guard let stored = try await text(of: plan, in: place) else {
       guard plan.state == .shipped else { return .pending }
       let skipped = try await reader.skipped(of: consumer.name, in: plan.range)
       if plan.range.without(skipped).isEmpty { return .skipped }
       return reconcile.options.repairs ? try await repair(plan, in: place) : .missing("not there")
     }
-    guard let sha256 = stored else {
+    guard case .sha256(let sha256) = stored else {
       return .different(
         reconcile.options.isFull ? "cannot be unpacked to its end" : "carries no sha256 of its text")
     }
@@ -166,36 +163,29 @@ struct ObjectComparison: Sendable {
     return reconcile.options.isFull ? try await compareRows(of: plan, stored: sha256) : .agrees
   }
 
-  private func place(of plan: BatchPlan) throws -> (any ObjectStore)? {
-    guard plan.destination != consumer.destination else { return store }
-    return try openStore(plan.destination)
-  }
-
-  /// `nil` if nothing is there; `.some(nil)` if what is there has none.
-  private func sha256(of plan: BatchPlan, in place: any ObjectStore) async throws -> String?? {
-    if reconcile.options.isFull {
-      return try await reconcile.inquiry("read", plan.key) { try await place.content(plan.key) }.map(\.sha256)
-    }
-    return try await reconcile.inquiry("look up", plan.key) { try await place.stored(plan.key) }.map(\.sha256)
+  /// `nil` if nothing is there.
+  private func text(of plan: BatchPlan, in place: ObjectInventory) async throws -> ObjectInventory.Text? {
+    reconcile.options.isFull
+      ? try await reconcile.inquiry("read", plan.key) { try await place.read(plan) }
+      : try await reconcile.inquiry("look up", plan.key) { try await place.noted(plan) }
   }
 
   // MARK: Rows
 
   private func compareRows(of plan: BatchPlan, stored sha256: String) async throws -> Finding {
-    guard let batch = try await build(plan, compressed: false) else { return .agrees }
-    if batch.sha256 == sha256 { return .agrees }
-    let damage = batch.bad.count > plan.range.length - plan.rows
+    guard let rebuilt = try await rebuild(plan, isForUpload: false) else { return .agrees }
+    if rebuilt.sha256 == sha256 { return .agrees }
+    let damage = rebuilt.badRows > plan.range.length - plan.rows
     return .different(
       damage
-        ? "is as it was planned, but \(batch.bad.count) of its rows cannot be read in the log any more"
+        ? "is as it was planned, but \(rebuilt.badRows) of its rows cannot be read in the log any more"
         : "is as it was planned, but the log gives other rows now")
   }
 
   /// `nil` if its ticks were trimmed, perhaps meanwhile.
-  private func build(_ plan: BatchPlan, compressed: Bool) async throws -> BuiltBatch? {
+  private func rebuild(_ plan: BatchPlan, isForUpload: Bool) async throws -> ObjectInventory.Rebuilt? {
     do {
-      return try await BuiltBatch.rebuild(
-        compressed ? plan : plan.forText, from: reader, settings: settings)
+      return try await inventory.rebuild(plan, isForUpload: isForUpload, from: reader)
     } catch let error as LogError where error.code == .notFound {
       guard try await plan.range.lowerBound < oldestKept() else { throw error }
       return nil
@@ -205,18 +195,16 @@ struct ObjectComparison: Sendable {
   // MARK: Repair
 
   /// Uploads the object again under its own key, if it is still the one that was planned.
-  private func repair(_ plan: BatchPlan, in place: any ObjectStore) async throws -> Finding {
-    guard let batch = try await build(plan, compressed: true) else {
+  private func repair(_ plan: BatchPlan, in place: ObjectInventory) async throws -> Finding {
+    guard let rebuilt = try await rebuild(plan, isForUpload: true) else {
       return .missing("not there, and its ticks are not kept any more")
     }
-    guard plan.wasEverPlanned(sha256: batch.sha256) else {
+    guard plan.wasEverPlanned(sha256: rebuilt.sha256) else {
       return .missing("not there, and the log does not give the text any more that was planned")
     }
-    // The name it had from the first: under an older log_id, if the log was adopted since.
-    let object = NewObject(batch, key: plan.key, logID: ObjectName(key: plan.key)?.logID ?? logID)
-    if try await reconcile.inquiry("upload", plan.key, { try await place.put(object) }) { return .repaired }
+    if try await reconcile.inquiry("upload", plan.key, { try await place.put(rebuilt) }) { return .repaired }
     // Somebody was quicker.
-    guard let stored = try await sha256(of: plan, in: place), let sha256 = stored,
+    guard case .sha256(let sha256) = try await text(of: plan, in: place),
       plan.wasEverPlanned(sha256: sha256)
     else { return .different("something else came under this key meanwhile") }
     return .repaired
@@ -224,15 +212,6 @@ struct ObjectComparison: Sendable {
 
   private func report(_ unit: String, _ done: Int, of total: Int?) {
     reconcile.report(Reconcile.Progress(consumer: consumer.name, unit: unit, done: done, total: total))
-  }
-}
-
-extension BatchPlan {
-  /// The same, to be built without compressing it.
-  fileprivate var forText: BatchPlan {
-    var plan = self
-    if plan.key.hasSuffix(ObjectKey.gzipSuffix) { plan.key.removeLast(ObjectKey.gzipSuffix.count) }
-    return plan
   }
 }
 

@@ -1,7 +1,8 @@
+import ShippingFixtures
 import TestSupport
 import Testing
 
-@testable import Shippers
+@testable import Inspect
 @testable import WAL
 
 @Suite struct PlanCoverageTests {

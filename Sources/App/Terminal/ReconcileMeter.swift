@@ -1,5 +1,5 @@
 import Base
-import Shippers
+import Inspect
 import Synchronization
 
 /// Shows how a comparison goes, on a terminal alone: elsewhere its result is enough.

@@ -1,6 +1,7 @@
 import AWS
 import Base
 import Foundation
+import ShippingFixtures
 import Synchronization
 import TestSupport
 import Testing
@@ -92,24 +93,5 @@ import Testing
     let error = await #expect(throws: AWSError.self) { _ = try await table.items(under: Self.keys) }
     #expect(error?.kind == .throttled)
     #expect(transport.requests.count == 1)
-  }
-
-  @Test func `refusals end an inquiry and trouble that passes does not`() async throws {
-    let clock = TestClock()
-    let logs = RecordedLogs()
-    let inquiry = Inquiry(
-      attempts: Attempts(
-        reporter: TroubleReporter(logger: logs.logger, now: clock.shipping.now), control: ShippingControl(),
-        clock: clock.shipping))
-    let calls = Counter()
-    let error = await #expect(throws: AWSError.self) {
-      try await inquiry("look", "k") {
-        let number = calls.next()
-        if number <= 20 { throw AWSError.answer(503, .transient) }
-        throw AWSError.answer(403, .credentialsRefused)
-      }
-    }
-    #expect(error?.status == 403)
-    #expect(calls.count == 25)
   }
 }

@@ -1,7 +1,9 @@
 import Foundation
+import ShippingFixtures
 import TestSupport
 import Testing
 
+@testable import Inspect
 @testable import Shippers
 @testable import WAL
 
@@ -21,7 +23,8 @@ import Testing
   private func compare(
     _ rig: ShippingRig, _ reconcile: Reconcile, _ consumer: Consumer, _ folder: String
   ) async throws -> Reconciliation {
-    try await ItemDestination.inFolder(folder, items, clock: rig.clock.shipping).compare(consumer, reconcile)
+    try await reconcile.compare(
+      try ItemDestination.inFolder(folder, items, clock: rig.clock.shipping), consumer)
   }
 
   /// A log whose ticks all have their items in a folder.
@@ -73,18 +76,6 @@ import Testing
       #expect(!part.isSample)
       #expect(part.checked == 500)
     }
-  }
-
-  @Test func `problems are kept up to a limit and all are counted`() {
-    var result = Reconciliation(
-      Consumer(name: .s3, next: .first, destination: "{}", isEnabled: true, expired: 0), unit: "objects")
-    #expect(result.agrees)
-    for number in 0..<150 { result.add(.missing, isRepaired: number < 50, "\(number)") }
-    #expect(result.problems.count == Reconciliation.problemLimit)
-    #expect(result.moreProblems == 50)
-    #expect(result.missing == 150)
-    #expect(result.repaired == 50)
-    #expect(!result.agrees)
   }
 
   @Test(arguments: [(2, 1), (1, 26), (30, 31)] as [(Int64, Int64)])

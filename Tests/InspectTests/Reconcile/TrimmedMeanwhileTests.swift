@@ -1,6 +1,8 @@
+import ShippingFixtures
 import Synchronization
 import Testing
 
+@testable import Inspect
 @testable import Shippers
 @testable import WAL
 
@@ -41,9 +43,9 @@ import Testing
       (reconcile, trim, folder, consumers) async throws in
       let consumer = try #require(consumers.first { $0.name == .localDynamoDB })
       let table = try LocalTable(path: folder + "/table.db", wall: { 0 })
-      let result = try await ItemComparison(
-        reconcile: reconcile, consumer: consumer, unit: "items", table: TrimmingTable(table, trim),
-        settings: items
+      let result = try await TickComparison(
+        reconcile: reconcile, consumer: consumer, unit: "items",
+        inventory: ItemInventory(table: TrimmingTable(table, trim), settings: items)
       ).run()
       try await table.close()
       return result
@@ -59,8 +61,11 @@ import Testing
       let consumer = try #require(consumers.first { $0.name == .localS3 })
       let store = try LocalObjectStore(root: folder + "/objects")
       return try await ObjectComparison(
-        reconcile: reconcile, consumer: consumer, unit: "objects", store: TrimmingStore(store, trim),
-        openStore: { _ in nil }, settings: .test(), logID: try await reconcile.reader.logID()
+        reconcile: reconcile, consumer: consumer, unit: "objects",
+        inventory: ObjectInventory(
+          store: TrimmingStore(store, trim), openStore: { _ in nil }, settings: .test(),
+          address: consumer.destination),
+        logID: try await reconcile.reader.logID()
       ).run()
     }
     #expect(result.checked == 40)
@@ -101,6 +106,7 @@ private struct TrimmingTable: ItemTable {
   func askClock() async throws -> Int64 { await table.askClock() }
   func request(_ attributes: ItemAttributes) -> [String?] { table.request(attributes) }
   func write(_ request: [String?]) async throws -> ItemRefusal? { try await table.write(request) }
+  func look() -> [DoctorFinding] { [] }
   func hasRightKeys() async throws -> Bool { await table.hasRightKeys() }
 
   func items(under keys: [ItemKey]) async throws -> [ItemKey: [ItemAttributes.Name: String]] {
@@ -123,6 +129,7 @@ private struct TrimmingStore: ObjectStore {
   func stored(_ key: String) async throws -> StoredObject? { try await store.stored(key) }
   func readNote(_ key: String) async throws -> [UInt8]? { try await store.readNote(key) }
   func writeNote(_ key: String, _ body: [UInt8]) async throws { try await store.writeNote(key, body) }
+  func look(key: String, writes: Bool) -> [DoctorFinding] { [] }
   func listing(prefix: String, after start: String?) -> any ObjectListing {
     store.listing(prefix: prefix, after: start)
   }

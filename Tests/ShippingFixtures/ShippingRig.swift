@@ -9,15 +9,17 @@ import Testing
 @testable import WAL
 
 /// 2026-11-21 05:13:20.123456 UTC.
-let someTime: Int64 = 1_795_238_000_123_456
+package let someTime: Int64 = 1_795_238_000_123_456
 
-func offset(_ value: Int64) -> Offset { Offset(rawValue: value) }
-func offsets(_ range: ClosedRange<Int64>) -> OffsetRange {
+package func offset(_ value: Int64) -> Offset { Offset(rawValue: value) }
+package func offsets(_ range: ClosedRange<Int64>) -> OffsetRange {
   offset(range.lowerBound)...offset(range.upperBound)
 }
 
 /// Ticks whose payloads tell their offsets, one millisecond apart.
-func ticks(_ count: Int, from first: Int = 1, receivedAt: Int64 = someTime, padding: Int = 0) -> TickBatch {
+package func ticks(_ count: Int, from first: Int = 1, receivedAt: Int64 = someTime, padding: Int = 0)
+  -> TickBatch
+{
   var batch = TickBatch()
   let pad = padding == 0 ? "" : ",\"p\":\"\(String(repeating: "x", count: padding))\""
   for number in first..<first + count {
@@ -29,7 +31,7 @@ func ticks(_ count: Int, from first: Int = 1, receivedAt: Int64 = someTime, padd
 }
 
 /// The numbers of the rows in a text.
-func numbers(inRows text: [UInt8]) -> [Int64] {
+package func numbers(inRows text: [UInt8]) -> [Int64] {
   String(decoding: text, as: UTF8.self).split(separator: "\n").map { row in
     let start = row.firstRange(of: "\"n\":")?.upperBound ?? row.endIndex
     return Int64(row[start...].prefix { $0.isNumber }) ?? -1
@@ -37,7 +39,7 @@ func numbers(inRows text: [UInt8]) -> [Int64] {
 }
 
 /// By another program than ours.
-func gunzip(_ body: [UInt8]) async throws -> [UInt8] {
+package func gunzip(_ body: [UInt8]) async throws -> [UInt8] {
   try await withTemporaryFolder { folder in
     try Data(body).write(to: URL(fileURLWithPath: folder + "/object.gz"))
     let result = try runProgram("gzip", ["-dc", folder + "/object.gz"])
@@ -47,14 +49,14 @@ func gunzip(_ body: [UInt8]) async throws -> [UInt8] {
 }
 
 /// A log, its clock, and the consumers of one place, started as often as a test likes.
-struct ShippingRig: Sendable {
-  let log: TickLog
-  let path: String
-  let folder: String
-  let clock: TestClock
-  let logs: RecordedLogs
+package struct ShippingRig: Sendable {
+  package let log: TickLog
+  package let path: String
+  package let folder: String
+  package let clock: TestClock
+  package let logs: RecordedLogs
 
-  static func with(
+  package static func with(
     clock: TestClock = TestClock(), _ body: (ShippingRig) async throws -> Void
   ) async throws {
     try await withTemporaryFolder { folder in
@@ -76,7 +78,7 @@ struct ShippingRig: Sendable {
     }
   }
 
-  func shipping(
+  package func shipping(
     to store: any ObjectStore, _ settings: ObjectSettings = .test(),
     address: S3Address = S3Address(endpoint: "http://s3", bucket: "bucket", prefix: "p"),
     openStore: @escaping @Sendable (_ address: String) throws -> (any ObjectStore)? = { _ in nil }
@@ -84,7 +86,7 @@ struct ShippingRig: Sendable {
     Shipping([ObjectDestination(.s3, settings, address, store: store, openStore: openStore)])
   }
 
-  func shipping(to table: some ItemTable, concurrency: Int = 4, days: Int = 1) -> Shipping {
+  package func shipping(to table: some ItemTable, concurrency: Int = 4, days: Int = 1) -> Shipping {
     Shipping([
       ItemDestination(
         .dynamodb, ItemSettings(table: "t", concurrency: concurrency, retentionDays: days),
@@ -94,7 +96,7 @@ struct ShippingRig: Sendable {
 
   /// Runs consumers until `control` ends them.
   @discardableResult
-  func run(
+  package func run(
     _ shipping: Shipping, _ control: ShippingControl, acceptDestinations: Bool = false
   ) async throws -> ShippingProgress.Snapshot {
     let consumers = try await log.enable(
@@ -108,7 +110,7 @@ struct ShippingRig: Sendable {
 
   /// Ships all there is.
   @discardableResult
-  func drain(_ shipping: Shipping, acceptDestinations: Bool = false) async throws
+  package func drain(_ shipping: Shipping, acceptDestinations: Bool = false) async throws
     -> ShippingProgress.Snapshot
   {
     let control = ShippingControl()
@@ -119,7 +121,7 @@ struct ShippingRig: Sendable {
   /// Runs consumers beside `body`, then cancels them if they still run.
   ///
   /// What was not committed by then is lost to them, as if the process had been killed.
-  func beside(
+  package func beside(
     _ shipping: Shipping, control: ShippingControl = ShippingControl(), acceptDestinations: Bool = false,
     _ body: @escaping @Sendable () async throws -> Void
   ) async throws {
@@ -141,7 +143,7 @@ struct ShippingRig: Sendable {
     }
   }
 
-  func withReader(_ body: (LogReader) async throws -> Void) async throws {
+  package func withReader(_ body: (LogReader) async throws -> Void) async throws {
     let reader = try await log.makeReader()
     let result: Result<Void, any Error>
     do {
@@ -153,7 +155,7 @@ struct ShippingRig: Sendable {
     try result.get()
   }
 
-  func reading<T: Sendable>(_ body: @Sendable (LogReader) async throws -> T) async throws -> T {
+  package func reading<T: Sendable>(_ body: @Sendable (LogReader) async throws -> T) async throws -> T {
     let reader = try await log.makeReader()
     let result: Result<T, any Error>
     do {
@@ -165,12 +167,12 @@ struct ShippingRig: Sendable {
     return try result.get()
   }
 
-  func next(_ name: ConsumerName) async throws -> Offset? {
+  package func next(_ name: ConsumerName) async throws -> Offset? {
     try await reading { try await $0.consumers().first { $0.name == name }?.next }
   }
 
   /// Rows of a query as texts, its columns joined by `|`.
-  func query(_ sql: String) async throws -> [String] {
+  package func query(_ sql: String) async throws -> [String] {
     try await log.write { transaction in
       let statement = try transaction.connection.prepare(sql)
       var rows: [String] = []
@@ -179,7 +181,7 @@ struct ShippingRig: Sendable {
     }
   }
 
-  func damage(_ offsets: [Int64]) async throws {
+  package func damage(_ offsets: [Int64]) async throws {
     try await log.write { transaction in
       for offset in offsets {
         try transaction.connection.run(
@@ -188,7 +190,7 @@ struct ShippingRig: Sendable {
     }
   }
 
-  var deadLetters: [String] {
+  package var deadLetters: [String] {
     get async throws {
       try await query(
         "SELECT coalesce(offset, '-') || ' ' || consumer || ' ' || cause FROM dead_letters ORDER BY id")
@@ -197,7 +199,7 @@ struct ShippingRig: Sendable {
 }
 
 extension ObjectSettings {
-  static func test(
+  package static func test(
     rows: Int = 10, compression: Compression = .none, concurrency: Int = 4, maximumBytes: Int = 64 << 20
   ) -> ObjectSettings {
     ObjectSettings(
@@ -207,12 +209,12 @@ extension ObjectSettings {
 }
 
 /// Waits to be cancelled.
-func untilCancelled() async throws {
+package func untilCancelled() async throws {
   try await Latch<Void>().wait()
 }
 
 /// Records an issue if `condition` does not come to hold.
-func expectEventually(
+package func expectEventually(
   sourceLocation: SourceLocation = #_sourceLocation, _ condition: @Sendable () async throws -> Bool
 ) async throws {
   let holds = try await eventually(condition)
@@ -221,12 +223,12 @@ func expectEventually(
 
 extension LogReader {
   /// The first column of a query's first row.
-  func text(_ sql: String) throws -> String? { try read { try $0.text(sql) } }
+  package func text(_ sql: String) throws -> String? { try read { try $0.text(sql) } }
 }
 
 extension Shipping {
   /// The consumers of a folder, those that are given settings.
-  static func toFolder(
+  package static func toFolder(
     _ folder: String, objects: ObjectSettings?, items: ItemSettings?, clock: ShippingClock
   ) throws -> Shipping {
     var destinations: [any Destination] = []

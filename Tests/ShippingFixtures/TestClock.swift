@@ -4,7 +4,7 @@ import Synchronization
 
 /// Both clocks of shipping, moved by the test. Short waits, those between tries, end at once; longer ones
 /// (a batch's timeout, a hold, the note's interval) when the test has moved the clock beyond them.
-final class TestClock: Sendable {
+package final class TestClock: Sendable {
   private struct Sleeper {
     let deadline: Duration
     let continuation: CheckedContinuation<Void, any Error>
@@ -20,32 +20,32 @@ final class TestClock: Sendable {
   }
 
   /// Waits shorter than this end at once.
-  static let shortest = Duration.seconds(21)
+  package static let shortest = Duration.seconds(21)
   /// The same in a hurry: holds and batches that wait for their time, too.
   private static let shortestInAHurry = Duration.seconds(62)
   private let state: Mutex<State>
 
-  init(wall: Int64 = someTime) {
+  package init(wall: Int64 = someTime) {
     state = Mutex(State(wall: wall))
   }
 
-  var shipping: ShippingClock {
+  package var shipping: ShippingClock {
     ShippingClock(now: { self.now }, sleep: { try await self.sleep($0) }, wall: { self.wall })
   }
 
-  var now: Duration { state.withLock { $0.now } }
-  var wall: Int64 { state.withLock { $0.wall } }
+  package var now: Duration { state.withLock { $0.now } }
+  package var wall: Int64 { state.withLock { $0.wall } }
   /// All waits that were asked for.
-  var sleeps: [Duration] { state.withLock { $0.sleeps } }
+  package var sleeps: [Duration] { state.withLock { $0.sleeps } }
   /// What those who wait have left.
-  var waiting: [Duration] {
+  package var waiting: [Duration] {
     state.withLock { state in state.sleepers.values.map { $0.deadline - state.now }.sorted() }
   }
 
-  func setWall(_ microseconds: Int64) { state.withLock { $0.wall = microseconds } }
+  package func setWall(_ microseconds: Int64) { state.withLock { $0.wall = microseconds } }
 
   /// Moves the monotonic clock alone.
-  func advance(by duration: Duration) {
+  package func advance(by duration: Duration) {
     let woken = state.withLock { state in
       state.now += duration
       let ids = state.sleepers.filter { $0.value.deadline <= state.now }.map(\.key)
@@ -55,12 +55,12 @@ final class TestClock: Sendable {
   }
 
   /// From now on the waits of all but those who wait for minutes end at once.
-  func hurry() {
+  package func hurry() {
     state.withLock { $0.shortest = Self.shortestInAHurry }
     advance(by: Self.shortestInAHurry)
   }
 
-  func relax() { state.withLock { $0.shortest = Self.shortest } }
+  package func relax() { state.withLock { $0.shortest = Self.shortest } }
 
   private func sleep(_ duration: Duration) async throws {
     let (id, isShort) = state.withLock { state in

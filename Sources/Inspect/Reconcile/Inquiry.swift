@@ -1,7 +1,8 @@
 import AWS
+import Shippers
 
 /// Calls that only look: trouble that passes is waited for, what the operator must mend ends the comparison.
-package struct Inquiry: Sendable {
+struct Inquiry: Sendable {
   let attempts: Attempts
 
   /// The number of times that a refusal, or a missing bucket or table, is met before it counts: keys are read
@@ -12,7 +13,7 @@ package struct Inquiry: Sendable {
   ///   - doing: completes "could not".
   ///   - key: what it is done to.
   /// - Throws: what waiting does not mend, `CancellationError`.
-  package func callAsFunction<T: Sendable>(
+  func callAsFunction<T: Sendable>(
     _ doing: String, _ key: String, _ operation: () async throws -> T
   ) async throws -> T {
     var refusals = 0
