@@ -297,11 +297,12 @@ final class FeedDriver {
     }
   }
 
-  func opened(_ connection: FeedConnection, of slot: FeedSlot) {
+  /// - Parameter granted: the streams that it is subscribed to.
+  func opened(_ connection: FeedConnection, of slot: FeedSlot, granted: Int) {
     watch.subscribed(slot.streams, at: now)
     if connection.id.number > 1, slot.openConnections == 1 { counters.update { $0.reconnects += 1 } }
     connectionsChanged()
-    messages.connected(slot: slot.id, streams: slot.streams.count)
+    messages.connected(slot: slot.id, streams: granted)
   }
 
   func lost(_ reason: FeedError, of slot: FeedSlot) {

@@ -62,7 +62,7 @@ struct FeedMessages {
     }
   }
 
-  private static func words(_ text: String) -> String { OneLine.text(text.utf8, limit: 200) }
+  private static func words(_ text: String) -> String { Text.oneLine(bytes: text.utf8, limit: 200) }
 
   /// - Parameter length: nil if only the exchange's events show it.
   mutating func thawed(after length: Duration?, at now: Duration) {

@@ -359,7 +359,8 @@ final class FeedSlot: FeedConnectionOwner {
     } else {
       streamGaps.granted(granted(by: id), at: feed.environment.wallClock(), now: feed.now)
     }
-    feed.opened(connection, of: self)
+    let granted = subscriptions.isEmpty ? streams.count : granted(by: id).count
+    feed.opened(connection, of: self, granted: granted)
     handle(.opened(connection.id, at: feed.environment.wallClock()))
     catchUp()
   }
@@ -387,7 +388,9 @@ final class FeedSlot: FeedConnectionOwner {
         ending: feed.dataArrived(self, at: intake.receivedAt) + endsOfStreamGaps(intake, from: id))
     } else {
       // Until each stream is subscribed, data says nothing about the others. What is no tick never does.
-      handle(.arrived(id), handingOver: passed)
+      handle(
+        intake.ticks.isEmpty && !intake.rejected.isEmpty ? .rejected(id) : .arrived(id),
+        handingOver: passed)
     }
     catchUp()
   }
@@ -400,6 +403,7 @@ final class FeedSlot: FeedConnectionOwner {
     }
     var pace = paces[id] ?? EventPace()
     defer { paces[id] = pace }
+    if intake.ticks.isEmpty { return nil }
     if newest == .min { return pace.isKnown ? pace.noteWithoutTime(at: feed.now) : nil }
     if pace.note(eventTime: newest, at: feed.now) { feed.eventsJumped() }
     return pace.lag

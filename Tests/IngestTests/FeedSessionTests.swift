@@ -279,7 +279,41 @@ import WAL
     #expect(feed.at(200, .compared(caughtUp)).contains(.release))
   }
 
+  // MARK: What is no tick
+
+  @Test func `what is no tick ends no gap and no silence`() {
+    feed.at(0, .started)
+    feed.at(1, .ended(id(1), cause: .closed))
+    feed.at(2, .timer)
+    feed.at(3, .opened(id(2), at: 3_000))
+    for second in 4..<70 { feed.at(Double(second), .rejected(id(2))) }
+    #expect(feed.lastDataAt == 500)
+    #expect(feed.last == [] && feed.connects == 3)
+  }
+
+  @Test func `messages that are no ticks, in the place of ticks, are a gap; one among ticks is none`() {
+    live()
+    feed.at(3, .rejected(id(1)))
+    feed.at(4, .rejected(id(1)))
+    feed.at(5, .data(id(1), receivedAt: 5_000))
+    for tenth in 51..<60 { #expect(feed.at(Double(tenth) / 10, .rejected(id(1))) == []) }
+    #expect(
+      feed.at(6.2, .rejected(id(1))) == [.openGap(startedAt: 5_000, cause: .stale)])
+    #expect(feed.at(7, .rejected(id(1))) == [])
+    #expect(feed.at(8, .data(id(1), receivedAt: 8_000)) == [.closeGap(endedAt: 8_000)])
+  }
+
   // MARK: A standby that lacks streams
+
+  @Test func `nothing is decided while a stream has still to show whether the standby has it`() {
+    standby()
+    feed.at(12, .data(id(1), receivedAt: 12_000))
+    feed.at(12, .data(id(2), receivedAt: 12_000))
+    feed.at(12, .compared(.init(undecided: 1)))
+    for number in [1, 2] { feed.at(20, .arrived(id(number))) }
+    #expect(!feed.at(22, .timer).contains(.release))
+    #expect(feed.at(23, .compared(.init())).contains(.release))
+  }
 
   @Test func `a standby that lacks streams never takes over; after a minute another one is tried`() {
     standby()
@@ -714,8 +748,11 @@ private final class Driven {
     now = seconds
     last = session.handle(
       event, at: .milliseconds(Int((seconds * 1_000).rounded())), random: random, attempts: &attempts)
+    connects += last.count { if case .connect = $0 { true } else { false } }
     return last
   }
+
+  private(set) var connects = 0
 
   var deadline: Double? { session.deadline.map { $0 / .milliseconds(1) / 1_000 } }
   var lastDataAt: Int64 { session.lastDataAt }

@@ -346,7 +346,9 @@ struct Overlap: Sendable {
       if (stream.primaryAt ?? oldest) > oldest { isActiveMissing = true }
       if lacks(stream, at: now) {
         standing.lacking += 1
-      } else if stream.standbyAt != nil {
+      } else if stream.standbyAt == nil {
+        if stream.owedByStandbyAt != nil { standing.undecided += 1 }
+      } else {
         if isOwed(stream, of: pair, at: now) {
           standing.owed += 1
           if let at = stream.standbyAt, now - at >= limits.activity / 2 { standing.isLagging = true }

@@ -11,6 +11,8 @@ extension FeedSession {
     case opened(ConnectionID, at: Int64)
     /// Bytes arrived that were no tick: a ping, a pong, an answer, a message that is none.
     case arrived(ConnectionID)
+    /// Messages arrived that are no ticks and should be.
+    case rejected(ConnectionID)
     /// The answer to the newest ping: what the server had sent before it has arrived.
     case answered(ConnectionID)
     /// Ticks arrived, at microseconds UTC; duplicates count too. `lag`: how late they were, of what the connection
@@ -43,6 +45,8 @@ extension FeedSession {
     var isCaughtUp = false
     /// Streams that the current connection has and the standby has not.
     var lacking = 0
+    /// Streams that the current connection has and the standby has not yet; soon they are there or lacking.
+    var undecided = 0
     /// Streams of which the current connection may still owe ticks that it was sent before the standby was there.
     var owed = 0
     /// It has owed some for a while.
@@ -123,6 +127,9 @@ extension FeedSession {
     var staleAfter = Duration.seconds(60)
     /// How often the time until the next look doubles while there is nothing to find: 2⁶ = 64 times.
     var staleDoublings = 6
+    /// So many messages in a row that are no ticks, over so long, stand in the place of ticks.
+    var babbleMessages = 3
+    var babble = Duration.seconds(1)
     /// How long the first connection may come after the second with the data that ends a silence.
     var staleGrace = Duration.seconds(2)
     /// A connection is replaced at 95 to 100 % of it.

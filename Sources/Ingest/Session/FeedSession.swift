@@ -129,6 +129,7 @@ struct FeedSession: Sendable {
     case .started, .timer: return []
     case .opened(let id, let utc): opened(id, utc, at: moment)
     case .arrived(let id): change(id) { $0.liveness.arrived() }
+    case .rejected(let id): return rejected(by: id, at: moment)
     case .answered(let id):
       change(id) { $0.liveness.arrived() }
       if case .open(let link) = current, link.id == id { gaps.proven() }
@@ -156,6 +157,14 @@ struct FeedSession: Sendable {
     } else if case .opening(id, _) = standby?.state {
       standby?.state = .open(link)
     }
+  }
+
+  /// What is no tick may stand in the place of one.
+  private mutating func rejected(by id: ConnectionID, at moment: Moment) -> [Action] {
+    var isBabble = false
+    change(id) { isBabble = $0.babbled(moment, limits) }
+    guard isBabble, case .open(let link) = current, link.id == id, link.firstData != nil else { return [] }
+    return gaps.lost(.stale)
   }
 
   private mutating func thawed(at moment: Moment) {

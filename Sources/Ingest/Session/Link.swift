@@ -16,6 +16,9 @@ struct Link: Equatable, Sendable {
   var liveness: Liveness
   private(set) var firstData: Mark?
   private(set) var lastData: Mark?
+  /// Messages in a row that were no ticks, and when the first of them came.
+  private var rejected = 0
+  private var rejectedSince: Duration?
   /// The exchange said that it will end it.
   var isLeaving = false
 
@@ -34,8 +37,20 @@ struct Link: Equatable, Sendable {
 
   mutating func received(at utc: Int64, _ moment: FeedSession.Moment) {
     liveness.arrived()
+    rejected = 0
+    rejectedSince = nil
     let mark = Mark(time: moment.reading, utc: utc)
     firstData = firstData ?? mark
     lastData = mark
+  }
+
+  /// Messages arrived that are no ticks.
+  /// - Returns: whether they have taken the place of ticks.
+  mutating func babbled(_ moment: FeedSession.Moment, _ limits: FeedSession.Limits) -> Bool {
+    liveness.arrived()
+    rejected += 1
+    let since = rejectedSince ?? moment.reading
+    rejectedSince = since
+    return rejected >= limits.babbleMessages && moment.reading - since >= limits.babble
   }
 }

@@ -123,6 +123,7 @@ struct Standby: Equatable, Sendable {
       return isKept ? nil : link.opened.time + limits.lacking
     }
     // Its next data says more.
+    if standing.undecided > 0 { return nil }
     return standing.owed > 0 && (hasSaidLag || !standing.isLagging) ? nil : due
   }
 
@@ -140,6 +141,7 @@ struct Standby: Equatable, Sendable {
         if isTooLong { return isPrimaryEnding ? .kept : .givenUp(streams: standing.lacking) }
         return hasSaidLacking ? nil : .lacks(streams: standing.lacking)
       }
+      if standing.undecided > 0 { return nil }
       if standing.owed > 0 { return hasSaidLag || !standing.isLagging ? nil : .predecessorLags }
       return .takeOver
     }
