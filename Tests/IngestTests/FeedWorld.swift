@@ -232,7 +232,10 @@ final class FeedWorld {
     let open = peers.values.filter { $0.isOpen && !$0.isClosing }.sorted { $0.id.number < $1.id.number }
     switch fault {
     case .serverEnds: open.randomElement(using: &random).map { serverEnds($0) }
-    case .deafens where !isListChanging: open.randomElement(using: &random)?.health = .deaf
+    case .deafens where !isListChanging:
+      // What is dead stays dead, and answers no pings.
+      let peer = open.randomElement(using: &random)
+      if peer?.health == .sound { peer?.health = .deaf }
     case .dies where !isListChanging: open.randomElement(using: &random)?.health = .dead
     case .announcesShutdown:
       if !isPaused { open.randomElement(using: &random).map { handle(.shutdownAnnounced($0.id)) } }

@@ -101,6 +101,10 @@ extension FeedSession {
         at: moment.reading, limits, primarySilentAt: silence.isLongAt)
     else { return [] }
     switch verdict {
+    case .takeOver where primary.liveness.isInDoubt:
+      // Nobody will ever know whether it was dead, so what it may have missed is a gap.
+      return gaps.lost(.stale) + takeOver(link, at: moment) + drain(primary.id, at: moment)
+        + [.report(.noAnswer(primary.id)), .report(.rotated(link.id))]
     case .takeOver:
       return takeOver(link, at: moment) + drain(primary.id, at: moment) + [.report(.rotated(link.id))]
     case .takeOverFromDeaf:
