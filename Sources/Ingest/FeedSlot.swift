@@ -1,3 +1,4 @@
+import Base
 import NIOCore
 import NIOSSL
 import WAL
@@ -27,7 +28,7 @@ final class FeedSlot: FeedConnectionOwner {
     var phase: String {
       switch self {
       case .recording: "the log"
-      case .dialing: "an answer to the TCP connection"
+      case .dialing(let dial): dial.phase
       case .connected(let connection), .draining(let connection): connection.phase
       }
     }
@@ -49,8 +50,10 @@ final class FeedSlot: FeedConnectionOwner {
   /// Microseconds UTC: the first tick of this run, and how far the log knows that nothing is missing.
   private var firstTickAt: Int64?
   private var watermark: Int64?
-  /// The last one that was dropped, and what it had been waiting for.
-  private var abandoned: (id: FeedSession.ConnectionID, phase: String)?
+  /// The addresses of those that are not open yet.
+  private var remotes: [FeedSession.ConnectionID: SocketAddress] = [:]
+  /// The last one that was dropped, and what it had been waiting for, at which address.
+  private var abandoned: (id: FeedSession.ConnectionID, phase: String, remote: SocketAddress?)?
   private var timer: (scheduled: Scheduled<Void>, at: Duration)?
   private var isOver = false
 
@@ -193,7 +196,11 @@ final class FeedSlot: FeedConnectionOwner {
 
   private func dial(_ id: FeedSession.ConnectionID) {
     guard case .recording(let target) = links[id] else { return }
-    let dial = Dial(loop: feed.loop)
+    // Asked for since the attempt was written down.
+    if feed.isHeldBack {
+      return lost(id, FeedError(.timedOut, "the exchange has asked for a pause"), cause: .refused)
+    }
+    let dial = Dial(feed.addresses, loop: feed.loop)
     links[id] = .dialing(dial)
     dial.start(feed.environment.endpoint) { result in
       switch result {
@@ -210,6 +217,7 @@ final class FeedSlot: FeedConnectionOwner {
       id: id, endpoint: environment.endpoint, target: target, owner: self, limits: environment.exchange,
       wallClock: environment.wallClock)
     links[id] = .connected(connection)
+    remotes[id] = channel.remoteAddress
     guard channel.isActive else {
       return lost(id, FeedError(.connectFailed, "the connection was closed at once"), cause: .refused)
     }
@@ -222,7 +230,7 @@ final class FeedSlot: FeedConnectionOwner {
       try channel.pipeline.syncOperations.addHandler(connection)
     } catch {
       channel.close(promise: nil)
-      lost(id, FeedError(.connectFailed, "\(error)"), cause: .refused)
+      lost(id, FeedError(.connectFailed, NetworkTrouble.text(error)), cause: .refused)
     }
   }
 
@@ -233,7 +241,7 @@ final class FeedSlot: FeedConnectionOwner {
   }
 
   private func abandon(_ id: FeedSession.ConnectionID) {
-    if let link = links[id] { abandoned = (id, link.phase) }
+    if let link = links[id] { abandoned = (id, link.phase, remotes[id]) }
     sever(id)
     if standby == id { standby = nil }
     feed.submit(overlap.ended(id, at: feed.now))
@@ -242,7 +250,8 @@ final class FeedSlot: FeedConnectionOwner {
 
   private func openingTimedOut(_ id: FeedSession.ConnectionID) {
     let phase = abandoned?.id == id ? abandoned?.phase : nil
-    let limit = feed.environment.limits.opening
+    if abandoned?.id == id, let remote = abandoned?.remote { feed.addresses.failed([remote]) }
+    let limit = Figures.duration(feed.environment.limits.opening)
     feed.lost(
       FeedError(.timedOut, "not open after \(limit), still waiting for \(phase ?? "the server")"), of: self)
   }
@@ -252,6 +261,7 @@ final class FeedSlot: FeedConnectionOwner {
 
   private func sever(_ id: FeedSession.ConnectionID) {
     carried[id] = nil
+    remotes[id] = nil
     switch links.removeValue(forKey: id) {
     case .dialing(let dial): dial.abandon()
     case .connected(let connection), .draining(let connection): connection.abandon()
@@ -265,6 +275,7 @@ final class FeedSlot: FeedConnectionOwner {
 
   func opened(_ connection: FeedConnection) {
     if connection.id == standby { overlap.standbyOpened(at: feed.now) }
+    if let remote = remotes.removeValue(forKey: connection.id) { feed.addresses.opened(remote) }
     feed.opened(connection, of: self)
     handle(.opened(connection.id, at: feed.environment.wallClock()))
     catchUp()
@@ -309,6 +320,7 @@ final class FeedSlot: FeedConnectionOwner {
   private func lost(_ id: FeedSession.ConnectionID, _ reason: FeedError, cause: Gap.Cause) {
     guard let link = links.removeValue(forKey: id) else { return }
     carried[id] = nil
+    if let remote = remotes.removeValue(forKey: id), !reason.isAboutPace { feed.addresses.failed([remote]) }
     if case .draining = link {} else { feed.lost(reason, of: self) }
     if standby == id { standby = nil }
     handle(.ended(id, cause: cause), handingOver: overlap.ended(id, at: feed.now))

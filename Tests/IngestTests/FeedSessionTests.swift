@@ -154,6 +154,23 @@ import WAL
     #expect(feed.at(3.5, .timer) == [.connect(id(2))])
   }
 
+  @Test func `in a pause that the exchange asks for, nothing is dialed, and no limit is blamed`() {
+    feed.at(0, .started)
+    _ = feed.attempts.hold(until: .seconds(120))
+    #expect(feed.at(1, .ended(id(1), cause: .refused)) == [.openGap(startedAt: 500, cause: .refused)])
+    #expect(feed.at(1.5, .timer) == [])
+    #expect(feed.deadline == 120)
+    #expect(feed.at(120, .timer) == [.connect(id(2))])
+  }
+
+  @Test func `in a pause that the exchange asks for, no second connection is dialed either`() {
+    live()
+    _ = feed.attempts.hold(until: .seconds(60))
+    #expect(feed.at(10, .rotate(listChanged: false)) == [.report(.rotating(.requested))])
+    #expect(
+      feed.at(60, .timer).suffix(2) == [.beginOverlap(primary: id(1), standby: id(2)), .connect(id(2))])
+  }
+
   // MARK: Liveness
 
   @Test func `a ping every 20 s; anything at all is an answer`() {
