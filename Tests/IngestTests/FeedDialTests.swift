@@ -76,7 +76,8 @@ import Testing
     fixture.logger = logs.logger
     let pending = Mutex<[EventLoopPromise<[SocketAddress]>]>([])
     let feed = try fixture.makeFeed(
-      port: 0, streams: Self.streams, url: "ws://exchange.example", limits: .init(opening: .milliseconds(50)),
+      port: 0, streams: Self.streams, url: "ws://exchange.example",
+      limits: .init(opening: .milliseconds(500)),
       capacity: 1,
       resolve: { _, _, loop in
         let promise = loop.makePromise(of: [SocketAddress].self)
@@ -87,12 +88,13 @@ import Testing
       try await require("attempts") { feed.statistics.attempts >= 7 }
       #expect(pending.withLock { $0.count } == 1)
       let reasons = Set(logs.entries.compactMap { $0.metadata["reason"].map { "\($0)" } })
-      #expect(reasons.contains("not open after 50 ms, still waiting for an answer from DNS"))
-      pending.withLock { $0.first }?.fail(HostLookup.failure("exchange.example", -3, "words"))
-      try await require("another look-up") { pending.withLock { $0.count } == 2 }
-      pending.withLock { $0.last }?.fail(HostLookup.failure("exchange.example", -3, "words"))
+      #expect(reasons.contains("not open after 500 ms, still waiting for an answer from DNS"))
+      // Nobody may be waiting for an answer at the moment in which it comes.
       try await require("the resolver's words") {
-        logs.entries.contains {
+        for promise in pending.withLock({ $0 }) {
+          promise.fail(HostLookup.failure("exchange.example", -3, "words"))
+        }
+        return logs.entries.contains {
           $0.metadata["reason"] == "no answer from DNS for the name exchange.example (words)"
         }
       }
