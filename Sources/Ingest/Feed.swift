@@ -38,7 +38,8 @@ package final class Feed: Sendable {
     configuration: FeedConfiguration, feedLog: any FeedLog, logger: Logger,
     wallClock: @escaping @Sendable () -> Int64, random: @escaping @Sendable () -> Double,
     limits: FeedSession.Limits = .init(), overlap: Overlap.Limits = .init(),
-    backoff: Backoff = FeedSession.backoff, freezeTolerance: Duration = .seconds(1)
+    backoff: Backoff = FeedSession.backoff, freezeTolerance: Duration = .seconds(1),
+    resolve: @escaping HostLookup.Resolve = HostLookup.system
   ) throws(FeedError) {
     guard !configuration.streams.isEmpty else {
       throw FeedError(.noStreams, "the list of streams is empty")
@@ -50,7 +51,8 @@ package final class Feed: Sendable {
       security: configuration.endpoint.isSecure
         ? try TrustRoots.context(caBundle: configuration.caBundle) : nil,
       wallClock: wallClock, random: random, limits: limits, overlap: overlap,
-      backoff: backoff, exchange: configuration.limits, freezeTolerance: freezeTolerance, logger: logger)
+      backoff: backoff, exchange: configuration.limits, freezeTolerance: freezeTolerance, resolve: resolve,
+      logger: logger)
   }
 
   /// The figures up to now; any thread may ask.

@@ -21,6 +21,7 @@ final class FeedDriver {
     var exchange: ExchangeLimits
     /// See ``FreezeWatch/tolerance``.
     var freezeTolerance = Duration.seconds(1)
+    var resolve: HostLookup.Resolve = HostLookup.system
     var logger: Logger
   }
 
@@ -29,6 +30,7 @@ final class FeedDriver {
   let environment: Environment
   let counters: FeedCounters
   let loop: NIOIsolatedEventLoop
+  let addresses: HostAddresses
   private let log: any FeedLog
   private let finished: EventLoopPromise<[FeedEnd]>
   private var state = State.running
@@ -62,6 +64,7 @@ final class FeedDriver {
     self.log = log
     self.counters = counters
     self.loop = loop.assumeIsolated()
+    addresses = HostAddresses(environment.resolve, loop: self.loop)
     self.finished = finished
     attempts = AttemptLimiter(
       limit: environment.exchange.attempts, window: environment.exchange.attemptWindow,
@@ -71,6 +74,7 @@ final class FeedDriver {
     inherited = InheritedGaps(start.openGaps)
     freezes = FreezeWatch(tolerance: environment.freezeTolerance)
     messages = FeedMessages(logger: environment.logger, host: environment.endpoint.hostHeader)
+    if let end = start.heldUntil { goOnHolding(until: end) }
     handover = Handover(log: log, loop: self.loop, roomAgain: { self.resume() }, failed: { self.fail($0) })
   }
 
@@ -241,7 +245,7 @@ final class FeedDriver {
   func submit(_ intake: Intake, gaps: [GapChange] = []) {
     guard state != .finished, !intake.isEmpty || !gaps.isEmpty else { return }
     watch.note(intake.ticks, at: now)
-    for name in intake.arrays { watch.noteArray(name) }
+    for name in intake.arrays { watch.noteArray(name, at: now) }
     handover?.submit(intake, gaps: gaps)
     if !intake.rejected.isEmpty { messages.rejected(intake.rejected, at: now) }
     let late = watch.late
@@ -288,6 +292,7 @@ final class FeedDriver {
 
   func connectionsChanged() {
     let all = Array(slots.values) + Array(retiring.values)
+    for slot in slots.values where slot.openConnections == 0 { watch.cutOff(slot.streams) }
     let connections = all.reduce(0) { $0 + $1.openConnections }
     let streams = slots.values.reduce(0) { $0 + $1.grantedStreams }
     counters.update {
@@ -302,13 +307,42 @@ final class FeedDriver {
     watch.subscribed(slot.streams, at: now)
     if connection.id.number > 1, slot.openConnections == 1 { counters.update { $0.reconnects += 1 } }
     connectionsChanged()
-    messages.connected(slot: slot.id, streams: granted)
+    messages.connected(slot: slot.id, streams: granted, at: now)
   }
 
   func lost(_ reason: FeedError, of slot: FeedSlot) {
     guard state == .running else { return }
     messages.lost(reason, slot: slot.id, hasOther: slot.openConnections > 0, at: now)
+    if let asked = reason.retryAfter { hold(asked, reason) }
   }
+
+  // MARK: A pause that the exchange asks for
+
+  /// Whether nobody may dial, because the exchange has asked for a pause.
+  var isHeldBack: Bool { attempts.hold(at: now) > .zero }
+
+  private func hold(_ asked: RetryAfter, _ reason: FeedError) {
+    let time = environment.wallClock()
+    let wait = asked.wait(at: time)
+    guard wait > .zero, attempts.hold(until: now + wait) else { return }
+    let until = time + Int64(wait / .microseconds(1))
+    messages.held(reason, for: wait, until: until, at: now)
+    let driver = NIOLoopBound(self, eventLoop: loop.nonisolated())
+    log.recordHold(until: until) { result in
+      guard case .failure(let error) = result else { return }
+      driver.eventLoop.execute { driver.value.fail(error) }
+    }
+  }
+
+  /// - Parameter end: microseconds UTC. By a clock that was set back it may lie far ahead.
+  private func goOnHolding(until end: Int64) {
+    let time = environment.wallClock()
+    let wait = min(Duration.microseconds(end) - .microseconds(time), RetryAfter.longest)
+    guard wait > .zero, attempts.hold(until: now + wait) else { return }
+    messages.stillHeld(for: wait, until: time + Int64(wait / .microseconds(1)))
+  }
+
+  // MARK: What connections say
 
   func judged(_ verdict: Subscriptions.Verdict, of slot: FeedSlot) {
     messages.judged(verdict, slot: slot.id, at: now)
@@ -316,12 +350,14 @@ final class FeedDriver {
 
   func report(_ report: FeedSession.Report, of slot: FeedSlot) {
     if case .rotated = report { counters.update { $0.rotations += 1 } }
-    messages.say(report, slot: slot.id, at: now)
+    messages.say(report, slot: slot.id, hasOther: slot.openConnections > 0, at: now)
   }
 
   private func scheduleReview() {
     reviews = loop.scheduleTask(in: Self.reviewPause) {
-      self.messages.found(self.watch.review(at: self.now))
+      let now = self.now
+      self.messages.found(self.watch.review(at: now), at: now, wall: self.environment.wallClock())
+      self.messages.review(at: now)
       self.scheduleReview()
     }
   }

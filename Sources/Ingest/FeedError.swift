@@ -8,6 +8,8 @@ package struct FeedError: Error, Equatable, Sendable, CustomStringConvertible {
     case noStreams
     /// The file of trusted certificates cannot be used.
     case badCABundle
+    /// The server's name could not be looked up.
+    case lookupFailed
     /// The server could not be reached.
     case connectFailed
     /// The connection could not be secured: the certificate, its name, the protocol.
@@ -31,9 +33,23 @@ package struct FeedError: Error, Equatable, Sendable, CustomStringConvertible {
   package let code: Code
   /// Safe for a log line, and short.
   package let description: String
+  /// When the exchange wants to be asked again at the earliest; nil if it does not say.
+  let retryAfter: RetryAfter?
 
-  init(_ code: Code, _ description: String) {
+  init(_ code: Code, _ description: String, retryAfter: RetryAfter? = nil) {
     self.code = code
     self.description = description
+    self.retryAfter = retryAfter
+  }
+
+  /// Whether this client was too quick for the exchange, at whichever of its addresses.
+  var isAboutPace: Bool { code == .refused(status: 429) || code == .refused(status: 418) }
+
+  /// The failure without what a server may say differently each time: equal ones are told once.
+  var kind: String {
+    switch code {
+    case .refused, .closed, .badUpgrade, .badFrame: "\(code)"
+    default: description
+    }
   }
 }

@@ -2,12 +2,23 @@ import Base
 import Logging
 import WAL
 
-/// The feed's log lines. What may come again and again is said once a minute, with how often it was held back.
+/// The feed's log lines. What may come again and again is said once a minute, with how often it was held back: each
+/// slot and each reason for itself.
 struct FeedMessages {
   private let logger: Logger
   private let host: String
-  private var throttles: [String: LogThrottle] = [:]
+  private var throttles: [Line: LogThrottle] = [:]
+  private var news: [SlotID: ConnectionNews] = [:]
 
+  /// Equal lines, of which one in a period is written.
+  private struct Line: Hashable {
+    var text: String
+    var slot: SlotID?
+    var reason: String?
+  }
+
+  /// So many different reasons are no reason to hold anything back, or to remember them.
+  private static let mostLines = 4_096
   private static let period = Duration.seconds(60)
   /// Streams that are named in one line.
   private static let namedStreams = 10
@@ -19,22 +30,64 @@ struct FeedMessages {
 
   // MARK: Connections
 
-  func connected(slot: SlotID, streams: Int) {
-    logger.info(
-      "connected to the exchange",
-      metadata: [LogKey.host: "\(host)", LogKey.slot: "\(slot.number)", LogKey.streams: "\(streams)"])
+  mutating func connected(slot: SlotID, streams: Int, at now: Duration) {
+    say(news[slot, default: ConnectionNews()].connected(at: now), slot, [LogKey.streams: "\(streams)"])
+  }
+
+  /// Says what was held back of connections that do not last.
+  mutating func review(at now: Duration) {
+    for slot in news.keys.sorted() { say(news[slot]?.review(at: now), slot) }
+  }
+
+  private func say(_ line: ConnectionNews.Line?, _ slot: SlotID, _ more: Logger.Metadata = [:]) {
+    var metadata = more
+    metadata[LogKey.host] = "\(host)"
+    metadata[LogKey.slot] = "\(slot.number)"
+    switch line {
+    case .connected: logger.info("connected to the exchange", metadata: metadata)
+    case .connectedAgain(let losses):
+      metadata[LogKey.losses] = "\(losses)"
+      logger.notice(
+        "connected to the exchange again; it was lost more than once in the last two minutes",
+        metadata: metadata)
+    case nil: break
+    }
   }
 
   mutating func lost(_ reason: FeedError, slot: SlotID, hasOther: Bool, at now: Duration) {
     if hasOther {
       say(
-        .notice, "one of two connections to the exchange ended; the other one goes on", slot, at: now,
-        [LogKey.reason: "\(reason)"])
+        .notice, "one of two connections to the exchange ended; the other one goes on", slot, reason, at: now)
     } else {
-      say(
-        .warning, "no connection to the exchange; trying again, ticks until then are missed", slot, at: now,
-        [LogKey.reason: "\(reason)"])
+      let isTold = say(
+        .warning, "no connection to the exchange; trying again, ticks until then are missed", slot, reason,
+        at: now)
+      news[slot, default: ConnectionNews()].lost(isTold: isTold, at: now)
     }
+  }
+
+  /// The exchange has asked for a pause.
+  /// - Parameter until: microseconds UTC.
+  mutating func held(_ reason: FeedError, for wait: Duration, until: Int64, at now: Duration) {
+    say(
+      .warning, "the exchange asks for a pause: no connection is tried before it is over", nil, at: now,
+      [
+        LogKey.reason: "\(reason)", LogKey.wait: "\(Figures.duration(wait))",
+        LogKey.until: "\(Self.time(until))",
+      ])
+  }
+
+  /// An earlier run was asked for a pause that is not over.
+  /// - Parameter until: microseconds UTC.
+  func stillHeld(for wait: Duration, until: Int64) {
+    logger.warning(
+      "the exchange has asked an earlier run for a pause: no connection is tried before it is over",
+      metadata: [LogKey.wait: "\(Figures.duration(wait))", LogKey.until: "\(Self.time(until))"])
+  }
+
+  private static func time(_ microseconds: Int64) -> String {
+    // Milliseconds are enough for people.
+    Timestamp.rfc3339(microseconds: Timestamp.clamped(microseconds: microseconds)).dropLast(4) + "Z"
   }
 
   mutating func judged(_ verdict: Subscriptions.Verdict, slot: SlotID, at now: Duration) {
@@ -50,7 +103,7 @@ struct FeedMessages {
         [
           LogKey.reason: "\(failure.map { Self.words($0.message) } ?? "no answer")",
           LogKey.streams: "\(streams.count)", LogKey.names: "\(Self.short(streams))",
-          LogKey.wait: "\(pause.map { "\($0)" } ?? "none, in halves")",
+          LogKey.wait: "\(pause.map { Figures.duration($0) } ?? "none, in halves")",
         ])
     case .said(let failure):
       say(
@@ -71,26 +124,28 @@ struct FeedMessages {
       length == nil
         ? "this machine seems to have been paused: the times of events have jumped ahead of its clock"
         : "the process did not run for a while: it was stopped, paused or starved", nil, at: now,
-      length.map { [LogKey.time: "\($0)"] } ?? [:])
+      length.map { [LogKey.time: "\(Figures.duration($0))"] } ?? [:])
   }
 
-  mutating func say(_ report: FeedSession.Report, slot: SlotID, at now: Duration) {
+  /// - Parameter hasOther: whether the slot has an open connection besides the one that it is about.
+  mutating func say(_ report: FeedSession.Report, slot: SlotID, hasOther: Bool, at now: Duration) {
     switch report {
     case .openingTimedOut:
       // Said with what it was waiting for, as a loss.
       break
     case .noAnswer:
-      say(
+      let isTold = say(
         .warning, "the exchange does not answer pings: the connection is dead and is opened anew", slot,
         at: now)
+      if !hasOther { news[slot, default: ConnectionNews()].lost(isTold: isTold, at: now) }
     case .attemptsUsedUp(let wait):
       say(
-        .warning, "as many attempts to connect were made as the exchange allows; waiting", slot, at: now,
-        [LogKey.wait: "\(wait)"])
+        .warning, "as many attempts to connect were made as the exchange allows; waiting", nil, at: now,
+        [LogKey.wait: "\(Figures.duration(wait))"])
     case .silent(let time):
       say(
         .notice, "no data for some time: a second connection looks whether there is any", slot, at: now,
-        [LogKey.time: "\(time)"])
+        [LogKey.time: "\(Figures.duration(time))"])
     case .subscriptionDead:
       say(
         .warning,
@@ -101,7 +156,7 @@ struct FeedMessages {
     case .nothingFound(let next):
       say(
         .notice, "a second connection has no data either; the first one is kept", slot, at: now,
-        [LogKey.wait: "\(next)"])
+        [LogKey.wait: "\(Figures.duration(next))"])
     case .rotating(let reason):
       say(
         .info, "opening a new connection that takes over from the old one", slot, at: now,
@@ -119,7 +174,7 @@ struct FeedMessages {
     case .successorGivenUp(_, let streams, let next):
       say(
         .warning, "a new connection lacked streams of the old one and is closed; the old one is kept", slot,
-        at: now, [LogKey.streams: "\(streams)", LogKey.wait: "\(next)"])
+        at: now, [LogKey.streams: "\(streams)", LogKey.wait: "\(Figures.duration(next))"])
     case .predecessorLags:
       say(
         .notice, "the old connection lags: it is kept until it has delivered what it owes", slot, at: now)
@@ -130,7 +185,7 @@ struct FeedMessages {
     case .successorLost(_, let next):
       say(
         .warning, "a new connection could not take over; the old one is kept and it is tried again", slot,
-        at: now, [LogKey.wait: "\(next)"])
+        at: now, [LogKey.wait: "\(Figures.duration(next))"])
     }
   }
 
@@ -156,24 +211,36 @@ struct FeedMessages {
   }
 
   /// Each finding comes once.
-  func found(_ findings: [StreamWatch.Finding]) {
+  /// - Parameters:
+  ///   - now: of the clock that the findings were made by.
+  ///   - wall: the same moment in microseconds UTC.
+  func found(_ findings: [StreamWatch.Finding], at now: Duration, wall: Int64) {
     var silent: [String] = []
+    var stopped: [String] = []
+    var stoppedSince = now
     var standing: [String] = []
     for finding in findings {
       switch finding {
       case .silent(let stream): silent.append(stream)
+      case .stopped(let stream, let since):
+        stopped.append(stream)
+        stoppedSince = min(stoppedSince, since)
       case .standing(let stream, _): standing.append(stream)
       }
     }
     name(silent, "streams have delivered nothing since they were subscribed to; look at their names")
+    name(
+      stopped, "streams have stopped while others go on; that is no gap",
+      [LogKey.since: "\(Self.time(wall - Int64((now - stoppedSince) / .microseconds(1))))"])
     name(standing, "streams deliver, but the time of their events stands still")
   }
 
-  private func name(_ streams: [String], _ text: Logger.Message) {
+  private func name(_ streams: [String], _ text: Logger.Message, _ more: Logger.Metadata = [:]) {
     guard !streams.isEmpty else { return }
-    logger.warning(
-      text,
-      metadata: [LogKey.streams: "\(streams.count)", LogKey.names: "\(Self.short(streams))"])
+    var metadata = more
+    metadata[LogKey.streams] = "\(streams.count)"
+    metadata[LogKey.names] = "\(Self.short(streams))"
+    logger.warning(text, metadata: metadata)
   }
 
   private static func short(_ streams: [String]) -> String {
@@ -182,16 +249,23 @@ struct FeedMessages {
 
   // MARK: Holding back
 
-  private mutating func say(
-    _ level: Logger.Level, _ text: String, _ slot: SlotID?, at now: Duration,
+  /// - Returns: whether it was written.
+  @discardableResult private mutating func say(
+    _ level: Logger.Level, _ text: String, _ slot: SlotID?, _ reason: FeedError? = nil, at now: Duration,
     _ more: Logger.Metadata = [:]
-  ) {
-    guard let held = throttles[text, default: LogThrottle(period: Self.period)].pass(at: now) else { return }
+  ) -> Bool {
+    if throttles.count >= Self.mostLines { throttles = [:] }
+    let line = Line(text: text, slot: slot, reason: reason?.kind)
+    guard let held = throttles[line, default: LogThrottle(period: Self.period)].pass(at: now) else {
+      return false
+    }
     var metadata = more
+    if let reason { metadata[LogKey.reason] = "\(reason)" }
     metadata[LogKey.host] = "\(host)"
     if let slot { metadata[LogKey.slot] = "\(slot.number)" }
     metadata[LogKey.heldBack] = "\(held)"
     logger.log(level: level, "\(text)", metadata: metadata)
+    return true
   }
 }
 
@@ -211,6 +285,12 @@ enum LogKey {
   static let wait = "wait"
   /// The exchange's, of an error.
   static let code = "code"
+  /// The moment until which nothing is tried, UTC.
+  static let until = "until"
+  /// When it began, UTC: of several streams the first.
+  static let since = "since"
+  /// How often the connection was lost.
+  static let losses = "losses"
   /// Equal lines not written since the last one.
   static let heldBack = "held_back"
 }

@@ -1,3 +1,4 @@
+import Base
 import NIOCore
 import NIOSSL
 import WAL
@@ -27,7 +28,7 @@ final class FeedSlot: FeedConnectionOwner {
     var phase: String {
       switch self {
       case .recording: "the log"
-      case .dialing: "an answer to the TCP connection"
+      case .dialing(let dial): dial.phase
       case .connected(let connection), .draining(let connection): connection.phase
       }
     }
@@ -56,10 +57,12 @@ final class FeedSlot: FeedConnectionOwner {
   private(set) var openGap: OpenGaps?
   /// Microseconds UTC: how far the log knows that nothing is missing, as this run has told it.
   private var watermark: Int64?
-  /// The last one that was dropped, and what it had been waiting for.
-  private var abandoned: (id: FeedSession.ConnectionID, phase: String)?
   /// On the monotonic clock.
   private var lastTickAt: Duration?
+  /// The addresses of those that are not open yet.
+  private var remotes: [FeedSession.ConnectionID: SocketAddress] = [:]
+  /// The last one that was dropped, and what it had been waiting for, at which address.
+  private var abandoned: (id: FeedSession.ConnectionID, phase: String, remote: SocketAddress?)?
   private var timer: (scheduled: Scheduled<Void>, at: Duration)?
   private var isOver = false
 
@@ -281,7 +284,11 @@ final class FeedSlot: FeedConnectionOwner {
 
   private func dial(_ id: FeedSession.ConnectionID) {
     guard case .recording(let target) = links[id] else { return }
-    let dial = Dial(loop: feed.loop)
+    // Asked for since the attempt was written down.
+    if feed.isHeldBack {
+      return lost(id, FeedError(.timedOut, "the exchange has asked for a pause"), cause: .refused)
+    }
+    let dial = Dial(feed.addresses, loop: feed.loop)
     links[id] = .dialing(dial)
     dial.start(feed.environment.endpoint) { result in
       switch result {
@@ -298,6 +305,7 @@ final class FeedSlot: FeedConnectionOwner {
       id: id, endpoint: environment.endpoint, target: target, owner: self, limits: environment.exchange,
       wallClock: environment.wallClock)
     links[id] = .connected(connection)
+    remotes[id] = channel.remoteAddress
     guard channel.isActive else {
       return lost(id, FeedError(.connectFailed, "the connection was closed at once"), cause: .refused)
     }
@@ -310,7 +318,7 @@ final class FeedSlot: FeedConnectionOwner {
       try channel.pipeline.syncOperations.addHandler(connection)
     } catch {
       channel.close(promise: nil)
-      lost(id, FeedError(.connectFailed, "\(error)"), cause: .refused)
+      lost(id, FeedError(.connectFailed, NetworkTrouble.text(error)), cause: .refused)
     }
   }
 
@@ -321,7 +329,7 @@ final class FeedSlot: FeedConnectionOwner {
   }
 
   private func abandon(_ id: FeedSession.ConnectionID) {
-    if let link = links[id] { abandoned = (id, link.phase) }
+    if let link = links[id] { abandoned = (id, link.phase, remotes[id]) }
     sever(id)
     feed.submit(endOverlap(of: id))
     feed.connectionsChanged()
@@ -329,7 +337,8 @@ final class FeedSlot: FeedConnectionOwner {
 
   private func openingTimedOut(_ id: FeedSession.ConnectionID) {
     let phase = abandoned?.id == id ? abandoned?.phase : nil
-    let limit = feed.environment.limits.opening
+    if abandoned?.id == id, let remote = abandoned?.remote { feed.addresses.failed([remote]) }
+    let limit = Figures.duration(feed.environment.limits.opening)
     feed.lost(
       FeedError(.timedOut, "not open after \(limit), still waiting for \(phase ?? "the server")"), of: self)
   }
@@ -340,6 +349,7 @@ final class FeedSlot: FeedConnectionOwner {
   private func sever(_ id: FeedSession.ConnectionID) {
     carried[id] = nil
     refused[id] = nil
+    remotes[id] = nil
     switch links.removeValue(forKey: id) {
     case .dialing(let dial): dial.abandon()
     case .connected(let connection), .draining(let connection): connection.abandon()
@@ -359,6 +369,7 @@ final class FeedSlot: FeedConnectionOwner {
     } else {
       streamGaps.granted(granted(by: id), at: feed.environment.wallClock(), now: feed.now)
     }
+    if let remote = remotes.removeValue(forKey: id) { feed.addresses.opened(remote) }
     let granted = subscriptions.isEmpty ? streams.count : granted(by: id).count
     feed.opened(connection, of: self, granted: granted)
     handle(.opened(connection.id, at: feed.environment.wallClock()))
@@ -460,6 +471,7 @@ final class FeedSlot: FeedConnectionOwner {
 
   private func lost(_ id: FeedSession.ConnectionID, _ reason: FeedError, cause: Gap.Cause) {
     guard let link = links.removeValue(forKey: id) else { return }
+    if let remote = remotes.removeValue(forKey: id), !reason.isAboutPace { feed.addresses.failed([remote]) }
     if case .draining = link {} else { feed.lost(reason, of: self) }
     let rest = endOverlap(of: id)
     handle(.ended(id, cause: cause), handingOver: rest)

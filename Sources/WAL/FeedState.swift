@@ -6,10 +6,13 @@ package struct FeedStart: Sendable, Equatable {
   package var openGaps: [Gap]
   /// The time since each attempt to connect that is kept, the oldest first.
   package var attemptAges: [Duration]
+  /// Microseconds since 1970, UTC: before that the exchange does not want to be asked; `nil` if it never said so.
+  package var heldUntil: Int64?
 
-  package init(openGaps: [Gap] = [], attemptAges: [Duration] = []) {
+  package init(openGaps: [Gap] = [], attemptAges: [Duration] = [], heldUntil: Int64? = nil) {
     self.openGaps = openGaps
     self.attemptAges = attemptAges
+    self.heldUntil = heldUntil
   }
 }
 
@@ -59,7 +62,8 @@ extension TickLog {
       try transaction.setAttempts(attempts, memory)
       return FeedStart(
         openGaps: try transaction.openGaps(),
-        attemptAges: attempts.map { .microseconds(transaction.now - $0) })
+        attemptAges: attempts.map { .microseconds(transaction.now - $0) },
+        heldUntil: try transaction.connection.meta(.feedHold))
     }
   }
 
@@ -87,6 +91,17 @@ extension TickLog {
     completion: @escaping @Sendable (Result<Void, any Error>) -> Void
   ) {
     note(completion) { try $0.setAttempts($0.recentAttempts(memory, at: time) + [time], memory) }
+  }
+
+  /// Writes down that the exchange does not want to be asked for a while, so that a restart waits as well.
+  ///
+  /// - Parameters:
+  ///   - time: microseconds since 1970, UTC.
+  ///   - completion: called once, on the writer's thread or at once: it is durable, or the log has failed.
+  package func recordHold(
+    until time: Int64, completion: @escaping @Sendable (Result<Void, any Error>) -> Void
+  ) {
+    note(completion) { try $0.connection.setMeta(.feedHold, time) }
   }
 
   /// Writes down what the feed subscribes to from now on, before any attempt to connect for it: a feed that is

@@ -22,7 +22,10 @@ import Testing
 
   @Test(arguments: [
     (Duration.zero, "0 ms"), (.milliseconds(350), "350 ms"), (.milliseconds(2_540), "2.5 s"),
-    (.milliseconds(59_990), "59.9 s"), (.seconds(65), "1 min 05 s"), (.seconds(7_620), "2 h 07 min"),
+    (.milliseconds(59_990), "59.9 s"), (.seconds(60), "60 s"),
+    (.milliseconds(60_990), "60.9 s"), (.seconds(120), "2 min"),
+    (.seconds(65), "1 min 05 s"), (.seconds(90), "1 min 30 s"),
+    (.seconds(3_600), "1 h"), (.seconds(7_620), "2 h 07 min"),
     (.seconds(273_600), "3 d 04 h"), (.seconds(-65), "-1 min 05 s"), (.seconds(3), "3 s"),
   ])
   func `durations have at most two units`(duration: Duration, text: String) {

@@ -75,3 +75,44 @@ import Testing
     #expect(waits == [.zero, .seconds(290)])
   }
 }
+
+@Suite struct AskedPauseTests {
+  @Test func `in a pause that the exchange asks for nobody dials, urgent or not`() {
+    var limiter = AttemptLimiter(limit: 10, window: .seconds(300))
+    let isLonger = limiter.hold(until: .seconds(130))
+    #expect(isLonger)
+    let waits = [true, false].map { limiter.wait(at: .seconds(10), isUrgent: $0) }
+    #expect(waits == [.seconds(120), .seconds(120)])
+    let after = limiter.wait(at: .seconds(130))
+    #expect(after == .zero && limiter.hold(at: .seconds(130)) == .zero)
+  }
+
+  @Test func `a later answer makes the pause longer and never shorter`() {
+    var limiter = AttemptLimiter(limit: 10, window: .seconds(300))
+    let longer = [100, 50, 100, 101].map { limiter.hold(until: .seconds($0)) }
+    #expect(longer == [true, false, false, true])
+    #expect(limiter.hold(at: .seconds(1)) == .seconds(100))
+  }
+
+  @Test func `the limit of attempts holds beside it`() {
+    var limiter = AttemptLimiter(limit: 1, window: .seconds(300))
+    limiter.record(at: .zero)
+    _ = limiter.hold(until: .seconds(10))
+    let wait = limiter.wait(at: .seconds(5))
+    #expect(wait == .seconds(295))
+  }
+
+  @Test(
+    arguments: [
+      ("120", .seconds(120)), ("0", .zero), ("3601", .seconds(3600)),
+      ("99999999999999999999999999", .seconds(3600)), ("Sun, 06 Nov 1994 08:49:37 GMT", .seconds(10)),
+      ("Sun, 06 Nov 1994 08:49:00 GMT", .zero), ("Sun, 06 Nov 1995 08:49:37 GMT", .seconds(3600)),
+      ("-5", nil), ("+5", nil), ("1.5", nil), ("", nil), ("5 s", nil), ("٥", nil), ("soon", nil),
+      ("Sun, 06 Nov 1994 08:49:37 CET", nil),
+    ] as [(String, Duration?)])
+  func `Retry-After is seconds or a date, at most an hour, and nothing else`(
+    _ text: String, _ wait: Duration?
+  ) {
+    #expect(RetryAfter(text)?.wait(at: 784_111_767_000_000) == wait)
+  }
+}

@@ -32,6 +32,14 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    ("ws://h", "/stream?streams=…"), ("ws://h/market/ws/?listenKey=hunter2", "/market/stream?streams=…"),
+    ("ws://h/ws/a@b?listenKey=hunter2", "/ws/a@b?listenKey=***"),
+  ])
+  func `what it asks for is shown without what may be a secret`(_ url: String, _ text: String) throws {
+    #expect(try FeedEndpoint(url: url, testnet: true).shownTarget == text)
+  }
+
   @Test func `a password in the URL is refused and not shown`() {
     #expect { try FeedEndpoint(url: "ws://me:secret@h", testnet: true) } throws: {
       ($0 as? FeedError)?.code == .badAddress && !"\($0)".contains("secret")

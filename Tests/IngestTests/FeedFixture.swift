@@ -9,6 +9,7 @@ import WAL
 
 @testable import protocol Ingest.FeedLog
 @testable import struct Ingest.FeedSession
+@testable import enum Ingest.HostLookup
 @testable import struct Ingest.Overlap
 
 /// A folder of its own that is gone with the value.
@@ -78,7 +79,7 @@ struct FeedFixture {
   func makeFeed(
     port: Int, streams: [String], url: String? = nil, caBundle: String? = nil,
     limits: FeedSession.Limits = .init(), attemptLimit: Int = 300, capacity: Int? = nil,
-    log: (any FeedLog)? = nil
+    log: (any FeedLog)? = nil, resolve: @escaping HostLookup.Resolve = HostLookup.system
   ) throws -> Feed {
     let endpoint = try FeedEndpoint(url: url ?? "ws://127.0.0.1:\(port)", testnet: false)
     // Shorter pauses than in service, so that tests of reconnecting are quick.
@@ -94,7 +95,7 @@ struct FeedFixture {
       configuration: configuration, feedLog: log ?? self.log, logger: logger, wallClock: WallClock.now,
       random: { 0.5 }, limits: limits, overlap: overlap, backoff: backoff,
       // Nor is a process that waits for the others frozen.
-      freezeTolerance: .seconds(3_600))
+      freezeTolerance: .seconds(3_600), resolve: resolve)
   }
 
   /// Runs a feed while `body` looks on, then stops it; everything received is durable afterwards.

@@ -154,6 +154,23 @@ import WAL
     #expect(feed.at(3.5, .timer) == [.connect(id(2))])
   }
 
+  @Test func `in a pause that the exchange asks for, nothing is dialed, and no limit is blamed`() {
+    feed.at(0, .started)
+    _ = feed.attempts.hold(until: .seconds(120))
+    #expect(feed.at(1, .ended(id(1), cause: .refused)) == [.openGap(startedAt: 500, cause: .refused)])
+    #expect(feed.at(1.5, .timer) == [])
+    #expect(feed.deadline == 120)
+    #expect(feed.at(120, .timer) == [.connect(id(2))])
+  }
+
+  @Test func `in a pause that the exchange asks for, no second connection is dialed either`() {
+    live()
+    _ = feed.attempts.hold(until: .seconds(60))
+    #expect(feed.at(10, .rotate(listChanged: false)) == [.report(.rotating(.requested))])
+    #expect(
+      feed.at(60, .timer).suffix(2) == [.beginOverlap(primary: id(1), standby: id(2)), .connect(id(2))])
+  }
+
   // MARK: Liveness
 
   @Test func `a ping every 20 s; anything at all is an answer`() {
@@ -171,16 +188,32 @@ import WAL
   @Test func `no answer: dead, a gap, a new connection at once; but the next time after a pause`() {
     live()
     feed.at(21, .timer)
+    #expect(feed.at(31, .timer) == [.ping(id(1))])
+    #expect(feed.deadline == 51)
     #expect(
-      feed.at(31, .timer) == [
+      feed.at(51, .timer) == [
         .abandon(id(1)), .report(.noAnswer(id(1))), .openGap(startedAt: 2_000, cause: .stale),
         .connect(id(2)),
       ])
-    feed.at(32, .opened(id(2), at: 32_000))
-    feed.at(52, .timer)
-    #expect(feed.at(62, .timer) == [.abandon(id(2)), .report(.noAnswer(id(2)))])
-    #expect(feed.deadline == 62.5)
-    #expect(feed.at(62.5, .timer) == [.connect(id(3))])
+    feed.at(52, .opened(id(2), at: 52_000))
+    feed.at(72, .timer)
+    feed.at(82, .timer)
+    #expect(feed.at(102, .timer) == [.abandon(id(2)), .report(.noAnswer(id(2)))])
+    #expect(feed.deadline == 102.5)
+    #expect(feed.at(102.5, .timer) == [.connect(id(3))])
+  }
+
+  @Test func `a connection in doubt that is replaced leaves a gap, for it may have been dead`() {
+    live()
+    #expect(feed.at(21, .timer) == [.ping(id(1))])
+    feed.at(25, .rotate(listChanged: false))
+    feed.at(26, .opened(id(2), at: 26_000))
+    #expect(feed.at(31, .timer) == [.ping(id(1))])
+    #expect(
+      feed.at(36, .timer) == [
+        .openGap(startedAt: 2_000, cause: .stale), .release, .close(id(1)), .report(.noAnswer(id(1))),
+        .report(.rotated(id(2))),
+      ])
   }
 
   @Test func `while sockets are not read no clock of theirs runs, and none blames them afterwards`() {
@@ -195,7 +228,8 @@ import WAL
       feed.at(1_025, .resumed)
         == [.ping(id(1)), .beginOverlap(primary: id(1), standby: id(2)), .connect(id(2))])
     #expect(feed.deadline == 1_031)
-    #expect(feed.at(1_031, .timer).first == .abandon(id(1)))
+    #expect(feed.at(1_031, .timer) == [.ping(id(1))])
+    #expect(feed.at(1_051, .timer).first == .abandon(id(1)))
   }
 
   @Test func `a connection that is lost after a long pause may have missed all of it`() {

@@ -24,7 +24,7 @@ import Testing
     var manner = FeedWorld.Manner(limits: Self.quick)
     manner.faults = [
       .serverEnds, .deafens, .dies, .refuses, .swallows, .announcesShutdown, .rotate, .listChanges, .pause,
-      .otherSlotDials,
+      .otherSlotDials, .freezes, .lags, .babbles,
     ]
     let world = walk(seed, manner, .seconds(1_500))
     world.endFaults()
@@ -43,7 +43,9 @@ import Testing
     var limits = Self.quick
     limits.maximumAge = .seconds(30)
     var manner = FeedWorld.Manner(limits: limits, attemptLimit: 1_000)
-    manner.faults = [.serverEnds, .deafens, .dies, .refuses, .swallows, .announcesShutdown, .rotate]
+    manner.faults = [
+      .serverEnds, .deafens, .dies, .refuses, .swallows, .announcesShutdown, .rotate, .freezes, .lags, .babbles,
+    ]
     let world = walk(seed, manner, .seconds(60 + Int(seed)))
     world.stop()
     world.run(for: .seconds(10))

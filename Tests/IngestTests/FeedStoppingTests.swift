@@ -97,7 +97,7 @@ import Testing
     }
     let reasons = logs.entries.compactMap { $0.metadata["reason"].map { "\($0)" } }
     #expect(
-      reasons.contains { $0.contains("not open after 3.0 seconds") && $0.contains(words) }, "\(reasons)")
+      reasons.contains { $0.contains("not open after 3 s") && $0.contains(words) }, "\(reasons)")
     #expect(feed.statistics.gaps == 1)
     try await place.stop()
     try await fixture.log.close()

@@ -13,6 +13,14 @@ import Testing
     ("ws://h/?timeUnit=MICROSECOND", "/stream?streams=a@b/!c@arr&timeUnit=MICROSECOND"),
     ("ws://h/?", "/stream?streams=a@b/!c@arr"), ("ws://h/market", "/market/stream?streams=a@b/!c@arr"),
     ("ws://h/public/?x=y", "/public/stream?streams=a@b/!c@arr&x=y"),
+    ("ws://h/ws", "/stream?streams=a@b/!c@arr"), ("ws://h/stream", "/stream?streams=a@b/!c@arr"),
+    ("ws://h/ws/", "/stream?streams=a@b/!c@arr"), ("ws://h/stream/", "/stream?streams=a@b/!c@arr"),
+    ("ws://h/stream?streams=", "/stream?streams=a@b/!c@arr"),
+    ("ws://h/stream?streams=&x=y&streams", "/stream?streams=a@b/!c@arr&x=y"),
+    ("ws://h/ws?timeUnit=MICROSECOND", "/stream?streams=a@b/!c@arr&timeUnit=MICROSECOND"),
+    ("ws://h/market/ws", "/market/stream?streams=a@b/!c@arr"),
+    ("ws://h/public/stream/?x=y", "/public/stream?streams=a@b/!c@arr&x=y"),
+    ("ws://h/any/proxy/ws", "/any/proxy/stream?streams=a@b/!c@arr"),
   ])
   func `the streams are in the URL, with its own query`(_ url: String, _ text: String) throws {
     let target = try target(url)
@@ -32,7 +40,9 @@ import Testing
       ("ws://h/ws/a@trade/b@trade", "/ws/a@trade/b@trade", nil),
       ("ws://h/ws/!miniTicker@arr", "/ws/!miniTicker@arr", "!miniTicker@arr"),
       ("ws://h/market/ws/a@b", "/market/ws/a@b", "a@b"),
-      ("ws://h/ws", "/ws", nil),
+      ("ws://h/stream?streams=a@b", "/stream?streams=a@b", nil),
+      ("ws://h/market/stream?x=y&streams=a@b/c@d", "/market/stream?x=y&streams=a@b/c@d", nil),
+      ("ws://h/news", "/news", nil), ("ws://h/ws/a@b/", "/ws/a@b/", nil),
       ("ws://h/ws/a@b?timeUnit=MICROSECOND", "/ws/a@b?timeUnit=MICROSECOND", "a@b"),
       ("ws://h/other?x=/y", "/other?x=/y", nil),
     ] as [(String, String, String?)])

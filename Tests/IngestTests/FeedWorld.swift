@@ -17,6 +17,8 @@ final class FeedWorld {
   enum Fault: CaseIterable {
     case serverEnds, deafens, dies, refuses, swallows, announcesShutdown
     case rotate, listChanges, pause, otherSlotDials
+    /// The process does not run for a while; a connection lags for a while; one says what is no tick in place of ticks.
+    case freezes, lags, babbles
     /// They meet only a connection that is dialed beside a sound one.
     case refusesStandby, swallowsStandby, standbyIsDeaf
   }
@@ -25,7 +27,10 @@ final class FeedWorld {
 
   private final class Peer {
     let id: FeedSession.ConnectionID
-    let lag: Duration
+    var lag: Duration
+    /// Up to then it sends what is no tick in place of ticks.
+    var babblesUntil = Duration.zero
+    var lastArrival = Duration.zero
     var health = Health.sound
     /// It receives what is sent from then on.
     var subscribedAt: Duration?
@@ -45,12 +50,14 @@ final class FeedWorld {
   private enum Message {
     case opened
     case data(Int)
-    case pong, refused, ended
+    case pong, refused, ended, rubbish
   }
   private enum Happening {
     case tick, fault
     case arrival(Peer, Message)
     case resume
+    case thaw(since: Duration)
+    case catchUp(Peer)
   }
   struct Row: Equatable {
     var startedAt: Int64
@@ -73,6 +80,7 @@ final class FeedWorld {
   private var overlapSeenOnBoth = false
   private var unread: [(Peer, Message)] = []
   private var isPaused = false
+  private var isFrozen = false
   private var hasFaults = true
   private var nextDialFault: Fault?
   private var isListChanging = false
@@ -117,7 +125,7 @@ final class FeedWorld {
     let end = now + length
     while troubles.isEmpty, !isFinished {
       let next = agenda.first?.time ?? end
-      let wanted = session.deadline
+      let wanted = isFrozen ? nil : session.deadline
       let time = min(next, wanted ?? next, end)
       if time >= end, next >= end, (wanted ?? end) >= end { break }
       now = max(now, time)
@@ -153,6 +161,14 @@ final class FeedWorld {
       schedule(.fault, in: milliseconds(100...15_000))
     case .arrival(let peer, let message): arrive(peer, message)
     case .resume: resume()
+    case .thaw(let since):
+      isFrozen = false
+      handle(.thawed(since: since))
+      for (peer, message) in unread {
+        arrive(peer, message)
+      }
+      unread = []
+    case .catchUp(let peer): peer.lag = milliseconds(1...300)
     }
   }
 
@@ -162,8 +178,14 @@ final class FeedWorld {
       guard let since = peer.subscribedAt, since <= now, !peer.hasServerEnded, peer.health == .sound else {
         continue
       }
-      schedule(.arrival(peer, .data(sent.count - 1)), in: peer.lag)
+      if peer.babblesUntil <= now { send(.data(sent.count - 1), from: peer) }
     }
+  }
+
+  /// In order, whatever the lag was before.
+  private func send(_ message: Message, from peer: Peer, after wait: Duration = .zero) {
+    peer.lastArrival = max(peer.lastArrival, now + wait + peer.lag)
+    schedule(.arrival(peer, message), in: peer.lastArrival - now)
   }
 
   private func resume() {
@@ -177,9 +199,10 @@ final class FeedWorld {
 
   private func arrive(_ peer: Peer, _ message: Message) {
     if case .refused = message {
+      if isFrozen { return unread.append((peer, message)) }
     } else {
       if peer.health == .dead { return }
-      if isPaused { return unread.append((peer, message)) }
+      if isPaused || isFrozen { return unread.append((peer, message)) }
     }
     if peer.isGone {
       // A driver may well say something about a connection that it was to forget.
@@ -195,7 +218,8 @@ final class FeedWorld {
       }
       handle(.opened(peer.id, at: wall))
     case .data(let number): deliver(number, from: peer)
-    case .pong: handle(.arrived(peer.id))
+    case .pong: handle(.answered(peer.id))
+    case .rubbish: handle(.rejected(peer.id))
     case .refused, .ended:
       forget(peer)
       handle(.ended(peer.id, cause: .closed))
@@ -214,10 +238,15 @@ final class FeedWorld {
     if let primary, let standby, peer === primary || peer === standby {
       if primary.seen.contains(number), standby.seen.contains(number) { overlapSeenOnBoth = true }
     }
-    handle(.data(peer.id, receivedAt: wall))
+    let late = now - sent[number]
+    handle(.data(peer.id, receivedAt: wall, lag: late >= .seconds(1) ? late : .zero))
     guard let primary, let standby, standby.isOpen, !standby.isGone, !primary.isGone else { return }
     let isActive = primary.lastSeenAt.map { now - $0 <= .seconds(10) } ?? false
-    if overlapSeenOnBoth || !isActive { handle(.compared(.init(isCaughtUp: true))) }
+    let isOwed = !overlapSeenOnBoth && !standby.seen.isEmpty && primary.lag >= .seconds(1)
+    handle(
+      .compared(
+        .init(
+          isCaughtUp: overlapSeenOnBoth || (!isActive && !isOwed), owed: isOwed ? 1 : 0, isLagging: isOwed)))
   }
 
   private func forget(_ peer: Peer) {
@@ -230,9 +259,29 @@ final class FeedWorld {
 
   private func cause(_ fault: Fault) {
     let open = peers.values.filter { $0.isOpen && !$0.isClosing }.sorted { $0.id.number < $1.id.number }
+    if isFrozen, [.announcesShutdown, .rotate, .listChanges, .pause, .otherSlotDials].contains(fault) { return }
     switch fault {
+    case .freezes where !isPaused && !isFrozen && !isStopped:
+      isFrozen = true
+      schedule(.thaw(since: now), in: milliseconds(2_000...40_000))
+    case .freezes: break
+    case .lags:
+      // One that lags before it is compared looks like one that is quiet.
+      guard let peer = open.randomElement(using: &random), peer !== standby, peer.lag < .seconds(1) else { return }
+      peer.lag = milliseconds(2_000...20_000)
+      schedule(.catchUp(peer), in: milliseconds(1_000...60_000))
+    case .babbles:
+      guard let peer = open.randomElement(using: &random), peer.health == .sound else { return }
+      let length = milliseconds(3_000...20_000)
+      peer.babblesUntil = now + length
+      for tenth in 0..<Int(length / .milliseconds(100)) {
+        send(.rubbish, from: peer, after: .milliseconds(100) * tenth)
+      }
     case .serverEnds: open.randomElement(using: &random).map { serverEnds($0) }
-    case .deafens where !isListChanging: open.randomElement(using: &random)?.health = .deaf
+    case .deafens where !isListChanging:
+      // What is dead stays dead, and answers no pings.
+      let peer = open.randomElement(using: &random)
+      if peer?.health == .sound { peer?.health = .deaf }
     case .dies where !isListChanging: open.randomElement(using: &random)?.health = .dead
     case .announcesShutdown:
       if !isPaused { open.randomElement(using: &random).map { handle(.shutdownAnnounced($0.id)) } }
@@ -259,7 +308,16 @@ final class FeedWorld {
   private func serverEnds(_ peer: Peer, in wait: Duration = .zero) {
     guard !peer.hasServerEnded else { return }
     peer.hasServerEnded = true
-    schedule(.arrival(peer, .ended), in: wait + peer.lag)
+    // What it owes is lost with it.
+    if peer.lag >= .seconds(1) {
+      agenda.removeAll {
+        guard case .arrival(let other, .data) = $0.what else { return false }
+        return other === peer
+      }
+      peer.lag = milliseconds(1...300)
+      peer.lastArrival = now
+    }
+    send(.ended, from: peer, after: wait)
   }
 
   func deafenAll() {
@@ -311,7 +369,7 @@ final class FeedWorld {
       guard let peer = peers[id], peer.isOpen, !peer.isClosing else {
         return check(false, "a ping where nothing is open")
       }
-      schedule(.arrival(peer, .pong), in: peer.lag * 2)
+      schedule(.arrival(peer, .pong), in: min(peer.lag, Self.mostLag) * 2)
     case .close(let id):
       guard let peer = peers[id], peer.isOpen, !peer.isClosing else {
         return check(false, "a close where nothing is open")

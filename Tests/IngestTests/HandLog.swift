@@ -29,6 +29,10 @@ final class HandLog: FeedLog {
     completion(.success(()))
   }
 
+  func recordHold(until time: Int64, completion: @escaping @Sendable (Result<Void, any Error>) -> Void) {
+    completion(.success(()))
+  }
+
   func setStreams(
     _ streams: [String], slots: [Int: [String]],
     completion: @escaping @Sendable (Result<Void, any Error>) -> Void

@@ -64,7 +64,12 @@ import Testing
     ("Connection: Upgrade\r\n", "Connection: Upgrade\r\n: x\r\n"),
     ("Connection: Upgrade\r\n", "Connection: Upgrade\r\nX : x\r\n"),
     ("HTTP/1.1 101", "garbage\r\nHTTP/1.1 101"), ("HTTP/1.1 101", "\0HTTP/1.1 101"),
-    ("HTTP/1.1 101", "HTTP/1.1 1O1"),
+    ("HTTP/1.1 101", "HTTP/1.1 1O1"), ("HTTP/1.1 101", "HTTP/1.1 -12"), ("HTTP/1.1 101", "HTTP/1.1 +10"),
+    ("HTTP/1.1 101", "HTTP/1.1 099"), ("HTTP/1.1 101", "HTTP/1.1 600"), ("HTTP/1.1 101", "HTTP/1.1 1011"),
+    (
+      "Connection: Upgrade\r\n",
+      "Connection: Upgrade\r\nSec-WebSocket-Protocol: \r\nSec-WebSocket-Protocol: x\r\n"
+    ),
   ])
   func `an answer that is not quite right is refused`(_ part: String, _ other: String) throws {
     var handshake = try handshake()
@@ -78,6 +83,75 @@ import Testing
     var buffer = ByteBuffer(string: text.replacing("Upgrade: websocket", with: "UPGRADE:\tWebSocket "))
     let progress = try handshake.receive(&buffer)
     #expect(progress == .upgraded)
+  }
+
+  static let early = "HTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload\r\n\r\n"
+
+  @Test func `answers that come before the one that counts are passed over, however they are cut`() throws {
+    let bytes = Array(("HTTP/1.1 100 Continue\r\n\r\n" + Self.early + Self.answer).utf8) + [0x81]
+    for cut in 1..<bytes.count - 1 {
+      var handshake = try handshake()
+      var buffer = ByteBuffer(bytes: bytes[..<cut])
+      let first = try handshake.receive(&buffer)
+      #expect(first == .incomplete)
+      buffer.writeBytes(bytes[cut...])
+      let last = try handshake.receive(&buffer)
+      #expect(last == .upgraded)
+      #expect(Array(buffer.readableBytesView) == [0x81])
+    }
+  }
+
+  @Test func `a refusal after an early answer is reported as the refusal that it is`() throws {
+    var handshake = try handshake()
+    var buffer = ByteBuffer(string: Self.early + "HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n")
+    #expect { _ = try handshake.receive(&buffer) } throws: {
+      ($0 as? FeedError)?.code == .refused(status: 403)
+    }
+  }
+
+  @Test func `early answers without end are refused`() throws {
+    var handshake = try handshake()
+    var buffer = ByteBuffer(string: String(repeating: Self.early, count: 10))
+    let progress = try handshake.receive(&buffer)
+    #expect(progress == .incomplete)
+    buffer.writeString(Self.early)
+    #expect { _ = try handshake.receive(&buffer) } throws: { ($0 as? FeedError)?.code == .badUpgrade }
+  }
+
+  @Test(arguments: ["Sec-WebSocket-Protocol:", "Sec-WebSocket-Protocol:  \t", "Sec-WebSocket-Extensions: "])
+  func `a protocol or extension without a name is none`(_ header: String) throws {
+    var handshake = try handshake()
+    var buffer = ByteBuffer(
+      string: Self.answer.replacing("Connection: Upgrade", with: "Connection: Upgrade\r\n" + header))
+    let progress = try handshake.receive(&buffer)
+    #expect(progress == .upgraded)
+  }
+
+  @Test(
+    arguments: [
+      ("429 Slow\r\nRetry-After: 120", .seconds(120)), ("418 Banned\r\nRETRY-AFTER:\t7 ", .seconds(7)),
+      ("429 Slow\r\nRetry-After: Sun, 06 Nov 1994 08:49:37 GMT", .date(784_111_777)),
+      ("429 Slow\r\nRetry-After: -1", nil), ("429 Slow", nil), ("503 Busy\r\nRetry-After: 120", nil),
+    ] as [(String, RetryAfter?)])
+  func `an exchange that finds this client too quick says when it may ask again`(
+    _ head: String, _ retryAfter: RetryAfter?
+  ) throws {
+    var handshake = try handshake()
+    var buffer = ByteBuffer(string: "HTTP/1.1 \(head)\r\nContent-Length: 0\r\n\r\n")
+    do {
+      _ = try handshake.receive(&buffer)
+      Issue.record("no error")
+    } catch {
+      #expect(error.retryAfter == retryAfter)
+    }
+  }
+
+  @Test func `a length that is no plain number is none`() throws {
+    var handshake = try handshake()
+    var buffer = ByteBuffer(string: "HTTP/1.1 500 X\r\nContent-Length: +2\r\n\r\nab")
+    // As long as the body may go on.
+    let progress = try handshake.receive(&buffer)
+    #expect(progress == .incomplete)
   }
 
   @Test func `another status is reported with the beginning of its body`() throws {
@@ -98,7 +172,7 @@ import Testing
     ),
     ("HTTP/1.1 429 Slow\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nwhy\r\n0\r\n\r\n", "429: 3  why  0    "),
     ("HTTP/1.1 204 None\r\n\r\n", "status 204"),
-    ("HTTP/1.1 500 X\r\nContent-Length: -5\r\n\r\n", "status 500"),
+    ("HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n", "status 500"),
     ("HTTP/1.1 500 X\r\nContent-Length: 2\r\n\r\n\u{1b}\u{7}", "500:   "),
   ])
   func `an answer without more to come is reported at once, in one line`(_ text: String, _ end: String) throws

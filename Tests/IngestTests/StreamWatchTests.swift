@@ -37,7 +37,7 @@ import WAL
     var watch = StreamWatch()
     watch.subscribed(["!miniTicker@arr", "!ticker@arr"], at: .zero)
     watch.note(ticks("btcusdt@miniTicker", 1), at: .seconds(1))
-    watch.noteArray("!miniTicker@arr")
+    watch.noteArray("!miniTicker@arr", at: .seconds(1))
     #expect(watch.review(at: .seconds(300)) == [.silent(stream: "!ticker@arr")])
   }
 
@@ -46,6 +46,96 @@ import WAL
     watch.subscribed(["a", "b"], at: .zero)
     watch.unsubscribed(["a"])
     #expect(watch.review(at: .seconds(300)) == [.silent(stream: "b")])
+  }
+
+  /// Streams that deliver each second, up to the second given, and another that goes on.
+  private func delivering(
+    _ stream: String, until end: Int, _ watch: inout StreamWatch, every pause: Int = 1
+  ) {
+    watch.subscribed([stream, "other"], at: .zero)
+    for second in 1...end {
+      if second.isMultiple(of: pause) { watch.note(ticks(stream, nil), at: .seconds(second)) }
+      watch.note(ticks("other", nil), at: .seconds(second))
+    }
+  }
+
+  private func othersDeliver(_ seconds: ClosedRange<Int>, _ watch: inout StreamWatch) {
+    for second in seconds { watch.note(ticks("other", nil), at: .seconds(second)) }
+  }
+
+  @Test func `a stream that stops while others deliver is named after five minutes, once until it delivers`()
+  {
+    var watch = StreamWatch()
+    delivering("a", until: 20, &watch)
+    othersDeliver(21...319, &watch)
+    #expect(watch.review(at: .seconds(319)) == [])
+    othersDeliver(320...320, &watch)
+    #expect(watch.review(at: .seconds(320)) == [.stopped(stream: "a", since: .seconds(20))])
+    // A new connection, on which it does not come either, is no news.
+    watch.subscribed(["a"], at: .seconds(330))
+    othersDeliver(321...700, &watch)
+    #expect(watch.review(at: .seconds(700)) == [])
+    watch.note(ticks("a", nil), at: .seconds(701))
+    othersDeliver(702...20_000, &watch)
+    #expect(watch.review(at: .seconds(20_000)) == [.stopped(stream: "a", since: .seconds(701))])
+  }
+
+  @Test func `an array stream that stops is named like any other`() {
+    var watch = StreamWatch()
+    watch.subscribed(["!miniTicker@arr"], at: .zero)
+    for second in 1...20 { watch.noteArray("!miniTicker@arr", at: .seconds(second)) }
+    othersDeliver(21...320, &watch)
+    #expect(watch.review(at: .seconds(320)) == [.stopped(stream: "!miniTicker@arr", since: .seconds(20))])
+  }
+
+  @Test func `a stream with long pauses has stopped after ten times the longest`() {
+    var watch = StreamWatch()
+    delivering("a", until: 1_000, &watch, every: 100)
+    othersDeliver(1_001...2_000, &watch)
+    #expect(watch.review(at: .seconds(2_000)) == [])
+    othersDeliver(2_001...2_001, &watch)
+    #expect(watch.review(at: .seconds(2_001)) == [.stopped(stream: "a", since: .seconds(1_000))])
+  }
+
+  @Test func `of nine ticks nobody can tell what a long pause is`() {
+    var watch = StreamWatch()
+    delivering("a", until: 9, &watch)
+    othersDeliver(10...5_000, &watch)
+    #expect(watch.review(at: .seconds(5_000)) == [])
+  }
+
+  @Test func `what all streams are silent for is not one's own silence, and no pause of theirs`() {
+    var watch = StreamWatch()
+    delivering("a", until: 20, &watch)
+    #expect(watch.review(at: .seconds(400)) == [])
+    // The others come back first.
+    othersDeliver(1_000...1_100, &watch)
+    #expect(watch.review(at: .seconds(1_100)) == [])
+    watch.note(ticks("a", nil), at: .seconds(1_101))
+    othersDeliver(1_102...1_401, &watch)
+    #expect(watch.review(at: .seconds(1_401)) == [.stopped(stream: "a", since: .seconds(1_101))])
+  }
+
+  @Test func `without a connection no stream has stopped`() {
+    var watch = StreamWatch()
+    delivering("a", until: 20, &watch)
+    watch.cutOff(["a"])
+    othersDeliver(21...600, &watch)
+    #expect(watch.review(at: .seconds(600)) == [])
+    watch.subscribed(["a"], at: .seconds(600))
+    watch.note(ticks("a", nil), at: .seconds(601))
+    othersDeliver(602...901, &watch)
+    #expect(watch.review(at: .seconds(901)) == [.stopped(stream: "a", since: .seconds(601))])
+  }
+
+  @Test func `connections that come and go do not begin the wait again`() {
+    var watch = StreamWatch()
+    for second in stride(from: 0, to: 300, by: 30) {
+      watch.subscribed(["a"], at: .seconds(second))
+      watch.cutOff(["a"])
+    }
+    #expect(watch.review(at: .seconds(299)) == [])
+    #expect(watch.review(at: .seconds(300)) == [.silent(stream: "a")])
   }
 
   @Test func `late is what is older than the newest of its stream`() {

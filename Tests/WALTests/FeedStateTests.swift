@@ -228,6 +228,15 @@ import Testing
     }
   }
 
+  @Test func `a restart knows until when the exchange does not want to be asked`() async throws {
+    try await withLog { log, _ in
+      #expect(try await log.beginFeed(streams: streams).heldUntil == nil)
+      try await confirmed { log.recordHold(until: 5_000_000, completion: $0) }
+      try await confirmed { log.recordHold(until: 7_000_000, completion: $0) }
+      #expect(try await log.beginFeed(streams: streams).heldUntil == 7_000_000)
+    }
+  }
+
   @Test func `a full queue refuses no attempt`() async throws {
     try await withLog(options: .make(capacity: 1)) { log, _ in
       var taken = true

@@ -27,7 +27,8 @@ struct FeedSettings: Sendable, Equatable {
     "BINANCE_WEBSOCKET_SECRET", default: "crypto-live.binance_ws", .secretName,
     "Secret in Secrets Manager with {\"streams\":[…]}")
   static let url = Setting<URLText?>(
-    "BINANCE_WS_URL", .url(["ws", "wss"]), "Server to connect to, instead of the exchange's")
+    "BINANCE_WS_URL", .url(["ws", "wss"]),
+    "Server to connect to, instead of the exchange's; the streams are added, unless it has another path")
   static let testnet = Setting(
     "TESTNET", default: "true", .yesOrNo, emptyIsValue: true, "Connect to the exchange's test network")
   static let caBundle = Setting<String?>(

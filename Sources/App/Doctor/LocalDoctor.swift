@@ -56,13 +56,14 @@ struct LocalDoctor: Sendable {
     configuration.caBundle = settings.feed.caBundle
     let host = address.host.contains(":") ? "[\(address.host)]" : address.host
     let endpoint = Endpoint(scheme: address.isSecure ? .https : .http, host: host, port: address.port)
+    let answers = "\(endpoint) answers; the feed asks for \(address.shownTarget)"
     let transport = try CurlTransport(configuration)
     defer { transport.close() }
     do {
       _ = try await transport.send(HTTPRequest(.get, endpoint, timeout: .seconds(10)))
-      return .ok("exchange", "\(endpoint) answers")
+      return .ok("exchange", answers)
     } catch let error as TransportError where error.code == .responseTooLarge {
-      return .ok("exchange", "\(endpoint) answers")
+      return .ok("exchange", answers)
     } catch let error as TransportError where [.connectionLost, .malformedAnswer].contains(error.code) {
       return .warning(
         "exchange", "\(endpoint) takes connections, but answers no plain request: \(error.detail)")

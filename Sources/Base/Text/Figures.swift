@@ -10,4 +10,30 @@ package enum Figures {
     }
     return text
   }
+
+  /// A time with at most two units: `350 ms`, `2.5 s`, `60 s`, `1 min 05 s`, `2 h 07 min`, `3 d 04 h`; of a whole
+  /// number of the greater one, that alone: `5 min`.
+  package static func duration(_ duration: Duration) -> String {
+    guard duration >= .zero else { return "-" + self.duration(.zero - duration) }
+    if duration < .seconds(1) { return "\(Int(duration / .milliseconds(1))) ms" }
+    if duration < .seconds(61) { return "\(decimal((duration / .milliseconds(100)).rounded(.down) / 10)) s" }
+    let seconds = Int(duration.components.seconds)
+    switch seconds {
+    case ..<3_600: return pair(seconds / 60, "min", seconds % 60, "s")
+    case ..<86_400: return pair(seconds / 3_600, "h", seconds % 3_600 / 60, "min")
+    default: return pair(seconds / 86_400, "d", seconds % 86_400 / 3_600, "h")
+    }
+  }
+
+  /// One digit after the point, none if it would be zero or the number has three digits already.
+  package static func decimal(_ value: Double) -> String {
+    let tenths = Int((value * 10).rounded())
+    if tenths.magnitude >= 1_000 || tenths.isMultiple(of: 10) { return "\(Int(value.rounded()))" }
+    return "\(tenths < 0 ? "-" : "")\(tenths.magnitude / 10).\(tenths.magnitude % 10)"
+  }
+
+  private static func pair(_ large: Int, _ largeUnit: String, _ small: Int, _ smallUnit: String) -> String {
+    guard small > 0 else { return "\(grouped(large)) \(largeUnit)" }
+    return "\(grouped(large)) \(largeUnit) \(small < 10 ? "0" : "")\(small) \(smallUnit)"
+  }
 }

@@ -8,12 +8,12 @@ package struct FeedEndpoint: Equatable, Sendable {
   /// Without the brackets of an IPv6 address.
   package let host: String
   package let port: Int
-  /// Path and query, if the URL has a path of its own: then they are asked for as they are, and the list of
-  /// streams only says what is missing in a gap.
+  /// Path and query, if the URL names streams itself or has a path of another kind: then they are asked for as they
+  /// are, and the list of streams only says what is missing in a gap.
   package let ownTarget: String?
-  /// The beginning of the path that asks for streams, of a server that has several entrances.
+  /// The path before `/stream`, where the list of streams is asked for.
   let prefix: String
-  /// The query of a URL without a path of its own, such as `timeUnit=MICROSECOND`: it goes with every list of streams.
+  /// The query of a URL that names no streams, such as `timeUnit=MICROSECOND`: it goes with every list of streams.
   let query: String
   /// The value of the Host header.
   let hostHeader: String
@@ -34,11 +34,24 @@ package struct FeedEndpoint: Equatable, Sendable {
     hostHeader = port == (isSecure ? 443 : 80) ? name : "\(name):\(port)"
     // The last part of an IPv4 address is a number, that of a name never.
     isHostName = !host.contains(":") && host.split(separator: ".").last?.allSatisfy(\.isWholeNumber) != true
-    query = url.query ?? ""
-    let entrance = url.path.hasSuffix("/") ? url.path.dropLast() : url.path[...]
-    let isOwn = !entrance.isEmpty && !BinanceServers.entrances.contains(entrance)
-    prefix = isOwn ? "" : String(entrance)
-    ownTarget = isOwn ? url.path + (url.query.map { "?" + $0 } ?? "") : nil
+    let fields = (url.query ?? "").split(separator: "&", omittingEmptySubsequences: false)
+    let namesStreams = fields.contains { $0.hasPrefix("streams=") && $0 != "streams=" }
+    if let (base, isWhole) = BinanceServers.base(of: url.path), isWhole || !namesStreams {
+      prefix = String(base)
+      query = fields.filter { $0 != "streams=" && $0 != "streams" }.joined(separator: "&")
+      ownTarget = nil
+    } else {
+      prefix = ""
+      query = ""
+      ownTarget = url.path + (url.query.map { "?" + $0 } ?? "")
+    }
+  }
+
+  /// The path and query that connections ask for, without what may be a secret: `/market/stream?streams=…`.
+  package var shownTarget: String {
+    guard let ownTarget else { return prefix + "/stream?streams=…" }
+    let path = ownTarget.prefix { $0 != "?" }
+    return path + URLText.redacted(String(ownTarget[path.endIndex...]))
   }
 
   /// Streams that one connection to it takes: of a path of its own, however many the list names.

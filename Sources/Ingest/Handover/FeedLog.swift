@@ -12,6 +12,8 @@ protocol FeedLog: Sendable {
   func recordAttempt(
     at time: Int64, keeping memory: AttemptMemory,
     completion: @escaping @Sendable (Result<Void, any Error>) -> Void)
+  /// See ``TickLog/recordHold(until:completion:)``.
+  func recordHold(until time: Int64, completion: @escaping @Sendable (Result<Void, any Error>) -> Void)
   /// See ``TickLog/setStreams(_:slots:completion:)``.
   func setStreams(
     _ streams: [String], slots: [Int: [String]],

@@ -103,6 +103,10 @@ extension FeedSession {
     else { return [] }
     standby?.noteSaid(verdict)
     switch verdict {
+    case .takeOver where primary.liveness.isInDoubt:
+      // Nobody will ever know whether it was dead, so what it may have missed is a gap.
+      return gaps.lost(.stale) + takeOver(link, at: moment) + drain(primary.id, at: moment)
+        + [.report(.noAnswer(primary.id)), .report(.rotated(link.id))]
     case .takeOver:
       let isTwice = standby?.hasNothingInCommon == true
       lackingReplacements.reset()

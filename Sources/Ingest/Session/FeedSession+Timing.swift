@@ -42,7 +42,7 @@ extension FeedSession {
       let wait = attempts.wait(at: moment.now)
       guard wait == .zero else {
         current = .waiting(until: moment.now + wait)
-        return heldBack(wait)
+        return heldBack(wait, attempts, at: moment)
       }
       let id = nextID(at: moment, &attempts)
       current = .opening(id, until: moment.reading + limits.opening)
@@ -52,7 +52,7 @@ extension FeedSession {
       let wait = attempts.wait(at: moment.now, isUrgent: false)
       guard wait == .zero else {
         standby?.state = .wanted(notBefore: moment.now + wait)
-        return heldBack(wait)
+        return heldBack(wait, attempts, at: moment)
       }
       let id = nextID(at: moment, &attempts)
       standby?.dialed(id, openUntil: moment.reading + limits.opening)
@@ -74,9 +74,12 @@ extension FeedSession {
     return ConnectionID(number: lastNumber)
   }
 
-  /// Said once, however often another slot comes first.
-  private mutating func heldBack(_ wait: Duration) -> [Action] {
-    guard !areAttemptsUsedUp else { return [] }
+  /// Said once, however often another slot comes first. Of a pause that the exchange asks for, whoever hears of it
+  /// says so.
+  private mutating func heldBack(
+    _ wait: Duration, _ attempts: AttemptLimiter, at moment: Moment
+  ) -> [Action] {
+    guard !areAttemptsUsedUp, attempts.hold(at: moment.now) == .zero else { return [] }
     areAttemptsUsedUp = true
     return [.report(.attemptsUsedUp(wait: wait))]
   }

@@ -162,8 +162,9 @@ struct FeedSession: Sendable {
   /// What is no tick may stand in the place of one.
   private mutating func rejected(by id: ConnectionID, at moment: Moment) -> [Action] {
     var isBabble = false
+    let limits = limits
     change(id) { isBabble = $0.babbled(moment, limits) }
-    guard isBabble, case .open(let link) = current, link.id == id, link.firstData != nil else { return [] }
+    guard isBabble, case .open(let link) = current, link.id == id, link.lastData != nil else { return [] }
     return gaps.lost(.stale)
   }
 

@@ -51,6 +51,9 @@ struct Link: Equatable, Sendable {
     rejected += 1
     let since = rejectedSince ?? moment.reading
     rejectedSince = since
-    return rejected >= limits.babbleMessages && moment.reading - since >= limits.babble
+    guard rejected >= limits.babbleMessages, moment.reading - since >= limits.babble else { return false }
+    // It has had data without a break only since then.
+    firstData = nil
+    return true
   }
 }

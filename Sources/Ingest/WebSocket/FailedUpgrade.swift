@@ -11,6 +11,7 @@ struct FailedUpgrade: Equatable {
   /// Bytes after which nothing more is waited for.
   private let expected: Int
   private let isChunked: Bool
+  private let retryAfter: RetryAfter?
 
   /// How much of the body is read and reported.
   static let maximumBody = 300
@@ -19,13 +20,20 @@ struct FailedUpgrade: Equatable {
     status = Int(head.status.code)
     location = head.headers.first(name: "Location")
     isChunked = head.headers[canonicalForm: "Transfer-Encoding"].contains { $0.lowercased() == "chunked" }
+    // What other answers ask for is back-off's to decide.
+    let isAboutPace = status == 429 || status == 418
+    retryAfter =
+      isAboutPace ? head.headers.first(name: "Retry-After").flatMap(RetryAfter.init) : nil
     switch head.status {
     case .noContent, .notModified: expected = 0
     default:
-      let length = isChunked ? nil : head.headers.first(name: "Content-Length").flatMap { Int($0) }
+      let length = isChunked ? nil : head.headers.first(name: "Content-Length").flatMap(Self.length)
       expected = min(length ?? Self.maximumBody, Self.maximumBody)
     }
   }
+
+  /// Nil for what is no number: then the body lasts to the connection's end.
+  private static func length(_ text: String) -> Int? { Text.isDigits(text[...]) ? Int(text) : nil }
 
   /// Whether enough of the body is there; a server that keeps the connection open may send no more.
   func isComplete(_ body: ByteBuffer) -> Bool {
@@ -38,6 +46,7 @@ struct FailedUpgrade: Equatable {
     let said = Text.oneLine(bytes: body.readableBytesView, limit: Self.maximumBody)
     return FeedError(
       .refused(status: status),
-      "the server answered with HTTP status \(status)\(place)\(said.isEmpty ? "" : ": \(said)")")
+      "the server answered with HTTP status \(status)\(place)\(said.isEmpty ? "" : ": \(said)")",
+      retryAfter: retryAfter)
   }
 }

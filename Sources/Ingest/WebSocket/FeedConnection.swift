@@ -306,7 +306,7 @@ final class FeedConnection: ChannelInboundHandler {
     if let error = error as? NIOSSLError, error == .uncleanShutdown { return }
     if let error = error as? FeedError { return refuse(error) }
     if let trouble = TLSTrouble.text(error) { return end(FeedError(.tlsFailed, trouble)) }
-    end(FeedError(.closed(code: nil), "\(error)"))
+    end(FeedError(.closed(code: nil), NetworkTrouble.text(error)))
   }
 
   /// Ends the connection because the server did something that cannot be gone on from.

@@ -25,8 +25,11 @@ struct Handshake {
   private let target: String
   private let key: String
   private var state = State.head
+  private var interimAnswers = 0
 
   static let maximumHead = 16 * 1024
+  /// Answers such as 103 that a server may send before the one that counts.
+  static let maximumInterimAnswers = 10
 
   /// - Parameters:
   ///   - host: the value of the Host header.
@@ -62,6 +65,16 @@ struct Handshake {
         if head.status == .switchingProtocols {
           try check(head)
           return .upgraded
+        }
+        // Reference: RFC 9110, section 15.2
+        if head.status.code < 200 {
+          interimAnswers += 1
+          guard interimAnswers <= Self.maximumInterimAnswers else {
+            throw FeedError(
+              .badUpgrade,
+              "the server sent more than \(Self.maximumInterimAnswers) answers before the one that counts")
+          }
+          continue
         }
         state = .failed(FailedUpgrade(head))
       case .failed(let answer):
@@ -133,16 +146,19 @@ struct Handshake {
 
   private static func statusCode(_ line: Substring) -> Int? {
     let parts = line.split(separator: " ", maxSplits: 2)
-    guard parts.count >= 2, parts[0].hasPrefix("HTTP/1."), parts[1].utf8.count == 3 else { return nil }
-    return Int(parts[1])
+    guard parts.count >= 2, parts[0].hasPrefix("HTTP/1."), parts[1].utf8.count == 3, Text.isDigits(parts[1]),
+      let code = Int(parts[1]), (100...599).contains(code)
+    else { return nil }
+    return code
   }
 
   private func check(_ head: HTTPResponseHead) throws(FeedError) {
     guard head.headers[canonicalForm: "Upgrade"].contains(where: { $0.lowercased() == "websocket" }),
       head.headers[canonicalForm: "Connection"].contains(where: { $0.lowercased() == "upgrade" })
     else { throw FeedError(.badUpgrade, "the server's answer 101 does not upgrade to a WebSocket") }
-    guard !head.headers.contains(name: "Sec-WebSocket-Extensions"),
-      !head.headers.contains(name: "Sec-WebSocket-Protocol")
+    // One without a value names nothing.
+    guard head.headers["Sec-WebSocket-Extensions"].allSatisfy(\.isEmpty),
+      head.headers["Sec-WebSocket-Protocol"].allSatisfy(\.isEmpty)
     else { throw FeedError(.badUpgrade, "the server chose an extension or protocol that was not offered") }
     // Only used for its check of the accepting key.
     let upgrader = NIOWebSocketClientUpgrader(

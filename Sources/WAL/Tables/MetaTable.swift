@@ -67,6 +67,8 @@ extension MetaKey<Int64> {
   package static var createdAt: Self { Self(name: "created_at") }
   /// Microseconds since 1970, UTC; of the last tick, once that is trimmed.
   static var lastReceivedAt: Self { Self(name: "last_received_at") }
+  /// Microseconds since 1970, UTC; before that the exchange does not want to be asked.
+  static var feedHold: Self { Self(name: "feed_hold") }
 }
 
 extension MetaKey<String> {
