@@ -322,7 +322,8 @@ import WAL
     feed.at(3, .opened(id(2), at: 3_000))
     for second in 4..<70 { feed.at(Double(second), .rejected(id(2))) }
     #expect(feed.lastDataAt == 500)
-    #expect(feed.last == [] && feed.connects == 3)
+    // It is silent, and a second one looks whether there is any data.
+    #expect(feed.connects == 3)
   }
 
   @Test func `messages that are no ticks, in the place of ticks, are a gap; one among ticks is none`() {
@@ -330,9 +331,9 @@ import WAL
     feed.at(3, .rejected(id(1)))
     feed.at(4, .rejected(id(1)))
     feed.at(5, .data(id(1), receivedAt: 5_000))
-    for tenth in 51..<60 { #expect(feed.at(Double(tenth) / 10, .rejected(id(1))) == []) }
+    for tenth in 51...52 { #expect(feed.at(Double(tenth) / 10, .rejected(id(1))) == []) }
     #expect(
-      feed.at(6.2, .rejected(id(1))) == [.openGap(startedAt: 5_000, cause: .stale)])
+      feed.at(5.3, .rejected(id(1))) == [.openGap(startedAt: 5_000, cause: .stale)])
     #expect(feed.at(7, .rejected(id(1))) == [])
     #expect(feed.at(8, .data(id(1), receivedAt: 8_000)) == [.closeGap(endedAt: 8_000)])
   }

@@ -44,7 +44,8 @@ import Testing
     limits.maximumAge = .seconds(30)
     var manner = FeedWorld.Manner(limits: limits, attemptLimit: 1_000)
     manner.faults = [
-      .serverEnds, .deafens, .dies, .refuses, .swallows, .announcesShutdown, .rotate, .freezes, .lags, .babbles,
+      .serverEnds, .deafens, .dies, .refuses, .swallows, .announcesShutdown, .rotate, .freezes, .lags,
+      .babbles,
     ]
     let world = walk(seed, manner, .seconds(60 + Int(seed)))
     world.stop()

@@ -30,6 +30,10 @@ final class FeedWorld {
     var lag: Duration
     /// Up to then it sends what is no tick in place of ticks.
     var babblesUntil = Duration.zero
+    var lastPing = 0
+    /// How late its last tick came.
+    var late = Duration.zero
+    var isLagging = false
     var lastArrival = Duration.zero
     var health = Health.sound
     /// It receives what is sent from then on.
@@ -39,7 +43,7 @@ final class FeedWorld {
     var hasServerEnded = false
     var isGone = false
     var seen: Set<Int> = []
-    var lastSeenAt: Duration?
+    var firstSeenAt: Duration?
 
     init(_ id: FeedSession.ConnectionID, lag: Duration) {
       self.id = id
@@ -50,13 +54,14 @@ final class FeedWorld {
   private enum Message {
     case opened
     case data(Int)
-    case pong, refused, ended, rubbish
+    case pong(Int)
+    case refused, ended, rubbish
   }
   private enum Happening {
     case tick, fault
     case arrival(Peer, Message)
     case resume
-    case thaw(since: Duration)
+    case thaw
     case catchUp(Peer)
   }
   struct Row: Equatable {
@@ -80,7 +85,10 @@ final class FeedWorld {
   private var overlapSeenOnBoth = false
   private var unread: [(Peer, Message)] = []
   private var isPaused = false
-  private var isFrozen = false
+  private var pausedAt = Duration.zero
+  private var isReadingUp = false
+  private var frozenSince: Duration?
+  private var isFrozen: Bool { frozenSince != nil }
   private var hasFaults = true
   private var nextDialFault: Fault?
   private var isListChanging = false
@@ -161,13 +169,7 @@ final class FeedWorld {
       schedule(.fault, in: milliseconds(100...15_000))
     case .arrival(let peer, let message): arrive(peer, message)
     case .resume: resume()
-    case .thaw(let since):
-      isFrozen = false
-      handle(.thawed(since: since))
-      for (peer, message) in unread {
-        arrive(peer, message)
-      }
-      unread = []
+    case .thaw: thaw()
     case .catchUp(let peer): peer.lag = milliseconds(1...300)
     }
   }
@@ -194,6 +196,18 @@ final class FeedWorld {
     handle(.resumed)
     let waiting = unread
     unread = []
+    // After a short pause what lay there counts as on time, message by message.
+    isReadingUp = now - pausedAt < .seconds(1)
+    for (peer, message) in waiting { arrive(peer, message) }
+    isReadingUp = false
+  }
+
+  private func thaw() {
+    guard let since = frozenSince else { return }
+    frozenSince = nil
+    handle(.thawed(since: since))
+    let waiting = unread
+    unread = []
     for (peer, message) in waiting { arrive(peer, message) }
   }
 
@@ -218,7 +232,7 @@ final class FeedWorld {
       }
       handle(.opened(peer.id, at: wall))
     case .data(let number): deliver(number, from: peer)
-    case .pong: handle(.answered(peer.id))
+    case .pong(let number): handle(number == peer.lastPing ? .answered(peer.id) : .arrived(peer.id))
     case .rubbish: handle(.rejected(peer.id))
     case .refused, .ended:
       forget(peer)
@@ -234,19 +248,19 @@ final class FeedWorld {
     }
     logged.insert(number)
     peer.seen.insert(number)
-    peer.lastSeenAt = now
+    peer.firstSeenAt = peer.firstSeenAt ?? now
     if let primary, let standby, peer === primary || peer === standby {
       if primary.seen.contains(number), standby.seen.contains(number) { overlapSeenOnBoth = true }
     }
     let late = now - sent[number]
-    handle(.data(peer.id, receivedAt: wall, lag: late >= .seconds(1) ? late : .zero))
+    peer.late = late
+    peer.isLagging = late >= (peer.isLagging ? Self.mostLag : .seconds(1))
+    handle(.data(peer.id, receivedAt: wall, lag: peer.isLagging ? late : .zero))
     guard let primary, let standby, standby.isOpen, !standby.isGone, !primary.isGone else { return }
-    let isActive = primary.lastSeenAt.map { now - $0 <= .seconds(10) } ?? false
-    let isOwed = !overlapSeenOnBoth && !standby.seen.isEmpty && primary.lag >= .seconds(1)
-    handle(
-      .compared(
-        .init(
-          isCaughtUp: overlapSeenOnBoth || (!isActive && !isOwed), owed: isOwed ? 1 : 0, isLagging: isOwed)))
+    let isOwed =
+      !overlapSeenOnBoth
+      && standby.firstSeenAt.map { now - $0 < .seconds(10) || primary.late >= .seconds(1) } == true
+    handle(.compared(.init(isCaughtUp: overlapSeenOnBoth, owed: isOwed ? 1 : 0, isLagging: isOwed)))
   }
 
   private func forget(_ peer: Peer) {
@@ -259,19 +273,25 @@ final class FeedWorld {
 
   private func cause(_ fault: Fault) {
     let open = peers.values.filter { $0.isOpen && !$0.isClosing }.sorted { $0.id.number < $1.id.number }
-    if isFrozen, [.announcesShutdown, .rotate, .listChanges, .pause, .otherSlotDials].contains(fault) { return }
+    if isFrozen, [.announcesShutdown, .rotate, .listChanges, .pause, .otherSlotDials].contains(fault) {
+      return
+    }
     switch fault {
     case .freezes where !isPaused && !isFrozen && !isStopped:
-      isFrozen = true
-      schedule(.thaw(since: now), in: milliseconds(2_000...40_000))
+      frozenSince = now
+      schedule(.thaw, in: milliseconds(2_000...40_000))
     case .freezes: break
     case .lags:
       // One that lags before it is compared looks like one that is quiet.
-      guard let peer = open.randomElement(using: &random), peer !== standby, peer.lag < .seconds(1) else { return }
+      guard !isListChanging, let peer = open.randomElement(using: &random), peer !== standby,
+        peer.lag < .seconds(1)
+      else { return }
       peer.lag = milliseconds(2_000...20_000)
       schedule(.catchUp(peer), in: milliseconds(1_000...60_000))
     case .babbles:
-      guard let peer = open.randomElement(using: &random), peer.health == .sound else { return }
+      guard !isListChanging, let peer = open.randomElement(using: &random), peer.health == .sound else {
+        return
+      }
       let length = milliseconds(3_000...20_000)
       peer.babblesUntil = now + length
       for tenth in 0..<Int(length / .milliseconds(100)) {
@@ -288,11 +308,16 @@ final class FeedWorld {
     case .rotate: handle(.rotate(listChanged: false))
     case .listChanges:
       // With another list, silence proves nothing; so none may be a fault here.
-      guard peers.values.allSatisfy({ $0.health == .sound }) else { return }
+      guard
+        peers.values.allSatisfy({
+          $0.health == .sound && $0.lag < .seconds(1) && $0.late < .seconds(1) && $0.babblesUntil <= now
+        })
+      else { return }
       isListChanging = true
       handle(.rotate(listChanged: true))
     case .pause where !isPaused:
       isPaused = true
+      pausedAt = now
       handle(.paused)
       schedule(.resume, in: milliseconds(Bool.random(using: &random) ? 1...500 : 1_000...40_000))
     case .otherSlotDials:
@@ -332,6 +357,7 @@ final class FeedWorld {
     hasFaults = false
     nextDialFault = nil
     resume()
+    thaw()
   }
 
   // MARK: Actions
@@ -357,7 +383,6 @@ final class FeedWorld {
       check(peers[primaryID]?.isOpen == true, "an overlap without a primary")
       primary = peers[primaryID]
       standby = Peer(standbyID, lag: milliseconds(1...300))
-      primary?.lastSeenAt = nil
       primary?.seen = []
       overlapSeenOnBoth = false
     case .release:
@@ -369,7 +394,8 @@ final class FeedWorld {
       guard let peer = peers[id], peer.isOpen, !peer.isClosing else {
         return check(false, "a ping where nothing is open")
       }
-      schedule(.arrival(peer, .pong), in: min(peer.lag, Self.mostLag) * 2)
+      peer.lastPing += 1
+      schedule(.arrival(peer, .pong(peer.lastPing)), in: min(peer.lag, Self.mostLag) * 2)
     case .close(let id):
       guard let peer = peers[id], peer.isOpen, !peer.isClosing else {
         return check(false, "a close where nothing is open")
@@ -430,6 +456,7 @@ final class FeedWorld {
   // MARK: The end
 
   func stop() {
+    thaw()
     isStopped = true
     handle(Bool.random(using: &random) ? .stopped : .retired)
   }
@@ -448,7 +475,7 @@ final class FeedWorld {
   /// If the process were killed now: each tick is in the log or in a gap, the one among them that the next start
   /// would open.
   private func checkAKillLosesNothing() {
-    guard let firstOpenedAt, troubles.isEmpty else { return }
+    guard let firstOpenedAt, troubles.isEmpty, !isReadingUp else { return }
     let isOpen = gaps.last.map { $0.endedAt == nil } ?? false
     let watermark = isOpen ? nil : session.lastDataAt
     for (number, time) in sent.enumerated() where !logged.contains(number) || held.contains(number) {

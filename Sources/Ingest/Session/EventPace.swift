@@ -7,6 +7,10 @@ struct EventPace: Equatable, Sendable {
   /// Lags below this are the way of the network and say nothing.
   static let tolerance = Duration.seconds(1)
 
+  /// After a lag each one counts until it is below this.
+  static let recovery = Duration.milliseconds(200)
+  private var isLagging = false
+
   /// A lag that is longer is none: some event's time was nonsense, or the exchange's clock was set.
   static let mostLag = Duration.seconds(300)
 
@@ -41,7 +45,8 @@ struct EventPace: Equatable, Sendable {
     var best = max(most ?? ahead, ahead)
     if best - ahead > Self.mostLag { best = ahead }
     let late = best - ahead
-    lag = late >= Self.tolerance ? late : .zero
+    isLagging = late >= (isLagging ? Self.recovery : Self.tolerance)
+    lag = isLagging ? late : .zero
     let hasJumped = settled.map { ahead - $0 >= Self.tolerance } ?? false
     if hasJumped || now >= settlesAt {
       settled = hasJumped ? best : most

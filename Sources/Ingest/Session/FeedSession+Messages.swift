@@ -127,9 +127,8 @@ extension FeedSession {
     var staleAfter = Duration.seconds(60)
     /// How often the time until the next look doubles while there is nothing to find: 2⁶ = 64 times.
     var staleDoublings = 6
-    /// So many messages in a row that are no ticks, over so long, stand in the place of ticks.
+    /// So many messages in a row that are no ticks stand in the place of ticks.
     var babbleMessages = 3
-    var babble = Duration.seconds(1)
     /// How long the first connection may come after the second with the data that ends a silence.
     var staleGrace = Duration.seconds(2)
     /// A connection is replaced at 95 to 100 % of it.

@@ -163,8 +163,8 @@ struct FeedSession: Sendable {
   private mutating func rejected(by id: ConnectionID, at moment: Moment) -> [Action] {
     var isBabble = false
     let limits = limits
-    change(id) { isBabble = $0.babbled(moment, limits) }
-    guard isBabble, case .open(let link) = current, link.id == id, link.lastData != nil else { return [] }
+    change(id) { isBabble = $0.babbled(limits) }
+    guard isBabble, case .open(let link) = current, link.id == id else { return [] }
     return gaps.lost(.stale)
   }
 
@@ -204,10 +204,10 @@ struct FeedSession: Sendable {
     _ utc: Int64, _ lag: Duration, from id: ConnectionID, at moment: Moment
   ) -> [Action] {
     guard isKnown(id) else { return [] }
-    change(id) { $0.received(at: utc, moment) }
+    change(id) { $0.received(at: utc, lag: lag, moment) }
     guard case .open(let link) = current, link.id == id else { return [] }
     silence.broken(at: moment.reading)
-    standby?.notePrimarySpoke(at: moment.now)
+    standby?.notePrimarySpoke(at: moment)
     return gaps.data(at: utc, lag: lag, moment.reading) + endProbe(at: moment)
   }
 
@@ -276,7 +276,7 @@ struct FeedSession: Sendable {
     current = .open(link)
     standby = nil
     silence = freshSilence(at: moment)
-    guard let first = link.firstData, let last = link.lastData else { return [.release] }
-    return gaps.tookOver(first: first.utc, last: last.utc, moment.reading) + [.release]
+    guard let first = link.unbrokenSince, let last = link.completeUntil else { return [.release] }
+    return gaps.tookOver(first: first.utc, last: last, moment.reading) + [.release]
   }
 }

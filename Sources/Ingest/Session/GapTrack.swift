@@ -93,11 +93,9 @@ struct GapTrack: Equatable, Sendable {
     guard case .open(let startedAt) = state else { return [] }
     // The clock may have been set back, and a standby may have had data before its primary's last.
     lastEnd = max(first, startedAt)
-    if doubt != nil { lastAlive = lastEnd }
+    // What was owed before lies in the gap, or the last connection has delivered it.
+    lastAlive = doubt != nil ? lastEnd : max(lastAlive, lastEnd)
+    doubt?.lastRead = max(last, lastEnd)
     return [.closeGap(endedAt: lastEnd)]
   }
-}
-
-extension Duration {
-  fileprivate var wholeMicroseconds: Int64 { Int64(self / .microseconds(1)) }
 }

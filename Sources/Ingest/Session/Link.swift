@@ -15,10 +15,14 @@ struct Link: Equatable, Sendable {
   let replaceAt: Duration
   var liveness: Liveness
   private(set) var firstData: Mark?
-  private(set) var lastData: Mark?
-  /// Messages in a row that were no ticks, and when the first of them came.
+  /// On the clock that stands still while sockets are not read.
+  private(set) var lastDataAt: Duration?
+  /// The first data since when nothing else has taken the place of data.
+  private(set) var unbrokenSince: Mark?
+  /// Microseconds UTC: up to then it has delivered everything that it was sent; its last data less what that lagged.
+  private(set) var completeUntil: Int64?
+  /// Messages in a row that were no ticks.
   private var rejected = 0
-  private var rejectedSince: Duration?
   /// The exchange said that it will end it.
   var isLeaving = false
 
@@ -35,25 +39,29 @@ struct Link: Equatable, Sendable {
       interval: limits.pingInterval, timeout: limits.pongTimeout, openedAt: moment.reading)
   }
 
-  mutating func received(at utc: Int64, _ moment: FeedSession.Moment) {
+  mutating func received(at utc: Int64, lag: Duration, _ moment: FeedSession.Moment) {
     liveness.arrived()
     rejected = 0
-    rejectedSince = nil
     let mark = Mark(time: moment.reading, utc: utc)
     firstData = firstData ?? mark
-    lastData = mark
+    lastDataAt = moment.reading
+    unbrokenSince = unbrokenSince ?? mark
+    // What came on time before has been delivered, whatever comes late now; a clock may have been set back.
+    let known = completeUntil ?? .min
+    completeUntil = utc >= known ? max(known, utc - lag.wholeMicroseconds) : utc
   }
 
   /// Messages arrived that are no ticks.
   /// - Returns: whether they have taken the place of ticks.
-  mutating func babbled(_ moment: FeedSession.Moment, _ limits: FeedSession.Limits) -> Bool {
+  mutating func babbled(_ limits: FeedSession.Limits) -> Bool {
     liveness.arrived()
     rejected += 1
-    let since = rejectedSince ?? moment.reading
-    rejectedSince = since
-    guard rejected >= limits.babbleMessages, moment.reading - since >= limits.babble else { return false }
-    // It has had data without a break only since then.
-    firstData = nil
+    guard rejected >= limits.babbleMessages else { return false }
+    unbrokenSince = nil
     return true
   }
+}
+
+extension Duration {
+  var wholeMicroseconds: Int64 { Int64(self / .microseconds(1)) }
 }

@@ -35,6 +35,8 @@ struct Standby: Equatable, Sendable {
   private var primarySpokeAt: Duration?
   /// Since the standby is open.
   private var primarySpokeBeside = false
+  /// As this, on the clock that stands still while sockets are not read.
+  private var primaryReadAt: Duration?
   private var standing = FeedSession.Standing()
   private var isCaughtUp = false
   /// What was judged of this connection and is not to be said again.
@@ -51,6 +53,7 @@ struct Standby: Equatable, Sendable {
     state = .opening(id, until: limit)
     primarySpokeAt = nil
     primarySpokeBeside = false
+    primaryReadAt = nil
     standing = .init()
     isCaughtUp = false
     hasSaidLacking = false
@@ -58,9 +61,18 @@ struct Standby: Equatable, Sendable {
     isKept = false
   }
 
-  mutating func notePrimarySpoke(at now: Duration) {
-    primarySpokeAt = now
-    if case .open = state { primarySpokeBeside = true }
+  mutating func notePrimarySpoke(at moment: FeedSession.Moment) {
+    primarySpokeAt = moment.now
+    if case .open = state {
+      primarySpokeBeside = true
+      primaryReadAt = moment.reading
+    }
+  }
+
+  /// Whether the primary went on when the standby had stopped.
+  private func hasStopped(_ link: Link, _ limits: FeedSession.Limits) -> Bool {
+    guard let primaryReadAt, let last = link.lastDataAt, !isListChanged else { return false }
+    return primaryReadAt - last > limits.activity
   }
 
   /// Of a primary that was silent of late it is said as well that the standby has caught up with it; that
@@ -124,7 +136,8 @@ struct Standby: Equatable, Sendable {
     }
     // Its next data says more.
     if standing.undecided > 0 { return nil }
-    return standing.owed > 0 && (hasSaidLag || !standing.isLagging) ? nil : due
+    // Of a primary that says nothing any more nothing is to be expected.
+    return standing.owed > 0 && (hasSaidLag || !standing.isLagging) ? max(due, primarySilentAt) : due
   }
 
   /// - Parameter isPrimaryEnding: soon there is no other connection than this one.
@@ -142,8 +155,9 @@ struct Standby: Equatable, Sendable {
         return hasSaidLacking ? nil : .lacks(streams: standing.lacking)
       }
       if standing.undecided > 0 { return nil }
+      if standing.owed > 0, time >= primarySilentAt { return .takeOverFromDeaf }
       if standing.owed > 0 { return hasSaidLag || !standing.isLagging ? nil : .predecessorLags }
-      return .takeOver
+      return hasStopped(link, limits) ? .successorSilent : .takeOver
     }
     if isProbe { return .nothingFound }
     return primarySpokeBeside && !isListChanged ? .successorSilent : .takeOver

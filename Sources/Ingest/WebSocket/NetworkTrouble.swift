@@ -47,5 +47,7 @@ enum NetworkTrouble {
     }
   }
 
-  private static func unknown(_ error: any Error) -> String { Text.oneLine(bytes: "\(error)".utf8, limit: 300) }
+  private static func unknown(_ error: any Error) -> String {
+    Text.oneLine(bytes: "\(error)".utf8, limit: 300)
+  }
 }
