@@ -38,7 +38,7 @@ package final class Feed: Sendable {
     configuration: FeedConfiguration, feedLog: any FeedLog, logger: Logger,
     wallClock: @escaping @Sendable () -> Int64, random: @escaping @Sendable () -> Double,
     limits: FeedSession.Limits = .init(), overlap: Overlap.Limits = .init(),
-    backoff: Backoff = FeedSession.backoff, freezeTolerance: Duration = .seconds(1),
+    backoff: Backoff = FeedSession.backoff, lateness: Duration = .seconds(1),
     resolve: @escaping HostLookup.Resolve = HostLookup.system
   ) throws(FeedError) {
     guard !configuration.streams.isEmpty else {
@@ -51,7 +51,7 @@ package final class Feed: Sendable {
       security: configuration.endpoint.isSecure
         ? try TrustRoots.context(caBundle: configuration.caBundle) : nil,
       wallClock: wallClock, random: random, limits: limits, overlap: overlap,
-      backoff: backoff, exchange: configuration.limits, freezeTolerance: freezeTolerance, resolve: resolve,
+      backoff: backoff, exchange: configuration.limits, lateness: lateness, resolve: resolve,
       logger: logger)
   }
 

@@ -19,8 +19,8 @@ final class FeedDriver {
     var overlap = Overlap.Limits()
     var backoff = FeedSession.backoff
     var exchange: ExchangeLimits
-    /// See ``FreezeWatch/tolerance``.
-    var freezeTolerance = Duration.seconds(1)
+    /// How late the loop's turns and an event may be before it counts.
+    var lateness = Duration.seconds(1)
     var resolve: HostLookup.Resolve = HostLookup.system
     var logger: Logger
   }
@@ -72,7 +72,7 @@ final class FeedDriver {
     self.streams = streams
     plan = StreamPlan(streams: streams, capacity: environment.endpoint.capacity(environment.exchange))
     inherited = InheritedGaps(start.openGaps)
-    freezes = FreezeWatch(tolerance: environment.freezeTolerance)
+    freezes = FreezeWatch(tolerance: environment.lateness)
     messages = FeedMessages(logger: environment.logger, host: environment.endpoint.hostHeader)
     if let end = start.heldUntil { goOnHolding(until: end) }
     handover = Handover(log: log, loop: self.loop, roomAgain: { self.resume() }, failed: { self.fail($0) })

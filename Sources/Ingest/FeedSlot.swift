@@ -52,6 +52,8 @@ final class FeedSlot: FeedConnectionOwner {
   /// The connection that the standby is to replace, and what was unproven when it ended.
   private var primary: FeedSession.ConnectionID?
   private var unproven: Overlap.Unproven?
+  /// The track of the connections that were in use before.
+  private var past = StreamTrack()
   private var streamGaps: StreamGaps
   /// The gap that its session has begun and not ended.
   private(set) var openGap: OpenGaps?
@@ -201,19 +203,20 @@ final class FeedSlot: FeedConnectionOwner {
   /// The standby has become the connection in use. What it may lack, or the old one may have missed, becomes gaps.
   private func takenOver() -> [GapChange] {
     guard let new = standby else { return [] }
-    let old = primary.flatMap { tracks[$0] }
+    if let primary, let track = tracks[primary] {
+      past.absorb(track, endedAt: feed.environment.wallClock())
+    }
     let unproven = unproven ?? overlap.unproven(at: feed.now)
     let now = feed.environment.wallClock()
     (standby, primary, self.unproven) = (nil, nil, nil)
     forgetTracks()
-    streamGaps.doubt(
-      unproven.lacking.map { ($0, old?.lastReceived($0) ?? session.lastDataAt) }, at: feed.now)
+    doubt(unproven.lacking, on: new)
     var changes: [GapChange] = []
     for (stream, until) in unproven.missedByPrimary.sorted(by: { $0.key < $1.key }) {
       let gaps = OpenGaps()
       changes += [
         .open(
-          startedAt: min(old?.lastReceived(stream) ?? session.lastDataAt, until), cause: .unsubscribed,
+          startedAt: min(past.lastReceived(stream) ?? session.lastDataAt, until), cause: .unsubscribed,
           streams: [stream], detail: nil, gaps),
         .close(endedAt: until, gaps),
       ]
@@ -224,6 +227,26 @@ final class FeedSlot: FeedConnectionOwner {
     }
     streamGaps.granted(granted(by: new), at: now, now: feed.now)
     return changes
+  }
+
+  /// A connection is in use that has not shown yet that it has all streams of the one before.
+  ///
+  /// - Parameter lacking: those that it lacks already.
+  private func doubt(_ lacking: [String], on id: FeedSession.ConnectionID) {
+    var doubts: [String: StreamGaps.Doubt] = [:]
+    for (stream, rhythm) in past.rhythms {
+      doubts[stream] = .init(
+        since: rhythm.lastReceived, patience: max(rhythm.silence, StreamGaps.patience))
+    }
+    for stream in lacking {
+      doubts[stream] = .init(
+        since: past.lastReceived(stream) ?? session.lastDataAt, patience: StreamGaps.patience)
+    }
+    let granted = Set(granted(by: id))
+    // Not the names that the ticks of an array have: the array has a rhythm of its own.
+    if !granted.isEmpty { doubts = doubts.filter { granted.contains($0.key) } }
+    if let track = tracks[id] { doubts = doubts.filter { track.lastReceived($0.key) == nil } }
+    streamGaps.doubt(doubts, at: feed.now)
   }
 
   private func granted(by id: FeedSession.ConnectionID) -> [String] {
@@ -240,7 +263,11 @@ final class FeedSlot: FeedConnectionOwner {
 
   /// Ends a connection's part in the overlap.
   private func endOverlap(of id: FeedSession.ConnectionID) -> Intake {
-    if id == primary, standby != nil { unproven = overlap.unproven(at: feed.now) }
+    if id == primary, standby != nil {
+      unproven = overlap.unproven(at: feed.now)
+    } else if id != standby, let track = tracks[id] {
+      past.absorb(track, endedAt: feed.environment.wallClock())
+    }
     if id == standby { (standby, primary, unproven) = (nil, nil, nil) }
     defer { forgetTracks() }
     return overlap.ended(id, at: feed.now)
@@ -368,6 +395,7 @@ final class FeedSlot: FeedConnectionOwner {
       overlap.standbyOpened(at: feed.now)
     } else {
       streamGaps.granted(granted(by: id), at: feed.environment.wallClock(), now: feed.now)
+      doubt([], on: id)
     }
     if let remote = remotes.removeValue(forKey: id) { feed.addresses.opened(remote) }
     let granted = subscriptions.isEmpty ? streams.count : granted(by: id).count
@@ -392,6 +420,7 @@ final class FeedSlot: FeedConnectionOwner {
       lastTickAt = feed.now
       let complete = intake.receivedAt - Int64((lag ?? .zero) / .microseconds(1))
       tracks[id, default: StreamTrack()].note(intake.ticks, at: complete)
+      for array in intake.arrays { tracks[id]?.note(array: array, at: complete) }
     }
     if connection.hasOpened, !intake.ticks.isEmpty {
       handle(
@@ -412,7 +441,7 @@ final class FeedSlot: FeedConnectionOwner {
     for entry in intake.ticks.entries {
       if let time = entry.eventTime, time > newest { newest = time }
     }
-    var pace = paces[id] ?? EventPace()
+    var pace = paces[id] ?? EventPace(tolerance: feed.environment.lateness)
     defer { paces[id] = pace }
     if intake.ticks.isEmpty { return nil }
     if newest == .min { return pace.isKnown ? pace.noteWithoutTime(at: feed.now) : nil }
@@ -424,7 +453,7 @@ final class FeedSlot: FeedConnectionOwner {
     guard !streamGaps.isEmpty, id != standby else { return [] }
     var delivered = intake.arrays
     intake.ticks.withTexts { _, name, _ in delivered.insert(String(decoding: name, as: UTF8.self)) }
-    return streamGaps.delivered(at: intake.receivedAt) { delivered.contains($0) }
+    return streamGaps.delivered(delivered, at: intake.receivedAt)
   }
 
   func arrived(_ connection: FeedConnection) { handle(.arrived(connection.id)) }

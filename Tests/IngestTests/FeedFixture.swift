@@ -95,7 +95,7 @@ struct FeedFixture {
       configuration: configuration, feedLog: log ?? self.log, logger: logger, wallClock: WallClock.now,
       random: { 0.5 }, limits: limits, overlap: overlap, backoff: backoff,
       // Nor is a process that waits for the others frozen.
-      freezeTolerance: .seconds(3_600), resolve: resolve)
+      lateness: .seconds(3_600), resolve: resolve)
   }
 
   /// Runs a feed while `body` looks on, then stops it; everything received is durable afterwards.

@@ -268,4 +268,18 @@ import WAL
     _ = overlap.pass(intake("a z"), from: 1, at: .seconds(62))
     #expect(overlap.standing == .init(differing: 1))
   }
+
+  @Test func `what a primary never had comes before what it had next`() {
+    func timed(_ text: String, _ time: Int64) -> Intake {
+      var intake = Intake(messages: 1, receivedAt: 1)
+      intake.ticks.append(receivedAt: 1, eventTime: time, stream: "a", payload: text)
+      return intake
+    }
+    var overlap = joined()
+    #expect(overlap.pass(timed("2", 20), from: 2, at: .zero).texts == [])
+    #expect(overlap.pass(timed("3", 30), from: 2, at: .zero).texts == [])
+    #expect(overlap.pass(timed("1", 10), from: 1, at: .zero).texts == ["a 1"])
+    #expect(overlap.pass(timed("3", 30), from: 1, at: .zero).texts == ["a 2", "a 3"])
+    #expect(overlap.pass(timed("4", 40), from: 1, at: .zero).texts == ["a 4"])
+  }
 }

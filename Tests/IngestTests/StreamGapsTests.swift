@@ -42,16 +42,14 @@ private struct Rows {
     Rows.Row(startedAt: startedAt, endedAt: endedAt, streams: streams, detail: detail)
   }
 
-  private func only(_ names: String...) -> (String) -> Bool { { names.contains($0) } }
-
   @Test func `a refused request's gap ends with the first tick of any of its streams after the grant`() {
     var gaps = StreamGaps(quietAfter: .seconds(60))
     var log = Rows()
     log.apply(gaps.refused(["a", "b"], since: 10, detail: "{}"))
-    log.apply(gaps.delivered(at: 11, only("c")))
+    log.apply(gaps.delivered(["c"], at: 11))
     gaps.granted(["a", "b"], at: 20, now: .seconds(1))
     #expect(log.rows == [row(10, nil, "a", "b", detail: "{}")])
-    log.apply(gaps.delivered(at: 21, only("b")))
+    log.apply(gaps.delivered(["b"], at: 21))
     #expect(log.rows == [row(10, 21, "a", "b", detail: "{}")])
     #expect(gaps.isEmpty)
   }
@@ -64,8 +62,8 @@ private struct Rows {
     log.apply(gaps.refused(["c", "bad"], since: 20, detail: nil))
     log.apply(gaps.refused(["bad"], since: 20, detail: nil))
     gaps.granted(["c"], at: 20, now: .seconds(1))
-    log.apply(gaps.delivered(at: 30, only("a")))
-    log.apply(gaps.delivered(at: 40, only("c")))
+    log.apply(gaps.delivered(["a"], at: 30))
+    log.apply(gaps.delivered(["c"], at: 40))
     #expect(log.rows == [row(10, 30, "a", "b", "bad", "c"), row(30, 40, "bad", "c"), row(40, nil, "bad")])
     log.apply(gaps.setStreams(["a", "b", "c"], at: 50))
     #expect(log.rows.last == row(40, 50, "bad"))
@@ -89,18 +87,24 @@ private struct Rows {
   @Test func `a stream that is withheld has a gap of its own from its last tick to its next`() {
     var gaps = StreamGaps(quietAfter: .seconds(60))
     var log = Rows()
-    gaps.doubt([("a", 5), ("b", 6), ("c", 7)], at: .seconds(100))
+    let patience = StreamGaps.patience
+    gaps.doubt(
+      [
+        "a": .init(since: 5, patience: patience), "b": .init(since: 6, patience: patience),
+        "c": .init(since: 7, patience: patience), "d": .init(since: 4, patience: .seconds(60)),
+      ], at: .seconds(100))
     #expect(gaps.watermark == 5)
-    log.apply(gaps.delivered(at: 8, only("b")))
+    log.apply(gaps.delivered(["b"], at: 8))
     log.apply(gaps.expire(at: .seconds(109), isDelivering: true))
     #expect(log.rows == [])
     log.apply(gaps.expire(at: .seconds(110), isDelivering: true))
     #expect(log.rows == [row(5, nil, "a"), row(7, nil, "c")])
-    #expect(gaps.watermark == nil)
+    #expect(gaps.watermark == nil && gaps.deadline == .seconds(160))
+    log.apply(gaps.delivered(["d"], at: 9))
     // The exchange says that it grants them; only a tick shows it.
     gaps.granted(["a", "c"], at: 20, now: .seconds(120))
     log.apply(gaps.expire(at: .seconds(1_000), isDelivering: true))
-    log.apply(gaps.delivered(at: 30, only("a")))
+    log.apply(gaps.delivered(["a"], at: 30))
     #expect(log.rows == [row(5, 30, "a"), row(7, nil, "c")])
   }
 
@@ -108,7 +112,7 @@ private struct Rows {
     var gaps = StreamGaps(quietAfter: .seconds(60))
     var log = Rows()
     log.apply(gaps.refused(["a", "b"], since: 10, detail: nil))
-    log.apply(gaps.delivered(at: 12, only("a")))
+    log.apply(gaps.delivered(["a"], at: 12))
     #expect(log.rows == [row(10, 12, "a", "b"), row(12, nil, "b")])
   }
 

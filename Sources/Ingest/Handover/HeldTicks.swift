@@ -63,6 +63,9 @@ struct HeldTicks: Sendable {
     queues[stream].map { ticks[$0.first].key == key } ?? false
   }
 
+  /// The time of the event that the stream waits for, milliseconds UTC; nil if it waits for none or that says no time.
+  func firstEventTime(of stream: Int) -> Int64? { queues[stream].flatMap { ticks[$0.first].entry.eventTime } }
+
   /// Takes a stream's ticks out, in order.
   mutating func take(_ stream: Int) -> Taken {
     var taken = Taken(ticks: [], texts: batch)

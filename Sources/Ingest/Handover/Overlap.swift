@@ -206,6 +206,12 @@ struct Overlap: Sendable {
     _ tick: Tick, stream: Int, lane: Int, at now: Duration, into result: inout Intake
   ) {
     notePrimary(stream, at: now)
+    // It is past what the standby began with, and never had it.
+    if pair?.streams[stream].phase == .held, let time = tick.entry.eventTime,
+      let first = held.firstEventTime(of: stream), time > first
+    {
+      flow(stream, into: &result)
+    }
     if !append(tick, lane: lane, to: &result) { join(stream) }
     if pair?.streams[stream].phase == .held, held.isFirst(tick.key, of: stream) {
       join(stream)

@@ -18,19 +18,29 @@ struct StreamGaps: Sendable {
     var isWithheld: Bool
   }
 
-  /// A stream that the new connection has not delivered and the old one had; soon it is known whether it is withheld.
-  private struct Doubt {
+  /// A stream that the new connection has not delivered and the old one had; in time it is known whether it is
+  /// withheld.
+  struct Doubt: Sendable {
+    /// Of its last tick on the old one.
     var since: Int64
-    var until: Duration
+    /// How long it may take to come.
+    var patience: Duration
   }
 
-  /// How long a stream may take to come on a new connection.
+  private struct Waiting {
+    var since: Int64
+    var until: Duration
+    /// For so short a time a kill is provided for.
+    var isShort: Bool
+  }
+
+  /// How long a stream may take to come on a new connection that the old one has delivered just now.
   static let patience = Duration.seconds(10)
 
   /// After this long without a tick of theirs, streams that were granted are quiet and not missing.
   private let quietAfter: Duration
   private var open: [Entry] = []
-  private var doubts: [String: Doubt] = [:]
+  private var doubts: [String: Waiting] = [:]
 
   /// - Parameter quietAfter: `FEED_STALE_SECONDS`.
   init(quietAfter: Duration) { self.quietAfter = quietAfter }
@@ -38,7 +48,7 @@ struct StreamGaps: Sendable {
   var isEmpty: Bool { open.isEmpty && doubts.isEmpty }
 
   /// From there ticks may be missing that no gap speaks of yet: a gap must begin there if the process is killed now.
-  var watermark: Int64? { doubts.values.map(\.since).min() }
+  var watermark: Int64? { doubts.values.filter(\.isShort).map(\.since).min() }
 
   /// When ``expire(at:)`` is to be called.
   var deadline: Duration? {
@@ -82,24 +92,27 @@ struct StreamGaps: Sendable {
   }
 
   /// The streams were delivered by the connection that was in use, and by the one that is in use now not yet.
-  mutating func doubt(_ streams: [(stream: String, since: Int64)], at now: Duration) {
-    for (stream, since) in streams where !open.contains(where: { $0.streams.contains(stream) }) {
-      doubts[stream] = Doubt(since: since, until: now + Self.patience)
+  mutating func doubt(_ streams: [String: Doubt], at now: Duration) {
+    if streams.isEmpty { return }
+    let missing = open.reduce(into: Set<String>()) { $0.formUnion($1.streams) }
+    for (stream, doubt) in streams where !missing.contains(stream) {
+      let until = now + doubt.patience
+      if let known = doubts[stream], known.until <= until { continue }
+      doubts[stream] = Waiting(
+        since: doubt.since, until: until, isShort: doubt.patience <= Self.patience)
     }
   }
 
-  /// Ticks of the connection in use arrived.
-  ///
-  /// - Parameter isOfStream: whether the stream is among those that they are of.
-  mutating func delivered(at time: Int64, _ isOfStream: (String) -> Bool) -> [GapChange] {
-    for stream in doubts.keys where isOfStream(stream) { doubts[stream] = nil }
+  /// Ticks of these streams arrived on the connection in use.
+  mutating func delivered(_ streams: Set<String>, at time: Int64) -> [GapChange] {
+    if !doubts.isEmpty { for stream in streams { doubts[stream] = nil } }
     var ended: [OpenGaps] = []
-    for index in open.indices where open[index].streams.contains(where: isOfStream) {
+    for index in open.indices where !open[index].streams.isDisjoint(with: streams) {
       ended.append(open[index].gaps)
       if open[index].granted != nil, !open[index].isWithheld {
         open[index].streams = []
       } else {
-        open[index].streams = open[index].streams.filter { !isOfStream($0) }
+        open[index].streams.subtract(streams)
       }
     }
     return end(ended, at: time)

@@ -5,7 +5,7 @@
 /// side nor one on the exchange's matters.
 struct EventPace: Equatable, Sendable {
   /// Lags below this are the way of the network and say nothing.
-  static let tolerance = Duration.seconds(1)
+  private let tolerance: Duration
 
   /// After a lag each one counts until it is below this.
   static let recovery = Duration.milliseconds(200)
@@ -31,6 +31,8 @@ struct EventPace: Equatable, Sendable {
   private var timedAt = Duration.zero
   private var untimedSince: Duration?
 
+  init(tolerance: Duration = .seconds(1)) { self.tolerance = tolerance }
+
   /// Whether it was ever told an event's time.
   var isKnown: Bool { most != nil }
 
@@ -45,9 +47,9 @@ struct EventPace: Equatable, Sendable {
     var best = max(most ?? ahead, ahead)
     if best - ahead > Self.mostLag { best = ahead }
     let late = best - ahead
-    isLagging = late >= (isLagging ? Self.recovery : Self.tolerance)
+    isLagging = late >= (isLagging ? Self.recovery : tolerance)
     lag = isLagging ? late : .zero
-    let hasJumped = settled.map { ahead - $0 >= Self.tolerance } ?? false
+    let hasJumped = settled.map { ahead - $0 >= tolerance } ?? false
     if hasJumped || now >= settlesAt {
       settled = hasJumped ? best : most
       settlesAt = now + .seconds(1)
