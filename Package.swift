@@ -40,7 +40,7 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
     .target(
-      name: "Inspect", dependencies: ["Base", "WAL", "AWS", "Shippers", log], swiftSettings: strict),
+      name: "Inspect", dependencies: ["Base", "Ticks", "WAL", "AWS", "Shippers", log], swiftSettings: strict),
     .target(name: "Simulate", dependencies: ["Base", log] + nio, swiftSettings: strict),
     .executableTarget(
       name: "tickwal",
@@ -79,11 +79,13 @@ let package = Package(
     .testTarget(
       name: "InspectTests",
       dependencies: [
-        "Base", "WAL", "AWS", "Shippers", "Inspect", "LogFixtures", "ShippingFixtures", "TestSupport", log,
+        "Base", "Ticks", "WAL", "AWS", "Shippers", "Inspect", "LogFixtures", "ShippingFixtures",
+        "TestSupport",
+        log,
       ], swiftSettings: strict),
     .testTarget(
       name: "IngestTests",
-      dependencies: ["Base", "Ingest", "Simulate", "TestSupport"] + nio + [
+      dependencies: ["Base", "Ticks", "Ingest", "Simulate", "TestSupport"] + nio + [
         .product(name: "NIOEmbedded", package: "swift-nio")
       ], swiftSettings: strict),
     .testTarget(name: "AWSTests", dependencies: ["Base", "AWS", "TestSupport", log], swiftSettings: strict),

@@ -125,7 +125,7 @@ struct MarketData {
     head("{\"e\":\"trade\",\"E\":", all[place], at: milliseconds)
     number(",\"t\":", id)
     priceAndQuantity(trade)
-    tradeEnd(trade, at: milliseconds)
+    tradeEnd(trade, at: milliseconds, futures: ",\"X\":\"MARKET\"")
   }
 
   private mutating func aggregateTrade(_ place: Int, at milliseconds: Int64) {
@@ -136,7 +136,7 @@ struct MarketData {
     priceAndQuantity(trade)
     number(",\"f\":", id)
     number(",\"l\":", id)
-    tradeEnd(trade, at: milliseconds)
+    tradeEnd(trade, at: milliseconds, futures: "")
   }
 
   private mutating func priceAndQuantity(_ trade: Instrument.Trade) {
@@ -144,9 +144,14 @@ struct MarketData {
     amount(",\"q\":", trade.quantity)
   }
 
-  private mutating func tradeEnd(_ trade: Instrument.Trade, at milliseconds: Int64) {
+  /// - Parameter members: what futures have in place of spot's `M`.
+  private mutating func tradeEnd(
+    _ trade: Instrument.Trade, at milliseconds: Int64, futures members: StaticString
+  ) {
     number(",\"T\":", milliseconds)
-    text.literal(trade.buyerIsMaker ? ",\"m\":true,\"M\":true}" : ",\"m\":false,\"M\":true}")
+    if isFutures { text.literal(members) }
+    text.literal(trade.buyerIsMaker ? ",\"m\":true" : ",\"m\":false")
+    text.literal(isFutures ? "}" : ",\"M\":true}")
   }
 
   /// The spot exchange's bookTicker has neither event type nor time.

@@ -1,9 +1,19 @@
+import Ticks
 import WAL
 
 /// The intake of one read of the socket, or the part of such that was held until now: ticks, and input that
 /// is none.
 struct Intake: Sendable {
+  /// The ids of one of the ticks.
+  struct Step: Equatable, Sendable {
+    /// Its place among them.
+    var tick: Int
+    var ids: IDStep
+  }
+
   var ticks = TickBatch()
+  /// In the order of the ticks, of those that have some; only as a connection brings them in.
+  var steps: [Step] = []
   var rejected: [RejectedInput] = []
   /// Streams whose events are kept under names of their own and which have delivered (`!miniTicker@arr`).
   var arrays: Set<String> = []
@@ -20,6 +30,7 @@ struct Intake: Sendable {
   ) -> MessageDecoder.Outcome {
     let outcome = decoder.decode(message, receivedAt: receivedAt, into: &ticks, rejected: &rejected)
     if !decoder.arrayStream.isEmpty { note(decoder.arrayStream) }
+    if let step = decoder.step { steps.append(Step(tick: ticks.count - 1, ids: step)) }
     switch outcome {
     case .ticks, .rejected: messages += 1
     // Said by the exchange about the connection: no data, and no end of a gap.

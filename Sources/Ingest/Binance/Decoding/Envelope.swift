@@ -47,6 +47,7 @@ struct Envelope {
     } else if bytes.isEqual(key, to: "event") {
       notice = value
     } else {
+      own.take(key: key, value, bytes)
       answer.take(key: key, value, bytes)
     }
   }

@@ -13,6 +13,7 @@ struct EventOutline: Equatable {
   private(set) var time: Int64?
   /// Which of the fields that make a spot bookTicker without `e` were seen.
   private(set) var quote: QuoteFields = []
+  private(set) var ids = EventIDs()
 
   struct QuoteFields: OptionSet {
     let rawValue: UInt8
@@ -38,7 +39,11 @@ struct EventOutline: Equatable {
     var object = try scanner.enterObject()
     while let key = try scanner.nextKey(&object) {
       let value = try scanner.skipValue()
-      if let short = scanner.singleByteName(key) { take(key: short, value, bytes) }
+      if let short = scanner.singleByteName(key) {
+        take(key: short, value, bytes)
+      } else {
+        take(key: key, value, bytes)
+      }
     }
     end(at: scanner.position)
   }
@@ -52,10 +57,22 @@ struct EventOutline: Equatable {
     case UInt8(ascii: "s"): symbol = value.kind == .string ? value : nil
     case UInt8(ascii: "E"): time = bytes.integer(value).flatMap { EventTime($0) }?.milliseconds
     case UInt8(ascii: "b"): quote.insert(.bid)
-    case UInt8(ascii: "a"): quote.insert(.ask)
-    case UInt8(ascii: "u"): quote.insert(.update)
+    case UInt8(ascii: "a"):
+      quote.insert(.ask)
+      ids.take(aggregate: value)
+    case UInt8(ascii: "u"):
+      quote.insert(.update)
+      ids.take(last: value)
+    case UInt8(ascii: "U"): ids.take(first: value)
+    case UInt8(ascii: "t"): ids.take(trade: value)
+    case UInt8(ascii: "X"): ids.takeOrderType()
     default: break
     }
+  }
+
+  /// The same for one with a longer name.
+  mutating func take(key: JSONValue, _ value: JSONValue, _ bytes: UnsafeBufferPointer<UInt8>) {
+    if bytes.isEqual(key, to: "pu") { ids.take(previous: value) }
   }
 }
 

@@ -22,6 +22,9 @@ package struct MessageDecoder: Sendable {
   /// The stream that delivered the last message, if its events are kept under names of their own
   /// (`!miniTicker@arr`, `!bookTicker`); UTF-8, else empty.
   private(set) var arrayStream: [UInt8] = []
+  /// The ids of the last message's event, if its stream was named by the exchange or by the URL: the name that is
+  /// made from an event may stand for several streams.
+  private(set) var step: IDStep?
 
   private let urlStream: [UInt8]?
   private var name: [UInt8] = []
@@ -44,6 +47,7 @@ package struct MessageDecoder: Sendable {
     rejected: inout [RejectedInput]
   ) -> Outcome {
     arrayStream.removeAll(keepingCapacity: true)
+    step = nil
     do {
       var scanner = JSONScanner(message)
       switch try scanner.peekKind() {
@@ -103,6 +107,7 @@ package struct MessageDecoder: Sendable {
         return take(event, deliveredBy: plain, bytes, receivedAt, &batch, &rejected)
       }
       append(event, named: plain, bytes, receivedAt, &batch)
+      step = event.ids.step(of: event.type, on: plain, in: bytes)
       return .ticks(1)
     }
     guard let text = stream.text(in: bytes) else {
@@ -130,10 +135,14 @@ package struct MessageDecoder: Sendable {
     if stream.first == Self.manySymbols {
       arrayStream.append(contentsOf: stream)
       if !makeName(of: event, in: bytes) { arrayStream.removeAll(keepingCapacity: true) }
-    } else {
-      name.append(contentsOf: stream)
+      return appendNamed(event, of: bytes[...], bytes, receivedAt, &batch, &rejected)
     }
-    return appendNamed(event, of: bytes[...], bytes, receivedAt, &batch, &rejected)
+    name.append(contentsOf: stream)
+    let outcome = appendNamed(event, of: bytes[...], bytes, receivedAt, &batch, &rejected)
+    if outcome == .ticks(1) {
+      step = name.withUnsafeBufferPointer { event.ids.step(of: event.type, on: $0, in: bytes) }
+    }
+    return outcome
   }
 
   /// The first character of the names of streams with events of many symbols. Their events get the names of the
