@@ -46,6 +46,7 @@ final class FeedDriver {
   private var watch = StreamWatch()
   private var handover: Handover?
   private var isPaused = false
+  private var account: CompletenessAccount
   private var freezes: FreezeWatch
   private var reviews: Scheduled<Void>?
   private var messages: FeedMessages
@@ -70,6 +71,7 @@ final class FeedDriver {
       limit: environment.exchange.attempts, window: environment.exchange.attemptWindow,
       ages: start.attemptAges, at: Self.time(of: self.loop))
     self.streams = streams
+    account = CompletenessAccount(since: environment.wallClock())
     plan = StreamPlan(streams: streams, capacity: environment.endpoint.capacity(environment.exchange))
     inherited = InheritedGaps(start.openGaps)
     freezes = FreezeWatch(tolerance: environment.lateness)
@@ -195,6 +197,9 @@ final class FeedDriver {
 
   private func finishWhenDrained() {
     guard state == .stopping, slots.isEmpty, retiring.isEmpty else { return }
+    if let last = account.last(of: watch, utc: environment.wallClock()) {
+      handover?.submit(Intake(), gaps: [.completeness(last)])
+    }
     handover?.whenDrained { self.finish(.success(self.ends)) }
   }
 
@@ -246,7 +251,9 @@ final class FeedDriver {
     guard state != .finished, !intake.isEmpty || !gaps.isEmpty else { return }
     watch.note(intake.ticks, at: now)
     for name in intake.arrays { watch.noteArray(name, at: now) }
-    handover?.submit(intake, gaps: gaps)
+    let completeness =
+      intake.ticks.isEmpty ? nil : account.due(of: watch, at: now, utc: environment.wallClock())
+    handover?.submit(intake, gaps: gaps + (completeness.map { [.completeness($0)] } ?? []))
     if !intake.rejected.isEmpty { messages.rejected(intake.rejected, at: now) }
     let late = watch.late
     let isFull = !mayRead
@@ -346,6 +353,19 @@ final class FeedDriver {
 
   func judged(_ verdict: Subscriptions.Verdict, of slot: FeedSlot) {
     messages.judged(verdict, slot: slot.id, at: now)
+  }
+
+  /// Said, counted, and put to the account of what is proven.
+  func found(_ findings: [SequenceGaps.Finding], of slot: FeedSlot) {
+    for finding in findings {
+      switch finding {
+      case .followed(let stream): watch.proven(stream)
+      case .notProvable(let stream, _): watch.notProven(stream)
+      case .skipped: counters.update { $0.sequenceBreaks += 1 }
+      case .wentBack: break
+      }
+      messages.found(finding, slot: slot.id, at: now)
+    }
   }
 
   func report(_ report: FeedSession.Report, of slot: FeedSlot) {

@@ -247,6 +247,35 @@ struct FeedMessages {
     streams.prefix(namedStreams).joined(separator: ",") + (streams.count > namedStreams ? ",…" : "")
   }
 
+  // MARK: Ids
+
+  /// What is said again and again is said of one stream, with how often it was held back.
+  mutating func found(_ finding: SequenceGaps.Finding, slot: SlotID, at now: Duration) {
+    switch finding {
+    case .followed: break
+    case .skipped(let skip):
+      say(
+        .warning, "the exchange's own ids of a stream skip: what lies between is missing, and is a gap", slot,
+        at: now,
+        [
+          LogKey.stream: "\(skip.stream)", LogKey.after: "\(skip.after.id)",
+          LogKey.before: "\(skip.before.id)",
+        ])
+    case .wentBack(let stream, let from, let to):
+      say(
+        .warning, "the exchange's own ids of a stream have gone back: they are followed anew from there",
+        slot,
+        at: now, [LogKey.stream: "\(stream)", LogKey.after: "\(from)", LogKey.before: "\(to)"])
+    case .notProvable(let stream, let isSkipping):
+      say(
+        .warning,
+        isSkipping
+          ? "the exchange's own ids of a stream skip all the time: they prove nothing, and are not followed any more"
+          : "a stream has events without the exchange's own ids: that it is complete cannot be proven", slot,
+        at: now, [LogKey.stream: "\(stream)"])
+    }
+  }
+
   // MARK: Holding back
 
   /// - Returns: whether it was written.
@@ -278,6 +307,10 @@ enum LogKey {
   static let streams = "streams"
   /// The first of them.
   static let names = "names"
+  static let stream = "stream"
+  /// Ids on both sides of those that are missing.
+  static let after = "after"
+  static let before = "before"
   static let reason = "reason"
   static let message = "message"
   static let time = "time"

@@ -9,7 +9,7 @@ import WAL
 /// Lives on the feed's event loop. Whatever it does to a connection, its session has said.
 final class FeedSlot: FeedConnectionOwner {
   /// One connection, from the decision to connect until it is over: at most two at any time.
-  private enum Link {
+  enum Link {
     /// The attempt is being written to the log.
     case recording(FeedTarget)
     case dialing(Dial)
@@ -36,19 +36,21 @@ final class FeedSlot: FeedConnectionOwner {
 
   let id: SlotID
   private(set) var streams: [String]
-  private let feed: FeedDriver
+  let feed: FeedDriver
   private var session: FeedSession
   private var overlap: Overlap
   private var countedDuplicates = 0
   /// The connection that is to take over, while two run side by side.
   private var standby: FeedSession.ConnectionID?
-  private var links: [FeedSession.ConnectionID: Link] = [:]
+  private(set) var links: [FeedSession.ConnectionID: Link] = [:]
   /// The streams that each of them subscribes to; the list may have changed since.
-  private var carried: [FeedSession.ConnectionID: [String]] = [:]
+  private(set) var carried: [FeedSession.ConnectionID: [String]] = [:]
   /// Those of them that the exchange has refused it, with its words as JSON if it said any.
-  private var refused: [FeedSession.ConnectionID: [String: String?]] = [:]
+  private(set) var refused: [FeedSession.ConnectionID: [String: String?]] = [:]
   private var paces: [FeedSession.ConnectionID: EventPace] = [:]
-  private var tracks: [FeedSession.ConnectionID: StreamTrack] = [:]
+  private(set) var tracks: [FeedSession.ConnectionID: StreamTrack] = [:]
+  var sequences = SequenceGaps()
+  var namedGaps = NamedGaps()
   /// The connection that the standby is to replace, and what was unproven when it ended.
   private var primary: FeedSession.ConnectionID?
   private var unproven: Overlap.Unproven?
@@ -94,8 +96,9 @@ final class FeedSlot: FeedConnectionOwner {
 
   /// - Parameter resubscribes: false if the connection does not depend on the list, which only names gaps.
   func change(to streams: [String], resubscribes: Bool) {
+    sequences.begin(Array(Set(streams).subtracting(self.streams)))
     self.streams = streams
-    feed.submit(Intake(), gaps: streamGaps.setStreams(streams, at: feed.environment.wallClock()))
+    submit(gaps: streamGaps.setStreams(streams, at: feed.environment.wallClock()))
     if resubscribes { handle(.rotate(listChanged: true)) }
   }
 
@@ -117,7 +120,9 @@ final class FeedSlot: FeedConnectionOwner {
   func takeStreamGaps() -> [(gaps: OpenGaps, streams: [String])] { streamGaps.takeAll() }
 
   /// Microseconds UTC: up to then nothing is missing that no gap speaks of.
-  var lastDataAt: Int64 { min(session.lastDataAt, streamGaps.watermark ?? .max) }
+  var lastDataAt: Int64 {
+    min(session.lastDataAt, streamGaps.watermark ?? .max, sequences.watermark ?? .max)
+  }
   /// Streams that are subscribed over the connection in use.
   var grantedStreams: Int {
     guard openConnections > 0 else { return 0 }
@@ -149,7 +154,7 @@ final class FeedSlot: FeedConnectionOwner {
     let changes = gaps + actions.compactMap(gapChange)
     // What is released lies below the watermark, and comes later.
     let isReleasing = actions.contains(.release)
-    feed.submit(intake, gaps: intake.ticks.isEmpty || isReleasing ? changes : changes + newWatermark())
+    submit(intake, gaps: intake.ticks.isEmpty || isReleasing ? changes : changes + newWatermark())
     for action in actions where !isOver { perform(action) }
     setTimer()
   }
@@ -187,7 +192,7 @@ final class FeedSlot: FeedConnectionOwner {
       feed.submit(overlap.begin(primary: primary, standby: standby, single: single))
     case .release:
       let gaps = takenOver()
-      feed.submit(overlap.release(), gaps: gaps + newWatermark())
+      submit(overlap.release(), gaps: gaps + newWatermark())
     case .ping(let id): links[id]?.connection?.ping()
     case .close(let id): close(id)
     case .abandon(let id): abandon(id)
@@ -274,10 +279,10 @@ final class FeedSlot: FeedConnectionOwner {
   }
 
   /// Leaves the timer alone where it fires early enough: most data only moves the deadline further away.
-  private func setTimer() {
+  func setTimer() {
     guard !isOver else { return }
-    guard let deadline = earlier(earlier(session.deadline, overlap.deadline), streamGaps.deadline)
-    else { return }
+    let others = earlier(streamGaps.deadline, sequences.deadline)
+    guard let deadline = earlier(earlier(session.deadline, overlap.deadline), others) else { return }
     if let timer, timer.at <= deadline { return }
     timer?.scheduled.cancel()
     let pause = max(deadline - feed.now, .zero)
@@ -295,9 +300,10 @@ final class FeedSlot: FeedConnectionOwner {
     if let deadline = overlap.deadline, deadline <= now { feed.submit(overlap.expire(at: now)) }
     if let deadline = streamGaps.deadline, deadline <= now {
       let isDelivering = now - (lastTickAt ?? .zero) < feed.environment.limits.staleAfter
-      feed.submit(Intake(), gaps: streamGaps.expire(at: now, isDelivering: isDelivering))
+      submit(gaps: streamGaps.expire(at: now, isDelivering: isDelivering))
     }
     handle(.timer)
+    if let deadline = sequences.deadline, deadline <= now { settleSequences() }
     catchUp()
   }
 
@@ -359,6 +365,7 @@ final class FeedSlot: FeedConnectionOwner {
     if let link = links[id] { abandoned = (id, link.phase, remotes[id]) }
     sever(id)
     feed.submit(endOverlap(of: id))
+    settleSequences()
     feed.connectionsChanged()
   }
 
@@ -408,7 +415,10 @@ final class FeedSlot: FeedConnectionOwner {
     let id = connection.id
     let lag = noteTimes(of: intake, from: id)
     // Its turn may have ended this one.
-    guard links[id] != nil else { return feed.submit(intake) }
+    guard links[id] != nil else {
+      noteRest(of: intake, from: id)
+      return feed.submit(intake)
+    }
     let passed = overlap.pass(intake, from: id, lag: lag, at: feed.now)
     feed.counters.update {
       $0.messages += intake.messages
@@ -419,7 +429,7 @@ final class FeedSlot: FeedConnectionOwner {
     if !intake.ticks.isEmpty {
       lastTickAt = feed.now
       let complete = intake.receivedAt - Int64((lag ?? .zero) / .microseconds(1))
-      tracks[id, default: StreamTrack()].note(intake.ticks, at: complete)
+      tracks[id, default: StreamTrack()].note(intake, at: complete, into: &sequences, now: feed.now)
       for array in intake.arrays { tracks[id]?.note(array: array, at: complete) }
     }
     if connection.hasOpened, !intake.ticks.isEmpty {
@@ -432,6 +442,7 @@ final class FeedSlot: FeedConnectionOwner {
         intake.ticks.isEmpty && !intake.rejected.isEmpty ? .rejected(id) : .arrived(id),
         handingOver: passed)
     }
+    if sequences.isChanged { settleSequences() }
     catchUp()
   }
 
@@ -474,7 +485,7 @@ final class FeedSlot: FeedConnectionOwner {
       if id != standby {
         let gaps = streamGaps.refused(
           streams, since: feed.environment.wallClock(), detail: failure?.detail)
-        feed.submit(Intake(), gaps: gaps)
+        submit(gaps: gaps)
       }
     case .said: break
     }
@@ -504,6 +515,7 @@ final class FeedSlot: FeedConnectionOwner {
     if case .draining = link {} else { feed.lost(reason, of: self) }
     let rest = endOverlap(of: id)
     handle(.ended(id, cause: cause), handingOver: rest)
+    settleSequences()
     carried[id] = nil
     refused[id] = nil
     feed.connectionsChanged()

@@ -20,6 +20,8 @@ package struct FeedStatistics: Equatable, Sendable {
   package var rotations = 0
   /// Gaps begun in this run.
   package var gaps = 0
+  /// Times that the exchange's own ids of a stream skipped where no other gap says why.
+  package var sequenceBreaks = 0
   /// WebSockets that are open now.
   package var connections = 0
   /// How many the list of streams needs.

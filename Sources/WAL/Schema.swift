@@ -93,9 +93,20 @@ package enum Schema {
       SELECT consumer, first_offset, last_offset, rows, state, bucket, key, sha256,
         \(utc("planned_at")) AS planned_at, \(utc("shipped_at")) AS shipped_at
       FROM batches ORDER BY planned_at DESC, first_offset DESC LIMIT 100;
+    CREATE VIEW completeness AS
+      \(completeness);
     """
 
-  static let viewNames = ["tick", "backlog", "recent_gaps", "recent_batches"]
+  /// The account of ``Completeness``, a row for each kind of stream; the view of it, also for logs that lack that.
+  static let completeness = """
+    SELECT json_extract(kind.value, '$.kind') AS kind, json_extract(kind.value, '$.streams') AS streams,
+        json_extract(kind.value, '$.proven_streams') AS proven_streams,
+        json_extract(kind.value, '$.ticks') AS ticks, json_extract(kind.value, '$.proven_ticks') AS proven_ticks
+      FROM meta, json_each(CASE WHEN json_valid(meta.value) THEN meta.value ELSE '{}' END, '$.kinds') AS kind
+      WHERE meta.key = 'completeness' ORDER BY kind.key
+    """
+
+  static let viewNames = ["tick", "backlog", "recent_gaps", "recent_batches", "completeness"]
 
   private static let nowMicroseconds = "CAST((julianday('now') - 2440587.5) * 86400000000.0 AS INTEGER)"
 

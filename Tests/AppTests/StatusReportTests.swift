@@ -10,14 +10,15 @@ import Testing
 
   private func report(
     _ open: [Gap] = [], ended: Int = 0, recent: [Gap.Cause: Int] = [:], rejected: Int = 0,
-    consumers: [LogStatus.Consumer] = []
+    consumers: [LogStatus.Consumer] = [], completeness: Completeness? = nil
   ) -> StatusReport {
     StatusReport(
       LogStatus(
         logID: LogID(rawValue: "0123456789abcdef"), head: Offset(rawValue: 5), oldest: .first,
         lastReceivedAt: nil, consumers: consumers, openGaps: open, endedGaps: ended, recentGaps: recent,
-        readAt: Self.someTime + 65_000_000, rejectedInput: rejected, fileBytes: 1, walBytes: 0, writerPID: nil
-      ),
+        completeness: completeness, readAt: Self.someTime + 65_000_000, rejectedInput: rejected, fileBytes: 1,
+        walBytes: 0,
+        writerPID: nil),
       path: "/t.db")
   }
 
@@ -44,6 +45,26 @@ import Testing
     let lines = report().lines(width: nil)
     #expect(lines.contains { $0.hasPrefix("gaps") && $0.hasSuffix("  none") })
     #expect(!lines.contains { $0.contains("open gap") })
+  }
+
+  @Test func `what is proven is told by kind of stream, and what rests on connections alone`() throws {
+    var depth = Completeness.Kind(name: "depth")
+    depth.add(ticks: 1_200, provenTicks: 1_199, isProven: true)
+    depth.add(ticks: 300, provenTicks: 0, isProven: false)
+    let kinds = [depth, Completeness.Kind(name: "trade")]
+    let report = report(completeness: Completeness(since: Self.someTime, at: Self.someTime + 7, kinds: kinds))
+    #expect(
+      report.lines(width: nil).contains {
+        $0.hasPrefix("proven")
+          && $0.hasSuffix(
+            "  depth: 1 of 2 streams, 1,199 ticks by ids, 301 by connections alone, since 2026-11-21 05:13:20 UTC"
+          )
+      })
+    #expect(!report.lines(width: nil).contains { $0.contains("trade:") })
+    let document = try JSONSerialization.jsonObject(with: Data(report.document.text.utf8)) as? [String: Any]
+    let all = (document?["completeness"] as? [String: Any])?["kinds"] as? [[String: Any]]
+    #expect(all?.count == 2)
+    #expect(all?.first?["proven_ticks"] as? Int == 1_199 && all?.first?["ticks"] as? Int == 1_500)
   }
 
   @Test func `dead letters are told by consumer`() {

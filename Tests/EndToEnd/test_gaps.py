@@ -1,5 +1,7 @@
 """A reader of the objects alone can tell missing from quiet."""
 
+import json
+
 from support.delivery import assert_gaps, local_gaps
 from support.ticks import combined
 from support.waiting import wait_until
@@ -77,3 +79,22 @@ def test_without_objects_nothing_is_told(tickwal, make_exchange):
     send(tickwal, run, exchange.client(1), 2)
     assert run.terminate().code == 0
     assert not (tickwal.folder / "objects").exists()
+
+
+def test_ids_that_skip_are_told_with_the_ids_beside_them(tickwal, make_exchange):
+    exchange = make_exchange()
+    run = tickwal.start("run", "--local", tickwal.folder, BINANCE_WS_URL=exchange.url, STREAMS="a@aggTrade,b@trade")
+    for number, id in enumerate((7, 8, 11, 12)):
+        event = f'{{"e":"aggTrade","E":{1_000 + number},"s":"A","a":{id}}}'
+        exchange.client(0).send(combined("a@aggTrade", event).encode())
+        run.wait_until(lambda: tickwal.log.head == number + 1, f"tick {number} is in the log")
+    detail = {"after": 8, "before": 11, "after_event_time": 1_001, "before_event_time": 1_002, "skips": 1}
+    [gap] = run.wait_until(lambda: local_gaps(tickwal.folder), "the gap is told").values()
+    assert (gap["cause"], gap["streams"], gap["detail"]) == ("sequence", ["a@aggTrade"], detail)
+    [times] = tickwal.log.ask("select started_at, ended_at from gaps where cause = 'sequence'")
+    assert list(times) == [tick.received_at for tick in tickwal.log.ticks()[1:3]]
+    assert run.terminate().code == 0
+    status = json.loads(tickwal.succeed("status", "--json").out)
+    [agg_trade] = [kind for kind in status["completeness"]["kinds"] if kind["kind"] == "aggTrade"]
+    assert (agg_trade["streams"], agg_trade["proven_streams"], agg_trade["ticks"]) == (1, 1, 4)
+    assert b"the exchange's ids of 1 stream skip nowhere but in gaps\n" in tickwal.succeed("verify").out

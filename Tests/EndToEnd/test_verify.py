@@ -117,3 +117,16 @@ def test_a_folder_that_is_not_there_is_not_made(tickwal):
     ended = tickwal.run_to_end("verify", "--salvage", folder / "saved.db")
     assert ended.code == 78 and "its folder" in ended.err
     assert not folder.exists()
+
+
+def test_ids_that_skip_outside_gaps_are_said_and_are_no_problem(tickwal):
+    file = tickwal.folder / "ticks.jsonl"
+    events = [combined("btcusdt@trade", f'{{"e":"trade","E":{id},"s":"BTCUSDT","t":{id}}}') for id in (1, 2, 5, 4, 9)]
+    file.write_text("".join(event + "\n" for event in events))
+    tickwal.succeed("import", file)
+    out = tickwal.succeed("verify").out
+    assert b"the exchange's ids of 1 stream skip 2 times outside gaps" in out and b"\nno problems\n" in out
+    report = json.loads(tickwal.succeed("verify", "--json").out)
+    assert report["ok"] and report["sequences"]["streams"] == 1 and report["sequences"]["skip_count"] == 2
+    skips = [(skip["stream"], skip["after"], skip["before"]) for skip in report["sequences"]["skips"]]
+    assert skips == [("btcusdt@trade", 2, 4), ("btcusdt@trade", 5, 9)]

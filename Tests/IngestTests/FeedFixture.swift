@@ -136,6 +136,20 @@ struct FeedFixture {
     }
   }
 
+  /// `gaps.detail` of the gaps of one cause.
+  func details(of cause: String) throws -> [String] {
+    try query("SELECT detail FROM gaps WHERE cause = '\(cause)' ORDER BY id") { $0.text(0) }
+  }
+
+  /// The view of what is proven, a line for each kind: streams, proven ones, ticks, proven ones.
+  func completeness() throws -> [String: [Int]] {
+    let rows = try query("SELECT kind, streams, proven_streams, ticks, proven_ticks FROM completeness") {
+      row in
+      (kind: row.text(0), figures: (1...4).map { Int(row.int(Int32($0))) })
+    }
+    return Dictionary(uniqueKeysWithValues: rows.map { ($0.kind, $0.figures) })
+  }
+
   /// What the log holds, stream by stream in the log's order, as the combined messages that it came in.
   func messagesByStream() throws -> [String: [String]] {
     Dictionary(grouping: try ticks(), by: \.stream).mapValues { rows in

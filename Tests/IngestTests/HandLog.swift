@@ -54,7 +54,9 @@ final class HandLog: FeedLog {
         switch change {
         case .open(_, let cause, _, _, _): " open \(cause)"
         case .close: " close"
-        case .watermark: ""
+        case .add(_, _, let cause, _, _, _): " add \(cause)"
+        case .extend: " extend"
+        case .watermark, .completeness: ""
         }
       }
       state.taken.append("\(ticks.count)" + changes.joined())

@@ -178,6 +178,40 @@ import WAL
     #expect(watch.review(at: .seconds(300)) == [.silent(stream: "a"), .silent(stream: "b")])
   }
 
+  @Test func `what is proven is counted by kind of stream, from when ids are followed`() throws {
+    var watch = StreamWatch(limits: .init(streams: 5))
+    watch.note(ticks("a@depth", 1, 2), at: .zero)
+    watch.proven("a@depth")
+    watch.note(ticks("a@depth", 3, 4, 5), at: .zero)
+    watch.note(ticks("b@depth@100ms", 1), at: .zero)
+    watch.note(ticks("b@depth5", 1), at: .zero)
+    watch.proven("c@trade")
+    watch.note(ticks("c@trade", 1), at: .zero)
+    watch.subscribed(["d@trade", "beyond@trade"], at: .zero)
+    watch.note(ticks("beyond@trade", 1), at: .zero)
+    func texts() -> [String] {
+      watch.completeness().map {
+        "\($0.name) \($0.provenStreams)/\($0.streams) \($0.provenTicks)/\($0.ticks)"
+      }
+    }
+    #expect(texts() == ["depth 1/2 3/6", "aggTrade 0/0 0/0", "trade 1/1 1/1", "others 0/1 0/2"])
+    watch.notProven("a@depth")
+    watch.note(ticks("a@depth", 6), at: .zero)
+    #expect(texts().first == "depth 0/2 0/7")
+  }
+
+  @Test func `the account is written every five seconds, and at the end if it is behind`() {
+    var account = CompletenessAccount(since: 7)
+    let watch = StreamWatch()
+    #expect(account.due(of: watch, at: .seconds(1), utc: 8)?.since == 7)
+    #expect(account.last(of: watch, utc: 9) == nil)
+    #expect(account.due(of: watch, at: .seconds(5.9), utc: 9) == nil)
+    #expect(account.due(of: watch, at: .seconds(6), utc: 10)?.at == 10)
+    #expect(account.due(of: watch, at: .seconds(7), utc: 11) == nil)
+    #expect(account.last(of: watch, utc: 12)?.at == 12)
+    #expect(account.last(of: watch, utc: 13) == nil)
+  }
+
   @Test(arguments: 1...10 as ClosedRange<UInt64>) func `names and numbers belong together`(_ seed: UInt64) {
     var random = SplitMix64(seed: seed)
     var table = StreamTable(limit: 2_000)

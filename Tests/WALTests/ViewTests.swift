@@ -30,6 +30,30 @@ import Testing
     return result.output
   }
 
+  @Test func `what is proven complete is shown as it was written last`() async throws {
+    try await withLog { log, path in
+      let reader = try await log.makeReader()
+      #expect(try await reader.status().completeness == nil)
+      #expect(try shell(path, "SELECT count(*) FROM completeness") == "0\n")
+      var depth = Completeness.Kind(name: "depth")
+      depth.add(ticks: 9, provenTicks: 7, isProven: true)
+      depth.add(ticks: 5, provenTicks: 0, isProven: false)
+      for time in [someTime, someTime + 5] {
+        let completeness = Completeness(
+          since: someTime, at: time, kinds: [depth, Completeness.Kind(name: "o\"thers")])
+        try await log.write { try $0.setCompleteness(completeness) }
+        #expect(try await reader.status().completeness == completeness)
+      }
+      #expect(
+        try shell(path, "SELECT kind, streams, proven_streams, ticks, proven_ticks FROM completeness")
+          == "depth|2|1|14|7\no\"thers|0|0|0|0\n")
+      try await log.write { try $0.setMeta("completeness", "{\"since\":") }
+      #expect(try await reader.status().completeness == nil)
+      #expect(try shell(path, "SELECT * FROM completeness") == "")
+      try await reader.close()
+    }
+  }
+
   private let miniTicker = """
     {"e":"24hrMiniTicker","E":1665778598188,"s":"BTCUSDT","c":"19182.10000000","o":"19478.02000000",\
     "h":"19951.87000000","l":"19100.01000000","v":"363872.29609000","q":"7119945056.15496440"}

@@ -1,8 +1,10 @@
 import ArgumentParser
 import Base
 import Glibc
+import Ingest
 import Inspect
 import Shippers
+import Ticks
 import WAL
 
 /// `tickwal verify`: whether the log is what it must be, and a new log of what is left where it is not.
@@ -12,7 +14,8 @@ struct VerifyCommand: AsyncParsableCommand {
     abstract: "Check the log: every tick, batch and record, and SQLite's own structure.",
     discussion: """
       Reads alone: works with `run` up or down. Exit code 1 if anything is wrong, one line for each of the first \
-      100 problems. With --salvage it then writes a new log of everything that can be read, with the same offsets \
+      100 problems. Where the exchange's own ids of a stream skip outside gaps, that is said, and is no problem \
+      of the log. With --salvage it then writes a new log of everything that can be read, with the same offsets \
       and log_id, and says what is lost; the old one is not touched, and `run` must be stopped (else 75).
       """)
 
@@ -39,7 +42,8 @@ struct VerifyCommand: AsyncParsableCommand {
       var report = VerifyReport(path: path)
       do {
         report.verification = try await LogVerification.of(
-          path: path, consumers: Destinations.consumers, report: meter.show)
+          path: path, consumers: Destinations.consumers,
+          report: meter.show, ids: { IDStep(stream: $0, payload: $1) })
       } catch let error as LogError where output != nil && error.code != .newerSchema {
         report.failure = error.description
       }

@@ -33,6 +33,7 @@ struct StatusReport {
     ]
     if let deadLetters { rows.append(["dead letters", deadLetters]) }
     rows.append(["gaps", gaps])
+    rows += provenRows
     return rows
   }
 
@@ -50,6 +51,23 @@ struct StatusReport {
     }
     return "\(Figures.grouped(status.endedGaps)) ended, \(Figures.grouped(status.openGaps.count)) open; "
       + "last 24 h: \(recent.isEmpty ? "none" : recent.joined(separator: ", "))"
+  }
+
+  /// A line for each kind of stream that has delivered.
+  private var provenRows: [[String]] {
+    guard let completeness = status.completeness else { return [] }
+    let kinds = completeness.kinds.filter { $0.streams > 0 }
+    let since = UTCTime.readable(microseconds: completeness.since)
+    return kinds.enumerated().map { place, kind in
+      [place == 0 ? "proven" : "", "\(proven(kind))\(place == 0 ? ", since \(since)" : "")"]
+    }
+  }
+
+  private func proven(_ kind: Completeness.Kind) -> String {
+    let rest = kind.ticks - kind.provenTicks
+    return
+      "\(kind.name): \(Figures.grouped(kind.provenStreams)) of \(Figures.grouped(kind.streams)) streams, "
+      + "\(Figures.grouped(kind.provenTicks)) ticks by ids, \(Figures.grouped(rest)) by connections alone"
   }
 
   /// SQLite's WAL has 64 MiB at most, and a few more for a moment, unless something is in the way.
@@ -136,6 +154,21 @@ struct StatusReport {
             .init(key: cause.rawValue, value: .integer(status.recentGaps[cause] ?? 0))
           }),
       ]),
+      "completeness": status.completeness.map(document) ?? .null,
+    ])
+  }
+
+  private func document(_ completeness: Completeness) -> JSONDocument {
+    .object([
+      "since": .integer(Int(completeness.since)), "at": .integer(Int(completeness.at)),
+      "kinds": .array(
+        completeness.kinds.map { kind in
+          .object([
+            "kind": .string(kind.name), "streams": .integer(kind.streams),
+            "proven_streams": .integer(kind.provenStreams), "ticks": .integer(kind.ticks),
+            "proven_ticks": .integer(kind.provenTicks),
+          ])
+        }),
     ])
   }
 

@@ -49,6 +49,7 @@ struct VerifyReport: Sendable {
         " (offsets \(Figures.grouped(kept.lowerBound.rawValue)) to \(Figures.grouped(kept.upperBound.rawValue)))"
     }
     lines.append("\(path): \(ticks)")
+    lines += skipLines(verification.sequences)
     if problems.isEmpty {
       lines.append("no problems")
     } else {
@@ -58,6 +59,25 @@ struct VerifyReport: Sendable {
       lines.append("problems: " + counts.joined(separator: ", "))
     }
     return lines
+  }
+
+  private static let shownSkips = 10
+
+  private func skipLines(_ sequences: SequenceFindings) -> [String] {
+    guard sequences.streams > 0 else { return [] }
+    let streams = "\(Figures.grouped(sequences.streams)) \(sequences.streams == 1 ? "stream" : "streams")"
+    guard sequences.count > 0 else { return ["the exchange's ids of \(streams) skip nowhere but in gaps"] }
+    let times = sequences.count == 1 ? "once" : "\(Figures.grouped(sequences.count)) times"
+    let shown = sequences.first.prefix(Self.shownSkips).map { skip in
+      "skip: \(Text.oneLine(skip.stream, limit: 400)), ids after \(skip.after) and before \(skip.before), "
+        + "received between \(UTCTime.readable(microseconds: skip.startedAt)) and "
+        + "\(UTCTime.readable(microseconds: skip.endedAt))"
+    }
+    let more = sequences.count - shown.count
+    return shown + (more > 0 ? ["and \(Figures.grouped(more)) more"] : [])
+      + [
+        "the exchange's ids of \(streams) skip \(times) outside gaps: what was received is not all there was"
+      ]
   }
 
   private func lines(_ salvaged: SalvageOutcome, _ output: String) -> [String] {
@@ -81,12 +101,14 @@ struct VerifyReport: Sendable {
   // MARK: For programs
 
   var document: JSONDocument {
-    .object([
+    let sequences = verification.map { document($0.sequences) } ?? JSONDocument.null
+    return .object([
       "path": .string(path), "ok": .bool(isClean), "failure": failure.map { .string($0) } ?? .null,
       "head": verification?.head.map { .integer(Int($0.rawValue)) } ?? .null,
       "ticks": verification.map(ticks) ?? .null,
       "problem_count": .integer(verification?.problems.count ?? 0),
       "problems": .array(verification?.problems.first.map(document) ?? []),
+      "sequences": sequences,
       "salvage": salvaged.map(document) ?? .null,
     ])
   }
@@ -97,6 +119,20 @@ struct VerifyReport: Sendable {
       "last": verification.kept.map { .integer(Int($0.upperBound.rawValue)) } ?? .null,
       "good": .integer(verification.good), "bad": .integer(verification.bad),
       "lost": .integer(verification.lost),
+    ])
+  }
+
+  private func document(_ sequences: SequenceFindings) -> JSONDocument {
+    .object([
+      "streams": .integer(sequences.streams), "skip_count": .integer(sequences.count),
+      "skips": .array(
+        sequences.first.map { skip in
+          .object([
+            "stream": .string(skip.stream), "after": .integer(Int(skip.after)),
+            "before": .integer(Int(skip.before)), "started_at": .integer(Int(skip.startedAt)),
+            "ended_at": .integer(Int(skip.endedAt)),
+          ])
+        }),
     ])
   }
 

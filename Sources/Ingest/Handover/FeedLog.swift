@@ -29,13 +29,19 @@ protocol FeedLog: Sendable {
   var isDiskFull: Bool { get }
 }
 
-/// A change to the record of gaps, written in order with the ticks. Times in microseconds UTC.
+/// A change to what the log knows of the feed, gaps above all, written in order with the ticks. Times in microseconds
+/// UTC.
 enum GapChange: Sendable {
   /// `detail` is JSON.
   case open(startedAt: Int64, cause: Gap.Cause, streams: [String], detail: String? = nil, OpenGaps)
   case close(endedAt: Int64, OpenGaps)
+  /// A gap that has ended already; its id is kept for ``extend(endedAt:detail:_:)``.
+  case add(startedAt: Int64, endedAt: Int64, cause: Gap.Cause, streams: [String], detail: String?, OpenGaps)
+  /// See ``WriteTransaction/extendGap(_:endedAt:detail:)``.
+  case extend(endedAt: Int64, detail: String?, OpenGaps)
   /// See ``WriteTransaction/setWatermark(of:to:)``.
   case watermark(SlotID, Int64)
+  case completeness(Completeness)
 }
 
 /// The ids of gaps that are open, known only once the log's writer has written them.
@@ -72,6 +78,13 @@ extension GapChange {
         try transaction.openGap(startedAt: startedAt, cause: cause, streams: streams, detail: detail))
     case .close(let endedAt, let gaps):
       for id in gaps.all { try transaction.closeGap(id, endedAt: endedAt) }
+    case .add(let startedAt, let endedAt, let cause, let streams, let detail, let gaps):
+      gaps.set(
+        try transaction.addGap(
+          startedAt: startedAt, endedAt: endedAt, cause: cause, streams: streams, detail: detail))
+    case .extend(let endedAt, let detail, let gaps):
+      for id in gaps.all { try transaction.extendGap(id, endedAt: endedAt, detail: detail) }
+    case .completeness(let completeness): try transaction.setCompleteness(completeness)
     case .watermark(let slot, let time): try transaction.setWatermark(of: slot.number, to: time)
     }
   }

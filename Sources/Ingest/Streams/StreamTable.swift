@@ -24,6 +24,11 @@ struct StreamTable: Sendable {
 
   func name(_ number: Int) -> String { String(decoding: text[names[number].bytes], as: UTF8.self) }
 
+  /// The name as UTF-8.
+  func withName<Result>(_ number: Int, _ body: (ArraySlice<UInt8>) -> Result) -> Result {
+    body(text[names[number].bytes])
+  }
+
   /// The name's number, a new one if it was never seen; nil if the table is full.
   mutating func number(of name: UnsafeRawBufferPointer) -> Int? {
     let hash = hash(name)

@@ -1,6 +1,8 @@
+import Ticks
 import WAL
 
-/// The track that one connection's streams leave: when each of them last delivered on it, and in which rhythm.
+/// The track that one connection's streams leave: when each of them last delivered on it, in which rhythm,
+/// and how far its ids are.
 struct StreamTrack: Sendable {
   private struct Stream {
     /// Microseconds UTC.
@@ -8,6 +10,10 @@ struct StreamTrack: Sendable {
     var ticks: Int32 = 1
     /// Microseconds.
     var longestPause: Int64 = 0
+    /// The last of its ids; -1 before any.
+    var lastID: Int64 = -1
+    /// Its number among the slot's sequences; -1 before any id.
+    var sequence: Int32 = -1
 
     mutating func received(at time: Int64) {
       longestPause = max(longestPause, time - lastReceived)
@@ -26,12 +32,43 @@ struct StreamTrack: Sendable {
 
   /// On the path of every tick.
   ///
-  /// - Parameter time: microseconds UTC: up to then each stream that the ticks are of has delivered everything.
-  mutating func note(_ ticks: TickBatch, at time: Int64) {
-    ticks.withTexts { _, name, _ in
+  /// - Parameters:
+  ///   - time: microseconds UTC: up to then each stream that the ticks are of has delivered everything.
+  ///   - sequences: get the ids, in the order in which this connection has them.
+  mutating func note(_ intake: Intake, at time: Int64, into sequences: inout SequenceGaps, now: Duration) {
+    var place = -1
+    var next = 0
+    intake.ticks.withTexts { tick, name, _ in
+      place += 1
+      var ids: IDStep?
+      if next < intake.steps.count, intake.steps[next].tick == place {
+        ids = intake.steps[next].ids
+        next += 1
+      }
       guard let number = table.number(of: name) else { return }
       note(number, at: time)
+      if let ids {
+        follow(ids, of: number, tick, name, into: &sequences, now)
+      } else if streams[number].lastID >= 0 {
+        sequences.cameWithoutIDs(Int(streams[number].sequence))
+      }
     }
+  }
+
+  private mutating func follow(
+    _ ids: IDStep, of number: Int, _ tick: TickBatch.Entry, _ name: UnsafeRawBufferPointer,
+    into sequences: inout SequenceGaps, _ now: Duration
+  ) {
+    if streams[number].sequence < 0 {
+      // Without a number there are more streams than can be followed.
+      guard let sequence = sequences.number(of: name) else { return }
+      streams[number].sequence = Int32(sequence)
+    }
+    let last = streams[number].lastID
+    streams[number].lastID = ids.last
+    sequences.delivered(
+      ids, of: Int(streams[number].sequence), receivedAt: tick.receivedAt, eventTime: tick.eventTime,
+      lastOfConnection: last < 0 ? nil : last, at: now)
   }
 
   /// For streams whose ticks bear other names (`!miniTicker@arr`).
@@ -55,11 +92,14 @@ struct StreamTrack: Sendable {
       guard let number = table.number(of: newer.table.name(other)) else { continue }
       var ended = stream
       ended.longestPause = max(ended.longestPause, time - ended.lastReceived)
+      // How far this connection is with them, the later one does not tell.
+      (ended.lastID, ended.sequence) = (-1, -1)
       if number == streams.count {
         streams.append(ended)
       } else {
         ended.longestPause = max(ended.longestPause, streams[number].longestPause)
         ended.ticks = Int32(clamping: Int64(ended.ticks) + Int64(streams[number].ticks))
+        (ended.lastID, ended.sequence) = (streams[number].lastID, streams[number].sequence)
         streams[number] = ended
       }
     }
@@ -67,6 +107,11 @@ struct StreamTrack: Sendable {
 
   /// Microseconds UTC; nil for a stream that has not delivered.
   func lastReceived(_ stream: String) -> Int64? { table.existing(stream).map { streams[$0].lastReceived } }
+
+  /// How far a stream's ids are; nil before any.
+  func lastID(_ stream: String) -> Int64? {
+    table.existing(stream).flatMap { streams[$0].lastID < 0 ? nil : streams[$0].lastID }
+  }
 
   /// The streams with a rhythm: when each last delivered (microseconds UTC), and a silence that does not belong to it.
   var rhythms: [String: (lastReceived: Int64, silence: Duration)] {

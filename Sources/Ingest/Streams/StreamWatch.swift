@@ -48,10 +48,16 @@ struct StreamWatch: Sendable {
     var isNamedSilent = false
     var isNamedStopped = false
     var isNamedStanding = false
+    var ticks = 0
+    /// Those of them that came while its ids were followed.
+    var provenTicks = 0
+    var isProven = false
 
     /// - Returns: whether the tick is late.
     mutating func note(eventTime: Int64?, at now: Int64, othersSince: Int64) -> Bool {
       delivered(at: now, othersSince: othersSince)
+      ticks += 1
+      if isProven { provenTicks += 1 }
       lastTickAt = now
       guard let eventTime else { return false }
       if eventTime > highestEventTime {
@@ -85,6 +91,8 @@ struct StreamWatch: Sendable {
 
   /// Ticks whose event time was lower than their stream's highest; they are kept.
   private(set) var late = 0
+  /// Ticks of streams beyond those that are watched.
+  private var unwatched = 0
   private let limits: Limits
   private var table: StreamTable
   private var streams: [Stream] = []
@@ -128,7 +136,10 @@ struct StreamWatch: Sendable {
     if ticks.count > 0 { somethingCame(at: now) }
     let others = deliveringSince
     ticks.withTexts { tick, name, _ in
-      guard let number = table.number(of: name) else { return }
+      guard let number = table.number(of: name) else {
+        unwatched += 1
+        return
+      }
       if number == streams.count { streams.append(Stream()) }
       if streams[number].note(eventTime: tick.eventTime, at: now, othersSince: others) { late += 1 }
     }
@@ -179,6 +190,32 @@ struct StreamWatch: Sendable {
     // What all streams were silent for does not count.
     let silence = now - max(stream.pauseFrom, deliveringSince)
     return silence >= limits.silence.nanoseconds && silence / limits.pauses > stream.longestPause
+  }
+
+  // MARK: Completeness
+
+  /// A stream's ids are followed from now on: a tick that is missing would be noticed.
+  mutating func proven(_ name: String) {
+    if let number = number(of: name) { streams[number].isProven = true }
+  }
+
+  /// A stream's ids prove nothing, and have proven nothing.
+  mutating func notProven(_ name: String) {
+    guard let number = number(of: name) else { return }
+    streams[number].isProven = false
+    streams[number].provenTicks = 0
+  }
+
+  /// Streams that have delivered, and their ticks, by kind; off the hot path.
+  func completeness() -> [Completeness.Kind] {
+    var kinds = Dictionary(
+      uniqueKeysWithValues: StreamKind.allCases.map { ($0, Completeness.Kind(name: $0.rawValue)) })
+    kinds[.others]?.ticks += unwatched
+    for (number, stream) in streams.enumerated() where stream.ticks > 0 {
+      kinds[table.withName(number) { StreamKind($0) }]?.add(
+        ticks: stream.ticks, provenTicks: stream.provenTicks, isProven: stream.isProven)
+    }
+    return StreamKind.allCases.compactMap { kinds[$0] }
   }
 
   private mutating func number(of name: String) -> Int? {

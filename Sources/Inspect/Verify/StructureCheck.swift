@@ -43,6 +43,7 @@ struct StructureCheck {
     for (name, sql) in Migration.tables(ofVersion: version) {
       expected[name] = Object(isView: false, sql: sql)
     }
+    for name in Migration.missingViews(ofVersion: version) { expected[name] = nil }
     let found = try Self.objects(of: connection)
     for (name, object) in expected.sorted(by: { $0.key < $1.key }) {
       // A view is for people: it needs to work and no more.

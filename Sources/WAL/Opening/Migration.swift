@@ -8,6 +8,8 @@ package struct Migration: Sendable {
   let from: Int32
   /// The tables and indices that it makes anew, by name, as they are before it.
   let before: [String: String]
+  /// The views that came with it, by name.
+  let newViews: Set<String>
   /// SQL that stands for itself: later versions change ``Schema``, and what an old log goes through stays.
   ///
   /// Roots of tables keep their pages (a salvage takes those of a new log where the schema is damaged), and
@@ -15,7 +17,10 @@ package struct Migration: Sendable {
   let statements: String
 
   /// The table of them, in order: a change of the schema adds one at its end.
-  static let all = [Migration(from: 1, before: ["gaps": gapsOfVersion1], statements: toVersion2)]
+  static let all = [
+    Migration(
+      from: 1, before: ["gaps": gapsOfVersion1], newViews: ["completeness"], statements: toVersion2)
+  ]
 }
 
 extension Migration {
@@ -34,6 +39,11 @@ extension Migration {
   /// The tables and indices that were others in a version than they are now, by name.
   package static func tables(ofVersion version: Int32) -> [String: String] {
     (steps(from: version) ?? []).reversed().reduce(into: [:]) { $0.merge($1.before) { $1 } }
+  }
+
+  /// The views that a version has not got yet, by name.
+  package static func missingViews(ofVersion version: Int32) -> Set<String> {
+    (steps(from: version) ?? []).reduce(into: []) { $0.formUnion($1.newViews) }
   }
 
   /// Brings a log to the present schema; durable when it returns. Until then it is one of the version that it was.

@@ -32,6 +32,8 @@ package struct LogStatus: Sendable {
   package let endedGaps: Int
   /// Gaps that were open at some time in the last 24 hours, by cause; only causes that occur.
   package let recentGaps: [Gap.Cause: Int]
+  /// `nil` if no feed has written any.
+  package let completeness: Completeness?
   /// Microseconds since 1970, UTC.
   package let readAt: Int64
   /// Input that was no tick, of that kept.
@@ -53,7 +55,8 @@ extension LogReader {
         head: try connection.head(), oldest: try connection.oldestOffset(),
         lastReceivedAt: try connection.lastReceivedAt(),
         consumers: try connection.consumerStatus(at: now), openGaps: try connection.openGaps(),
-        endedGaps: gaps.ended, recentGaps: gaps.recent, readAt: now,
+        endedGaps: gaps.ended, recentGaps: gaps.recent,
+        completeness: try connection.completeness(), readAt: now,
         rejectedInput: try connection.deadLetterCount(of: .feed),
         fileBytes: size(of: path), walBytes: size(of: path + "-wal"), writerPID: LogLock.holder(of: path))
     }
