@@ -47,6 +47,10 @@ final class FeedSlot: FeedConnectionOwner {
   private(set) var carried: [FeedSession.ConnectionID: [String]] = [:]
   /// Those of them that the exchange has refused it, with its words as JSON if it said any.
   private(set) var refused: [FeedSession.ConnectionID: [String: String?]] = [:]
+  /// When those were granted that it had been refused first; microseconds UTC.
+  private var grantedLate: [FeedSession.ConnectionID: [String: Int64]] = [:]
+  /// Up to when each has delivered everything; microseconds UTC.
+  private var complete: [FeedSession.ConnectionID: Int64] = [:]
   private var paces: [FeedSession.ConnectionID: EventPace] = [:]
   private(set) var tracks: [FeedSession.ConnectionID: StreamTrack] = [:]
   var sequences = SequenceGaps()
@@ -209,29 +213,39 @@ final class FeedSlot: FeedConnectionOwner {
   private func takenOver() -> [GapChange] {
     guard let new = standby else { return [] }
     if let primary, let track = tracks[primary] {
-      past.absorb(track, endedAt: feed.environment.wallClock())
+      past.absorb(track)
     }
     let unproven = unproven ?? overlap.unproven(at: feed.now)
     let now = feed.environment.wallClock()
+    let oldComplete = primary.flatMap { complete[$0] } ?? min(session.lastDataAt, now)
+    var changes = streamGaps.connectionEnded(at: feed.now)
     (standby, primary, self.unproven) = (nil, nil, nil)
     forgetTracks()
     doubt(unproven.lacking, on: new)
-    var changes: [GapChange] = []
+    // What the new one was refused at first is there only since it was granted.
+    let late = (grantedLate[new] ?? [:]).filter { $0.value > oldComplete }
+    for (until, streams) in Dictionary(grouping: late, by: \.value) {
+      changes += lost(streams.map(\.key).sorted(), from: oldComplete, until: until)
+    }
     for (stream, until) in unproven.missedByPrimary.sorted(by: { $0.key < $1.key }) {
-      let gaps = OpenGaps()
-      changes += [
-        .open(
-          startedAt: min(past.lastReceived(stream) ?? session.lastDataAt, until), cause: .unsubscribed,
-          streams: [stream], detail: nil, gaps),
-        .close(endedAt: until, gaps),
-      ]
-      feed.counters.update { $0.gaps += 1 }
+      let since = min(past.lastReceived(stream) ?? session.lastDataAt, until)
+      changes += lost([stream], from: since, until: until)
     }
     for (detail, streams) in Dictionary(grouping: refused[new] ?? [:], by: \.value) {
-      changes += streamGaps.refused(streams.map(\.key), since: min(session.lastDataAt, now), detail: detail)
+      changes += streamGaps.refused(streams.map(\.key), since: oldComplete, detail: detail)
     }
     streamGaps.granted(granted(by: new), at: now, now: feed.now)
     return changes
+  }
+
+  /// A gap of streams that has ended already.
+  private func lost(_ streams: [String], from start: Int64, until end: Int64) -> [GapChange] {
+    let gaps = OpenGaps()
+    feed.counters.update { $0.gaps += 1 }
+    return [
+      .open(startedAt: start, cause: .unsubscribed, streams: streams, detail: nil, gaps),
+      .close(endedAt: end, gaps),
+    ]
   }
 
   /// A connection is in use that has not shown yet that it has all streams of the one before.
@@ -241,7 +255,8 @@ final class FeedSlot: FeedConnectionOwner {
     var doubts: [String: StreamGaps.Doubt] = [:]
     for (stream, rhythm) in past.rhythms {
       doubts[stream] = .init(
-        since: rhythm.lastReceived, patience: max(rhythm.silence, StreamGaps.patience))
+        since: rhythm.lastReceived, patience: max(rhythm.silence, StreamGaps.patience),
+        expected: max(rhythm.longestPause * 2, .seconds(1)))
     }
     for stream in lacking {
       doubts[stream] = .init(
@@ -263,15 +278,21 @@ final class FeedSlot: FeedConnectionOwner {
     for id in tracks.keys where links[id] == nil && id != primary {
       tracks[id] = nil
       paces[id] = nil
+      complete[id] = nil
     }
+    for id in grantedLate.keys where links[id] == nil { grantedLate[id] = nil }
   }
 
   /// Ends a connection's part in the overlap.
-  private func endOverlap(of id: FeedSession.ConnectionID) -> Intake {
+  /// - Parameter wasInUse: it was the connection in use, and did not drain after another one had taken over.
+  private func endOverlap(of id: FeedSession.ConnectionID, wasInUse: Bool) -> Intake {
     if id == primary, standby != nil {
       unproven = overlap.unproven(at: feed.now)
     } else if id != standby, let track = tracks[id] {
-      past.absorb(track, endedAt: feed.environment.wallClock())
+      past.absorb(track)
+    }
+    if wasInUse {
+      feed.submit(Intake(), gaps: streamGaps.connectionEnded(at: feed.now))
     }
     if id == standby { (standby, primary, unproven) = (nil, nil, nil) }
     defer { forgetTracks() }
@@ -363,8 +384,9 @@ final class FeedSlot: FeedConnectionOwner {
 
   private func abandon(_ id: FeedSession.ConnectionID) {
     if let link = links[id] { abandoned = (id, link.phase, remotes[id]) }
+    let wasInUse = id == current
     sever(id)
-    feed.submit(endOverlap(of: id))
+    feed.submit(endOverlap(of: id, wasInUse: wasInUse))
     settleSequences()
     feed.connectionsChanged()
   }
@@ -430,7 +452,7 @@ final class FeedSlot: FeedConnectionOwner {
       lastTickAt = feed.now
       let complete = intake.receivedAt - Int64((lag ?? .zero) / .microseconds(1))
       tracks[id, default: StreamTrack()].note(intake, at: complete, into: &sequences, now: feed.now)
-      for array in intake.arrays { tracks[id]?.note(array: array, at: complete) }
+      self.complete[id] = max(self.complete[id] ?? .min, complete)
     }
     if connection.hasOpened, !intake.ticks.isEmpty {
       handle(
@@ -475,7 +497,10 @@ final class FeedSlot: FeedConnectionOwner {
     let id = connection.id
     switch verdict {
     case .granted(let streams):
-      for stream in streams { refused[id]?[stream] = nil }
+      let now = feed.environment.wallClock()
+      for stream in streams where refused[id]?.removeValue(forKey: stream) != nil {
+        grantedLate[id, default: [:]][stream] = now
+      }
       if id != standby {
         streamGaps.granted(streams, at: feed.environment.wallClock(), now: feed.now)
         setTimer()
@@ -510,10 +535,11 @@ final class FeedSlot: FeedConnectionOwner {
   }
 
   private func lost(_ id: FeedSession.ConnectionID, _ reason: FeedError, cause: Gap.Cause) {
+    let wasInUse = id == current
     guard let link = links.removeValue(forKey: id) else { return }
     if let remote = remotes.removeValue(forKey: id), !reason.isAboutPace { feed.addresses.failed([remote]) }
     if case .draining = link {} else { feed.lost(reason, of: self) }
-    let rest = endOverlap(of: id)
+    let rest = endOverlap(of: id, wasInUse: wasInUse)
     handle(.ended(id, cause: cause), handingOver: rest)
     settleSequences()
     carried[id] = nil

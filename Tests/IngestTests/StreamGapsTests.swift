@@ -125,4 +125,19 @@ private struct Rows {
     log.apply(gaps.expire(at: .seconds(1_000), isDelivering: true))
     #expect(log.rows == [row(10, nil, "a")])
   }
+
+  @Test func `a connection that ends before its time shows what it should have had by then`() {
+    var gaps = StreamGaps(quietAfter: .seconds(60))
+    var log = Rows()
+    gaps.doubt(
+      [
+        "a": .init(since: 5, patience: .seconds(10), expected: .seconds(2)),
+        "b": .init(since: 6, patience: .seconds(100), expected: .seconds(20)),
+      ], at: .seconds(100))
+    log.apply(gaps.connectionEnded(at: .seconds(106)))
+    #expect(log.rows == [row(5, nil, "a")])
+    log.apply(gaps.delivered(["a", "b"], at: 9))
+    #expect(log.rows == [row(5, 9, "a")])
+    #expect(gaps.isEmpty)
+  }
 }

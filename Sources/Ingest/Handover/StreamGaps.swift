@@ -25,11 +25,14 @@ struct StreamGaps: Sendable {
     var since: Int64
     /// How long it may take to come.
     var patience: Duration
+    /// How long it may if the connection ends meanwhile: then nobody can wait longer for it.
+    var expected: Duration = .zero
   }
 
   private struct Waiting {
     var since: Int64
     var until: Duration
+    var expectedAt: Duration
     /// For so short a time a kill is provided for.
     var isShort: Bool
   }
@@ -99,7 +102,8 @@ struct StreamGaps: Sendable {
       let until = now + doubt.patience
       if let known = doubts[stream], known.until <= until { continue }
       doubts[stream] = Waiting(
-        since: doubt.since, until: until, isShort: doubt.patience <= Self.patience)
+        since: doubt.since, until: until, expectedAt: now + doubt.expected,
+        isShort: doubt.patience <= Self.patience)
     }
   }
 
@@ -116,6 +120,16 @@ struct StreamGaps: Sendable {
       }
     }
     return end(ended, at: time)
+  }
+
+  /// The connection in use ends. What it should have delivered by now it has not had.
+  mutating func connectionEnded(at now: Duration) -> [GapChange] {
+    var changes: [GapChange] = []
+    for (stream, doubt) in doubts.sorted(by: { $0.key < $1.key }) where doubt.expectedAt <= now {
+      doubts[stream] = nil
+      changes.append(begin([stream], at: doubt.since, detail: nil, isWithheld: true))
+    }
+    return changes
   }
 
   /// What is due: doubts become gaps, and streams that were granted and stay quiet were there since then.

@@ -8,16 +8,18 @@ struct StreamTrack: Sendable {
     /// Microseconds UTC.
     var lastReceived: Int64
     var ticks: Int32 = 1
-    /// Microseconds.
+    /// Microseconds of the time in which the connection delivered: at its last tick, and the most between two.
+    var lastActive: Int64
     var longestPause: Int64 = 0
     /// The last of its ids; -1 before any.
     var lastID: Int64 = -1
     /// Its number among the slot's sequences; -1 before any id.
     var sequence: Int32 = -1
 
-    mutating func received(at time: Int64) {
-      longestPause = max(longestPause, time - lastReceived)
+    mutating func received(at time: Int64, active: Int64) {
+      longestPause = max(longestPause, active - lastActive)
       lastReceived = time
+      lastActive = active
       if ticks < .max { ticks += 1 }
     }
   }
@@ -27,15 +29,26 @@ struct StreamTrack: Sendable {
   /// A silence this much longer than the longest pause does not belong to the rhythm.
   static let patience = 10
 
+  /// Longer than this between two deliveries the connection itself was silent.
+  private static let activity = Duration.seconds(1)
+
   private var table = StreamTable()
   private var streams: [Stream] = []
+  /// Microseconds in which the connection has delivered: while it is silent itself no stream of it is.
+  private var active: Int64 = 0
+  private var deliveredAt: Duration?
 
   /// On the path of every tick.
   ///
   /// - Parameters:
   ///   - time: microseconds UTC: up to then each stream that the ticks are of has delivered everything.
   ///   - sequences: get the ids, in the order in which this connection has them.
+  ///   - now: of a monotonic clock.
   mutating func note(_ intake: Intake, at time: Int64, into sequences: inout SequenceGaps, now: Duration) {
+    if let deliveredAt {
+      active += Int64(min(max(now - deliveredAt, .zero), Self.activity) / .microseconds(1))
+    }
+    deliveredAt = now
     var place = -1
     var next = 0
     intake.ticks.withTexts { tick, name, _ in
@@ -52,6 +65,10 @@ struct StreamTrack: Sendable {
       } else if streams[number].lastID >= 0 {
         sequences.cameWithoutIDs(Int(streams[number].sequence))
       }
+    }
+    // Their ticks bear other names.
+    for name in intake.arrays {
+      if let number = table.number(of: name) { note(number, at: time) }
     }
   }
 
@@ -71,27 +88,21 @@ struct StreamTrack: Sendable {
       lastOfConnection: last < 0 ? nil : last, at: now)
   }
 
-  /// For streams whose ticks bear other names (`!miniTicker@arr`).
-  mutating func note(array name: String, at time: Int64) {
-    if let number = table.number(of: name) { note(number, at: time) }
-  }
-
   private mutating func note(_ number: Int, at time: Int64) {
     if number == streams.count {
-      streams.append(Stream(lastReceived: time))
+      streams.append(Stream(lastReceived: time, lastActive: active))
     } else {
-      streams[number].received(at: time)
+      streams[number].received(at: time, active: active)
     }
   }
 
-  /// Takes in what a later connection has left, which has ended.
-  ///
-  /// - Parameter time: microseconds UTC: its end. A stream that had been silent until then may be silent as long again.
-  mutating func absorb(_ newer: StreamTrack, endedAt time: Int64) {
+  /// Takes in what a later connection has left, which has ended. A stream that was silent until then may be silent as
+  /// long again.
+  mutating func absorb(_ newer: StreamTrack) {
     for (other, stream) in newer.streams.enumerated() {
       guard let number = table.number(of: newer.table.name(other)) else { continue }
       var ended = stream
-      ended.longestPause = max(ended.longestPause, time - ended.lastReceived)
+      ended.longestPause = max(ended.longestPause, newer.active - ended.lastActive)
       // How far this connection is with them, the later one does not tell.
       (ended.lastID, ended.sequence) = (-1, -1)
       if number == streams.count {
@@ -113,13 +124,21 @@ struct StreamTrack: Sendable {
     table.existing(stream).flatMap { streams[$0].lastID < 0 ? nil : streams[$0].lastID }
   }
 
-  /// The streams with a rhythm: when each last delivered (microseconds UTC), and a silence that does not belong to it.
-  var rhythms: [String: (lastReceived: Int64, silence: Duration)] {
-    var rhythms: [String: (lastReceived: Int64, silence: Duration)] = [:]
+  /// The rhythm of a stream.
+  struct Rhythm: Equatable, Sendable {
+    /// Microseconds UTC.
+    var lastReceived: Int64
+    var longestPause: Duration
+    /// A silence that does not belong to it.
+    var silence: Duration { longestPause * StreamTrack.patience }
+  }
+
+  /// The streams that have one.
+  var rhythms: [String: Rhythm] {
+    var rhythms: [String: Rhythm] = [:]
     for (number, stream) in streams.enumerated() where stream.ticks >= Self.ticksForRhythm {
-      rhythms[table.name(number)] = (
-        stream.lastReceived, .microseconds(max(stream.longestPause, 0)) * Self.patience
-      )
+      rhythms[table.name(number)] = Rhythm(
+        lastReceived: stream.lastReceived, longestPause: .microseconds(max(stream.longestPause, 0)))
     }
     return rhythms
   }

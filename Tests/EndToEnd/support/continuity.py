@@ -74,6 +74,7 @@ class Figures:
     missing_uncovered: int = 0
     double: int = 0
     out_of_order: int = 0
+    out_of_order_within_gaps: int = 0
     never_sent: int = 0
     unclassified: int = 0
     offsets_missing: int = 0
@@ -434,6 +435,8 @@ class Comparison:
         self.surprises: list[tuple[int, bytes, bytes]] = []
         """Ticks that nothing in the journal explained: offset, stream, payload."""
         self.found: dict[tuple[bytes, bytes], set] = defaultdict(set)
+        self.made: dict[tuple[bytes, bytes], tuple] = {}
+        """Of watched ticks that came late: when they were made, under which name they were subscribed."""
         self._watched = watched
         with open(journal_path, "rb", buffering=1 << 20) as file:
             matching = Matching(file, self.figures, self._miss)
@@ -461,6 +464,7 @@ class Comparison:
         message, payload = item
         if self._watched and (stream, payload) in self._watched:
             self.found[stream, payload].add("missing")
+            self.made[stream, payload] = (message.stream, message.made)
         self.judgement.missing(message.made, message.stream, message.before, message.after)
 
 
@@ -551,12 +555,17 @@ def classify(comparison: Comparison, journal_path, rows, cover: Cover) -> list:
         return []
     figures, problems = comparison.figures, []
     watched = frozenset((stream, payload) for _, stream, payload in comparison.surprises)
-    found = Comparison(journal_path, rows(), cover, watched).found
+    second = Comparison(journal_path, rows(), cover, watched)
+    found = second.found
     for offset, stream, payload in comparison.surprises:
         fates = found.get((stream, payload), set())
         if "missing" in fates:
             # It is there, only later than what was made after it.
             fates.discard("missing")
+            if cover.find(*second.made[stream, payload]):
+                # Two connections had it or not as it came; that is what the gap says.
+                figures.out_of_order_within_gaps += 1
+                continue
             kind, figures.out_of_order = "out of order", figures.out_of_order + 1
         elif fates:
             kind, figures.double = "double", figures.double + 1
