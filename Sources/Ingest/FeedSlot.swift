@@ -47,6 +47,10 @@ final class FeedSlot: FeedConnectionOwner {
   private(set) var carried: [FeedSession.ConnectionID: [String]] = [:]
   /// Those of them that the exchange has refused it, with its words as JSON if it said any.
   private(set) var refused: [FeedSession.ConnectionID: [String: String?]] = [:]
+  /// The end of the gap that the session ends just now; microseconds UTC.
+  private var gapEnd: Int64?
+  /// When each was opened, on the monotonic clock.
+  private var openedAt: [FeedSession.ConnectionID: Duration] = [:]
   /// When those were granted that it had been refused first; microseconds UTC.
   private var grantedLate: [FeedSession.ConnectionID: [String: Int64]] = [:]
   /// Up to when each has delivered everything; microseconds UTC.
@@ -159,6 +163,7 @@ final class FeedSlot: FeedConnectionOwner {
     // What is released lies below the watermark, and comes later.
     let isReleasing = actions.contains(.release)
     submit(intake, gaps: intake.ticks.isEmpty || isReleasing ? changes : changes + newWatermark())
+    gapEnd = actions.compactMap { if case .closeGap(let end) = $0 { end } else { nil } }.last
     for action in actions where !isOver { perform(action) }
     setTimer()
   }
@@ -195,7 +200,7 @@ final class FeedSlot: FeedConnectionOwner {
       let single = Set(carried[primary] ?? []).symmetricDifference(subscriptions)
       feed.submit(overlap.begin(primary: primary, standby: standby, single: single))
     case .release:
-      let gaps = takenOver()
+      let gaps = takenOver(gapUntil: gapEnd)
       submit(overlap.release(), gaps: gaps + newWatermark())
     case .ping(let id): links[id]?.connection?.ping()
     case .close(let id): close(id)
@@ -210,29 +215,31 @@ final class FeedSlot: FeedConnectionOwner {
   }
 
   /// The standby has become the connection in use. What it may lack, or the old one may have missed, becomes gaps.
-  private func takenOver() -> [GapChange] {
+  ///
+  /// - Parameter gapUntil: the end of a gap of all streams that the takeover ends, microseconds UTC.
+  private func takenOver(gapUntil: Int64?) -> [GapChange] {
     guard let new = standby else { return [] }
     if let primary, let track = tracks[primary] {
       past.absorb(track)
     }
     let unproven = unproven ?? overlap.unproven(at: feed.now)
     let now = feed.environment.wallClock()
-    let oldComplete = primary.flatMap { complete[$0] } ?? min(session.lastDataAt, now)
+    let known = max(primary.flatMap { complete[$0] } ?? min(session.lastDataAt, now), gapUntil ?? .min)
     var changes = streamGaps.connectionEnded(at: feed.now)
     (standby, primary, self.unproven) = (nil, nil, nil)
     forgetTracks()
-    doubt(unproven.lacking, on: new)
+    doubt(unproven.lacking, on: new, since: known)
     // What the new one was refused at first is there only since it was granted.
-    let late = (grantedLate[new] ?? [:]).filter { $0.value > oldComplete }
+    let late = (grantedLate[new] ?? [:]).filter { $0.value > known }
     for (until, streams) in Dictionary(grouping: late, by: \.value) {
-      changes += lost(streams.map(\.key).sorted(), from: oldComplete, until: until)
+      changes += lost(streams.map(\.key).sorted(), from: known, until: until)
     }
     for (stream, until) in unproven.missedByPrimary.sorted(by: { $0.key < $1.key }) {
       let since = min(past.lastReceived(stream) ?? session.lastDataAt, until)
       changes += lost([stream], from: since, until: until)
     }
     for (detail, streams) in Dictionary(grouping: refused[new] ?? [:], by: \.value) {
-      changes += streamGaps.refused(streams.map(\.key), since: oldComplete, detail: detail)
+      changes += streamGaps.refused(streams.map(\.key), since: known, detail: detail)
     }
     streamGaps.granted(granted(by: new), at: now, now: feed.now)
     return changes
@@ -250,12 +257,14 @@ final class FeedSlot: FeedConnectionOwner {
 
   /// A connection is in use that has not shown yet that it has all streams of the one before.
   ///
-  /// - Parameter lacking: those that it lacks already.
-  private func doubt(_ lacking: [String], on id: FeedSession.ConnectionID) {
+  /// - Parameters:
+  ///   - lacking: those that it lacks already.
+  ///   - start: microseconds UTC: up to then the connections before had all, or a gap says what they had not.
+  private func doubt(_ lacking: [String], on id: FeedSession.ConnectionID, since start: Int64) {
     var doubts: [String: StreamGaps.Doubt] = [:]
     for (stream, rhythm) in past.rhythms {
       doubts[stream] = .init(
-        since: rhythm.lastReceived, patience: max(rhythm.silence, StreamGaps.patience),
+        since: max(rhythm.lastReceived, start), patience: max(rhythm.silence, StreamGaps.patience),
         expected: max(rhythm.longestPause * 2, .seconds(1)))
     }
     for stream in lacking {
@@ -266,7 +275,7 @@ final class FeedSlot: FeedConnectionOwner {
     // Not the names that the ticks of an array have: the array has a rhythm of its own.
     if !granted.isEmpty { doubts = doubts.filter { granted.contains($0.key) } }
     if let track = tracks[id] { doubts = doubts.filter { track.lastReceived($0.key) == nil } }
-    streamGaps.doubt(doubts, at: feed.now)
+    streamGaps.doubt(doubts, at: openedAt[id] ?? feed.now)
   }
 
   private func granted(by id: FeedSession.ConnectionID) -> [String] {
@@ -281,6 +290,7 @@ final class FeedSlot: FeedConnectionOwner {
       complete[id] = nil
     }
     for id in grantedLate.keys where links[id] == nil { grantedLate[id] = nil }
+    for id in openedAt.keys where links[id] == nil { openedAt[id] = nil }
   }
 
   /// Ends a connection's part in the overlap.
@@ -420,11 +430,12 @@ final class FeedSlot: FeedConnectionOwner {
 
   func opened(_ connection: FeedConnection) {
     let id = connection.id
+    openedAt[id] = feed.now
     if id == standby {
       overlap.standbyOpened(at: feed.now)
     } else {
       streamGaps.granted(granted(by: id), at: feed.environment.wallClock(), now: feed.now)
-      doubt([], on: id)
+      doubt([], on: id, since: feed.environment.wallClock())
     }
     if let remote = remotes.removeValue(forKey: id) { feed.addresses.opened(remote) }
     let granted = subscriptions.isEmpty ? streams.count : granted(by: id).count
