@@ -302,7 +302,7 @@ final class FeedSlot: FeedConnectionOwner {
       past.absorb(track)
     }
     if wasInUse {
-      feed.submit(Intake(), gaps: streamGaps.connectionEnded(at: feed.now))
+      submit(gaps: streamGaps.connectionEnded(at: feed.now))
     }
     if id == standby { (standby, primary, unproven) = (nil, nil, nil) }
     defer { forgetTracks() }
