@@ -117,13 +117,15 @@ final class FeedDriver {
     }
   }
 
-  /// Gaps of single streams end with their own ticks, in the slot that carries most of them.
+  /// Gaps of single streams end with their own ticks, each in the slots that carry them.
   private func adoptStreamGaps() {
     for gap in inherited.takeStreamGaps(slots: Set(slots.values.flatMap(\.streams))) {
-      let carrier = slots.values.filter { !Set($0.streams).isDisjoint(with: gap.streams) }.min {
-        $0.id < $1.id
+      var isShared = false
+      for id in slots.keys.sorted() {
+        guard let slot = slots[id], !Set(slot.streams).isDisjoint(with: gap.streams) else { continue }
+        slot.adopt(gap, isShared: isShared)
+        isShared = true
       }
-      carrier?.adopt(gap)
     }
   }
 

@@ -92,7 +92,10 @@ final class FeedSlot: FeedConnectionOwner {
   // MARK: What the feed asks for
 
   func start() { handle(.started) }
-  func stop() { handle(.stopped) }
+  func stop() {
+    submit(gaps: streamGaps.runEnds(at: feed.now))
+    handle(.stopped)
+  }
   func retire() { handle(.retired) }
   func rotate() { handle(.rotate(listChanged: false)) }
   func pause() { handle(.paused) }
@@ -122,7 +125,11 @@ final class FeedSlot: FeedConnectionOwner {
   func thawed(since time: Duration) { handle(.thawed(since: time)) }
 
   /// Takes over a gap of single streams that an earlier run left open.
-  func adopt(_ gap: Gap) { streamGaps.adopt(gap, at: feed.now) }
+  ///
+  /// - Parameter isShared: another slot has taken it over, too.
+  func adopt(_ gap: Gap, isShared: Bool) {
+    submit(gaps: streamGaps.adopt(gap, streams: streams, isShared: isShared))
+  }
 
   /// Gives up the gaps of single streams, for who goes on with them.
   func takeStreamGaps() -> [(gaps: OpenGaps, streams: [String])] { streamGaps.takeAll() }
@@ -494,7 +501,8 @@ final class FeedSlot: FeedConnectionOwner {
   }
 
   private func endsOfStreamGaps(_ intake: Intake, from id: FeedSession.ConnectionID) -> [GapChange] {
-    guard !streamGaps.isEmpty, id != standby else { return [] }
+    // What drains, or is not in use yet, says nothing about the connection in use.
+    guard !streamGaps.isEmpty, id == current else { return [] }
     var delivered = intake.arrays
     intake.ticks.withTexts { _, name, _ in delivered.insert(String(decoding: name, as: UTF8.self)) }
     return streamGaps.delivered(delivered, at: intake.receivedAt)

@@ -1,7 +1,7 @@
 import Testing
-import WAL
 
 @testable import Ingest
+@testable import WAL
 
 /// Gaps as a log would have them after the changes.
 private struct Rows {
@@ -91,7 +91,7 @@ private struct Rows {
     gaps.doubt(
       [
         "a": .init(since: 5, patience: patience), "b": .init(since: 6, patience: patience),
-        "c": .init(since: 7, patience: patience), "d": .init(since: 4, patience: .seconds(60)),
+        "c": .init(since: 7, patience: patience), "d": .init(since: 6, patience: .seconds(60)),
       ], at: .seconds(100))
     #expect(gaps.watermark == 5)
     log.apply(gaps.delivered(["b"], at: 8))
@@ -99,8 +99,9 @@ private struct Rows {
     #expect(log.rows == [])
     log.apply(gaps.expire(at: .seconds(110), isDelivering: true))
     #expect(log.rows == [row(5, nil, "a"), row(7, nil, "c")])
-    #expect(gaps.watermark == nil && gaps.deadline == .seconds(160))
+    #expect(gaps.watermark == 6 && gaps.deadline == .seconds(160))
     log.apply(gaps.delivered(["d"], at: 9))
+    #expect(gaps.watermark == nil)
     // The exchange says that it grants them; only a tick shows it.
     gaps.granted(["a", "c"], at: 20, now: .seconds(120))
     log.apply(gaps.expire(at: .seconds(1_000), isDelivering: true))
@@ -139,5 +140,47 @@ private struct Rows {
     log.apply(gaps.delivered(["a", "b"], at: 9))
     #expect(log.rows == [row(5, 9, "a")])
     #expect(gaps.isEmpty)
+  }
+
+  private func inherited(_ streams: String..., detail: String? = nil) -> Gap {
+    Gap(
+      id: .init(rawValue: 7), startedAt: 3, endedAt: nil, cause: .unsubscribed, streams: streams,
+      detail: detail)
+  }
+
+  @Test func `of a gap that an earlier run left only what the slot carries is waited for`() {
+    var gaps = StreamGaps(quietAfter: .seconds(60))
+    #expect(gaps.adopt(inherited("a", "gone", detail: "{}"), streams: ["a", "b"], isShared: false).isEmpty)
+    gaps.granted(["a", "b"], at: 20, now: .seconds(1))
+    let changes = gaps.delivered(["a"], at: 21)
+    guard changes.count == 1, case .close(21, let ended) = changes[0] else {
+      Issue.record("\(changes)")
+      return
+    }
+    #expect(ended.all == [.init(rawValue: 7)])
+    #expect(gaps.isEmpty)
+  }
+
+  @Test func `a slot that shares it goes on with a row of its own`() {
+    var gaps = StreamGaps(quietAfter: .seconds(60))
+    var log = Rows()
+    log.apply(gaps.adopt(inherited("a", "b", detail: "{}"), streams: ["b"], isShared: true))
+    #expect(log.rows == [row(3, nil, "b", detail: "{}")])
+    gaps.granted(["b"], at: 20, now: .seconds(1))
+    log.apply(gaps.delivered(["b"], at: 21))
+    #expect(log.rows == [row(3, 21, "b", detail: "{}")])
+  }
+
+  @Test func `before the end what should have come is missing, and nothing else is said`() {
+    var gaps = StreamGaps(quietAfter: .seconds(60))
+    var log = Rows()
+    gaps.doubt(
+      [
+        "a": .init(since: 5, patience: .seconds(10), expected: .seconds(2)),
+        "b": .init(since: 6, patience: .seconds(100), expected: .seconds(20)),
+      ], at: .seconds(100))
+    log.apply(gaps.runEnds(at: .seconds(103)))
+    #expect(log.rows == [row(5, nil, "a")])
+    #expect(gaps.watermark == nil)
   }
 }

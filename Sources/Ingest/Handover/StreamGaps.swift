@@ -33,8 +33,6 @@ struct StreamGaps: Sendable {
     var since: Int64
     var until: Duration
     var expectedAt: Duration
-    /// For so short a time a kill is provided for.
-    var isShort: Bool
   }
 
   /// How long a stream may take to come on a new connection that the old one has delivered just now.
@@ -50,8 +48,8 @@ struct StreamGaps: Sendable {
 
   var isEmpty: Bool { open.isEmpty && doubts.isEmpty }
 
-  /// From there ticks may be missing that no gap speaks of yet: a gap must begin there if the process is killed now.
-  var watermark: Int64? { doubts.values.filter(\.isShort).map(\.since).min() }
+  /// From there ticks may be missing of which no gap speaks yet: a gap must begin there if the process is killed now.
+  var watermark: Int64? { doubts.values.map(\.since).min() }
 
   /// When ``expire(at:)`` is to be called.
   var deadline: Duration? {
@@ -102,8 +100,7 @@ struct StreamGaps: Sendable {
       let until = now + doubt.patience
       if let known = doubts[stream], known.until <= until { continue }
       doubts[stream] = Waiting(
-        since: doubt.since, until: until, expectedAt: now + doubt.expected,
-        isShort: doubt.patience <= Self.patience)
+        since: doubt.since, until: until, expectedAt: now + doubt.expected)
     }
   }
 
@@ -130,6 +127,12 @@ struct StreamGaps: Sendable {
       changes.append(begin([stream], at: doubt.since, detail: nil, isWithheld: true))
     }
     return changes
+  }
+
+  /// The process is about to end: what should have come by now is missing, of the rest nothing is known.
+  mutating func runEnds(at now: Duration) -> [GapChange] {
+    defer { doubts = [:] }
+    return connectionEnded(at: now)
   }
 
   /// What is due: doubts become gaps, and streams that were granted and stay quiet were there since then.
@@ -167,12 +170,19 @@ struct StreamGaps: Sendable {
     return end(ended, at: time)
   }
 
-  /// Takes over a gap that an earlier run left open.
-  mutating func adopt(_ gap: Gap, at now: Duration) {
+  /// Takes over a gap that an earlier run left open, as far as it is about these streams.
+  ///
+  /// - Parameter isShared: other slots carry streams of it, too, and one of them ends it: for these a gap of their own
+  ///   goes on.
+  mutating func adopt(_ gap: Gap, streams: [String], isShared: Bool) -> [GapChange] {
+    let streams = Set(gap.streams).intersection(streams)
+    let isWithheld = gap.streams.count == 1 && gap.detail == nil
+    if isShared { return [begin(streams, at: gap.startedAt, detail: gap.detail, isWithheld: isWithheld)] }
     open.append(
       Entry(
-        streams: Set(gap.streams), startedAt: gap.startedAt, gaps: OpenGaps([gap.id]), detail: gap.detail,
-        granted: nil, isWithheld: gap.streams.count == 1))
+        streams: streams, startedAt: gap.startedAt, gaps: OpenGaps([gap.id]), detail: gap.detail,
+        granted: nil, isWithheld: isWithheld))
+    return []
   }
 
   /// All that is open, for who goes on with it: the slot is given up.
