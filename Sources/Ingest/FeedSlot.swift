@@ -232,7 +232,8 @@ final class FeedSlot: FeedConnectionOwner {
     let unproven = unproven ?? overlap.unproven(at: feed.now)
     let now = feed.environment.wallClock()
     let known = max(primary.flatMap { complete[$0] } ?? min(session.lastDataAt, now), gapUntil ?? .min)
-    var changes = streamGaps.connectionEnded(at: feed.now)
+    var changes = streamGaps.connectionEnded(
+      at: feed.now, patience: gapUntil == nil ? .seconds(4) : .zero)
     (standby, primary, self.unproven) = (nil, nil, nil)
     forgetTracks()
     doubt(unproven.lacking, on: new, since: known)

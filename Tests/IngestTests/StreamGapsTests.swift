@@ -135,6 +135,7 @@ private struct Rows {
         "a": .init(since: 5, patience: .seconds(10), expected: .seconds(2)),
         "b": .init(since: 6, patience: .seconds(100), expected: .seconds(20)),
       ], at: .seconds(100))
+    #expect(gaps.connectionEnded(at: .seconds(105), patience: .seconds(4)).isEmpty)
     log.apply(gaps.connectionEnded(at: .seconds(106)))
     #expect(log.rows == [row(5, nil, "a")])
     log.apply(gaps.delivered(["a", "b"], at: 9))

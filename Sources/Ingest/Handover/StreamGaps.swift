@@ -120,9 +120,11 @@ struct StreamGaps: Sendable {
   }
 
   /// The connection in use ends. What it should have delivered by now it has not had.
-  mutating func connectionEnded(at now: Duration) -> [GapChange] {
+  ///
+  /// - Parameter patience: a time more for a connection that was well until then: it may only be read late.
+  mutating func connectionEnded(at now: Duration, patience: Duration = .zero) -> [GapChange] {
     var changes: [GapChange] = []
-    for (stream, doubt) in doubts.sorted(by: { $0.key < $1.key }) where doubt.expectedAt <= now {
+    for (stream, doubt) in doubts.sorted(by: { $0.key < $1.key }) where doubt.expectedAt + patience <= now {
       doubts[stream] = nil
       changes.append(begin([stream], at: doubt.since, detail: nil, isWithheld: true))
     }
