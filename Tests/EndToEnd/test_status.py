@@ -61,14 +61,15 @@ def test_an_exchange_that_refuses_connections_is_not_connected(tickwal, simulate
 
 def test_streams_that_are_refused_are_not_connected(tickwal, simulate, feed):
     run = start(tickwal, simulate("--rate", "100", "--refuse-subscribe", "1"))
-    run.wait_until(lambda: tickwal.path.exists() and feed()["connected"], "it is connected")
-    # Those that its URL names are granted; those that it subscribes to by message are refused.
+    run.wait_until(
+        lambda: tickwal.path.exists() and (feed()["refused"] or {}).get("count") == 300, "all are refused"
+    )
     now = feed()
-    granted, refused = now["granted"], now["refused"]
-    assert 0 < granted < 300 and granted + refused["count"] == 300
-    assert refused["names"] == STREAMS[granted : granted + 10]
+    assert (now["connected"], now["connections"], now["granted"]) == (False, 1, 0)
+    assert now["refused"]["names"] == STREAMS[:10]
     shown = said(tickwal)
-    assert f"{granted} of 300 granted, {300 - granted} refused ({STREAMS[granted]}, " in shown
+    assert f"0 of 300 granted, 300 refused ({', '.join(STREAMS[:3])} and 297 more)" in shown
+    assert "not connected since 20" in shown
 
 
 def test_a_run_that_is_stopped_is_said_to_give_no_answer(tickwal, simulate, feed):
