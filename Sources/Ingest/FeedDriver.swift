@@ -44,6 +44,8 @@ final class FeedDriver {
   private var ends: [FeedEnd] = []
   private var inherited: InheritedGaps
   private var watch = StreamWatch()
+  /// As the last review found them.
+  private var silentStreams: Set<String> = []
   private var handover: Handover?
   private var isPaused = false
   private var account: CompletenessAccount
@@ -110,7 +112,8 @@ final class FeedDriver {
   }
 
   private func scheduleBeat() {
-    guard state == .running else { return }
+    guard state != .finished else { return }
+    counters.update { $0.turnedAt = MonotonicClock.now() }
     _ = loop.scheduleTask(in: TimeAmount(FreezeWatch.beat)) {
       self.turned()
       self.scheduleBeat()
@@ -303,12 +306,33 @@ final class FeedDriver {
     let all = Array(slots.values) + Array(retiring.values)
     for slot in slots.values where slot.openConnections == 0 { watch.cutOff(slot.streams) }
     let connections = all.reduce(0) { $0 + $1.openConnections }
-    let streams = slots.values.reduce(0) { $0 + $1.grantedStreams }
+    let granted = slots.values.flatMap(\.grantedStreams)
+    let refused = NamedStreams(slots.values.flatMap(\.refusedStreams))
+    // One that is refused has another reason to be silent.
+    let silent = silentStreams.isEmpty ? [] : silentStreams.intersection(granted)
+    let time = environment.wallClock()
+    let next = nextAttempt(at: time)
     counters.update {
       $0.connections = connections
-      $0.connectedStreams = streams
       $0.plannedConnections = slots.count
+      $0.connectedStreams = granted.count
+      $0.plannedStreams = streams.count
+      $0.refusedStreams = refused
+      $0.silentStreams = NamedStreams(Array(silent))
+      $0.nextAttemptAt = next
+      $0.isOver = state != .running
+      $0.connectedSince = granted.isEmpty ? nil : $0.connectedSince ?? time
+      $0.disconnectedSince = granted.isEmpty ? $0.disconnectedSince ?? time : nil
     }
+  }
+
+  /// Microseconds UTC: the first attempt of the slots that wait without a connection.
+  /// - Parameter time: now, microseconds UTC.
+  private func nextAttempt(at time: Int64) -> Int64? {
+    let now = now
+    guard let first = slots.values.compactMap(\.nextAttempt).min() else { return nil }
+    let wait = max(first - now, attempts.hold(at: now), .zero)
+    return time + Int64(wait / .microseconds(1))
   }
 
   /// - Parameter granted: the streams that it is subscribed to.
@@ -379,6 +403,11 @@ final class FeedDriver {
     reviews = loop.scheduleTask(in: Self.reviewPause) {
       let now = self.now
       self.messages.found(self.watch.review(at: now), at: now, wall: self.environment.wallClock())
+      let silent = Set(self.watch.silentStreams)
+      if silent != self.silentStreams {
+        self.silentStreams = silent
+        self.connectionsChanged()
+      }
       self.messages.review(at: now)
       self.scheduleReview()
     }

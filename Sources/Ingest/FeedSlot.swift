@@ -75,6 +75,8 @@ final class FeedSlot: FeedConnectionOwner {
   private var remotes: [FeedSession.ConnectionID: SocketAddress] = [:]
   /// The last one that was dropped, and what it had been waiting for, at which address.
   private var abandoned: (id: FeedSession.ConnectionID, phase: String, remote: SocketAddress?)?
+  /// The next attempt as it was counted last.
+  private var toldAttempt: Duration?
   private var timer: (scheduled: Scheduled<Void>, at: Duration)?
   private var isOver = false
 
@@ -138,11 +140,20 @@ final class FeedSlot: FeedConnectionOwner {
   var lastDataAt: Int64 {
     min(session.lastDataAt, streamGaps.watermark ?? .max, sequences.watermark ?? .max)
   }
-  /// Streams that are subscribed over the connection in use.
-  var grantedStreams: Int {
-    guard openConnections > 0 else { return 0 }
-    return streams.count - (current.flatMap { refused[$0]?.count } ?? 0)
+  /// Streams of the list that are granted to the connection in use, once it is open.
+  var grantedStreams: [String] {
+    guard let current, links[current]?.connection?.hasOpened == true else { return [] }
+    if feed.environment.endpoint.ownTarget != nil { return streams }
+    let carried = Set(granted(by: current))
+    return streams.filter { carried.contains($0) }
   }
+  /// Streams of the list that the exchange has refused to the connection in use.
+  var refusedStreams: [String] {
+    guard let refused = current.flatMap({ refused[$0] }), !refused.isEmpty else { return [] }
+    return streams.filter { refused[$0] != nil }
+  }
+  /// When it connects next, on the monotonic clock; nil unless it waits without a connection.
+  var nextAttempt: Duration? { session.nextAttempt }
 
   /// The connection in use.
   private var current: FeedSession.ConnectionID? {
@@ -172,6 +183,10 @@ final class FeedSlot: FeedConnectionOwner {
     submit(intake, gaps: intake.ticks.isEmpty || isReleasing ? changes : changes + newWatermark())
     gapEnd = actions.compactMap { if case .closeGap(let end) = $0 { end } else { nil } }.last
     for action in actions where !isOver { perform(action) }
+    if nextAttempt != toldAttempt {
+      toldAttempt = nextAttempt
+      feed.connectionsChanged()
+    }
     setTimer()
   }
 
@@ -209,6 +224,7 @@ final class FeedSlot: FeedConnectionOwner {
     case .release:
       let gaps = takenOver(gapUntil: gapEnd)
       submit(overlap.release(), gaps: gaps + newWatermark())
+      feed.connectionsChanged()
     case .ping(let id): links[id]?.connection?.ping()
     case .close(let id): close(id)
     case .abandon(let id): abandon(id)

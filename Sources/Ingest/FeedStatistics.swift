@@ -26,12 +26,48 @@ package struct FeedStatistics: Equatable, Sendable {
   package var connections = 0
   /// How many the list of streams needs.
   package var plannedConnections = 0
-  /// Streams subscribed to over connections that are open now.
+  /// Streams that the exchange has granted to connections that are open and in use now.
   package var connectedStreams = 0
+  /// How many the list has.
+  package var plannedStreams = 0
+  /// Granted streams that have delivered nothing for long, as of the last look at them.
+  package var silentStreams = NamedStreams()
+  /// Streams that the exchange has refused to the connections that are open and in use now.
+  package var refusedStreams = NamedStreams()
+  /// Microseconds UTC: since when at least one stream has been granted to an open connection without a break; nil
+  /// while none is.
+  package var connectedSince: Int64?
+  /// Microseconds UTC: since when none is; nil while one is, and before the feed has begun.
+  package var disconnectedSince: Int64?
+  /// Microseconds UTC: the next attempt of a planned connection that waits for one and has no other; nil if none
+  /// waits.
+  package var nextAttemptAt: Int64?
+  /// On the machine's monotonic clock: when the feed's loop has turned last; nil before it runs. What these figures
+  /// say of connections is true as of then.
+  package var turnedAt: Duration?
+  /// Whether the feed is over: nothing is connected again.
+  package var isOver = false
   /// Microseconds UTC; nil before the first data.
   package var lastDataAt: Int64?
   /// Whether sockets are not being read because the log's queue is full.
   package var isPaused = false
+}
+
+/// Streams of a kind: how many, and the first names of them.
+package struct NamedStreams: Equatable, Sendable {
+  package var count = 0
+  /// In the order of their names.
+  package var names: [String] = []
+
+  /// Names that are kept.
+  package static let mostNames = 10
+
+  package init() {}
+
+  init(_ streams: [String]) {
+    count = streams.count
+    names = Array(streams.sorted().prefix(Self.mostNames))
+  }
 }
 
 /// The statistics, written on the feed's event loop and read from anywhere.

@@ -7,6 +7,7 @@ import Synchronization
 import TestSupport
 import Testing
 
+@testable import struct Ingest.FeedStatistics
 @testable import WAL
 @testable import tickwal
 
@@ -55,11 +56,17 @@ import Testing
 
   /// Serves the log beside `body`.
   private func serving(_ log: TickLog, _ body: @escaping @Sendable () async throws -> Void) async throws {
-    let server = ControlServer(operations: operations(log), logger: quiet)
+    try await serving(operations(log), body)
+  }
+
+  private func serving(
+    _ operations: Operations, logger: Logger? = nil, _ body: @escaping @Sendable () async throws -> Void
+  ) async throws {
+    let server = ControlServer(operations: operations, logger: logger ?? quiet)
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await server.run() }
       defer { group.cancelAll() }
-      let address = ControlAddress(logPath: log.path)
+      let address = ControlAddress(logPath: operations.log.path)
       let isThere = try await eventually { access(address.path, F_OK) == 0 }
       try #require(isThere)
       try await body()
@@ -186,6 +193,89 @@ import Testing
     #expect(error?.description.contains("too long") == true)
   }
 
+  // MARK: The feed
+
+  private func feedOperations(
+    _ log: TickLog, _ feed: @escaping @Sendable () -> ControlAnswer.Feed
+  ) -> Operations {
+    Operations(log: log, loops: [], shipping: { .none }, logger: quiet, feed: feed)
+  }
+
+  @Test func `the feed is told as it stands`() async throws {
+    try await withLog { log, path in
+      let feed = ControlAnswer.Feed(
+        state: .running, connected: true, since: 7, connections: 1, plannedConnections: 2, streams: 9,
+        granted: 8, refused: .init(count: 1, names: ["x@trade"]), nextAttemptAt: 11)
+      try await serving(feedOperations(log) { feed }) {
+        let observer = try FeedObserver(logPath: path)
+        #expect(await observer.look(writerPID: 1) == .told(feed))
+        let said = try await talk(path, Array(#"{"version":1,"command":"feed"}"#.utf8) + [0x0A])
+        #expect(
+          String(decoding: said, as: UTF8.self) == #"""
+            {"feed":{"connected":true,"connections":1,"granted":8,"next_attempt_at":11,"paused":false,\#
+            "planned_connections":2,"refused":{"count":1,"names":["x@trade"]},"silent":{"count":0,"names":[]},\#
+            "since":7,"state":"running","streams":9},"version":1}
+            """#)
+      }
+      try await serving(log) {
+        let observer = try FeedObserver(logPath: path)
+        #expect(await observer.look(writerPID: 1) == .told(ControlAnswer.Feed(state: .none)))
+      }
+    }
+  }
+
+  @Test func `who does not listen or does not answer is not waited for`() async throws {
+    try await withTemporaryFolder { folder in
+      let path = folder + "/ticks.db"
+      let observer = try FeedObserver(logPath: path)
+      #expect(await observer.look(writerPID: nil) == .noProcess)
+      #expect(await observer.look(writerPID: 1) == .notListening)
+      let deaf = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+      defer { close(deaf) }
+      try ControlAddress(logPath: path).withSocketAddress { (address, length) throws(SystemError) in
+        guard bind(deaf, address, length) == 0, listen(deaf, 0) == 0 else { throw SystemError.last("bind") }
+      }
+      // The second one has no place in its queue.
+      for _ in 1...3 {
+        guard case .noAnswer(let why) = await observer.look(writerPID: 1) else {
+          Issue.record("there was an answer")
+          continue
+        }
+        #expect(why.hasPrefix("no answer within 1 s"))
+      }
+    }
+  }
+
+  @Test func `nothing is said of one who only looked and has gone`() async throws {
+    try await withLog { log, path in
+      let (logs, gone) = (RecordedLogs(), DispatchSemaphore(value: 0))
+      let operations = feedOperations(log) {
+        gone.wait()
+        return ControlAnswer.Feed(state: .starting)
+      }
+      try await serving(operations, logger: logs.logger) {
+        try await Stranger().leave(path, asking: .feed)
+        gone.signal()
+        gone.signal()
+        // Heard after it.
+        _ = try await talk(path, try ControlLine.encode(ControlRequest.feed))
+      }
+      #expect(logs.messages(.warning).isEmpty)
+    }
+  }
+
+  @Test func `a feed whose loop does not turn is not called connected`() {
+    func feed(turnedAt: Duration?) -> ControlAnswer.Feed {
+      var statistics = FeedStatistics()
+      statistics.turnedAt = turnedAt
+      statistics.connectedSince = 5
+      return ControlAnswer.Feed(statistics, now: .seconds(100))
+    }
+    #expect(feed(turnedAt: .seconds(99)).connected && feed(turnedAt: .seconds(99)).state == .running)
+    #expect(!feed(turnedAt: .seconds(90)).connected && feed(turnedAt: .seconds(90)).state == .stuck)
+    #expect(feed(turnedAt: nil).state == .starting && ControlAnswer.Feed(nil).state == .starting)
+  }
+
   // MARK: Whom to ask
 
   private func logOperator(_ path: String) throws -> LogOperator {
@@ -308,6 +398,16 @@ import Testing
 private actor Stranger {
   private let executor = try! ThreadExecutor()
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+  /// Asks, and goes before the answer.
+  func leave(_ path: String, asking request: ControlRequest) throws {
+    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+    let connected = LineSocket(FileDescriptor(owning: descriptor))
+    try ControlAddress(logPath: path).withSocketAddress { (address, length) throws(SystemError) in
+      guard connect(descriptor, address, length) == 0 else { throw SystemError.last("connect") }
+    }
+    try connected.write(try ControlLine.encode(request), within: .seconds(20))
+  }
 
   func talk(_ path: String, _ bytes: [UInt8], endsOutput: Bool) throws -> [UInt8] {
     let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)

@@ -10,16 +10,16 @@ import Testing
 
   private func report(
     _ open: [Gap] = [], ended: Int = 0, recent: [Gap.Cause: Int] = [:], rejected: Int = 0,
-    consumers: [LogStatus.Consumer] = [], completeness: Completeness? = nil
+    consumers: [LogStatus.Consumer] = [], completeness: Completeness? = nil,
+    record: LogStatus.Feed = LogStatus.Feed(), feed: FeedView = .noProcess, writerPID: Int32? = nil
   ) -> StatusReport {
     StatusReport(
       LogStatus(
         logID: LogID(rawValue: "0123456789abcdef"), head: Offset(rawValue: 5), oldest: .first,
         lastReceivedAt: nil, consumers: consumers, openGaps: open, endedGaps: ended, recentGaps: recent,
         completeness: completeness, readAt: Self.someTime + 65_000_000, rejectedInput: rejected, fileBytes: 1,
-        walBytes: 0,
-        writerPID: nil),
-      path: "/t.db")
+        walBytes: 0, writerPID: writerPID, feed: record),
+      path: "/t.db", feed: feed)
   }
 
   private func gap(_ id: Int64, _ cause: Gap.Cause = .closed, streams: Int = 1) -> Gap {
@@ -39,6 +39,92 @@ import Testing
     let held = (document?["consumers"] as? [[String: Any]])?.first?["held"] as? [String: Any]
     #expect(held?["since"] as? Int64 == Self.someTime)
     #expect(held?["why"] as? String == "the key is taken: key=a/b")
+  }
+
+  // MARK: The feed
+
+  private func told(_ change: (inout ControlAnswer.Feed) -> Void = { _ in }) -> FeedView {
+    var feed = ControlAnswer.Feed(
+      state: .running, connected: true, since: Self.someTime, connections: 2, plannedConnections: 3,
+      streams: 2_500, granted: 1_040)
+    change(&feed)
+    return .told(feed)
+  }
+
+  private func rows(_ feed: FeedView, _ record: LogStatus.Feed = LogStatus.Feed(streams: 300)) -> [String] {
+    report(record: record, feed: feed, writerPID: 42).feed.rows.map { $0.joined(separator: ": ") }
+  }
+
+  @Test func `a connected feed is told with its streams and attempts`() {
+    #expect(
+      rows(
+        told {
+          $0.silent = .init(count: 2, names: ["a@trade", "b@trade"])
+          $0.refused = .init(count: 12, names: (1...10).map { "s\($0)@trade" })
+          $0.nextAttemptAt = Self.someTime + 70_000_000
+        }, LogStatus.Feed(streams: 300, recentAttempts: 7)) == [
+          "feed: connected since 2026-11-21 05:13:20 UTC, for 1 min 05 s, 2 of 3 connections",
+          "streams: 1,040 of 2,500 granted, 2 silent (a@trade, b@trade), "
+            + "12 refused (s1@trade, s2@trade, s3@trade and 9 more)",
+          "attempts: 7 to connect in the last 5 minutes; the next one in 5 s, at 2026-11-21 05:14:30 UTC",
+        ])
+    #expect(rows(told { $0.paused = true })[0].hasSuffix("; nothing is read while the log cannot take more"))
+  }
+
+  @Test func `a feed without a connection is never called connected`() {
+    let lost = rows(
+      told { ($0.connected, $0.granted, $0.connections) = (false, 0, 0) },
+      LogStatus.Feed(streams: 300, recentAttempts: 1, heldUntil: Self.someTime + 70_000_000))
+    #expect(
+      lost == [
+        "feed: not connected since 2026-11-21 05:13:20 UTC, for 1 min 05 s", "streams: 0 of 2,500 granted",
+        "attempts: 1 to connect in the last 5 minutes; one is under way; "
+          + "the exchange asks for a pause until 2026-11-21 05:14:30 UTC",
+      ])
+    func said(_ state: ControlAnswer.Feed.State) -> String {
+      rows(.told(ControlAnswer.Feed(state: state)))[0]
+    }
+    #expect(said(.none) == "feed: none: process 42 only ships")
+    #expect(said(.starting) == "feed: not connected: process 42 starts")
+    #expect(said(.ended) == "feed: not connected: process 42 ends")
+    #expect(said(.stuck) == "feed: unknown: the feed's loop in process 42 does not turn")
+    #expect(
+      rows(.noProcess) == [
+        "feed: not connected: no run has the log open", "streams: 300 in the list of the feed that ran last",
+        "attempts: 0 to connect in the last 5 minutes",
+      ])
+    #expect(rows(.noProcess, LogStatus.Feed()) == ["feed: not connected: no run has the log open"])
+    #expect(
+      rows(.notListening)[0].hasPrefix("feed: unknown: process 42 has the log open and does not listen"))
+    #expect(
+      rows(.noAnswer("no answer within 1 s"))[0]
+        == "feed: unknown: process 42 has the log open, and does not tell: no answer within 1 s")
+  }
+
+  @Test func `the document ends with the feed, null where nothing is known`() throws {
+    let text = report(
+      record: LogStatus.Feed(streams: 300, recentAttempts: 2),
+      feed: told { $0.refused = .init(count: 1, names: ["x@trade"]) }
+    ).document.text
+    #expect(
+      text.hasSuffix(
+        #""completeness":null,"feed":{"state":"running","connected":true,"since":1795238000123456,"#
+          + #""connections":2,"planned_connections":3,"streams":2500,"granted":1040,"#
+          + #""silent":{"count":0,"names":[]},"refused":{"count":1,"names":["x@trade"]},"paused":false,"#
+          + #""last_tick_at":null,"attempts_last_5_minutes":2,"next_attempt_at":null,"held_until":null,"why":null}}"#
+      ))
+    for (view, state, connected) in [
+      (FeedView.noProcess, "no_process", "false"), (.notListening, "not_listening", "null"),
+      (.noAnswer("late"), "no_answer", "null"), (.told(ControlAnswer.Feed(state: .stuck)), "stuck", "null"),
+      (.told(ControlAnswer.Feed(state: .starting)), "starting", "false"),
+    ] {
+      let text = report(record: LogStatus.Feed(streams: 300), feed: view).document.text
+      #expect(
+        text.contains(
+          #""feed":{"state":"\#(state)","connected":\#(connected),"since":null,"connections":null,"#
+            + #""planned_connections":null,"streams":300,"granted":null,"silent":null,"refused":null,"#))
+    }
+    #expect(report(feed: .noAnswer("late")).document.text.hasSuffix(#""why":"late"}}"#))
   }
 
   @Test func `without gaps nothing is said of them`() {

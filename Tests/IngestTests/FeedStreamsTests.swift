@@ -1,3 +1,4 @@
+import Base
 import Foundation
 import Ingest
 import Simulate
@@ -41,12 +42,57 @@ import Testing
     let feed = try fixture.makeFeed(port: exchange.port, streams: names(300))
     try await fixture.running(feed) {
       try await require("an open connection") { feed.statistics.connections == 1 }
+      let statistics = feed.statistics
+      #expect(statistics.connectedStreams == 0 && statistics.connectedSince == nil)
+      #expect(statistics.refusedStreams.count == 300)
+      #expect(statistics.refusedStreams.names == Array(names(300).sorted().prefix(10)))
     }
+    #expect(feed.statistics.isOver && feed.statistics.connectedSince == nil)
     try await exchange.stop()
     let refusal = try #require(logs.entries.first { $0.message.contains("does not subscribe") })
     #expect(refusal.level == .error)
     #expect(refusal.metadata["names"].map { "\($0)" }?.hasPrefix("symbol0usdt@trade,") == true)
     #expect(feed.statistics.attempts == 1)
+    try await fixture.log.close()
+  }
+
+  @Test func `one stream that is refused is not among those that are connected`() async throws {
+    let fixture = try await FeedFixture()
+    let exchange = try await fixture.startExchange {
+      $0.faults.badStreams = ["bad@trade"]
+      $0.messagesPerSecond = 5_000
+    }
+    let feed = try fixture.makeFeed(port: exchange.port, streams: names(300) + ["bad@trade"])
+    try await fixture.running(feed) {
+      try await require("the others") { feed.statistics.connectedStreams == 300 }
+      #expect(feed.statistics.plannedStreams == 301 && feed.statistics.connectedSince != nil)
+      #expect(feed.statistics.refusedStreams.names == ["bad@trade"])
+      // A list that has grown is not granted before somebody is asked.
+      feed.update(streams: names(300) + ["bad@trade", "other@trade"])
+      try await require("the new list") { feed.statistics.plannedStreams == 302 }
+      try await require("its stream") { feed.statistics.connectedStreams == 301 }
+    }
+    try await exchange.stop()
+    try await fixture.log.close()
+  }
+
+  @Test func `it is known since when the feed is connected, and else when it connects next`() async throws {
+    let fixture = try await FeedFixture()
+    let exchange = try await fixture.startExchange { $0.messagesPerSecond = 100 }
+    let feed = try fixture.makeFeed(port: exchange.port, streams: names(300))
+    let before = WallClock.now()
+    try await fixture.running(feed) {
+      try await fixture.waitForHead(10)
+      let statistics = feed.statistics
+      #expect(try #require(statistics.connectedSince) >= before && statistics.disconnectedSince == nil)
+      #expect(statistics.nextAttemptAt == nil)
+      #expect((statistics.connectedStreams, statistics.plannedStreams) == (300, 300))
+      try await exchange.stop()
+      try await require("the loss") { feed.statistics.connectedSince == nil }
+      #expect(try #require(feed.statistics.disconnectedSince) >= #require(statistics.connectedSince))
+      try await require("a wait") { feed.statistics.nextAttemptAt != nil }
+    }
+    #expect(feed.statistics.nextAttemptAt == nil)
     try await fixture.log.close()
   }
 

@@ -2,11 +2,14 @@ import ArgumentParser
 import Glibc
 import WAL
 
-/// `tickwal status`: what the log says of itself, with `run` up or down.
+/// `tickwal status`: what the log says of itself, with `run` up or down, and `run` of its feed.
 struct StatusCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "status", abstract: "Show the log, its consumers and what they have not shipped.",
-    discussion: "Reads the log alone: works with `run` up or down, and disturbs nothing.")
+    commandName: "status", abstract: "Show the log, its feed, its consumers and what they have not shipped.",
+    discussion: """
+      Reads the log, and asks a running `run` for its feed, for a second at most: works with `run` up, stopped or down, \
+      and disturbs nothing.
+      """)
 
   @Flag(help: "For programs: one JSON document (a line each time with --watch).")
   var json = false
@@ -20,39 +23,43 @@ struct StatusCommand: AsyncParsableCommand {
     let settings = try Configuration(flags: flags, environment: ProcessEnvironment.current)
     try settings.log.path.checkReadable()
     let path = settings.log.path.text
+    let observer = try FeedObserver(logPath: path)
     guard watch else {
-      let status = try await read(path)
-      print(json ? StatusReport(status, path: path).document.prettyText : text(status, path))
+      let report = try await report(path, observer)
+      print(json ? report.document.prettyText : text(report))
       return
     }
     let json = json
     try await Signals.cancelling {
       var last: LogStatus?
       while true {
-        let status = try await read(path)
+        let report = try await report(path, observer, since: last)
         if json {
-          print(StatusReport(status, path: path).document.text)
+          print(report.document.text)
         } else {
           // Home and clear, so that the picture stands still.
           let clear = isatty(STDOUT_FILENO) == 1 ? "\u{1B}[H\u{1B}[2J" : ""
-          print(clear + text(status, path, since: last))
+          print(clear + text(report))
         }
         fflush(nil)
-        last = status
+        last = report.status
         try await ContinuousClock().sleep(for: .seconds(1))
       }
     }
   }
 
-  private func read(_ path: String) async throws -> LogStatus {
+  private func report(
+    _ path: String, _ observer: FeedObserver, since last: LogStatus? = nil
+  ) async throws -> StatusReport {
     let reader = try await LogReader(path: path)
     let status = try await reader.status()
     try await reader.close()
-    return status
+    let feed = await observer.look(writerPID: status.writerPID)
+    return StatusReport(status, path: path, feed: feed, since: last)
   }
 
-  private func text(_ status: LogStatus, _ path: String, since last: LogStatus? = nil) -> String {
+  private func text(_ report: StatusReport) -> String {
     let width = isatty(STDOUT_FILENO) == 1 ? Console(descriptor: STDOUT_FILENO).width : nil
-    return StatusReport(status, path: path, since: last).lines(width: width).joined(separator: "\n")
+    return report.lines(width: width).joined(separator: "\n")
   }
 }

@@ -20,11 +20,10 @@ actor ControlClient {
 
   /// - Throws: `SystemError` if nobody listens; `CommandFailure` for a refusal, or for no answer.
   func ask(_ request: ControlRequest) throws -> ControlAnswer {
-    let socket = try connect()
+    let socket = try connect(within: Self.patience)
     let line: [UInt8]
     do throws(SystemError) {
-      try socket.write(try Self.encoded(request), within: ControlListener.patience)
-      line = try socket.readLine(atMost: ControlAnswer.maximumBytes, within: Self.patience)
+      line = try Self.exchange(socket, request, within: Self.patience)
     } catch {
       throw CommandFailure(
         .problems,
@@ -32,6 +31,28 @@ actor ControlClient {
       )
     }
     return try ControlLine.decode(ControlAnswer.self, line).checked()
+  }
+
+  /// The time that a look at the feed may take.
+  static let glance = Duration.seconds(1)
+
+  /// How the feed of the process stands. One that is stopped, or is busy with another request, says nothing in time.
+  ///
+  /// - Throws: `SystemError`: nobody listens, or there is no answer; `CommandFailure` for one that is no use.
+  func feed() throws -> ControlAnswer.Feed? {
+    let clock = ContinuousClock()
+    let deadline = clock.now.advanced(by: Self.glance)
+    let socket = try connect(within: Self.glance)
+    let line = try Self.exchange(
+      socket, .feed, within: max(clock.now.duration(to: deadline), .milliseconds(10)))
+    return try ControlLine.decode(ControlAnswer.self, line).checked().feed
+  }
+
+  private static func exchange(
+    _ socket: borrowing LineSocket, _ request: ControlRequest, within time: Duration
+  ) throws(SystemError) -> [UInt8] {
+    try socket.write(try encoded(request), within: min(time, ControlListener.patience))
+    return try socket.readLine(atMost: ControlAnswer.maximumBytes, within: time)
   }
 
   private static func encoded(_ request: ControlRequest) throws(SystemError) -> [UInt8] {
@@ -42,10 +63,17 @@ actor ControlClient {
     }
   }
 
-  private func connect() throws(SystemError) -> LineSocket {
+  /// - Parameter time: how long to wait while others stand in the queue.
+  ///
+  /// Reference: socket(7), SO_SNDTIMEO.
+  private func connect(within time: Duration) throws(SystemError) -> LineSocket {
     let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { throw SystemError.last("making a socket") }
     let connected = LineSocket(FileDescriptor(owning: descriptor))
+    var limit = timeval(tv_sec: Int(time.components.seconds), tv_usec: 0)
+    guard
+      setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size)) == 0
+    else { throw SystemError.last("setting up a socket") }
     try address.withSocketAddress { (socketAddress, length) throws(SystemError) in
       guard Glibc.connect(descriptor, socketAddress, length) == 0 else {
         throw SystemError.last("connecting to", address.path)

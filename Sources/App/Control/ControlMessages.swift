@@ -8,6 +8,8 @@ struct ControlRequest: Codable, Sendable, Equatable {
     case seek
     case retry = "dead-letters retry"
     case discard = "dead-letters discard"
+    /// How the feed stands; changes nothing.
+    case feed
   }
 
   /// Of the language that both sides speak.
@@ -35,6 +37,11 @@ struct ControlRequest: Codable, Sendable, Equatable {
       command: .seek, consumer: request.consumer.rawValue, offset: request.offset.rawValue,
       skip: request.maySkip, dryRun: dryRun)
   }
+
+  static var feed: ControlRequest { ControlRequest(command: .feed) }
+
+  /// Whether it only looks: nobody misses an answer that comes too late.
+  var isHarmless: Bool { command == .feed }
 
   static func deadLetters(_ command: Command, _ ids: [KeptDeadLetter.ID]) -> ControlRequest {
     ControlRequest(command: command, ids: ids.map(\.rawValue))
@@ -79,6 +86,49 @@ struct ControlAnswer: Codable, Sendable, Equatable {
     var detail: String?
   }
 
+  /// How the feed of the process stands.
+  struct Feed: Codable, Sendable, Equatable {
+    enum State: String, Codable, Sendable {
+      /// The process has no feed: it ships alone.
+      case none
+      /// It does not know its streams yet.
+      case starting
+      case running
+      /// It does not turn: what it says of itself may be out of date.
+      case stuck
+      /// It has stopped; the process ends.
+      case ended
+    }
+
+    /// How many, and the first names.
+    struct Streams: Codable, Sendable, Equatable {
+      var count = 0
+      var names: [String] = []
+    }
+
+    let state: State
+    /// Whether a WebSocket is open that at least one stream is granted to.
+    var connected = false
+    /// Microseconds UTC: since when it is connected, or is not.
+    var since: Int64?
+    var connections = 0
+    var plannedConnections = 0
+    var streams = 0
+    var granted = 0
+    var silent = Streams()
+    var refused = Streams()
+    /// Microseconds UTC.
+    var nextAttemptAt: Int64?
+    /// Whether nothing is read because the log cannot take more.
+    var paused = false
+
+    enum CodingKeys: String, CodingKey {
+      case state, connected, since, connections, streams, granted, silent, refused, paused
+      case plannedConnections = "planned_connections"
+      case nextAttemptAt = "next_attempt_at"
+    }
+  }
+
   struct Failure: Codable, Sendable, Equatable {
     let exitCode: Int32
     let message: String
@@ -94,10 +144,11 @@ struct ControlAnswer: Codable, Sendable, Equatable {
   var version = ControlRequest.version
   var seek: Seek?
   var letters: [Letter]?
+  var feed: Feed?
   var error: Failure?
 
   enum CodingKeys: String, CodingKey {
-    case version, seek, error
+    case version, seek, feed, error
     case letters = "dead_letters"
   }
 

@@ -33,10 +33,12 @@ struct ControlServer: Sendable {
   private func serve(_ listener: ControlListener) async throws {
     try await withTaskCancellationHandler {
       while let line = try await listener.nextLine() {
-        let answer = try ControlLine.encode(await answer(line))
+        let (answer, isHarmless) = await answer(line)
         do {
-          try await listener.answer(answer)
+          try await listener.answer(try ControlLine.encode(answer))
         } catch let error as SystemError {
+          // Who only looks does not wait for long.
+          if isHarmless { continue }
           logger.warning(
             "who asked has gone before the answer; what was asked is done", metadata: ["error": "\(error)"])
         }
@@ -46,20 +48,20 @@ struct ControlServer: Sendable {
     }
   }
 
-  private func answer(_ line: [UInt8]) async -> ControlAnswer {
+  private func answer(_ line: [UInt8]) async -> (answer: ControlAnswer, isHarmless: Bool) {
     do {
       let version = try ControlLine.decode(ControlLine.Version.self, line).version
       guard version == ControlRequest.version else {
-        return .failed(
-          .problems,
+        let refusal =
           "the process that has the log open speaks version \(ControlRequest.version) of the socket's language, and was asked in version \(version): use the same tickwal"
-        )
+        return (.failed(.problems, refusal), false)
       }
-      return await operations.answer(try ControlLine.decode(ControlRequest.self, line))
+      let request = try ControlLine.decode(ControlRequest.self, line)
+      return (await operations.answer(request), request.isHarmless)
     } catch let error as CommandFailure {
-      return .failed(error.exitCode, error.lines.joined(separator: " "))
+      return (.failed(error.exitCode, error.lines.joined(separator: " ")), false)
     } catch {
-      return .failed(.problems, "\(error)")
+      return (.failed(.problems, "\(error)"), false)
     }
   }
 }

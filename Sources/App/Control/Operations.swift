@@ -12,6 +12,8 @@ struct Operations: Sendable {
   /// Made when it is needed.
   let shipping: @Sendable () async throws -> Shipping
   let logger: Logger
+  /// How the feed of this process stands.
+  var feed: @Sendable () -> ControlAnswer.Feed = { ControlAnswer.Feed(state: .none) }
 
   /// - Returns: an answer in any case; failures are among them.
   func answer(_ request: ControlRequest) async -> ControlAnswer {
@@ -19,6 +21,7 @@ struct Operations: Sendable {
       switch request.command {
       case .seek: return ControlAnswer(seek: try await seek(request))
       case .retry: return ControlAnswer(letters: try await retry(try ids(of: request)))
+      case .feed: return ControlAnswer(feed: feed())
       case .discard: return ControlAnswer(letters: try await discard(try ids(of: request)))
       }
     } catch is CancellationError {

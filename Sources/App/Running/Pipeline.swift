@@ -43,7 +43,7 @@ struct Pipeline: Sendable {
   /// - Throws: the log's failure, at once; bad settings that are found out late.
   func run(
     watch: @escaping @Sendable (Running) async throws -> Void,
-    serve: @escaping @Sendable ([ConsumerLoop]) async throws -> Void
+    serve: @escaping @Sendable (Running) async throws -> Void
   ) async throws -> Bool {
     let feed = Latch<Feed>()
     if stopping.opened(loops) { return stopping.request.value != nil }
@@ -63,7 +63,7 @@ struct Pipeline: Sendable {
         return nil
       }
       group.addTask {
-        try await untilCancelled { try await serve(loops) }
+        try await untilCancelled { try await serve(Running(feed: feed, loops: loops)) }
         return nil
       }
       if let makeFeed {

@@ -50,9 +50,14 @@ struct ShippingRun: Sendable {
           try await reportBacklog(log)
           ImmediateExit.fullVolume(interrupted)
         }
-      ).run(watch: watch.watch) { loops in
+      ).run(watch: watch.watch) { [hasFeed = makeFeed != nil] running in
         try await ControlServer(
-          operations: Operations(log: log, loops: loops, shipping: { shipping }, logger: logger),
+          operations: Operations(
+            log: log, loops: running.loops, shipping: { shipping }, logger: logger,
+            feed: {
+              guard hasFeed else { return ControlAnswer.Feed(state: .none) }
+              return ControlAnswer.Feed(running.feed.value?.statistics)
+            }),
           logger: logger
         ).run()
       }

@@ -5,11 +5,13 @@ import WAL
 struct StatusReport {
   let status: LogStatus
   let path: String
+  let feed: FeedReport
   /// The status a second before, for rates.
   var last: LogStatus?
 
-  init(_ status: LogStatus, path: String, since last: LogStatus? = nil) {
+  init(_ status: LogStatus, path: String, feed: FeedView, since last: LogStatus? = nil) {
     self.status = status
+    self.feed = FeedReport(view: feed, status: status)
     self.path = path
     self.last = last
   }
@@ -29,8 +31,9 @@ struct StatusReport {
       ["written by", status.writerPID.map { "process \($0)" } ?? "nobody now"],
       ["ticks", ticks],
       ["last tick", status.lastReceivedAt.map { UTCTime.readable(microseconds: $0) } ?? "never"],
-      ["size", size],
     ]
+    rows += feed.rows
+    rows.append(["size", size])
     if let deadLetters { rows.append(["dead letters", deadLetters]) }
     rows.append(["gaps", gaps])
     rows += provenRows
@@ -155,6 +158,7 @@ struct StatusReport {
           }),
       ]),
       "completeness": status.completeness.map(document) ?? .null,
+      "feed": feed.document,
     ])
   }
 

@@ -86,6 +86,12 @@ extension FeedSession {
 
   // MARK: When
 
+  /// When the next attempt to connect is due, on the clock of `now`; nil unless it waits without a connection.
+  var nextAttempt: Duration? {
+    guard phase == .running, case .waiting(let until) = current else { return nil }
+    return until
+  }
+
   /// When `.timer` is wanted, on the clock of `now`.
   var deadline: Duration? {
     switch phase {

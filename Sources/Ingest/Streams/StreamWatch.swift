@@ -183,6 +183,13 @@ struct StreamWatch: Sendable {
     return findings
   }
 
+  /// The streams that the reviews have found silent or stopped, and that an open connection still carries.
+  var silentStreams: [String] {
+    streams.indices.filter {
+      streams[$0].isCarried && (streams[$0].isNamedSilent || streams[$0].isNamedStopped)
+    }.map { table.name($0) }
+  }
+
   private func hasStopped(_ stream: Stream, at now: Int64) -> Bool {
     guard stream.isCarried, stream.awaitedSince < 0, !stream.isNamedStopped, stream.pauseFrom >= 0,
       stream.deliveries >= limits.knownAfter, now - lastDelivery < limits.common.nanoseconds

@@ -21,6 +21,23 @@ package struct LogStatus: Sendable {
     package let hold: Hold?
   }
 
+  /// The state of the feed as the log knows it: of one that runs, or of the last one that ran.
+  package struct Feed: Equatable, Sendable {
+    /// Streams of its list; `nil` if no feed ever ran.
+    package let streams: Int?
+    /// Attempts to connect in the last 5 minutes.
+    package let recentAttempts: Int
+    /// Microseconds since 1970, UTC: before that the exchange does not want to be asked; `nil` if that is over, or if
+    /// it never said so.
+    package let heldUntil: Int64?
+
+    package init(streams: Int? = nil, recentAttempts: Int = 0, heldUntil: Int64? = nil) {
+      self.streams = streams
+      self.recentAttempts = recentAttempts
+      self.heldUntil = heldUntil
+    }
+  }
+
   package let logID: LogID
   package let head: Offset
   package let oldest: Offset?
@@ -43,6 +60,7 @@ package struct LogStatus: Sendable {
   package let walBytes: Int
   /// The process that holds the log open for writing, if any.
   package let writerPID: Int32?
+  package let feed: Feed
 }
 
 extension LogReader {
@@ -58,7 +76,8 @@ extension LogReader {
         endedGaps: gaps.ended, recentGaps: gaps.recent,
         completeness: try connection.completeness(), readAt: now,
         rejectedInput: try connection.deadLetterCount(of: .feed),
-        fileBytes: size(of: path), walBytes: size(of: path + "-wal"), writerPID: LogLock.holder(of: path))
+        fileBytes: size(of: path), walBytes: size(of: path + "-wal"), writerPID: LogLock.holder(of: path),
+        feed: try connection.feedStatus(at: now))
     }
   }
 
@@ -66,4 +85,21 @@ extension LogReader {
     var info = stat()
     return stat(path, &info) == 0 ? Int(info.st_size) : 0
   }
+}
+
+extension SQLiteConnection {
+  /// - Parameter now: microseconds since 1970, UTC.
+  fileprivate func feedStatus(at now: Int64) throws(SQLiteError) -> LogStatus.Feed {
+    // What lies ahead, because the clock was set back, counts as made now.
+    let attempts = (try metaList(.feedAttempts) ?? []).compactMap { Int64($0) }
+    return LogStatus.Feed(
+      streams: try metaList(.streams)?.count,
+      recentAttempts: attempts.count { $0 > now - LogStatus.Feed.attemptsWindow },
+      heldUntil: try meta(.feedHold).flatMap { $0 > now ? $0 : nil })
+  }
+}
+
+extension LogStatus.Feed {
+  /// Microseconds.
+  fileprivate static let attemptsWindow: Int64 = 300_000_000
 }
