@@ -31,7 +31,7 @@ struct Subscriptions: Sendable {
   }
 
   /// How long an answer may take.
-  static let patience = Duration.seconds(10)
+  static let patience = Duration.seconds(20)
   /// Between two requests in a row, as the limit of messages spaces them.
   private static let spacing = Duration.milliseconds(250)
   private static let backoff = Backoff(base: .seconds(2), cap: .seconds(60), jitter: .equal)
