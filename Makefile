@@ -28,7 +28,8 @@ test: ## Run all tests, the end-to-end ones against real servers, several at a t
 	@scripts/venv.sh
 	@scripts/autobahn.sh
 	$(SWIFT) build --build-tests
-	$(SWIFT) test --skip-build --skip '$(WALKS)'
+	$(SWIFT) test --skip-build --skip '$(WALKS)|IngestTests'
+	$(SWIFT) test --skip-build --filter IngestTests --skip '$(WALKS)'
 	$(SWIFT) test --skip-build --filter '$(WALKS)'
 	.build-venv/bin/python Tests/EndToEnd/run.py $(PYTEST_FLAGS)
 

@@ -22,8 +22,6 @@ struct WriterLoop {
   private var checkpoints: CheckpointSchedule
   private var failedTries = 0
   private var upkeep: LogUpkeep?
-  /// `nil` before the first piece of upkeep: the volume is not watched.
-  var disk: DiskKeeper?
   private var isFull = false
   private var walLimit = 64 << 20
 
@@ -133,7 +131,7 @@ struct WriterLoop {
     failedTries += 1
     // Without upkeep nobody else says that the volume is full.
     if failedTries == 1 || failedTries.isMultiple(of: Self.triesBetweenReminders),
-      !error.isDiskFull || disk == nil
+      !error.isDiskFull || upkeep == nil
     {
       logger.error(
         error.isDiskFull
@@ -192,22 +190,17 @@ struct WriterLoop {
   /// - Returns: whether there may be more to do.
   mutating func upkeep(_ settings: LogUpkeep.Settings) throws(SQLiteError) -> Bool {
     if upkeep?.settings != settings {
-      upkeep = try LogUpkeep(connection, settings: settings, options: options, logger: logger)
-      disk = nil
+      upkeep = try LogUpkeep(connection, path: path, settings: settings, options: options, logger: logger)
     }
     let didWork: Bool
     do throws(SQLiteError) {
-      var disk =
-        disk
-        ?? DiskKeeper(path: path, limits: settings.disk, volume: options.volume, logger: logger)
-      defer { self.disk = disk }
-      didWork = try upkeep?.step(head: head, disk: &disk) ?? false
+      didWork = try upkeep?.step(head: head) ?? false
     } catch {
       guard error.isDiskFull else { throw error }
       isFull = true
       return false
     }
-    if let volume = disk?.state.last?.volume { try fit(volume: volume) }
+    if let volume = upkeep?.disk.volumeBytes { try fit(volume: volume) }
     if isShort, walFileBytes > walLimit {
       try checkpoint(.truncate)
     } else if didWork {
@@ -220,18 +213,26 @@ struct WriterLoop {
   /// Whether a write has found no room since this was asked last.
   mutating func takeFull() -> Bool {
     defer { isFull = false }
-    return isFull && disk != nil
+    return isFull && upkeep != nil
   }
 
-  /// Looks at the volume after a commit: appends may fill it between two pieces of upkeep.
+  /// Looks at the volume after a commit.
   /// - Returns: whether it has become short of room by now, so that upkeep should not wait.
   mutating func look() throws(SQLiteError) -> Bool {
     let before = isShort
-    try disk?.look(connection)
+    try upkeep?.look()
     return isShort && !before
   }
 
-  private var isShort: Bool { disk?.state.isShort ?? false }
+  /// Gives the ballast up, so that the next try may succeed.
+  mutating func makeRoom() { upkeep?.writeFailed() }
+  /// Nothing waits for room any more.
+  mutating func foundRoom() { upkeep?.writeSucceeded() }
+
+  var mayAppend: Bool { upkeep?.disk.mayAppend ?? true }
+  /// Whether ticks that found no room may be tried again.
+  var mayRetry: Bool { upkeep?.disk.mayRetry ?? true }
+  private var isShort: Bool { upkeep?.disk.isShort ?? false }
 
   /// Sets the size that SQLite's WAL may keep of a volume.
   private mutating func fit(volume: Int) throws(SQLiteError) {
