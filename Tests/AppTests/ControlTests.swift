@@ -221,7 +221,9 @@ import Testing
       try await serving(log) {
         let observer = try FeedObserver(logPath: path)
         #expect(
-          try await eventually { await observer.look(writerPID: 1) == .told(ControlAnswer.Feed(state: .none)) })
+          try await eventually {
+            await observer.look(writerPID: 1) == .told(ControlAnswer.Feed(state: .none))
+          })
       }
     }
   }
