@@ -5,7 +5,7 @@ import Logging
 ///
 /// Trouble with the ballast is said and waited out. It is no trouble of the log.
 struct DiskKeeper {
-  private var state: DiskGuard
+  private(set) var state: DiskGuard
   private let limits: DiskLimits
   private let ballast: Ballast
   private let path: String
@@ -23,23 +23,25 @@ struct DiskKeeper {
     ballast = Ballast(logPath: path)
   }
 
-  var isShort: Bool { state.isShort }
-  var mayAppend: Bool { state.mayAppend }
-  var mayRetry: Bool { state.mayRetry }
-  /// `nil` before the first look.
-  var volumeBytes: Int? { state.last?.volume }
-
-  /// - Parameter free: bytes of free pages in the log's file.
-  mutating func look(free: Int, at now: Duration) {
-    guard let volume = volume(path) else { return }
-    let hasBallast = ballast.isWhole(bytes: limits.ballast(of: volume.size))
-    perform(
-      state.handle(
-        .init(available: volume.available, free: free, volume: volume.size, hasBallast: hasBallast), at: now))
+  /// Looks at the volume and at the free pages in the log's file.
+  ///
+  /// - Returns: the number of those.
+  @discardableResult
+  mutating func look(_ connection: SQLiteConnection) throws(SQLiteError) -> Int {
+    let free = Int(try connection.int("PRAGMA freelist_count") ?? 0)
+    guard let volume = volume(path) else { return free }
+    let reading = DiskGuard.Reading(
+      available: volume.available, free: free * SQLiteConnection.pageBytes, volume: volume.size,
+      hasBallast: ballast.isWhole(bytes: limits.ballast(of: volume.size)))
+    perform(state.handle(reading, at: MonotonicClock.now()))
+    return free
   }
 
-  mutating func writeFailed(at now: Duration) { perform(state.writeFailed(at: now)) }
-  mutating func writeSucceeded(at now: Duration) { perform(state.writeSucceeded(at: now)) }
+  /// A write of the log found no room: gives the ballast up, so that the next try may succeed.
+  mutating func writeFailed() { perform(state.writeFailed(at: MonotonicClock.now())) }
+
+  /// Everything that waited to be written has been.
+  mutating func writeSucceeded() { perform(state.writeSucceeded(at: MonotonicClock.now())) }
 
   private mutating func perform(_ actions: [DiskGuard.Action]) {
     for action in actions {

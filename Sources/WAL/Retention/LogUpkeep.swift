@@ -1,8 +1,8 @@
 import Base
 import Logging
 
-/// The work of the writer's thread between commits so that the log keeps its size: looks at its volume, trims
-/// what is old, and gives free pages back.
+/// The work of the writer's thread between commits so that the log keeps its size: trims what is old, and gives
+/// free pages back.
 struct LogUpkeep {
   struct Settings: Sendable, Equatable {
     var retention: Duration
@@ -17,15 +17,13 @@ struct LogUpkeep {
   private let trimmer: Trimmer
   private var ages: AgeRecord
   private var vacuum: VacuumSchedule
-  private(set) var disk: DiskKeeper
   /// On the log's own time: trimming is not tried before, because the file is damaged.
   private var heldUntil: Int64 = 0
 
   private static let holdAfterDamage: Int64 = 600_000_000
 
   init(
-    _ connection: SQLiteConnection, path: String, settings: Settings, options: TickLog.Options,
-    logger: Logger
+    _ connection: SQLiteConnection, settings: Settings, options: TickLog.Options, logger: Logger
   ) throws(SQLiteError) {
     self.settings = settings
     self.connection = connection
@@ -35,19 +33,20 @@ struct LogUpkeep {
     trimmer = Trimmer(connection, step: options.trimStep)
     vacuum = options.vacuum
     ages = try AgeRecord(connection, now: options.uptime(), wall: options.wallClock())
-    disk = DiskKeeper(path: path, limits: settings.disk, volume: options.volume, logger: logger)
   }
 
   /// Does one piece: a transaction of a few milliseconds.
   ///
+  /// - Parameter disk: says whether space is short, after a look.
   /// - Returns: whether there may be more to do.
-  mutating func step(head: Offset) throws(SQLiteError) -> Bool {
+  mutating func step(head: Offset, disk: inout DiskKeeper) throws(SQLiteError) -> Bool {
     let now = options.uptime()
     do throws(SQLiteError) {
-      let free = try look()
+      let free = try disk.look(connection)
+      let isSpaceShort = disk.state.isShort
       guard ages.time(at: now) >= heldUntil else { return false }
-      if try trim(head: head, now: now) { return true }
-      return try returnPages(free: free)
+      if try trim(head: head, now: now, isSpaceShort: isSpaceShort) { return true }
+      return try returnPages(free: free, isSpaceShort: isSpaceShort)
     } catch {
       if connection.isInTransaction { try connection.execute("ROLLBACK") }
       if error.isBusy { return false }
@@ -60,22 +59,12 @@ struct LogUpkeep {
     }
   }
 
-  /// Looks at the volume, which appends may fill between two pieces of upkeep.
-  ///
-  /// - Returns: free pages in the log's file.
-  @discardableResult
-  mutating func look() throws(SQLiteError) -> Int {
-    let free = Int(try connection.int("PRAGMA freelist_count") ?? 0)
-    disk.look(free: free * SQLiteConnection.pageBytes, at: MonotonicClock.now())
-    return free
-  }
-
-  mutating func writeFailed() { disk.writeFailed(at: MonotonicClock.now()) }
-  mutating func writeSucceeded() { disk.writeSucceeded(at: MonotonicClock.now()) }
-
-  private mutating func trim(head: Offset, now: Uptime) throws(SQLiteError) -> Bool {
+  private mutating func trim(head: Offset, now: Uptime, isSpaceShort: Bool) throws(SQLiteError) -> Bool {
     let hasRows = try trimmer.hasRows()
-    let boundary = hasRows ? nil : try trimmer.boundary(through: try lastTrimmable(head: head, now: now))
+    let boundary =
+      hasRows
+      ? nil
+      : try trimmer.boundary(through: lastTrimmable(head: head, now: now, isSpaceShort: isSpaceShort))
     let isMarkDue = ages.isMarkDue(at: now)
     guard hasRows || boundary != nil || isMarkDue else { return false }
     let start = MonotonicClock.now()
@@ -98,18 +87,18 @@ struct LogUpkeep {
     return hasRows || boundary != nil
   }
 
-  private func lastTrimmable(head: Offset, now: Uptime) throws(SQLiteError) -> Offset {
+  private func lastTrimmable(head: Offset, now: Uptime, isSpaceShort: Bool) throws(SQLiteError) -> Offset {
     let next = try connection.lowestNext()
     let oldEnough = ages.offsets.highest(
       agedAtLeast: rule.retention.microseconds, at: ages.time(at: now))
     return RetentionRule.last(
       head: head, next: next, oldEnough: Offset(rawValue: oldEnough ?? 0),
-      isSpaceShort: disk.isShort)
+      isSpaceShort: isSpaceShort)
   }
 
-  private mutating func returnPages(free: Int) throws(SQLiteError) -> Bool {
+  private mutating func returnPages(free: Int, isSpaceShort: Bool) throws(SQLiteError) -> Bool {
     let total = Int(try connection.int("PRAGMA page_count") ?? 0)
-    let pages = vacuum.pages(free: free, total: total, isSpaceShort: disk.isShort)
+    let pages = vacuum.pages(free: free, total: total, isSpaceShort: isSpaceShort)
     guard pages > 0 else { return false }
     KillPoint.vacuum.before()
     // Through sqlite3_exec, which steps it to its end: each step gives one page back.

@@ -239,7 +239,7 @@ final class LogWriter: Sendable {
           return fail(LogError("trimming the log", error))
         }
       case .recover:
-        loop.foundRoom()
+        loop.disk?.writeSucceeded()
         state.withLock { $0.stall = nil }
         publish(loop)
       case .commit(let group, let room):
@@ -280,7 +280,7 @@ final class LogWriter: Sendable {
         if loop.hasChangedGaps { gapChanges.update { $0 += 1 } }
         for (request, outcome) in zip(group, outcomes) { request.completion(outcome) }
         if !isPassing {
-          loop.foundRoom()
+          loop.disk?.writeSucceeded()
           state.withLock { $0.stall = nil }
         }
         try loop.checkpointIfDue()
@@ -294,7 +294,7 @@ final class LogWriter: Sendable {
             loop.isCommitted ? "copying SQLite's WAL into the log's file" : "committing to the log", error)
         }
         if error.isDiskFull, !isClosing {
-          loop.makeRoom()
+          loop.disk?.writeFailed()
           state.withLock { $0.queue.putBack() }
           // What may pass is tried at once with the ballast's room, and ticks when there is some of their own.
           stall(retryIn: pause, passingIn: isPassing ? pause : .zero)
@@ -305,7 +305,7 @@ final class LogWriter: Sendable {
             throw LogError("committing to the log at shutdown", error)
           }
           hasMadeRoom = true
-          loop.makeRoom()
+          loop.disk?.writeFailed()
           continue
         }
         sleep(pause)
@@ -323,15 +323,15 @@ final class LogWriter: Sendable {
   /// Looks whether a checkpoint or a piece of upkeep has found no room, and lets everybody know how it is.
   private func noteRoom(_ loop: inout WriterLoop) {
     if loop.takeFull() {
-      loop.makeRoom()
+      loop.disk?.writeFailed()
       stall(retryIn: Self.retryPause, passingIn: .zero)
     }
     publish(loop)
   }
 
   private func publish(_ loop: WriterLoop) {
-    let mayAppend = loop.mayAppend
-    let mayRetry = loop.mayRetry
+    let mayAppend = loop.disk?.state.mayAppend ?? true
+    let mayRetry = loop.disk?.state.mayRetry ?? true
     let room = state.withLock { state in
       state.mayRetry = mayRetry
       if mayAppend, !state.mayAppend { state.pause.ended(wall: wallClock(), at: MonotonicClock.now()) }

@@ -22,6 +22,8 @@ struct WriterLoop {
   private var checkpoints: CheckpointSchedule
   private var failedTries = 0
   private var upkeep: LogUpkeep?
+  /// `nil` before the first piece of upkeep: the volume is not watched.
+  var disk: DiskKeeper?
   private var isFull = false
   private var walLimit = 64 << 20
 
@@ -131,7 +133,7 @@ struct WriterLoop {
     failedTries += 1
     // Without upkeep nobody else says that the volume is full.
     if failedTries == 1 || failedTries.isMultiple(of: Self.triesBetweenReminders),
-      !error.isDiskFull || upkeep == nil
+      !error.isDiskFull || disk == nil
     {
       logger.error(
         error.isDiskFull
@@ -190,17 +192,22 @@ struct WriterLoop {
   /// - Returns: whether there may be more to do.
   mutating func upkeep(_ settings: LogUpkeep.Settings) throws(SQLiteError) -> Bool {
     if upkeep?.settings != settings {
-      upkeep = try LogUpkeep(connection, path: path, settings: settings, options: options, logger: logger)
+      upkeep = try LogUpkeep(connection, settings: settings, options: options, logger: logger)
+      disk = nil
     }
     let didWork: Bool
     do throws(SQLiteError) {
-      didWork = try upkeep?.step(head: head) ?? false
+      var disk =
+        disk
+        ?? DiskKeeper(path: path, limits: settings.disk, volume: options.volume, logger: logger)
+      defer { self.disk = disk }
+      didWork = try upkeep?.step(head: head, disk: &disk) ?? false
     } catch {
       guard error.isDiskFull else { throw error }
       isFull = true
       return false
     }
-    if let volume = upkeep?.disk.volumeBytes { try fit(volume: volume) }
+    if let volume = disk?.state.last?.volume { try fit(volume: volume) }
     if isShort, walFileBytes > walLimit {
       try checkpoint(.truncate)
     } else if didWork {
@@ -213,26 +220,18 @@ struct WriterLoop {
   /// Whether a write has found no room since this was asked last.
   mutating func takeFull() -> Bool {
     defer { isFull = false }
-    return isFull && upkeep != nil
+    return isFull && disk != nil
   }
 
-  /// Looks at the volume after a commit.
+  /// Looks at the volume after a commit: appends may fill it between two pieces of upkeep.
   /// - Returns: whether it has become short of room by now, so that upkeep should not wait.
   mutating func look() throws(SQLiteError) -> Bool {
     let before = isShort
-    try upkeep?.look()
+    try disk?.look(connection)
     return isShort && !before
   }
 
-  /// Gives the ballast up, so that the next try may succeed.
-  mutating func makeRoom() { upkeep?.writeFailed() }
-  /// Nothing waits for room any more.
-  mutating func foundRoom() { upkeep?.writeSucceeded() }
-
-  var mayAppend: Bool { upkeep?.disk.mayAppend ?? true }
-  /// Whether ticks that found no room may be tried again.
-  var mayRetry: Bool { upkeep?.disk.mayRetry ?? true }
-  private var isShort: Bool { upkeep?.disk.isShort ?? false }
+  private var isShort: Bool { disk?.state.isShort ?? false }
 
   /// Sets the size that SQLite's WAL may keep of a volume.
   private mutating func fit(volume: Int) throws(SQLiteError) {
