@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Ingest
@@ -183,5 +184,33 @@ private struct Rows {
     log.apply(gaps.runEnds(at: .seconds(103)))
     #expect(log.rows == [row(5, nil, "a")])
     #expect(gaps.watermark == nil)
+  }
+
+  /// A deadline that stays when its time is over would be handled again and again, and nothing else would be done.
+  @Test func `whatever happens, what was due is due no more when it was handled`() {
+    var random = SplitMix64.forTest()
+    let names = ["a", "b", "c", "d"]
+    for _ in 0..<300 {
+      var gaps = StreamGaps(quietAfter: .seconds(60))
+      var now = Duration.seconds(1)
+      for time in 1...60 as ClosedRange<Int64> {
+        now += .seconds(Int.random(in: 0...20, using: &random))
+        let some = names.filter { _ in Bool.random(using: &random) }
+        switch Int.random(in: 0..<6, using: &random) {
+        case 0: _ = gaps.refused(some, since: time, detail: nil)
+        case 1, 2: gaps.granted(some, at: time, now: now)
+        case 3:
+          gaps.doubt(
+            Dictionary(uniqueKeysWithValues: some.map { ($0, .init(since: time, patience: .seconds(10))) }),
+            at: now)
+        case 4: _ = gaps.delivered(Set(some), at: time)
+        default: _ = gaps.connectionEnded(at: now)
+        }
+        if let deadline = gaps.deadline, deadline <= now {
+          _ = gaps.expire(at: now, isDelivering: Bool.random(using: &random))
+        }
+        #expect(gaps.deadline.map { $0 > now } ?? true)
+      }
+    }
   }
 }

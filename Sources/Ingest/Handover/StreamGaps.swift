@@ -53,7 +53,7 @@ struct StreamGaps: Sendable {
 
   /// When ``expire(at:)`` is to be called.
   var deadline: Duration? {
-    let quiet = open.compactMap(\.granted).map { $0.now + quietAfter }
+    let quiet = open.filter { !$0.isWithheld }.compactMap(\.granted).map { $0.now + quietAfter }
     return (quiet + doubts.values.map(\.until)).min()
   }
 
@@ -146,17 +146,20 @@ struct StreamGaps: Sendable {
       doubts[stream] = nil
       changes.append(begin([stream], at: doubt.since, detail: nil, isWithheld: true))
     }
+    var quiet: [(gaps: OpenGaps, utc: Int64)] = []
     for index in open.indices {
       guard !open[index].isWithheld, let granted = open[index].granted, now >= granted.now + quietAfter
       else { continue }
       if isDelivering {
         open[index].streams = []
-        changes += end([open[index].gaps], at: granted.utc)
+        if !quiet.contains(where: { $0.gaps === open[index].gaps }) {
+          quiet.append((open[index].gaps, granted.utc))
+        }
       } else {
         open[index].granted?.now = now
       }
     }
-    open.removeAll { $0.streams.isEmpty }
+    for ended in quiet { changes += end([ended.gaps], at: ended.utc) }
     return changes
   }
 
