@@ -19,3 +19,14 @@ static inline int csqlite_bind_text(sqlite3_stmt *statement, int index, const vo
 static inline int csqlite_bind_blob(sqlite3_stmt *statement, int index, const void *bytes, int length) {
   return sqlite3_bind_blob(statement, index, bytes, length, SQLITE_TRANSIENT);
 }
+
+// errno of the call that failed last on SQLite's WAL, or else on the database's file; 0 if none did. Unlike
+// sqlite3_system_errno, which knows only what errno is when the error is noted.
+static inline int csqlite_last_errno(sqlite3 *db, int isWAL) {
+  sqlite3_file *file = 0;
+  int code = 0;
+  int which = isWAL ? SQLITE_FCNTL_JOURNAL_POINTER : SQLITE_FCNTL_FILE_POINTER;
+  if (sqlite3_file_control(db, "main", which, &file) != SQLITE_OK || !file || !file->pMethods) return 0;
+  file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &code);
+  return code;
+}

@@ -21,6 +21,10 @@ package final class TickLog: Sendable {
     package var uptime: @Sendable () -> Uptime = Uptime.now
     /// The space of the log's file system; `nil` if that cannot be known.
     package var volume: @Sendable (_ path: String) -> Volume? = Volume.of
+    /// The clock by which the volume has been short, or has had room.
+    var volumeClock: @Sendable () -> Duration = MonotonicClock.now
+    /// Between two tries to write where there was no room.
+    var retryPause = Duration.seconds(1)
 
     package init() {}
 

@@ -80,6 +80,40 @@ def test_a_full_disk_is_waited_out_and_nothing_is_missed(tickwal, disk, make_exc
     assert_items(local_items(tickwal.folder), tickwal.log.ticks())
 
 
+def test_a_quota_is_waited_out_as_a_full_disk_is(tickwal, disk, make_exchange):
+    exchange = make_exchange()
+    run = start(tickwal, disk, exchange)
+    send(exchange, FIRST)
+    run.wait_until(lambda: tickwal.log.is_shipped(len(FIRST)), "the first ticks are shipped")
+    disk.exhaust_quota()
+    send(exchange, MORE)
+    # The volume has room: df says nothing of it.
+    run.wait_until_said("the quota on the volume of the log is used up")
+    assert "Disk quota exceeded" in run.err and "dmesg" not in run.err
+    disk.raise_quota()
+    run.wait_until_said("has room again")
+    send(exchange, LAST)
+    everything = FIRST + MORE + LAST
+    run.wait_until(lambda: tickwal.log.is_shipped(len(everything)), "all ticks are shipped")
+    assert events(tickwal) == everything
+    assert_paused_for_the_disk(tickwal.log)
+    assert run.terminate().code == 0
+
+
+def test_a_volume_without_inodes_is_waited_out(tickwal, on_volume, make_exchange):
+    volume = on_volume("64m", inodes=4)
+    (volume.folder / "other").touch()
+    (volume.folder / "another").touch()
+    exchange = make_exchange()
+    run = start(tickwal, None, exchange)
+    run.wait_until_said("no inodes left")
+    assert "df -i" in run.err and "No such file" not in run.err
+    volume.remount("nr_inodes=100")
+    send(exchange, FIRST)
+    run.wait_until(lambda: tickwal.log.is_shipped(len(FIRST)), "the ticks are shipped")
+    assert run.terminate().code == 0
+
+
 @pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_well_on_a_full_disk(tickwal, disk, make_exchange, kind):
     exchange = make_exchange()
@@ -187,17 +221,21 @@ def test_a_failed_sync_ends_an_import(tickwal, disk):
 class Volume:
     """A small file system of its own; a stricter judge than the library, where mounting is allowed."""
 
-    def __init__(self, folder: Path, size: str):
+    def __init__(self, folder: Path, size: str, inodes: int | None = None):
         self.folder = folder
         folder.mkdir()
+        options = f"size={size}" + (f",nr_inodes={inodes}" if inodes else "")
         done = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True, text=True
+            ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True, text=True
         )
         if done.returncode != 0:
             pytest.skip(f"cannot mount a file system: {done.stderr.strip()}")
 
     def resize(self, size: str) -> None:
-        subprocess.run(["mount", "-o", f"remount,size={size}", self.folder], check=True)
+        self.remount(f"size={size}")
+
+    def remount(self, options: str) -> None:
+        subprocess.run(["mount", "-o", f"remount,{options}", self.folder], check=True)
 
     def fill(self, leaving: int) -> None:
         """With a file beside the others, up to so many bytes."""
@@ -221,8 +259,8 @@ class Volume:
 def make_volume(tmp_path):
     volumes: list[Volume] = []
 
-    def make(size: str) -> Volume:
-        volumes.append(Volume(tmp_path / f"volume-{len(volumes)}", size))
+    def make(size: str, inodes: int | None = None) -> Volume:
+        volumes.append(Volume(tmp_path / f"volume-{len(volumes)}", size, inodes))
         return volumes[-1]
 
     yield make
@@ -237,8 +275,8 @@ GUARDED = {"DISK_LOW": "15%", "DISK_STOP": "5%", "BALLAST_SIZE": "64MiB"}
 def on_volume(tickwal, make_volume):
     """The program with its log on a small volume."""
 
-    def make(size: str) -> Volume:
-        volume = make_volume(size)
+    def make(size: str, inodes: int | None = None) -> Volume:
+        volume = make_volume(size, inodes)
         tickwal.path = tickwal.log.path = volume.folder / "ticks.db"
         tickwal.environment["WAL_PATH"] = str(tickwal.path)
         return volume

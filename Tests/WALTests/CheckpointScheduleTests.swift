@@ -26,7 +26,7 @@ import Testing
   @Test func `a small volume gets a short WAL`() {
     var schedule = CheckpointSchedule()
     schedule.fit(volumeBytes: 100 << 20)
-    let passive = (100 << 20) / 64 / CheckpointSchedule.bytesPerFrame
+    let passive = (100 << 20) / 128 / CheckpointSchedule.bytesPerFrame
     #expect(schedule.due(walFrames: passive - 1) == nil)
     #expect(schedule.due(walFrames: passive) == .passive)
     #expect(schedule.due(walFrames: passive * 4) == .restart)

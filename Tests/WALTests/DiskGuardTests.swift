@@ -28,16 +28,22 @@ private let mebi = 1 << 20
   typealias Step = (available: Int, free: Int, level: DiskGuard.Level)
 
   static let walks: [[Step]] = [
-    // Down and up: each level is left with some room to spare.
+    // Down and up: each level is left with some room to spare, and a pause when that has lasted a second.
     [
       (500, 0, .normal), (150, 0, .normal), (149, 0, .low), (160, 0, .low), (164, 0, .low), (165, 0, .normal),
-      (149, 0, .low), (50, 0, .low), (49, 0, .stop), (61, 0, .stop), (63, 0, .low), (164, 0, .low),
-      (400, 0, .normal),
+      (149, 0, .low), (50, 0, .low), (49, 0, .stop), (61, 0, .stop), (63, 0, .stop), (63, 0, .low),
+      (164, 0, .low), (400, 0, .normal),
     ],
     // Free pages of the log are space.
-    [(0, 200, .normal), (0, 100, .low), (0, 49, .stop), (0, 150, .low), (0, 165, .normal)],
-    // At once from anywhere to anywhere.
-    [(500, 0, .normal), (0, 0, .stop), (500, 0, .normal)],
+    [(0, 200, .normal), (0, 100, .low), (0, 49, .stop), (0, 150, .stop), (0, 150, .low), (0, 165, .normal)],
+    // From anywhere to anywhere.
+    [(500, 0, .normal), (0, 0, .stop), (500, 0, .stop), (500, 0, .normal)],
+    // A second pause soon after the first needs room for two seconds, a third for four.
+    [
+      (0, 0, .stop), (70, 0, .stop), (70, 0, .low), (0, 0, .stop), (70, 0, .stop), (70, 0, .stop), (70, 0, .low),
+      (0, 0, .stop), (70, 0, .stop), (70, 0, .stop), (0, 0, .stop), (70, 0, .stop), (70, 0, .stop),
+      (70, 0, .stop), (70, 0, .stop), (70, 0, .low),
+    ],
   ]
 
   @Test(arguments: walks) func `levels follow the space`(_ walk: [Step]) {
@@ -59,8 +65,30 @@ private let mebi = 1 << 20
     #expect(state.handle(reading(10), at: .seconds(3_602)) == [.report(.stop)])
     #expect(state.handle(reading(10), at: .seconds(4_201)) == [])
     #expect(state.handle(reading(10), at: .seconds(4_202)) == [.report(.stop)])
-    #expect(state.handle(reading(500), at: .seconds(4_203)) == [.report(.normal)])
+    #expect(state.handle(reading(500), at: .seconds(4_203)) == [])
+    #expect(!state.mayAppend)
+    #expect(state.handle(reading(500), at: .seconds(4_204)) == [])
+    #expect(state.mayAppend)
+    #expect(state.handle(reading(500), at: .seconds(4_208)) == [])
+    #expect(state.handle(reading(500), at: .seconds(4_209)) == [.report(.normal)])
     #expect(state.handle(reading(500), at: .seconds(10_000)) == [])
+  }
+
+  /// Ticks come faster than room is made: each time that there is some, it is gone at once.
+  @Test func `at its limit the volume lets ticks in ever more rarely, and says so once`() {
+    var state = DiskGuard(limits: limits)
+    var pauses = 0
+    var said: [DiskGuard.Action] = []
+    var available = 49
+    for tenth in 0..<36_000 {
+      let could = state.mayAppend
+      available = could ? max(0, available - 10) : min(70, available + 10)
+      said += state.handle(reading(available), at: .milliseconds(tenth * 100))
+      if could, !state.mayAppend { pauses += 1 }
+    }
+    // In an hour: after 1, 2, 4, 8, 16, 32 seconds, and then each minute.
+    #expect((50...70).contains(pauses))
+    #expect(said == Array(repeating: .report(.stop), count: 6))
   }
 
   /// Ticks come, and early trimming makes room as fast.
@@ -97,11 +125,10 @@ private let mebi = 1 << 20
     // Not where the feed is paused.
     #expect(state.handle(reading(59, ballast: false), at: .seconds(3)) == [.report(.stop)])
     #expect(state.handle(reading(72, ballast: false), at: .seconds(4)) == [])
-    #expect(
-      state.handle(reading(73, ballast: false), at: .seconds(5))
-        == [.makeBallast(bytes: bytes), .report(.low)].reversed())
+    #expect(state.handle(reading(73, ballast: false), at: .seconds(5)) == [])
+    #expect(state.handle(reading(73, ballast: false), at: .seconds(6)) == [.makeBallast(bytes: bytes)])
     // Free pages of the log do not help there.
-    #expect(state.handle(reading(12, free: 100, ballast: false), at: .seconds(6)) == [])
+    #expect(state.handle(reading(12, free: 100, ballast: false), at: .seconds(7)) == [])
   }
 
   @Test func `a write without room gives the ballast up and a pause begins`() {
@@ -122,11 +149,22 @@ private let mebi = 1 << 20
     #expect(state.handle(reading(14, ballast: false), at: .seconds(6)) == [])
     #expect(state.mayRetry)
     #expect(state.level == .full)
-    #expect(state.writeSucceeded(at: .seconds(7)) == [.report(.stop)])
+    // It has been said that the feed is paused.
+    #expect(state.writeSucceeded(at: .seconds(7)) == [])
+    #expect(state.level == .stop)
     // With room again, it is made anew.
+    #expect(state.handle(reading(500, ballast: false), at: .seconds(8)) == [])
     #expect(
-      state.handle(reading(500, ballast: false), at: .seconds(8))
-        == [.report(.normal), .makeBallast(bytes: 10 * mebi)])
+      state.handle(reading(500, ballast: false), at: .seconds(9)) == [.makeBallast(bytes: 10 * mebi)])
+    #expect(state.handle(reading(500), at: .seconds(14)) == [.report(.normal)])
+  }
+
+  @Test func `the ballast stays where something else has made room`() {
+    var state = DiskGuard(limits: limits)
+    _ = state.handle(reading(60), at: .zero)
+    #expect(state.writeFailed(keepsBallast: true, at: .seconds(1)) == [.report(.full)])
+    #expect(!state.mayAppend)
+    #expect(state.writeFailed(at: .seconds(2)) == [.releaseBallast])
   }
 
   /// A quota, or a file system that keeps something back: only a write that succeeds says more.
@@ -140,8 +178,11 @@ private let mebi = 1 << 20
       #expect(state.mayRetry)
       _ = state.writeFailed(at: .seconds(second))
     }
-    #expect(state.writeSucceeded(at: .seconds(101)) == [.report(.normal)])
+    #expect(state.writeSucceeded(at: .seconds(101)) == [])
+    #expect(!state.mayAppend)
+    _ = state.handle(reading(900), at: .seconds(102))
     #expect(state.mayAppend)
+    #expect(state.handle(reading(900), at: .seconds(107)) == [.report(.normal)])
   }
 
   @Test func `without limits only a write without room counts`() {
@@ -173,7 +214,7 @@ private let mebi = 1 << 20
           let space = available - (hasBallast ? 0 : 10)
           if state.level != .full {
             if space < 50 { #expect(state.level == .stop) }
-            if space >= 165 { #expect(state.level == .normal) }
+            if space >= 165 { #expect(state.level == .normal || state.level == .stop) }
           }
         }
         for action in actions {
@@ -194,15 +235,20 @@ private let mebi = 1 << 20
   @Test func `the gap lasts from the first refusal to the first data received afterwards`() {
     var pause = AppendPause<Int>()
     #expect(pause.appended(receivedAt: 1, at: .zero) == nil)
-    #expect(pause.refused { 7 } == 7)
-    #expect(pause.refused { 8 } == nil)
+    #expect(pause.refused(at: .zero) { 7 } == 7)
+    #expect(pause.refused(at: .zero) { 8 } == nil)
     pause.ended(wall: 100, at: .seconds(1))
     // What had waited.
     #expect(pause.appended(receivedAt: 50, at: .seconds(1)) == nil)
     #expect(pause.appended(receivedAt: 99, at: .seconds(2)) == nil)
     #expect(pause.appended(receivedAt: 100, at: .seconds(2)) == 7)
     #expect(pause.appended(receivedAt: 101, at: .seconds(2)) == nil)
-    #expect(pause.refused { 9 } == 9)
+    // Soon after its end, it is the same gap.
+    #expect(pause.refused(at: .seconds(61)) { 9 } == 7)
+    #expect(pause.refused(at: .seconds(61)) { 9 } == nil)
+    pause.ended(wall: 200, at: .seconds(62))
+    #expect(pause.appended(receivedAt: 200, at: .seconds(63)) == 7)
+    #expect(pause.refused(at: .seconds(123)) { 9 } == 9)
   }
 
   @Test func `a pause without refusal is none`() {
@@ -213,9 +259,9 @@ private let mebi = 1 << 20
 
   @Test func `a second pause before the end continues the gap`() {
     var pause = AppendPause<Int>()
-    _ = pause.refused { 7 }
+    _ = pause.refused(at: .zero) { 7 }
     pause.ended(wall: 100, at: .zero)
-    #expect(pause.refused { 8 } == nil)
+    #expect(pause.refused(at: .zero) { 8 } == nil)
     #expect(pause.appended(receivedAt: 200, at: .zero) == nil)
     pause.ended(wall: 300, at: .zero)
     #expect(pause.appended(receivedAt: 200, at: .zero) == nil)
@@ -224,7 +270,7 @@ private let mebi = 1 << 20
 
   @Test func `a clock that was set back does not keep the gap open`() {
     var pause = AppendPause<Int>()
-    _ = pause.refused { 7 }
+    _ = pause.refused(at: .zero) { 7 }
     pause.ended(wall: 1_000_000, at: .seconds(50))
     #expect(pause.appended(receivedAt: 5, at: .seconds(59)) == nil)
     #expect(pause.appended(receivedAt: 6, at: .seconds(60)) == 7)

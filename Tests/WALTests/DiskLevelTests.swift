@@ -48,7 +48,7 @@ private final class ManualVolume: Sendable {
       #expect(try await Remains(log).ticks == "4001-5000")
       #expect(logs.messages(.warning).first?.contains("running full") == true)
       let reader = try await log.makeReader()
-      #expect(try await reader.text("PRAGMA freelist_count") == "0")
+      #expect(try await reader.text("PRAGMA freelist_count") == "\(SparePages.count)")
       try await reader.close()
       // Appending goes on.
       try await log.append(ticks(10))
@@ -153,8 +153,12 @@ private final class ManualVolume: Sendable {
       try await log.upkeepDone()
       #expect(!ballast.isWhole(bytes: 196_608))
       volume.set(availableMebibytes: 500)
-      try await log.upkeepDone()
-      #expect(ballast.isWhole(bytes: 196_608))
+      // Once the room has lasted.
+      #expect(
+        try await eventually {
+          try await log.upkeepDone()
+          return ballast.isWhole(bytes: 196_608)
+        })
       // Another setting.
       log.startUpkeep(retention: anHour, disk: .off)
       try await log.upkeepDone()

@@ -209,7 +209,7 @@ import Testing
       for number in 0..<24 { try await log.append(ticks(1_000, from: number * 1_000 + 1, padding: 1_000)) }
       let tries = vfs.failures(CTESTVFS_DATABASE, CTESTVFS_WRITE)
       #expect((1...8).contains(tries))
-      #expect(logs.messages(.warning).count == tries)
+      #expect(logs.messages(.warning).count == 1)
       #expect(!log.isDiskFull)
       vfs.heal(CTESTVFS_WRITE, of: CTESTVFS_DATABASE)
       try await log.append(ticks(5_000, from: 24_001, padding: 1_000))

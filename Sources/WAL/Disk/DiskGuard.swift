@@ -1,7 +1,8 @@
 /// The decision what to do as the log's volume fills up, and when it has room again. A pure value.
 ///
 /// Levels are judged by the space that appends can have: what is available on the volume and the free pages in
-/// the log's file, less the ballast while that has yet to be made. So releasing the ballast changes no level.
+/// the log's file, less the ballast while that has yet to be made. So releasing the ballast changes no level. A pause
+/// ends when there has been room for a while, see ``ResumeRule``.
 struct DiskGuard {
   enum Level: Int, Comparable, CaseIterable {
     case normal
@@ -36,11 +37,14 @@ struct DiskGuard {
   private(set) var last: Reading?
   private var isFull = false
   private var band = Level.normal
+  private var resuming = ResumeRule()
   private var reportAt: Duration?
   /// The level that was said last.
   private var said = Level.normal
   private var lowSaidAt: Duration?
   private var lowSince: Duration?
+  /// Since when appends are not paused.
+  private var openSince: Duration?
 
   init(limits: DiskLimits) {
     self.limits = limits
@@ -71,10 +75,12 @@ struct DiskGuard {
   }
 
   /// A write of the log, a commit or a checkpoint, found no room.
-  mutating func writeFailed(at now: Duration) -> [Action] {
+  ///
+  /// - Parameter keepsBallast: something else has made room for the next try.
+  mutating func writeFailed(keepsBallast: Bool = false, at now: Duration) -> [Action] {
     isFull = true
     var actions = settle(at: now)
-    if last?.hasBallast ?? true {
+    if !keepsBallast, last?.hasBallast ?? true {
       last?.hasBallast = false
       actions.append(.releaseBallast)
     }
@@ -91,9 +97,15 @@ struct DiskGuard {
   // MARK: Levels
 
   private mutating func settle(at now: Duration) -> [Action] {
-    level = isFull ? .full : band
+    resuming.note(hasRoom: !isFull && band < .stop, at: now)
+    level = isFull ? .full : resuming.isPaused ? .stop : band
     lowSince = level == .low ? lowSince ?? now : nil
-    if level == said, level == .normal || now < reportAt ?? .zero { return [] }
+    openSince = level < .stop ? openSince ?? now : nil
+    let isReminderDue = now >= reportAt ?? .zero
+    if level == said, level == .normal || !isReminderDue { return [] }
+    // Both are a pause: what has been said is true.
+    if said == .full, level == .stop, !isReminderDue { return [] }
+    if said >= .stop, let openSince, now < openSince + Self.lasting { return [] }
     if said == .normal, let lowSince, let lowSaidAt, now < min(lowSince + Self.calm, lowSaidAt + Self.hour) {
       return []
     }
@@ -107,6 +119,8 @@ struct DiskGuard {
   /// The time that a shortage must last to be said after the first time: if shipped ticks are trimmed as fast as
   /// ticks come, the lower limit is passed again and again.
   private static let calm = Duration.seconds(60)
+  /// The time that the end of a pause must last to be said.
+  private static let lasting = Duration.seconds(5)
 
   /// A limit is left again only with some room to spare, so that a level lasts.
   private func band(of reading: Reading) -> Level {

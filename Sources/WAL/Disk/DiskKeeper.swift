@@ -10,14 +10,23 @@ struct DiskKeeper {
   private let ballast: Ballast
   private let path: String
   private let volume: @Sendable (String) -> Volume?
+  private let clock: @Sendable () -> Duration
   private let logger: Logger
   private var hasBallastFailed = false
+  /// The last write that found no room.
+  private var failure: SQLiteError?
 
-  /// - Parameter volume: says what the file system of a path has.
-  init(path: String, limits: DiskLimits, volume: @escaping @Sendable (String) -> Volume?, logger: Logger) {
+  /// - Parameters:
+  ///   - volume: says what the file system of a path has.
+  ///   - clock: monotonic.
+  init(
+    path: String, limits: DiskLimits, volume: @escaping @Sendable (String) -> Volume?,
+    clock: @escaping @Sendable () -> Duration, logger: Logger
+  ) {
     self.path = path
     self.limits = limits
     self.volume = volume
+    self.clock = clock
     self.logger = logger
     state = DiskGuard(limits: limits)
     ballast = Ballast(logPath: path)
@@ -33,15 +42,20 @@ struct DiskKeeper {
     let reading = DiskGuard.Reading(
       available: volume.available, free: free * SQLiteConnection.pageBytes, volume: volume.size,
       hasBallast: ballast.isWhole(bytes: limits.ballast(of: volume.size)))
-    perform(state.handle(reading, at: MonotonicClock.now()))
+    perform(state.handle(reading, at: clock()))
     return free
   }
 
   /// A write of the log found no room: gives the ballast up, so that the next try may succeed.
-  mutating func writeFailed() { perform(state.writeFailed(at: MonotonicClock.now())) }
+  ///
+  /// - Parameter keepsBallast: something else has made room for the next try.
+  mutating func writeFailed(_ error: SQLiteError, keepsBallast: Bool = false) {
+    failure = error
+    perform(state.writeFailed(keepsBallast: keepsBallast, at: clock()))
+  }
 
   /// Everything that waited to be written has been.
-  mutating func writeSucceeded() { perform(state.writeSucceeded(at: MonotonicClock.now())) }
+  mutating func writeSucceeded() { perform(state.writeSucceeded(at: clock())) }
 
   private mutating func perform(_ actions: [DiskGuard.Action]) {
     for action in actions {
@@ -88,8 +102,11 @@ struct DiskKeeper {
         "the volume of the log has too little room: the feed is paused, shipping goes on; make room",
         metadata: metadata)
     case .full:
+      if let failure { metadata["error"] = "\(failure)" }
       logger.error(
-        "the volume of the log is full: the feed is paused and the commit is retried; make room",
+        failure?.isQuota == true
+          ? "the quota on the volume of the log is used up: the feed is paused and the commit is retried; make room or raise it"
+          : "the volume of the log is full: the feed is paused and the commit is retried; make room",
         metadata: metadata)
     }
   }

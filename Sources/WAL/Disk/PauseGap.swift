@@ -12,7 +12,10 @@ final class PauseGap: Sendable {
   }
 
   /// Ticks that wait in the queue may yet be lost to a crash, so the gap begins with what is durable.
+  ///
+  /// A gap that has ended is opened again, with its old beginning.
   func open(_ transaction: WriteTransaction) throws {
+    if let known = id.withLock({ $0 }), try transaction.reopenGap(known) { return }
     let durable = try transaction.connection.lastReceivedAt() ?? lastReceivedAt
     let streams = try transaction.lastKnownStreams() ?? []
     let opened = try transaction.openGap(

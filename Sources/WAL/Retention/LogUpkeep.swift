@@ -19,8 +19,12 @@ struct LogUpkeep {
   private var vacuum: VacuumSchedule
   /// On the log's own time: trimming is not tried before, because the file is damaged.
   private var heldUntil: Int64 = 0
+  private var spare: SparePages
+  /// Pieces are smaller by this where the usual ones find no room in SQLite's WAL.
+  private var divisor = 1
 
   private static let holdAfterDamage: Int64 = 600_000_000
+  private static let greatestDivisor = 512
 
   init(
     _ connection: SQLiteConnection, settings: Settings, options: TickLog.Options, logger: Logger
@@ -32,6 +36,7 @@ struct LogUpkeep {
     rule = RetentionRule(retention: settings.retention)
     trimmer = Trimmer(connection, step: options.trimStep)
     vacuum = options.vacuum
+    spare = SparePages(connection)
     ages = try AgeRecord(connection, now: options.uptime(), wall: options.wallClock())
   }
 
@@ -45,11 +50,15 @@ struct LogUpkeep {
       let free = try disk.look(connection)
       let isSpaceShort = disk.state.isShort
       guard ages.time(at: now) >= heldUntil else { return false }
-      if try trim(head: head, now: now, isSpaceShort: isSpaceShort) { return true }
-      return try returnPages(free: free, isSpaceShort: isSpaceShort)
+      var didWork = try trim(head: head, now: now, isSpaceShort: isSpaceShort)
+      if !didWork { didWork = try spare.step(free: free, disk: disk.state) }
+      if !didWork { didWork = try returnPages(free: free, isSpaceShort: isSpaceShort) }
+      if didWork { divisor = max(1, divisor / 2) }
+      return didWork
     } catch {
       if connection.isInTransaction { try connection.execute("ROLLBACK") }
       if error.isBusy { return false }
+      if error.isDiskFull { divisor = min(divisor * 8, Self.greatestDivisor) }
       guard error.isCorruption else { throw error }
       heldUntil = ages.time(at: now) + Self.holdAfterDamage
       logger.error(
@@ -80,7 +89,7 @@ struct LogUpkeep {
     if let boundary { try trimmer.move(to: boundary, head: head) }
     // Rows are left before the start where a plan held them until now: the plan goes with them.
     if hasRows { try connection.deleteShippedPlans(through: try connection.trimmed()) }
-    try trimmer.deleteRows { MonotonicClock.now() - start }
+    try trimmer.deleteRows(dividedBy: divisor) { MonotonicClock.now() - start }
     KillPoint.trim.before()
     try connection.run("COMMIT")
     KillPoint.trim.after()
@@ -98,11 +107,13 @@ struct LogUpkeep {
 
   private mutating func returnPages(free: Int, isSpaceShort: Bool) throws(SQLiteError) -> Bool {
     let total = Int(try connection.int("PRAGMA page_count") ?? 0)
+    let free = isSpaceShort ? max(0, free - SparePages.count) : free
     let pages = vacuum.pages(free: free, total: total, isSpaceShort: isSpaceShort)
     guard pages > 0 else { return false }
+    let portion = max(1, pages / divisor)
     KillPoint.vacuum.before()
     // Through sqlite3_exec, which steps it to its end: each step gives one page back.
-    try connection.execute("PRAGMA incremental_vacuum(\(pages))")
+    try connection.execute("PRAGMA incremental_vacuum(\(portion))")
     KillPoint.vacuum.after()
     return true
   }

@@ -66,9 +66,11 @@ struct Trimmer {
 
   /// Deletes some of them. To be called within a transaction.
   ///
-  /// - Parameter elapsed: since the transaction began.
-  func deleteRows(elapsed: () -> Duration) throws(SQLiteError) {
-    var left = step
+  /// - Parameters:
+  ///   - divisor: of the usual number of rows.
+  ///   - elapsed: since the transaction began.
+  func deleteRows(dividedBy divisor: Int, elapsed: () -> Duration) throws(SQLiteError) {
+    var left = max(1, step / divisor)
     for range in try free(through: try connection.trimmed()) {
       while left > 0, elapsed() < Self.budget, let first = try connection.firstTick(in: range) {
         let count = min(Self.portion, left)

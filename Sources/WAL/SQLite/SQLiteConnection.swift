@@ -201,10 +201,19 @@ package final class SQLiteConnection {
 
   func makeError(code: Int32, sql: String) -> SQLiteError {
     SQLiteError(
-      code: code == SQLITE_OK ? SQLITE_ERROR : code,
-      // SQLite does not note it when COMMIT fails: it would be an earlier one's.
-      systemError: sql == "COMMIT" ? 0 : handle.map { sqlite3_system_errno($0) } ?? 0,
+      code: code == SQLITE_OK ? SQLITE_ERROR : code, systemError: systemError(of: code, in: sql),
       message: handle.map { String(cString: sqlite3_errmsg($0)) } ?? String(cString: sqlite3_errstr(code)),
       sql: sql)
+  }
+
+  /// `errno` of the call that failed, where SQLite knows which one that was.
+  private func systemError(of code: Int32, in sql: String) -> Int32 {
+    guard let handle else { return 0 }
+    if SQLiteError.isWriteOrSync(code) {
+      // A checkpoint writes the database's file, everything else SQLite's WAL.
+      return csqlite_last_errno(handle, sql.hasPrefix("checkpoint") ? 0 : 1)
+    }
+    // SQLite does not note it when COMMIT fails: it would be an earlier one's.
+    return sql == "COMMIT" ? 0 : sqlite3_system_errno(handle)
   }
 }

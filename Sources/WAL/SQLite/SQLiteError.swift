@@ -13,12 +13,20 @@ package struct SQLiteError: Error, Sendable, CustomStringConvertible {
 
   package var primaryCode: Int32 { code & 0xFF }
 
-  /// There is no room on the volume. A failed fsync is never taken for that, whatever `errno` says;
-  /// nor any other failed call: `errno` may be that of an earlier one.
+  /// There is no room on the volume, or in a quota on it. A failed fsync is never taken for that, whatever `errno`
+  /// says; nor any other failed call but a write: `errno` may be that of an earlier one.
   ///
   /// Reference: https://www.sqlite.org/rescode.html#full; SQLITE_IOERR_SHMSIZE is what opening on a
   /// full volume answers.
-  package var isDiskFull: Bool { primaryCode == SQLITE_FULL || code == SQLiteError.shmSize }
+  package var isDiskFull: Bool { primaryCode == SQLITE_FULL || code == SQLiteError.shmSize || isQuota }
+
+  /// A write was refused by a quota, of which the free space of the volume says nothing.
+  package var isQuota: Bool { code == SQLiteError.write && systemError == EDQUOT }
+
+  /// Failures of calls on one file, whose `errno` SQLite keeps.
+  static func isWriteOrSync(_ code: Int32) -> Bool {
+    [write, fsync, directoryFsync, truncate].contains(code)
+  }
 
   /// Another process holds a lock; trying again may succeed.
   package var isBusy: Bool { primaryCode == SQLITE_BUSY || primaryCode == SQLITE_LOCKED }
@@ -41,7 +49,11 @@ package struct SQLiteError: Error, Sendable, CustomStringConvertible {
     return text + ") in: \(sql)"
   }
 
-  // A macro with arithmetic in it, which Swift does not import.
+  // Macros with arithmetic in them, which Swift does not import.
+  private static let write = SQLITE_IOERR | (3 << 8)
+  private static let fsync = SQLITE_IOERR | (4 << 8)
+  private static let directoryFsync = SQLITE_IOERR | (5 << 8)
+  private static let truncate = SQLITE_IOERR | (6 << 8)
   private static let shmSize = SQLITE_IOERR | (19 << 8)
 }
 

@@ -24,6 +24,11 @@ extension SQLiteConnection {
     return changes == 1
   }
 
+  func reopenGap(_ id: Gap.ID) throws(SQLiteError) -> Bool {
+    try run("UPDATE gaps SET ended_at = NULL WHERE id = ?", .int(id.rawValue))
+    return changes == 1
+  }
+
   /// Adds a gap to those that enabled consumers have yet to tell of, where their notes in `meta` say that they have
   /// told of it; a note that cannot be understood stays as it is.
   func tellAgain(of id: Gap.ID) throws(SQLiteError) {

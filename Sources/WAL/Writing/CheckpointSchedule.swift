@@ -17,9 +17,10 @@ struct CheckpointSchedule {
   private var hasWarned = false
   private var isOver = false
 
-  /// All lengths are shorter on a volume of less than a GiB, of which the WAL must take a small part only.
+  /// All lengths are shorter on a volume of less than two GiB: the ballast, a hundredth of it, must be enough to copy
+  /// all of the WAL into a file that grows by it.
   mutating func fit(volumeBytes: Int) {
-    let wanted = max(64, min(Self.passiveFrames, volumeBytes / 64 / Self.bytesPerFrame))
+    let wanted = max(64, min(Self.passiveFrames, volumeBytes / 128 / Self.bytesPerFrame))
     guard wanted != passive else { return }
     passive = wanted
     nextAt = passive

@@ -46,6 +46,7 @@ final class LogWriter: Sendable {
 
   private let state: Monitor<State>
   private let wallClock: @Sendable () -> Int64
+  private let retryPause: Duration
   private let logger: Logger
   /// The last durable offset.
   let head: Watch<Offset>
@@ -63,6 +64,7 @@ final class LogWriter: Sendable {
   ) throws(SystemError) {
     state = Monitor(State(queue: CommitQueue(limits: options.limits)))
     wallClock = options.wallClock
+    retryPause = options.retryPause
     self.logger = logger
     head = Watch(note.head)
     let box = ConnectionBox(connection)
@@ -125,7 +127,8 @@ final class LogWriter: Sendable {
   /// The volume has no room for ticks: the first ones that are refused begin a gap.
   private func refuse(_ request: WriteRequest, _ state: inout State) {
     guard let last = request.ticks.entries.last,
-      let gap = state.pause.refused(make: { PauseGap(lastReceivedAt: last.receivedAt) })
+      let gap = state.pause.refused(
+        at: MonotonicClock.now(), make: { PauseGap(lastReceivedAt: last.receivedAt) })
     else { return }
     var opening = WriteRequest(body: gap.open) { [logger] outcome in
       guard case .failure(let error) = outcome else { return }
@@ -205,7 +208,7 @@ final class LogWriter: Sendable {
         if now >= stall.retryAt, state.mayRetry {
           return .done(state.queue.isEmpty ? .recover : .commit(state.queue.takeGroup(), room: []))
         }
-        let retryAt = state.mayRetry ? stall.retryAt : now + Self.retryPause
+        let retryAt = state.mayRetry ? stall.retryAt : now + retryPause
         let next = state.queue.hasPassing ? min(stall.passingAt, retryAt) : retryAt
         return .sleepFor(min(next - now, pause ?? next - now))
       }
@@ -272,7 +275,7 @@ final class LogWriter: Sendable {
   private func tryCommit(
     _ group: [WriteRequest], _ loop: inout WriterLoop, isPassing: Bool
   ) throws(LogError) {
-    var hasMadeRoom = false
+    var tries = 0
     while true {
       do throws(SQLiteError) {
         let outcomes = try loop.commit(group)
@@ -287,25 +290,26 @@ final class LogWriter: Sendable {
         if try loop.look() {
           state.withLock { $0.upkeep?.pace = UpkeepPace(dueAt: MonotonicClock.now()) }
         }
-        return noteRoom(&loop)
+        return try noteRoom(&loop)
       } catch {
         guard !loop.isCommitted, let pause = loop.pauseBeforeRetry(after: error) else {
           throw LogError(
             loop.isCommitted ? "copying SQLite's WAL into the log's file" : "committing to the log", error)
         }
         if error.isDiskFull, !isClosing {
-          loop.disk?.writeFailed()
+          try makeRoom(&loop, after: error)
           state.withLock { $0.queue.putBack() }
           // What may pass is tried at once with the ballast's room, and ticks when there is some of their own.
           stall(retryIn: pause, passingIn: isPassing ? pause : .zero)
           return publish(loop)
         }
         if isClosing {
-          guard error.isDiskFull, !hasMadeRoom else {
+          tries += 1
+          // Once in the room that SQLite's WAL has, once in that of the ballast.
+          guard error.isDiskFull, tries <= 2 else {
             throw LogError("committing to the log at shutdown", error)
           }
-          hasMadeRoom = true
-          loop.disk?.writeFailed()
+          try makeRoom(&loop, after: error)
           continue
         }
         sleep(pause)
@@ -313,7 +317,13 @@ final class LogWriter: Sendable {
     }
   }
 
-  private static let retryPause = Duration.seconds(1)
+  private func makeRoom(_ loop: inout WriterLoop, after error: SQLiteError) throws(LogError) {
+    do {
+      try loop.makeRoom(after: error)
+    } catch {
+      throw LogError("making room on the log's volume", error)
+    }
+  }
 
   private func stall(retryIn pause: Duration, passingIn passing: Duration) {
     let now = MonotonicClock.now()
@@ -321,10 +331,10 @@ final class LogWriter: Sendable {
   }
 
   /// Looks whether a checkpoint or a piece of upkeep has found no room, and lets everybody know how it is.
-  private func noteRoom(_ loop: inout WriterLoop) {
-    if loop.takeFull() {
-      loop.disk?.writeFailed()
-      stall(retryIn: Self.retryPause, passingIn: .zero)
+  private func noteRoom(_ loop: inout WriterLoop) throws(SQLiteError) {
+    if let error = loop.takeFull() {
+      try loop.makeRoom(after: error)
+      stall(retryIn: retryPause, passingIn: .zero)
     }
     publish(loop)
   }
@@ -349,7 +359,7 @@ final class LogWriter: Sendable {
     let asked = state.withLock { $0.upkeepWaiters.count }
     let didWork = try loop.upkeep(settings)
     let end = MonotonicClock.now()
-    noteRoom(&loop)
+    try noteRoom(&loop)
     let waiters = state.withLock { state in
       state.upkeep?.pace.finished(from: start, to: end, didWork: didWork)
       guard !didWork else { return [@Sendable (Result<Void, any Error>) -> Void]() }

@@ -156,6 +156,16 @@ package final class WriteTransaction {
     hasChangedGaps = true
   }
 
+  /// Takes a gap's end back. Enabled consumers that have told of it tell of it again when it has ended anew.
+  ///
+  /// - Returns: `false` if it is not kept any more.
+  func reopenGap(_ id: Gap.ID) throws -> Bool {
+    guard try connection.reopenGap(id) else { return false }
+    try connection.tellAgain(of: id)
+    hasChangedGaps = true
+    return true
+  }
+
   /// - Parameter endedAt: microseconds since 1970, UTC: the first data received after it.
   package func closeGap(_ id: Gap.ID, endedAt: Int64) throws {
     try connection.endGap(id, at: endedAt)

@@ -24,7 +24,13 @@ struct WriterLoop {
   private var upkeep: LogUpkeep?
   /// `nil` before the first piece of upkeep: the volume is not watched.
   var disk: DiskKeeper?
-  private var isFull = false
+  /// The error of a write that found no room, until it is taken.
+  private var full: SQLiteError?
+  /// Since the last commit, SQLite's WAL has been made to start over in the room that it has.
+  private var hasStartedOver = false
+  private var hasSaidNoCopy = false
+  /// The WAL's length at the last checkpoint that was whole.
+  private var copiedFrames = 0
   private var walLimit = 64 << 20
 
   init(
@@ -70,6 +76,7 @@ struct WriterLoop {
     try connection.run("COMMIT")
     point.after()
     isCommitted = true
+    hasStartedOver = false
     hasChangedGaps = transaction.hasChangedGaps
     if newHead != head {
       head = newHead
@@ -124,7 +131,7 @@ struct WriterLoop {
   mutating func pauseBeforeRetry(after error: SQLiteError) -> Duration? {
     let pause: Duration
     if error.isDiskFull {
-      pause = .seconds(1)
+      pause = options.retryPause
     } else if error.isBusy {
       pause = .milliseconds(100)
     } else {
@@ -159,7 +166,11 @@ struct WriterLoop {
     if let mode { try checkpoint(mode) }
   }
 
-  private mutating func checkpoint(_ mode: SQLiteConnection.CheckpointMode) throws(SQLiteError) {
+  /// - Returns: `nil` if it found no room, or another process was in the way.
+  @discardableResult
+  private mutating func checkpoint(
+    _ mode: SQLiteConnection.CheckpointMode
+  ) throws(SQLiteError) -> SQLiteConnection.CheckpointResult? {
     do throws(SQLiteError) {
       // Appends wait while a checkpoint waits for readers.
       connection.setBusyTimeout(milliseconds: CheckpointSchedule.patienceMilliseconds)
@@ -172,17 +183,48 @@ struct WriterLoop {
           "SQLite's WAL grows because a reader holds an old snapshot; close long transactions in other shells",
           metadata: ["wal_bytes": "\(warning.walFrames * CheckpointSchedule.bytesPerFrame)"])
       }
+      hasSaidNoCopy = false
+      if result.copiedFrames == result.walFrames { copiedFrames = result.walFrames }
+      return result
     } catch {
       guard error.isBusy || error.isDiskFull else { throw error }
       // Nothing is lost: what the WAL holds is durable, and appends go on while it can grow.
       checkpoints.failed(walFrames: connection.walFrames)
-      if error.isDiskFull {
-        isFull = true
+      guard error.isDiskFull else { return nil }
+      full = error
+      if !hasSaidNoCopy {
         logger.warning(
-          "no room to copy SQLite's WAL into the log's file; it is tried again later: make room",
+          "no room to copy SQLite's WAL into the log's file; it is tried again every second: make room",
           metadata: ["error": "\(error)"])
       }
+      hasSaidNoCopy = true
+      return nil
     }
+  }
+
+  // MARK: Room
+
+  /// Makes room for the next try after a write that found none.
+  ///
+  /// What SQLite's WAL holds is copied into the log's file, which need not grow for it where pages are only
+  /// rewritten; then the WAL starts over in the room that it has. Where that is not enough, the ballast is given up.
+  mutating func makeRoom(after error: SQLiteError) throws(SQLiteError) {
+    if connection.isInTransaction { try connection.execute("ROLLBACK") }
+    let isFirst = !hasStartedOver
+    hasStartedOver = true
+    if isFirst, try startOver() {
+      disk?.writeFailed(error, keepsBallast: true)
+    } else {
+      disk?.writeFailed(error)
+      _ = try startOver()
+    }
+    full = nil
+  }
+
+  /// - Returns: whether the next commit writes at the beginning of SQLite's WAL.
+  private mutating func startOver() throws(SQLiteError) -> Bool {
+    guard let result = try checkpoint(.restart) else { return false }
+    return result.walFrames > 0 && result.copiedFrames == result.walFrames && !result.isBlocked
   }
 
   // MARK: Upkeep
@@ -199,28 +241,30 @@ struct WriterLoop {
     do throws(SQLiteError) {
       var disk =
         disk
-        ?? DiskKeeper(path: path, limits: settings.disk, volume: options.volume, logger: logger)
+        ?? DiskKeeper(
+          path: path, limits: settings.disk, volume: options.volume, clock: options.volumeClock,
+          logger: logger)
       defer { self.disk = disk }
       didWork = try upkeep?.step(head: head, disk: &disk) ?? false
     } catch {
       guard error.isDiskFull else { throw error }
-      isFull = true
+      full = error
       return false
     }
     if let volume = disk?.state.last?.volume { try fit(volume: volume) }
     if isShort, walFileBytes > walLimit {
       try checkpoint(.truncate)
-    } else if didWork {
+    } else if didWork || isShort && uncopiedBytes > 0 {
       // What trimming frees is free only in SQLite's WAL until then, which grows by it.
       try checkpoint(.passive)
     }
     return didWork
   }
 
-  /// Whether a write has found no room since this was asked last.
-  mutating func takeFull() -> Bool {
-    defer { isFull = false }
-    return isFull && disk != nil
+  /// The error of a write that has found no room since this was asked last.
+  mutating func takeFull() -> SQLiteError? {
+    defer { full = nil }
+    return disk == nil ? nil : full
   }
 
   /// Looks at the volume after a commit: appends may fill it between two pieces of upkeep.
@@ -228,7 +272,14 @@ struct WriterLoop {
   mutating func look() throws(SQLiteError) -> Bool {
     let before = isShort
     try disk?.look(connection)
+    if let available = disk?.state.last?.available, uncopiedBytes > available / 4 { try checkpoint(.passive) }
     return isShort && !before
+  }
+
+  /// By how much the log's file may have to grow for what SQLite's WAL holds: while there is room for it, because the
+  /// WAL starts over only when all of it is copied.
+  private var uncopiedBytes: Int {
+    connection.walFrames == copiedFrames ? 0 : connection.walFrames * CheckpointSchedule.bytesPerFrame
   }
 
   private var isShort: Bool { disk?.state.isShort ?? false }

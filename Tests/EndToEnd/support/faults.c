@@ -1,6 +1,6 @@
 /* Makes system calls fail on files under one name, while a file asks for it. Loaded with LD_PRELOAD.
    TICKWAL_FAULTS_ON: the files' path begins so.  TICKWAL_FAULTS: a folder; a file in it asks for a fault:
-   full: what would make a file longer finds no room.  broken: what should reach the disk does not.
+   full: what would make a file longer finds no room.  quota: it is refused by a quota.  broken: what should reach the disk does not.
    no-descriptor: the next connection finds none left, once: the file is removed then. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -27,8 +27,9 @@ static int asked(const char *fault, int descriptor) {
 static int lacks_room(int descriptor, off_t end) {
   int before = errno;
   struct stat info;
-  int lacks = asked("full", descriptor) && fstat(descriptor, &info) == 0 && end > info.st_size;
-  errno = lacks ? ENOSPC : before;
+  int code = asked("full", descriptor) ? ENOSPC : asked("quota", descriptor) ? EDQUOT : 0;
+  int lacks = code && fstat(descriptor, &info) == 0 && end > info.st_size;
+  errno = lacks ? code : before;
   return lacks;
 }
 

@@ -31,6 +31,12 @@ class Disk:
     def free(self) -> None:
         (self._folder / "full").unlink()
 
+    def exhaust_quota(self) -> None:
+        (self._folder / "quota").touch()
+
+    def raise_quota(self) -> None:
+        (self._folder / "quota").unlink()
+
     def break_syncs(self) -> None:
         (self._folder / "broken").touch()
 

@@ -111,6 +111,11 @@ public struct DiskModel {
     }
   }
 
+  /// The blocks that all files with a name take up.
+  func usedBlocks(of bytes: Int) -> Int {
+    Set(names.values).reduce(0) { $0 + (size(of: $1) + bytes - 1) / bytes }
+  }
+
   mutating func sync(_ file: Int) {
     guard var synced = files.removeValue(forKey: file) else { return }
     for change in synced.pending { DiskModel.apply(change, to: &synced.durable) }

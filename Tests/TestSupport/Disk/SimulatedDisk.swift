@@ -48,6 +48,13 @@ public final class SimulatedDisk: @unchecked Sendable {
     var open: [Int32: (path: String, file: Int?)] = [:]
     var before: Before?
     var after: After?
+    var volume: VolumeSize?
+  }
+
+  /// The size of the volume, and how much of it others take up.
+  fileprivate struct VolumeSize {
+    let size: Int
+    var taken = 0
   }
 
   public let folder: String
@@ -85,6 +92,27 @@ public final class SimulatedDisk: @unchecked Sendable {
     }
   }
 
+  // MARK: Its size
+
+  /// Gives the volume a size: what would grow beyond it finds no room. Shared memory does not count.
+  public func limit(to size: Int) {
+    state.withLock { $0.volume = VolumeSize(size: size) }
+  }
+
+  /// Lets others take up all that is there but for so many bytes, or give it back.
+  public func fill(leaving bytes: Int) {
+    state.withLock { state in
+      state.volume?.taken = 0
+      let taken = max(0, state.available - bytes)
+      state.volume?.taken = taken
+    }
+  }
+
+  /// Bytes that can still be written, and those that the volume has; no limit without a size.
+  public var space: (available: Int, size: Int) {
+    state.withLock { ($0.available, $0.volume?.size ?? .max) }
+  }
+
   public var openFiles: [String] {
     state.withLock { state in state.open.values.map { name($0.path) }.sorted() }
   }
@@ -113,7 +141,11 @@ public final class SimulatedDisk: @unchecked Sendable {
 
   private func before(_ call: ctestdisk_call) -> Int32 {
     guard let shown = describe(call) else { return Int32(CTESTDISK_PROCEED) }
-    let answer = state.withLock { $0.before }?(shown) ?? .proceed
+    var answer = state.withLock { $0.before }?(shown) ?? .proceed
+    if answer == .proceed, let end = SimulatedDisk.end(of: call) {
+      let (descriptor, count) = (call.fd, call.count)
+      answer = state.withLock { $0.room(for: descriptor, count: count, to: end) }
+    }
     switch answer {
     case .proceed:
       return Int32(call.kind == CTESTDISK_SYNC ? CTESTDISK_PRETEND : CTESTDISK_PROCEED)
@@ -125,6 +157,15 @@ public final class SimulatedDisk: @unchecked Sendable {
         }
       }
       return code
+    }
+  }
+
+  /// The size that a file has after a call that may let it grow, at least; `nil` if the call is none.
+  private static func end(of call: ctestdisk_call) -> Int? {
+    switch call.kind {
+    case CTESTDISK_WRITE: call.offset + call.count
+    case CTESTDISK_TRUNCATE: call.offset
+    default: nil
     }
   }
 
@@ -179,6 +220,25 @@ public final class SimulatedDisk: @unchecked Sendable {
 }
 
 extension SimulatedDisk.State {
+  fileprivate static let block = 4_096
+
+  fileprivate var available: Int {
+    guard let volume else { return .max }
+    return max(0, volume.size - volume.taken - model.usedBlocks(of: Self.block) * Self.block)
+  }
+
+  /// What comes of a call that may let its file grow: a write goes as far as there is room.
+  ///
+  /// - Parameter count: bytes to be written, 0 for a truncate.
+  fileprivate func room(for descriptor: Int32, count: Int, to end: Int) -> SimulatedDisk.Answer {
+    guard volume != nil, let file = open[descriptor]?.file else { return .proceed }
+    let blocks = (model.size(of: file) + Self.block - 1) / Self.block
+    func growth(to end: Int) -> Int { max(0, (end + Self.block - 1) / Self.block - blocks) * Self.block }
+    let room = available
+    if growth(to: end) <= room { return .proceed }
+    return count > 1 && growth(to: end - count + count / 2) <= room ? .short : .fail(ENOSPC)
+  }
+
   fileprivate mutating func record(_ event: SimulatedDisk.Event, folder: String) {
     switch event {
     case .opened(let descriptor, let path, let isEmptied):
