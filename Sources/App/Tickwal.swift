@@ -25,6 +25,9 @@ struct Tickwal: AsyncParsableCommand {
     guard !arguments.isEmpty else {
       fail([helpMessage()], .usage)
     }
+    if let objection = CommandNames.objection(arguments) {
+      fail(["tickwal: \(Text.oneLine(objection)) (see \(CommandNames.help(arguments)))"], .usage)
+    }
     var started: (any ParsableCommand)?
     do {
       let command = try await asyncParseAsRoot(arguments)
@@ -49,7 +52,7 @@ struct Tickwal: AsyncParsableCommand {
         await ErrorDocument.write(for: started, [text], .problems)
         fail(["tickwal: " + text], .problems)
       }
-      fail(["tickwal: \(message(for: error)) (see tickwal --help)"], .usage)
+      fail(["tickwal: \(message(for: error)) (see \(CommandNames.help(arguments)))"], .usage)
     }
   }
 

@@ -318,6 +318,7 @@ import Testing
   @Test func `requests wait for a connection without their time running`() async throws {
     var configuration = TransportConfiguration()
     configuration.connectionLimit = 2
+    configuration.timeout = .seconds(600)
     let both = DispatchSemaphore(value: 0)
     try await withServer(
       configuration,
@@ -341,6 +342,7 @@ import Testing
   @Test func `a request that waits for a connection can be called off`() async throws {
     var configuration = TransportConfiguration()
     configuration.connectionLimit = 1
+    configuration.timeout = .seconds(600)
     try await withServer(configuration, Script { _ in .silence }) { server, transport, endpoint in
       await withTaskGroup(of: Void.self) { group in
         group.addTask { await expect(.closed) { try await transport.send(HTTPRequest(.get, endpoint)) } }

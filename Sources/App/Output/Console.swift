@@ -28,7 +28,7 @@ final class Console: Sendable {
     self.descriptor = descriptor
     let term = getenv("TERM").map { String(cString: $0) } ?? ""
     isTerminal = isatty(descriptor) == 1 && term != "dumb" && !term.isEmpty
-    hasColours = isTerminal && getenv("NO_COLOR") == nil
+    hasColours = isTerminal && (getenv("NO_COLOR").map { $0.pointee == 0 } ?? true)
   }
 
   deinit {

@@ -30,7 +30,7 @@ extension LogError: CommandError {
         line,
         "the log failed: the process ends, so that nothing is written after what may be lost; start again",
       ]
-    case .diskFull: ["\(line); the volume has no room: make some (df -h, df -i), then start again"]
+    case .diskFull: ["\(line); the volume has no room: make some (df -h, df -i) and try again"]
     case .unusablePath: ["\(line); WAL_PATH must name a file that can be made, read and written"]
     default: [line]
     }
