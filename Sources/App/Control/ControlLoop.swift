@@ -95,7 +95,7 @@ final class ControlLoop {
     for (id, found) in zip(ids, waiting.dropFirst(2)) where found.revents != 0 {
       if case .reader(let rest)? = clients.wait(of: id) { send(rest, to: id) } else { listen(to: id) }
     }
-    if waiting[1].revents != 0 { try accept(now) }
+    if waiting[1].revents != 0 { try accept() }
   }
 
   /// Milliseconds; below 0 for any time.
@@ -110,7 +110,9 @@ final class ControlLoop {
     while buffer.withUnsafeMutableBytes({ FileBytes.read(sockets.woken.number, into: $0) }) > 0 {}
   }
 
-  private func accept(_ now: Duration) throws(SystemError) {
+  private func accept() throws(SystemError) {
+    // The wait may have been long: a client's time begins now.
+    let now = MonotonicClock.now()
     let accepted = Glibc.accept(sockets.listening.number, nil, nil)
     guard accepted >= 0 else {
       let code = errno
