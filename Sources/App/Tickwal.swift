@@ -46,13 +46,26 @@ struct Tickwal: AsyncParsableCommand {
       fail(error.lines.map { "tickwal: " + $0 }, error.exitCode)
     } catch {
       // Help and version end well, and print to stdout.
-      guard exitCode(for: error) != .success else { exit(withError: error) }
+      guard exitCode(for: error) != .success else {
+        await show(HelpText(text: fullMessage(for: error)).shown)
+        ProcessEnd.now(.done)
+      }
       guard exitCode(for: error) == .validationFailure else {
         let text = Text.oneLine(String(describing: error), limit: 2_000)
         await ErrorDocument.write(for: started, [text], .problems)
         fail(["tickwal: " + text], .problems)
       }
       fail(["tickwal: \(message(for: error)) (see \(CommandNames.help(arguments)))"], .usage)
+    }
+  }
+
+  /// Prints what was asked for instead of a command: a help, the version, a script for completions.
+  private static func show(_ text: String) async {
+    do {
+      try await StandardOutput.shared.write(Array((text + "\n").utf8))
+    } catch {
+      guard !(error is StandardOutput.ReaderIsGone) else { return }
+      fail(["tickwal: \((error as? any CommandError)?.lines.first ?? "\(error)")"], .problems)
     }
   }
 
