@@ -98,7 +98,7 @@ let package = Package(
     .testTarget(
       name: "AppTests",
       dependencies: [
-        "Base", "Inspect", "tickwal", "TestSupport",
+        "Base", "Inspect", "tickwal", "TestSupport", "CSQLite",
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ], swiftSettings: strict),
   ],

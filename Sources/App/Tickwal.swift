@@ -18,34 +18,59 @@ struct Tickwal: AsyncParsableCommand {
   static func main() async {
     // A reader that went away must show as a failed write, not end the process.
     signal(SIGPIPE, SIG_IGN)
+    OpenFileLimit.raise()
     let arguments = Array(CommandLine.arguments.dropFirst())
     if arguments.first == RunCommand.configuration.commandName { Hangups.ignore() }
     if let objection = KillPoint.objection() { fail(["tickwal: " + objection], .badValue) }
     guard !arguments.isEmpty else {
       fail([helpMessage()], .usage)
     }
+    if let objection = CommandNames.objection(arguments) {
+      fail(["tickwal: \(Text.oneLine(objection)) (see \(CommandNames.help(arguments)))"], .usage)
+    }
+    var started: (any ParsableCommand)?
     do {
-      var command = try await asyncParseAsRoot(arguments)
+      let command = try await asyncParseAsRoot(arguments)
+      started = command
       if var command = command as? any AsyncParsableCommand {
         try await command.run()
       } else {
+        var command = command
         try command.run()
       }
+      ProcessEnd.now(.done)
+    } catch is StandardOutput.ReaderIsGone {
+      ProcessEnd.now(.done)
     } catch let error as any CommandError {
+      await ErrorDocument.write(for: started, error.lines, error.exitCode)
       fail(error.lines.map { "tickwal: " + $0 }, error.exitCode)
     } catch {
       // Help and version end well, and print to stdout.
-      guard exitCode(for: error) != .success else { exit(withError: error) }
-      guard exitCode(for: error) == .validationFailure else {
-        fail(["tickwal: " + Text.oneLine(String(describing: error), limit: 2_000)], .problems)
+      guard exitCode(for: error) != .success else {
+        await show(HelpText(text: fullMessage(for: error)).shown)
+        ProcessEnd.now(.done)
       }
-      fail(["tickwal: \(message(for: error)) (see tickwal --help)"], .usage)
+      guard exitCode(for: error) == .validationFailure else {
+        let text = Text.oneLine(String(describing: error), limit: 2_000)
+        await ErrorDocument.write(for: started, [text], .problems)
+        fail(["tickwal: " + text], .problems)
+      }
+      fail(["tickwal: \(message(for: error)) (see \(CommandNames.help(arguments)))"], .usage)
     }
   }
 
-  private static func fail(_ lines: [String], _ code: ExitCode) -> Never {
-    Console.standardError.endProgress()
-    for line in lines { Console.standardError.writeLine(line) }
-    Glibc.exit(code.rawValue)
+  /// Prints what was asked for instead of a command: a help, the version, a script for completions.
+  private static func show(_ text: String) async {
+    do {
+      try await StandardOutput.shared.write(Array((text + "\n").utf8))
+    } catch {
+      guard !(error is StandardOutput.ReaderIsGone) else { return }
+      fail(["tickwal: \((error as? any CommandError)?.lines.first ?? "\(error)")"], .problems)
+    }
+  }
+
+  private static func fail(_ texts: [String], _ code: ExitCode) -> Never {
+    let lines = texts.flatMap { $0.split(separator: "\n", omittingEmptySubsequences: false).map(String.init) }
+    ProcessEnd.now(code, lastWords: lines)
   }
 }

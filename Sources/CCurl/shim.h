@@ -25,6 +25,10 @@ static inline CURLcode curl_easy_set_callback(CURL *easy, CURLoption option, cur
   return curl_easy_setopt(easy, option, value);
 }
 
+static inline CURLcode curl_easy_set_open_socket(CURL *easy, curl_opensocket_callback value) {
+  return curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, value);
+}
+
 static inline CURLcode curl_easy_get_long(CURL *easy, CURLINFO info, long *value) {
   return curl_easy_getinfo(easy, info, value);
 }

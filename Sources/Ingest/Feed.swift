@@ -71,6 +71,17 @@ package final class Feed: Sendable {
   /// Makes ``run()`` stop reading, hand over what it has, and return. Any thread may call it.
   package func stop() { commands.post { $0.isStopping = true } }
 
+  private func sayKilled(_ start: FeedStart) {
+    let gaps = start.openGaps.filter { $0.cause == .crash }
+    environment.logger.warning(
+      "the last run did not end in order: it was killed, or the machine stopped; what it may have missed is a gap",
+      metadata: [
+        "gaps": "\(gaps.map { "\($0.id.rawValue)" }.joined(separator: ","))",
+        "since":
+          "\(gaps.map(\.startedAt).min().map { Timestamp.rfc3339(microseconds: Timestamp.clamped(microseconds: $0)) } ?? "unknown")",
+      ])
+  }
+
   /// Runs until ``stop()`` is called or the task is cancelled; once.
   ///
   /// When it returns, everything that was received is durable, and so is the beginning of a gap of cause
@@ -78,6 +89,7 @@ package final class Feed: Sendable {
   package func run() async throws {
     let start = try await log.beginFeed(
       streams: streams, attempts: environment.exchange.attemptMemory)
+    if start.wasKilled { sayKilled(start) }
     let loop = MultiThreadedEventLoopGroup.singleton.next()
     let finished = loop.makePromise(of: [FeedEnd].self)
     loop.execute { [self] in

@@ -24,6 +24,9 @@ package protocol DestinationSettings: Sendable {
   /// Whether its consumer is enabled.
   var isEnabled: Bool { get }
 
+  /// The deliveries that may be on their way at a time.
+  var deliveries: Int { get }
+
   /// The destination itself.
   func destination(_ access: any AWSAccess) async throws -> any Destination
 

@@ -4,13 +4,18 @@ import Base
 package struct FeedStart: Sendable, Equatable {
   /// The gaps that earlier runs left open, oldest first.
   package var openGaps: [Gap]
+  /// The last feed did not end in order: its process was killed, or the machine stopped.
+  package var wasKilled: Bool
   /// The time since each attempt to connect that is kept, the oldest first.
   package var attemptAges: [Duration]
   /// Microseconds since 1970, UTC: before that the exchange does not want to be asked; `nil` if it never said so.
   package var heldUntil: Int64?
 
-  package init(openGaps: [Gap] = [], attemptAges: [Duration] = [], heldUntil: Int64? = nil) {
+  package init(
+    openGaps: [Gap] = [], wasKilled: Bool = false, attemptAges: [Duration] = [], heldUntil: Int64? = nil
+  ) {
     self.openGaps = openGaps
+    self.wasKilled = wasKilled
     self.attemptAges = attemptAges
     self.heldUntil = heldUntil
   }
@@ -53,7 +58,8 @@ extension TickLog {
   ///   - attempts: those that are still wanted.
   package func beginFeed(streams: [String], attempts memory: AttemptMemory) async throws -> FeedStart {
     try await write { transaction in
-      if try transaction.connection.meta(.feed) == FeedMeta.running { try transaction.openCrashGaps() }
+      let wasKilled = try transaction.connection.meta(.feed) == FeedMeta.running
+      if wasKilled { try transaction.openCrashGaps() }
       try transaction.connection.setMeta(.feed, FeedMeta.running)
       try transaction.connection.setMeta(.streams, MetaList(streams))
       try transaction.connection.setFeedSlots([:], at: transaction.now)
@@ -61,7 +67,7 @@ extension TickLog {
       let attempts = try transaction.recentAttempts(memory, at: transaction.now)
       try transaction.setAttempts(attempts, memory)
       return FeedStart(
-        openGaps: try transaction.openGaps(),
+        openGaps: try transaction.openGaps(), wasKilled: wasKilled,
         attemptAges: attempts.map { .microseconds(transaction.now - $0) },
         heldUntil: try transaction.connection.meta(.feedHold))
     }

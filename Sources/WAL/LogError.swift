@@ -31,18 +31,22 @@ package struct LogError: Error, Sendable, CustomStringConvertible, CustomDebugSt
   package let debugDescription: String
   /// The content of the file is damaged; not its volume, as far as is known.
   package let isDamage: Bool
+  /// The system failed at one of its files: the volume is the place to look at.
+  package let isOfVolume: Bool
 
   package init(_ code: Code, _ description: String, details: String? = nil) {
     self.code = code
     self.description = description
     debugDescription = details ?? description
     isDamage = false
+    isOfVolume = false
   }
 
   package init(_ doing: String, _ error: SQLiteError) {
     code = error.isDiskFull ? .diskFull : .failed
     description = "\(doing): \(error)"
-    debugDescription = description
+    debugDescription = "\(doing): \(error) in: \(error.sql)"
+    isOfVolume = error.isOfVolume
     isDamage = error.isCorruption
   }
 }

@@ -315,6 +315,62 @@ import Testing
     }
   }
 
+  @Test func `requests wait for a connection without their time running`() async throws {
+    var configuration = TransportConfiguration()
+    configuration.connectionLimit = 2
+    configuration.timeout = .seconds(600)
+    let both = DispatchSemaphore(value: 0)
+    try await withServer(
+      configuration,
+      Script { _ in
+        both.wait()
+        return .answer()
+      }
+    ) { server, transport, endpoint in
+      try await withThrowingTaskGroup(of: Int.self) { group in
+        for _ in 1...20 {
+          group.addTask { try await transport.send(HTTPRequest(.get, endpoint)).status }
+        }
+        await server.wait { $0.received.count == 2 }
+        for _ in 1...20 { both.signal() }
+        for try await status in group { #expect(status == 200) }
+      }
+      #expect(server.connections == 2)
+    }
+  }
+
+  @Test func `a request that waits for a connection can be called off`() async throws {
+    var configuration = TransportConfiguration()
+    configuration.connectionLimit = 1
+    configuration.timeout = .seconds(600)
+    try await withServer(configuration, Script { _ in .silence }) { server, transport, endpoint in
+      await withTaskGroup(of: Void.self) { group in
+        group.addTask { await expect(.closed) { try await transport.send(HTTPRequest(.get, endpoint)) } }
+        await server.wait { $0.received.count == 1 }
+        let waiting = Task { try await transport.send(HTTPRequest(.get, endpoint)) }
+        waiting.cancel()
+        await #expect(throws: CancellationError.self) { _ = try await waiting.value }
+        let last = Task { await expect(.closed) { try await transport.send(HTTPRequest(.get, endpoint)) } }
+        transport.close()
+        await last.value
+      }
+    }
+  }
+
+  @Test func `the system's name of what went wrong is said`() async throws {
+    let server = try LoopbackServer()
+    let endpoint = Endpoint(scheme: .http, host: "127.0.0.1", port: server.port)
+    server.stop()
+    let transport = try CurlTransport(TransportConfiguration())
+    defer { transport.close() }
+    let error = await #expect(throws: TransportError.self) {
+      _ = try await transport.send(HTTPRequest(.get, endpoint))
+    }
+    #expect(
+      error?.code == .connect && error?.detail.hasSuffix("(ECONNREFUSED)") == true,
+      "\(String(describing: error))")
+  }
+
   @Test func `curl without memory fails what is under way, and the next request is sent`() async throws {
     let server = try LoopbackServer { _ in .answer() }
     defer { server.stop() }

@@ -169,22 +169,99 @@ import Testing
     }
   }
 
-  /// Who connects and says nothing holds up nobody's end.
-  @Test func `the wait for a line is called off`() throws {
-    var (pair, end) = ([Int32](repeating: -1, count: 2), [Int32](repeating: -1, count: 2))
-    try #require(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &pair) == 0)
-    try #require(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &end) == 0)
-    defer { for descriptor in [pair[1], end[0], end[1]] { close(descriptor) } }
-    let socket = LineSocket(FileDescriptor(owning: pair[0]))
-    #expect(write(end[1], [1], 1) == 1)
-    let error: SystemError?
-    do throws(SystemError) {
-      _ = try socket.readLine(atMost: 10, within: .seconds(2), unless: end[0])
-      error = nil
-    } catch let thrown {
-      error = thrown
+  @Test func `clients that say nothing cost nobody else anything`() async throws {
+    try await withLog { log, path in
+      try await serving(log) {
+        let stranger = Stranger()
+        // More than there are places.
+        for _ in 1...ControlClients.limit + 8 { try await stranger.connectAndWait(path) }
+        let line = #"{"version":1,"command":"seek","consumer":"dynamodb","offset":4}"# + "\n"
+        #expect(try answer(try await talk(path, Array(line.utf8))).seek?.to == 4)
+        await stranger.hangUp()
+      }
     }
-    #expect(error?.code == ECANCELED)
+  }
+
+  @Test func `a look at the feed is answered while something else is done`() async throws {
+    try await withLog { log, path in
+      try await log.write {
+        try $0.add(
+          DeadLetter(
+            offset: Offset(rawValue: 5), consumer: .dynamodb, cause: "bad", attempts: 1, payload: []))
+      }
+      let (isAsked, mayGoOn) = (Latch<Void>(), Latch<Void>())
+      let operations = Operations(
+        log: log, loops: [],
+        shipping: {
+          isAsked.set(())
+          try await mayGoOn.wait()
+          return .none
+        }, logger: quiet)
+      try await serving(operations) {
+        async let retried = ControlClient(ControlAddress(logPath: path)).ask(
+          .deadLetters(.retry, [.init(rawValue: 3)]))
+        try await isAsked.wait()
+        let observer = try FeedObserver(logPath: path)
+        let none = FeedView.told(ControlAnswer.Feed(state: .none))
+        #expect(try await eventually { await observer.look(writerPID: 1) == none })
+        mayGoOn.set(())
+        #expect(try await retried.letters?.map(\.outcome) == [.untried])
+      }
+    }
+  }
+
+  @Test func `an end in the middle of something is told to who asked`() async throws {
+    try await withLog { log, path in
+      try await log.write {
+        try $0.add(
+          DeadLetter(
+            offset: Offset(rawValue: 5), consumer: .dynamodb, cause: "bad", attempts: 1, payload: []))
+      }
+      let isAsked = Latch<Void>()
+      let operations = Operations(
+        log: log, loops: [],
+        shipping: {
+          isAsked.set(())
+          try await Latch<Void>().wait()
+          return .none
+        }, logger: quiet)
+      let asking = Latch<Task<CommandFailure?, any Error>>()
+      try await serving(operations) {
+        asking.set(
+          Task {
+            await #expect(throws: CommandFailure.self) {
+              _ = try await ControlClient(ControlAddress(logPath: path)).ask(
+                .deadLetters(.retry, [.init(rawValue: 3)]))
+            }
+          })
+        try await isAsked.wait()
+      }
+      let failure = try await asking.wait().value
+      #expect(failure?.lines == [Operations.endingNow])
+    }
+  }
+
+  @Test func `a holder that is stopped is named once and then given up`() async throws {
+    try await withTemporaryFolder { folder in
+      let path = folder + "/ticks.db"
+      let deaf = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+      defer { close(deaf) }
+      try ControlAddress(logPath: path).withSocketAddress { (address, length) throws(SystemError) in
+        guard bind(deaf, address, length) == 0, listen(deaf, 1) == 0 else { throw SystemError.last("bind") }
+      }
+      let patience = HolderPatience(silence: .milliseconds(60), pause: .milliseconds(20))
+      // Those behind the first ones have no place in its queue.
+      for _ in 1...4 {
+        let said = Watch(0)
+        let failure = await #expect(throws: CommandFailure.self) {
+          _ = try await ControlClient(ControlAddress(logPath: path)).ask(
+            .deadLetters(.discard, [.init(rawValue: 3)]), patience: patience
+          ) { said.update { $0 += 1 } }
+        }
+        #expect(said.value == 1)
+        #expect(failure?.lines.first?.contains("gave no answer (none within") == true)
+      }
+    }
   }
 
   @Test func `a name that is too long is said`() {
@@ -402,6 +479,22 @@ import Testing
 private actor Stranger {
   private let executor = try! ThreadExecutor()
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+  private var waiting: [Int32] = []
+
+  /// Says nothing until it hangs up.
+  func connectAndWait(_ path: String) throws {
+    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+    waiting.append(descriptor)
+    try ControlAddress(logPath: path).withSocketAddress { (address, length) throws(SystemError) in
+      guard connect(descriptor, address, length) == 0 else { throw SystemError.last("connect") }
+    }
+  }
+
+  func hangUp() {
+    for descriptor in waiting { close(descriptor) }
+    waiting = []
+  }
 
   /// Asks, and goes before the answer.
   func leave(_ path: String, asking request: ControlRequest) throws {

@@ -30,9 +30,12 @@ import Testing
 
   @Test func `a message cannot break its line`() {
     let line = LogLine(
-      time: 0, level: .error, message: "a\nb\u{1B}[2J\u{2028}", metadata: ["k": "c\r\nd", "l": "\u{0}"])
-    #expect(line.text() == #"1970-01-01T00:00:00.000Z ERROR a\nb\u{1b}[2J\u{2028} k="c\r\nd" l="\u0000""#)
-    #expect(!line.json.unicodeScalars.contains { Text.isControl($0) })
+      time: 0, level: .error, message: "a\nb\u{1B}[2J\u{2028}",
+      metadata: ["k": "c\r\nd", "l": "\u{0}", "m": "x\u{202E}y"])
+    #expect(
+      line.text()
+        == #"1970-01-01T00:00:00.000Z ERROR a\nb\u{1b}[2J\u{2028} k="c\r\nd" l="\u0000" m="x\u202ey""#)
+    #expect(!line.json.unicodeScalars.contains { Text.isUnprintable($0) })
   }
 
   @Test func `JSON lines parse and keep their keys`() throws {
@@ -60,6 +63,7 @@ import Testing
     logger.info("one", metadata: ["offset": "5"])
     logger.debug("not shown")
     logger.error("two\nlines", metadata: ["consumer": "other"])
+    console.flush(within: .seconds(20))
     try pipe.fileHandleForWriting.close()
     let written = try #require(try pipe.fileHandleForReading.readToEnd())
     #expect(

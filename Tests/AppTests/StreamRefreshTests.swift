@@ -65,7 +65,7 @@ import WAL
 
     let logs = RecordedLogs()
     let hangups = Watch(0)
-    private let secret = Mutex<Result<String, AWSError>>(.success("{\"streams\":[\"a\"]}"))
+    private let secret = Mutex<Result<String, AWSError>>(.success("{\"streams\":[\"a@t\"]}"))
     private let made = Mutex<[Call]>([])
     /// Intervals that are over, and reads that were made.
     private let intervals = Watch(0)
@@ -115,10 +115,13 @@ import WAL
 
     var said: [String] { logs.entries.map(\.message) }
 
-    func beside(readsSecret: Bool = true, _ body: @escaping @Sendable (Rig) async throws -> Void) async throws
-    {
+    func beside(
+      readsSecret: Bool = true, isDue: Bool = false, _ body: @escaping @Sendable (Rig) async throws -> Void
+    ) async throws {
       try await withThrowingTaskGroup(of: Void.self) { group in
-        group.addTask { try await self.refresh(readsSecret: readsSecret).run(names: ["a"], seen: 0) }
+        group.addTask {
+          try await self.refresh(readsSecret: readsSecret).run(names: ["a@t"], seen: 0, isDue: isDue)
+        }
         group.addTask { try await body(self) }
         // The refresh ends by being cancelled alone.
         try await group.next()
@@ -132,27 +135,39 @@ import WAL
     try await Rig().beside { rig in
       try await rig.interval()
       #expect(rig.calls.isEmpty && rig.said.isEmpty)
-      rig.set(["b", "a", "c"])
+      rig.set(["b@t", "a@t", "c@t"])
       try await rig.interval()
-      #expect(try await eventually { rig.calls == [.update(["b", "a", "c"])] })
-      rig.set(["c"])
+      #expect(try await eventually { rig.calls == [.update(["b@t", "a@t", "c@t"])] })
+      rig.set(["c@t"])
       try await rig.interval()
-      #expect(try await eventually { rig.calls.last == .update(["c"]) })
+      #expect(try await eventually { rig.calls.last == .update(["c@t"]) })
       let entries = rig.logs.entries
       #expect(entries.map(\.message) == Array(repeating: "the list of streams has changed", count: 2))
-      #expect(entries[0].metadata == ["streams": "3", "added": "2", "removed": "0", "added_streams": "b, c"])
       #expect(
-        entries[1].metadata == ["streams": "1", "added": "0", "removed": "2", "removed_streams": "b, a"])
+        entries[0].metadata == ["streams": "3", "added": "2", "removed": "0", "added_streams": "b@t, c@t"])
+      #expect(
+        entries[1].metadata == ["streams": "1", "added": "0", "removed": "2", "removed_streams": "b@t, a@t"])
+    }
+  }
+
+  @Test func `a list from the log is compared with the secret's at once`() async throws {
+    let rig = Rig()
+    rig.set(["a@t", "b@t"])
+    // No interval has passed, and nobody has asked.
+    try await rig.beside(isDue: true) { rig in
+      let isTaken = try await eventually { rig.calls == [.update(["a@t", "b@t"])] }
+      #expect(isTaken)
+      #expect(rig.said == ["the list of streams has changed"])
     }
   }
 
   @Test func `of a long change twenty names are said`() async throws {
     try await Rig().beside { rig in
-      rig.set((1...100).map { "s\($0)" })
+      rig.set((1...100).map { "s\($0)@t" })
       try await rig.interval()
       #expect(try await eventually { !rig.said.isEmpty })
       let names = "\(rig.logs.entries[0].metadata["added_streams"] ?? "")"
-      #expect(names.hasSuffix("s19, s20 and 80 more"))
+      #expect(names.hasSuffix("s19@t, s20@t and 80 more"))
     }
   }
 
@@ -162,9 +177,9 @@ import WAL
       for _ in 1...4 { try await rig.interval() }
       rig.set("{\"streams\":[],\"key\":\"hunter2\"}")
       for _ in 1...4 { try await rig.interval() }
-      rig.set(["a", "b"])
+      rig.set(["a@t", "b@t"])
       try await rig.interval()
-      #expect(try await eventually { rig.calls == [.update(["a", "b"])] })
+      #expect(try await eventually { rig.calls == [.update(["a@t", "b@t"])] })
       #expect(rig.logs.messages(.warning).count == 2)
       #expect(!rig.logs.entries.contains { "\($0)".contains("hunter2") })
     }
@@ -172,15 +187,15 @@ import WAL
 
   @Test func `a hangup reads the list at once and then replaces the connections`() async throws {
     try await Rig().beside { rig in
-      rig.set(["b"])
+      rig.set(["b@t"])
       try await rig.hangUp()
-      #expect(rig.calls == [.update(["b"]), .rotate])
+      #expect(rig.calls == [.update(["b@t"]), .rotate])
       try await rig.hangUp()
-      #expect(rig.calls == [.update(["b"]), .rotate, .rotate])
+      #expect(rig.calls == [.update(["b@t"]), .rotate, .rotate])
       #expect(rig.said.contains("the list of streams was read again and has not changed"))
       rig.fail(AWSError("ServiceUnavailable", .transient, operation: "GetSecretValue", message: "no"))
       for _ in 1...2 { try await rig.hangUp() }
-      #expect(rig.calls == [.update(["b"]), .rotate, .rotate, .rotate, .rotate])
+      #expect(rig.calls == [.update(["b@t"]), .rotate, .rotate, .rotate, .rotate])
       // Said to each who asks.
       #expect(rig.logs.messages(.warning).count == 2)
     }
@@ -188,7 +203,7 @@ import WAL
 
   @Test func `with streams of the operator a hangup replaces the connections alone`() async throws {
     try await Rig().beside(readsSecret: false) { rig in
-      rig.set(["b"])
+      rig.set(["b@t"])
       try await rig.hangUp()
       #expect(rig.calls == [.rotate])
     }

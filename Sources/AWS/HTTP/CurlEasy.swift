@@ -1,4 +1,6 @@
+import Base
 import CCurl
+import Glibc
 
 /// One easy handle with the memory that curl reads from and writes to, used for one transfer after the other.
 ///
@@ -25,6 +27,8 @@ final class CurlEasy {
   private var head: [UInt8] = []
   private var body: [UInt8] = []
   private var isTooLarge = false
+  /// The value of `errno` with which the last socket could not be made; curl does not note it.
+  private var socketError: Int32 = 0
 
   init(_ configuration: TransportConfiguration) throws(TransportError) {
     guard let easy = curl_easy_init() else {
@@ -54,6 +58,7 @@ final class CurlEasy {
     head = []
     body = []
     isTooLarge = false
+    socketError = 0
     errorText.pointee = 0
     guard request.headers.isWellFormed, request.path.first == "/", Self.isPlain(request.path),
       Self.isPlain(request.query)
@@ -105,6 +110,12 @@ final class CurlEasy {
     try set(
       curl_easy_set_callback(easy, CURLOPT_HEADERFUNCTION) { bytes, size, count, this in
         CurlEasy.from(this).receiveHeader(bytes, size * count)
+      })
+    try set(curl_easy_set_pointer(easy, CURLOPT_OPENSOCKETDATA, this))
+    try set(
+      curl_easy_set_open_socket(easy) { this, _, address in
+        guard let address else { return CURL_SOCKET_BAD }
+        return CurlEasy.from(this).openSocket(address.pointee)
       })
     try set(curl_easy_set_string(easy, CURLOPT_PROTOCOLS_STR, "http,https"))
     try set(curl_easy_set_string(easy, CURLOPT_USERAGENT, configuration.userAgent))
@@ -210,6 +221,13 @@ final class CurlEasy {
     return Unmanaged<CurlEasy>.fromOpaque(this).takeUnretainedValue()
   }
 
+  private func openSocket(_ address: curl_sockaddr) -> curl_socket_t {
+    let socket = Glibc.socket(
+      address.family, address.socktype | Int32(SOCK_CLOEXEC.rawValue), address.protocol)
+    socketError = socket < 0 ? errno : 0
+    return socket
+  }
+
   private func receive(_ bytes: UnsafeMutablePointer<CChar>?, _ count: Int) -> Int {
     guard body.count + count <= maximumBytes else {
       isTooLarge = true
@@ -246,7 +264,18 @@ final class CurlEasy {
     let text = String(cString: errorText)
     let own = text.contains("://") ? "" : text
     let detail = own.isEmpty ? String(cString: curl_easy_strerror(result)) : own
-    return failure(code, detail)
+    return failure(code, systemError.map { "\(detail) (\($0))" } ?? detail)
+  }
+
+  /// The name of the system's error behind the failure, if there is one.
+  private var systemError: String? {
+    var code = 0
+    if socketError != 0 {
+      code = Int(socketError)
+    } else {
+      curl_easy_get_long(easy, CURLINFO_OS_ERRNO, &code)
+    }
+    return SystemError.name(Int32(truncatingIfNeeded: code))
   }
 
   private func failure(_ code: TransportError.Code, _ detail: String) -> TransportError {

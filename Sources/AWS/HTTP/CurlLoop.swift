@@ -13,6 +13,8 @@ final class CurlLoop {
   private let mailbox: CurlMailbox
   private let configuration: TransportConfiguration
   private let isOutOfMemory: () -> Bool
+  /// Those that wait for a connection here, where their time does not run yet.
+  private var waiting: [CurlMailbox.Submission] = []
   private var active: [ObjectIdentifier: CurlEasy] = [:]
   private var idle: [CurlEasy] = []
   private var answers: [(CurlTransfer.Continuation, Result<HTTPResponse, any Error>)] = []
@@ -32,14 +34,16 @@ final class CurlLoop {
     var finished = 0
     while true {
       mailbox.take(&mail, finished: finished)
-      for submission in mail.submitted { start(submission) }
+      waiting += mail.submitted
       for transfer in mail.cancelled { cancel(transfer) }
+      startWaiting()
       if mail.isClosing { break }
 
       var running: Int32 = 0
       let result = isOutOfMemory() ? CURLM_OUT_OF_MEMORY : curl_multi_perform(multi, &running)
       collect()
       if result != CURLM_OK { fail(result) }
+      startWaiting()
       finished = answers.count
       giveBack()
       if mailbox.mayFallAsleep() {
@@ -50,6 +54,16 @@ final class CurlLoop {
       }
     }
     end()
+  }
+
+  private func startWaiting() {
+    let limit = configuration.connectionLimit.map { max(1, $0) } ?? .max
+    var started = 0
+    while started < waiting.count, active.count < limit {
+      start(waiting[started])
+      started += 1
+    }
+    waiting.removeFirst(started)
   }
 
   private func start(_ submission: CurlMailbox.Submission) {
@@ -88,8 +102,11 @@ final class CurlLoop {
   }
 
   private func cancel(_ transfer: CurlTransfer) {
-    guard let handle = active[ObjectIdentifier(transfer)] else { return }
-    finish(handle) { _ in .failure(CancellationError()) }
+    if let handle = active[ObjectIdentifier(transfer)] {
+      finish(handle) { _ in .failure(CancellationError()) }
+    } else if let place = waiting.firstIndex(where: { $0.transfer === transfer }) {
+      answers.append((waiting.remove(at: place).continuation, .failure(CancellationError())))
+    }
   }
 
   private func collect() {
@@ -128,6 +145,11 @@ final class CurlLoop {
       let endpoint = handle.submission?.transfer.request.endpoint
       finish(handle) { _ in .failure(TransportError.closed(endpoint)) }
     }
+    for submission in waiting {
+      let error = TransportError.closed(submission.transfer.request.endpoint)
+      answers.append((submission.continuation, .failure(error)))
+    }
+    waiting = []
     mailbox.end()
     idle.removeAll()
     curl_multi_cleanup(multi)

@@ -26,7 +26,10 @@ package final class CurlTransport: HTTPTransport {
     }
     guard Self.globalResult == CURLE_OK else { throw unavailable("curl_global_init failed") }
     guard let multi = curl_multi_init() else { throw unavailable("curl_multi_init failed") }
-    curl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, configuration.maximumConnections)
+    let limit = configuration.connectionLimit.map { max(1, $0) }
+    curl_multi_set_long(
+      multi, CURLMOPT_MAXCONNECTS, min(configuration.maximumConnections, limit ?? .max))
+    if let limit { curl_multi_set_long(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, limit) }
     curl_multi_set_long(multi, CURLMOPT_PIPELINING, Int(CURLPIPE_NOTHING))
 
     let shared = CurlMulti(pointer: multi)

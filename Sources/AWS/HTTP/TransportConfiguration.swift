@@ -19,6 +19,8 @@ package struct TransportConfiguration: Sendable {
   package var addressLifetime: Duration = .seconds(30)
   /// Idle connections kept at most; requests in flight are not limited by it.
   package var maximumConnections = 1_100
+  /// Connections at a time, those in use and those kept; nil for any number. Requests beyond them wait.
+  package var connectionLimit: Int?
   /// Requests waiting and in flight; more are refused with `TransportError.Code.overloaded`.
   package var maximumRequests = 10_000
   package var userAgent = "tickwal"

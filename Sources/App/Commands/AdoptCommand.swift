@@ -27,6 +27,7 @@ struct AdoptCommand: AsyncParsableCommand {
       throw error
     }
     try await log.close()
-    print("the log \(settings.log.path) was \(change.old) and is now \(change.new)")
+    try await StandardOutput.shared.say(
+      "the log \(settings.log.path) was \(change.old) and is now \(change.new)")
   }
 }

@@ -1,7 +1,7 @@
 import ArgumentParser
 
 /// `tickwal config`: what is in force, and where each value came from.
-struct ConfigCommand: AsyncParsableCommand {
+struct ConfigCommand: DocumentCommand {
   static let configuration = CommandConfiguration(
     commandName: "config", abstract: "Show the settings in force and where each came from.",
     discussion: "Takes the same variables and flags as run, checks them all, and starts nothing.")
@@ -12,9 +12,9 @@ struct ConfigCommand: AsyncParsableCommand {
   func run() async throws {
     let settings = try Configuration(flags: flags, environment: ProcessEnvironment.current)
     if json {
-      print(settings.document.prettyText)
+      try await StandardOutput.shared.write(settings.document)
     } else {
-      for line in settings.table.lines() { print(line) }
+      try await StandardOutput.shared.say(settings.table.lines())
     }
     for warning in settings.warnings { Console.standardError.writeLine("warning: \(warning)") }
   }

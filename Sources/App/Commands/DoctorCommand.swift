@@ -4,7 +4,7 @@ import Logging
 import Shippers
 
 /// `tickwal doctor`: says what `run` would find.
-struct DoctorCommand: AsyncParsableCommand {
+struct DoctorCommand: DocumentCommand {
   static let configuration = CommandConfiguration(
     commandName: "doctor", abstract: "Check whether run would work, and say what is in its way.",
     discussion: """
@@ -29,9 +29,9 @@ struct DoctorCommand: AsyncParsableCommand {
 
     let report = DoctorReport(findings: findings)
     if json {
-      print(report.document.prettyText)
+      try await StandardOutput.shared.write(report.document)
     } else {
-      for line in report.lines { print(line) }
+      try await StandardOutput.shared.say(report.lines)
     }
     guard report.isWell else {
       let names = findings.filter { $0.verdict == .failed }.map(\.name)

@@ -34,18 +34,19 @@ struct ImportCommand: AsyncParsableCommand {
       let size = file == "-" ? nil : try FileHash.size(of: file)
       let sha256 = file == "-" ? nil : try FileHash.sha256(of: file)
       let log = try await settings.openLog(logger: logger)
+      let progress: FileImport.Progress
       do {
-        let progress = try await importFile(file, sha256, size, again: again, into: log)
-        try await log.close()
-        return progress
+        progress = try await importFile(file, sha256, size, again: again, into: log)
       } catch {
         Console.standardError.endProgress()
         try await log.close()
         throw error
       }
+      try await log.close()
+      Console.standardError.endProgress()
+      try await StandardOutput.shared.say(Self.summary(progress))
+      return progress
     }
-    Console.standardError.endProgress()
-    print(summary(progress))
     if progress.ticks == 0, progress.rejected > 0 {
       throw CommandFailure(.problems, "nothing in \(Text.oneLine(file)) is a tick")
     }
@@ -70,7 +71,7 @@ struct ImportCommand: AsyncParsableCommand {
     }
   }
 
-  private func summary(_ progress: FileImport.Progress) -> String {
+  private static func summary(_ progress: FileImport.Progress) -> String {
     var text = "imported \(Figures.grouped(progress.ticks)) ticks"
     if let first = progress.first, let last = progress.last { text += " (offsets \(first) to \(last))" }
     if progress.resumedLines > 0 {

@@ -6,7 +6,7 @@ import Shippers
 import WAL
 
 /// `tickwal reconcile`: whether what was shipped is where it was shipped to.
-struct ReconcileCommand: AsyncParsableCommand {
+struct ReconcileCommand: DocumentCommand {
   static let configuration = CommandConfiguration(
     commandName: "reconcile", abstract: "Compare the log with what is at the destinations.",
     discussion: """
@@ -35,9 +35,16 @@ struct ReconcileCommand: AsyncParsableCommand {
     try settings.log.path.checkReadable()
     if let local { _ = try LocalPlace.existing(local) }
     let command = self
-    let report = try await Signals.cancelling { try await command.compare(settings, bounds) }
-    Console.standardError.endProgress()
-    print(json ? report.document.prettyText : report.lines.joined(separator: "\n"))
+    let report = try await Signals.cancelling {
+      let report = try await command.compare(settings, bounds)
+      Console.standardError.endProgress()
+      if command.json {
+        try await StandardOutput.shared.write(report.document)
+      } else {
+        try await StandardOutput.shared.say(report.lines)
+      }
+      return report
+    }
     if !report.agrees { throw CommandFailure(.problems, report.summary) }
   }
 

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Base
-import Glibc
 import Logging
 import Shippers
 import WAL
@@ -63,7 +62,7 @@ struct ReplayCommand: AsyncParsableCommand {
     _ replay: Replay, to target: (any DestinationSettings)?, _ settings: Configuration, _ logger: Logger
   ) async throws -> (outcome: Replay.Outcome, unit: String) {
     guard let target else {
-      return (try await replay.rows(to: StandardOutput.write), "rows")
+      return (try await replay.rows(to: StandardOutput.shared.write), "rows")
     }
     let connection = AWSConnection(settings.aws, logger: logger)
     defer { connection.close() }
@@ -116,15 +115,5 @@ struct ReplayCommand: AsyncParsableCommand {
     for problem in outcome.problems { console.writeLine("tickwal: \(Text.oneLine(problem))") }
     let count = outcome.problems.count + outcome.moreProblems
     throw CommandFailure(.problems, "\(Figures.grouped(count)) could not be replayed")
-  }
-}
-
-/// Stdout for rows: written whole, or the error thrown.
-enum StandardOutput {
-  /// Ends the program quietly when the reader has gone away, as `head` does.
-  static func write(_ bytes: [UInt8]) throws {
-    guard !bytes.withUnsafeBytes({ FileBytes.write($0, to: STDOUT_FILENO) }) else { return }
-    if errno == EPIPE { exit(ExitCode.done.rawValue) }
-    throw CommandFailure(.problems, "stdout cannot be written: \(SystemError.lastText)")
   }
 }

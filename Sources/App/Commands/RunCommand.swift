@@ -36,11 +36,13 @@ struct RunCommand: AsyncParsableCommand {
     let seen = hangups.value
     let streams = try await source.streams()
     let feed = try Feed(
-      configuration: try settings.feedConfiguration(streams: streams), log: log, logger: logger)
+      configuration: try settings.feedConfiguration(streams: streams.names), log: log, logger: logger)
     let refresh = StreamRefresh(
       read: source.rereading, interval: settings.feed.refreshInterval, hangups: hangups, target: feed,
       logger: logger)
-    return Pipeline.RunningFeed(feed: feed) { try await refresh.run(names: streams, seen: seen) }
+    return Pipeline.RunningFeed(feed: feed) {
+      try await refresh.run(names: streams.names, seen: seen, isDue: streams.isOlder)
+    }
   }
 }
 

@@ -38,6 +38,6 @@ struct SeekCommand: AsyncParsableCommand {
     guard let seek = answer.seek else {
       throw CommandFailure(.problems, "the process that has the log open did not say what it did")
     }
-    for line in SeekReport(seek, dryRun: dryRun).lines { print(line) }
+    try await StandardOutput.shared.say(SeekReport(seek, dryRun: dryRun).lines)
   }
 }

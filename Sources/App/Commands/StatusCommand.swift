@@ -1,9 +1,10 @@
 import ArgumentParser
+import Base
 import Glibc
 import WAL
 
 /// `tickwal status`: what the log says of itself, with `run` up or down, and `run` of its feed.
-struct StatusCommand: AsyncParsableCommand {
+struct StatusCommand: DocumentCommand {
   static let configuration = CommandConfiguration(
     commandName: "status", abstract: "Show the log, its feed, its consumers and what they have not shipped.",
     discussion: """
@@ -26,8 +27,8 @@ struct StatusCommand: AsyncParsableCommand {
     let observer = try FeedObserver(logPath: path)
     guard watch else {
       let report = try await report(path, observer)
-      print(json ? report.document.prettyText : text(report))
-      return
+      if json { return try await StandardOutput.shared.write(report.document) }
+      return try await StandardOutput.shared.say(lines(report))
     }
     let json = json
     try await Signals.cancelling {
@@ -35,13 +36,10 @@ struct StatusCommand: AsyncParsableCommand {
       while true {
         let report = try await report(path, observer, since: last)
         if json {
-          print(report.document.text)
+          try await StandardOutput.shared.write(Array((report.document.text + "\n").utf8))
         } else {
-          // Home and clear, so that the picture stands still.
-          let clear = isatty(STDOUT_FILENO) == 1 ? "\u{1B}[H\u{1B}[2J" : ""
-          print(clear + text(report))
+          try StandardOutput.shared.offer(picture(report))
         }
-        fflush(nil)
         last = report.status
         try await ContinuousClock().sleep(for: .seconds(1))
       }
@@ -58,8 +56,14 @@ struct StatusCommand: AsyncParsableCommand {
     return StatusReport(status, path: path, feed: feed, since: last)
   }
 
-  private func text(_ report: StatusReport) -> String {
+  private func picture(_ report: StatusReport) -> String {
+    // Home and clear, so that the picture stands still.
+    let clear = isatty(STDOUT_FILENO) == 1 ? "\u{1B}[H\u{1B}[2J" : ""
+    return clear + lines(report).map { Text.oneLine($0, limit: .max) + "\n" }.joined()
+  }
+
+  private func lines(_ report: StatusReport) -> [String] {
     let width = isatty(STDOUT_FILENO) == 1 ? Console(descriptor: STDOUT_FILENO).width : nil
-    return report.lines(width: width).joined(separator: "\n")
+    return report.lines(width: width)
   }
 }

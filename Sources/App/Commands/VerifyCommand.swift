@@ -8,7 +8,7 @@ import Ticks
 import WAL
 
 /// `tickwal verify`: whether the log is what it must be, and a new log of what is left where it is not.
-struct VerifyCommand: AsyncParsableCommand {
+struct VerifyCommand: DocumentCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify",
     abstract: "Check the log: every tick, batch and record, and SQLite's own structure.",
@@ -37,6 +37,7 @@ struct VerifyCommand: AsyncParsableCommand {
       try LogSalvage.checkUnused(path)
     }
     let output = salvage
+    let json = json
     let report = try await Signals.cancelling {
       let meter = VerifyMeter(console: .standardError)
       var report = VerifyReport(path: path)
@@ -60,10 +61,14 @@ struct VerifyCommand: AsyncParsableCommand {
             "the new log \(output) is not whole: \(check.problems.first.map(\.text).joined(separator: "; "))")
         }
       }
+      Console.standardError.endProgress()
+      if json {
+        try await StandardOutput.shared.write(report.document)
+      } else {
+        try await StandardOutput.shared.say(report.lines)
+      }
       return report
     }
-    Console.standardError.endProgress()
-    print(json ? report.document.prettyText : report.lines.joined(separator: "\n"))
     if !report.isClean { throw CommandFailure(.problems, report.summary) }
   }
 

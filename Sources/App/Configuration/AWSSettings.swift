@@ -55,6 +55,10 @@ struct AWSSettings: Sendable, Equatable {
     objectEncryption = isUsed ? .kms(keyID: key) : encryption
     self.environment = environment
     guard reader.reads(Flags.self) else { return }
+    let isElsewhere = environment.contains { $0.key.hasPrefix("AWS_ENDPOINT_URL") && !$0.value.isEmpty }
+    if !isElsewhere, !Self.looksLikeRegion(region) {
+      reader.warn("REGION is '\(region)', which is no name of AWS's, such as ap-southeast-1")
+    }
     if let other = environment["AWS_REGION"], !other.isEmpty, other != region {
       reader.warn(
         "AWS_REGION is '\(Text.oneLine(other))' but REGION is in force: '\(region)'; set REGION to change it")
@@ -63,6 +67,13 @@ struct AWSSettings: Sendable, Equatable {
     if profile != nil, reader.isSet("AWS_ACCESS_KEY_ID") {
       reader.warn("the keys in AWS_ACCESS_KEY_ID are ignored because PIPELINE_IAM_USER names a profile")
     }
+  }
+
+  /// Words and a number, with hyphens between them. Stores that are not AWS's may have other names.
+  static func looksLikeRegion(_ text: String) -> Bool {
+    let parts = text.split(separator: "-", omittingEmptySubsequences: false)
+    guard parts.count >= 3, let number = parts.last, Text.isDigits(number) else { return false }
+    return parts.dropLast().allSatisfy { !$0.isEmpty && $0.allSatisfy(\.isLetter) }
   }
 
   private static func readForeign(_ reader: inout SettingReader) {

@@ -18,6 +18,7 @@ struct StreamList: Sendable, Equatable {
     var names: [String] = []
     var repeated: [String] = []
     var upperCase: [String] = []
+    var kindless: [String] = []
     for name in given {
       guard !name.isEmpty else { throw BadText("one of its names is empty") }
       for scalar in name.unicodeScalars {
@@ -35,6 +36,7 @@ struct StreamList: Sendable, Equatable {
       if let at = name.firstIndex(of: "@"), name[..<at].contains(where: \.isUppercase) {
         upperCase.append(name)
       }
+      if !name.contains("@") { kindless.append(name) }
     }
     guard names.count <= Self.limit else {
       throw BadText(
@@ -49,6 +51,11 @@ struct StreamList: Sendable, Equatable {
     if let first = upperCase.first {
       warnings.append(
         "the exchange names symbols in lower case and sends nothing for others: \(first)\(Self.andMore(upperCase))"
+      )
+    }
+    if let first = kindless.first {
+      warnings.append(
+        "the exchange knows no stream without a kind, such as btcusdt@miniTicker: \(first)\(Self.andMore(kindless))"
       )
     }
     self.warnings = warnings

@@ -9,50 +9,82 @@ actor ControlClient {
 
   private let address: ControlAddress
 
-  /// The time that an answer may take: a loop that is stopped waits for what it has on its way, and each of several
-  /// deliveries for its sink.
-  static let patience = Duration.seconds(300)
-
   init(_ address: ControlAddress) throws {
     executor = try ThreadExecutor()
     self.address = address
   }
 
-  /// - Throws: `SystemError` if nobody listens; `CommandFailure` for a refusal, or for no answer.
-  func ask(_ request: ControlRequest) throws -> ControlAnswer {
-    let socket = try connect(within: Self.patience)
-    let line: [UInt8]
-    do throws(SystemError) {
-      line = try Self.exchange(socket, request, within: Self.patience)
-    } catch {
-      throw CommandFailure(
-        .problems,
-        "the process that has the log open gave no answer (\(error)): it may have done it all the same; look with `tickwal status`"
-      )
+  /// - Parameters:
+  ///   - isSilent: called once if no sign of life comes from there.
+  /// - Throws: `SystemError` if nobody listens; `CommandFailure` for a refusal, or for no answer; `CancellationError`.
+  func ask(
+    _ request: ControlRequest, patience: HolderPatience = HolderPatience(),
+    isSilent: @Sendable () -> Void = {}
+  ) throws -> ControlAnswer {
+    var patience = patience
+    patience.began(at: MonotonicClock.now())
+    func waited(_ isAlive: Bool) throws {
+      try Task.checkCancellation()
+      switch patience.waited(isAlive: isAlive, at: MonotonicClock.now()) {
+      case .wait: break
+      case .say: isSilent()
+      case .giveUp(let time): throw Self.noAnswer("none within \(Figures.duration(time))")
+      }
     }
-    return try ControlLine.decode(ControlAnswer.self, line).checked()
+    let socket = try connect(waiting: patience.pause, waited)
+    do throws(SystemError) {
+      try socket.write(try Self.encoded(request), within: ControlClients.patience)
+    } catch {
+      throw Self.noAnswer("\(error)")
+    }
+    while true {
+      let line: [UInt8]?
+      do throws(SystemError) {
+        let isThere = try socket.isReadable(within: patience.pause)
+        line =
+          isThere
+          ? try socket.readLine(atMost: ControlAnswer.maximumBytes, within: ControlClients.patience) : nil
+      } catch {
+        throw Self.noAnswer("\(error)")
+      }
+      if let line { return try ControlLine.decode(ControlAnswer.self, line).checked() }
+      try waited(isAlive())
+    }
+  }
+
+  private static func noAnswer(_ why: String) -> CommandFailure {
+    CommandFailure(
+      .problems,
+      "the process that has the log open gave no answer (\(why)): it may have done it all the same; look with `tickwal status`"
+    )
+  }
+
+  /// Whether the process answers a question that takes it no time.
+  private func isAlive() -> Bool {
+    do {
+      _ = try feed()
+      return true
+    } catch {
+      return false
+    }
   }
 
   /// The time that a look at the feed may take.
   static let glance = Duration.seconds(1)
 
-  /// How the feed of the process stands. One that is stopped, or is busy with another request, says nothing in time.
+  /// How the feed of the process stands. One that is stopped says nothing in time.
   ///
   /// - Throws: `SystemError`: nobody listens, or there is no answer; `CommandFailure` for one that is no use.
   func feed() throws -> ControlAnswer.Feed? {
     let clock = ContinuousClock()
     let deadline = clock.now.advanced(by: Self.glance)
     let socket = try connect(within: Self.glance)
-    let line = try Self.exchange(
-      socket, .feed, within: max(clock.now.duration(to: deadline), .milliseconds(10)))
+    let left = max(clock.now.duration(to: deadline), .milliseconds(10))
+    try socket.write(try Self.encoded(.feed), within: left)
+    let line = try socket.readLine(
+      atMost: ControlAnswer.maximumBytes,
+      within: max(clock.now.duration(to: deadline), .milliseconds(10)))
     return try ControlLine.decode(ControlAnswer.self, line).checked().feed
-  }
-
-  private static func exchange(
-    _ socket: borrowing LineSocket, _ request: ControlRequest, within time: Duration
-  ) throws(SystemError) -> [UInt8] {
-    try socket.write(try encoded(request), within: min(time, ControlListener.patience))
-    return try socket.readLine(atMost: ControlAnswer.maximumBytes, within: time)
   }
 
   private static func encoded(_ request: ControlRequest) throws(SystemError) -> [UInt8] {
@@ -63,14 +95,29 @@ actor ControlClient {
     }
   }
 
-  /// - Parameter time: how long to wait while others stand in the queue.
+  /// Waits for a place in the queue of the socket, which a process that is stopped does not empty.
+  private func connect(waiting pause: Duration, _ waited: (Bool) throws -> Void) throws -> LineSocket {
+    while true {
+      do throws(SystemError) {
+        return try connect(within: pause)
+      } catch {
+        guard error.code == EAGAIN else { throw error }
+      }
+      try waited(false)
+    }
+  }
+
+  /// - Parameter time: how long to wait while others stand in the queue; `EAGAIN` is thrown then.
   ///
   /// Reference: socket(7), SO_SNDTIMEO.
   private func connect(within time: Duration) throws(SystemError) -> LineSocket {
     let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { throw SystemError.last("making a socket") }
     let connected = LineSocket(FileDescriptor(owning: descriptor))
-    var limit = timeval(tv_sec: Int(time.components.seconds), tv_usec: 0)
+    let parts = time.components
+    var limit = timeval(
+      tv_sec: Int(parts.seconds),
+      tv_usec: max(Int(parts.attoseconds / 1_000_000_000_000), parts.seconds > 0 ? 0 : 1))
     guard
       setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size)) == 0
     else { throw SystemError.last("setting up a socket") }

@@ -13,17 +13,14 @@ struct LineSocket: ~Copyable {
 
   /// Reads up to the first line feed, which is left out.
   ///
-  /// - Parameter end: a descriptor; when there is something to be read from it, the wait is called off.
-  /// - Throws: `SystemError`: `ETIMEDOUT`, `EMSGSIZE`, `ECANCELED`, or `ECONNRESET` if the other side ended before.
-  func readLine(
-    atMost limit: Int, within time: Duration, unless end: Int32? = nil
-  ) throws(SystemError) -> [UInt8] {
+  /// - Throws: `SystemError`: `ETIMEDOUT`, `EMSGSIZE`, or `ECONNRESET` if the other side ended before.
+  func readLine(atMost limit: Int, within time: Duration) throws(SystemError) -> [UInt8] {
     let clock = ContinuousClock()
     let deadline = clock.now.advanced(by: time)
     var line: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 4_096)
     while true {
-      try wait(for: POLLIN, until: deadline, unless: end, clock)
+      try wait(for: POLLIN, until: deadline, clock)
       let count = buffer.withUnsafeMutableBytes { FileBytes.read(descriptor, into: $0) }
       guard count >= 0 else { throw SystemError.last("reading from the socket") }
       guard count > 0 else {
@@ -36,6 +33,18 @@ struct LineSocket: ~Copyable {
       }
       if lineEnd != nil { return line }
     }
+  }
+
+  /// Whether there is something to be read, or the other side has ended, within a time.
+  func isReadable(within time: Duration) throws(SystemError) -> Bool {
+    let clock = ContinuousClock()
+    do throws(SystemError) {
+      try wait(for: POLLIN, until: clock.now.advanced(by: time), clock)
+    } catch {
+      guard error.code == ETIMEDOUT else { throw error }
+      return false
+    }
+    return true
   }
 
   func write(_ bytes: [UInt8], within time: Duration) throws(SystemError) {
@@ -58,24 +67,16 @@ struct LineSocket: ~Copyable {
   }
 
   private func wait(
-    for event: Int32, until deadline: ContinuousClock.Instant, unless end: Int32? = nil,
-    _ clock: ContinuousClock
+    for event: Int32, until deadline: ContinuousClock.Instant, _ clock: ContinuousClock
   ) throws(SystemError) {
     while true {
       let left = clock.now.duration(to: deadline)
       guard left > .zero else {
         throw SystemError(doing: "waiting for the other side of the socket", subject: "", code: ETIMEDOUT)
       }
-      // A descriptor below 0 is passed over.
-      var waiting = [
-        pollfd(fd: end ?? -1, events: Int16(POLLIN), revents: 0),
-        pollfd(fd: descriptor, events: Int16(event), revents: 0),
-      ]
+      var waiting = pollfd(fd: descriptor, events: Int16(event), revents: 0)
       let milliseconds = min(left / .milliseconds(1), 60_000).rounded(.up)
-      let ready = poll(&waiting, 2, Int32(milliseconds))
-      if waiting[0].revents != 0 {
-        throw SystemError(doing: "waiting for the other side of the socket", subject: "", code: ECANCELED)
-      }
+      let ready = poll(&waiting, 1, Int32(milliseconds))
       if ready > 0 { return }
       if ready < 0, errno != EINTR { throw SystemError.last("waiting for the socket") }
     }

@@ -13,6 +13,7 @@ struct LogOperator: Sendable {
   /// The time for which a process may have the lock without listening: it may be starting or ending.
   var patience = Duration.seconds(3)
   private static let pause = Duration.milliseconds(100)
+  var holderPatience = HolderPatience()
 
   /// - Throws: `CommandFailure` with what the answer says went wrong, or (75) if the log is in use by somebody
   ///   who does not listen; `LogError`.
@@ -26,7 +27,10 @@ struct LogOperator: Sendable {
         return try await doIt(request)
       } catch let inUse as LogError where inUse.isInUse {
         do {
-          return try await client.ask(request)
+          return try await client.ask(request, patience: holderPatience) {
+            Console.standardError.writeLine(
+              "tickwal: \(inUse.holder) holds the log and does not answer; is it stopped? Waiting for it")
+          }
         } catch let error as SystemError {
           guard error.meansNobody else { throw CommandFailure(.problems, "\(error)") }
           guard clock.now < deadline else { throw Self.deaf(inUse) }
@@ -54,6 +58,10 @@ struct LogOperator: Sendable {
 }
 
 extension LogError {
+  fileprivate var holder: String {
+    if case .inUse(let pid?) = code { "process \(pid)" } else { "another process" }
+  }
+
   fileprivate var isInUse: Bool {
     if case .inUse = code { true } else { false }
   }

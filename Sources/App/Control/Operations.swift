@@ -4,8 +4,10 @@ import Logging
 import Shippers
 import WAL
 
-/// Does what operators ask of an open log; one at a time.
+/// Does what operators ask of an open log.
 struct Operations: Sendable {
+  static let endingNow = "the process is ending, and has not done all of it: ask again when it has ended"
+
   let log: TickLog
   /// The loops of this process: none, if it has the log open for one request alone.
   let loops: [ConsumerLoop]
@@ -25,8 +27,7 @@ struct Operations: Sendable {
       case .discard: return ControlAnswer(letters: try await discard(try ids(of: request)))
       }
     } catch is CancellationError {
-      return .failed(
-        .problems, "the process is ending, and has not done all of it: ask again when it has ended")
+      return .failed(.problems, Self.endingNow)
     } catch let error as any CommandError {
       return .failed(error.exitCode, error.lines.joined(separator: " "))
     } catch {

@@ -44,14 +44,15 @@ struct AWSDoctor: Sendable {
 
   private func secret() async throws -> DoctorFinding {
     if let streams = settings.feed.streams {
-      return .skipped("secret", "STREAMS names \(streams.names.count) streams")
+      return .skipped("secret", "STREAMS names \(Figures.counted(streams.names.count, "stream"))")
     }
     let name = settings.feed.secretName
     return try await DoctorFinding.of("secret") {
       let secret = try await SecretsManagerClient(client).getSecretValue(name, retry: DoctorFinding.retry)
       do throws(BadText) {
         let names = try StreamSecret.list(in: secret.exposed).names
-        return .ok("secret", "\(name) lists \(names.count) streams: \(Text.list(names, limit: 3))")
+        return .ok(
+          "secret", "\(name) lists \(Figures.counted(names.count, "stream")): \(Text.list(names, limit: 3))")
       } catch {
         return .failed("secret", "\(name): \(error.reason ?? "it is unusable")", StreamSecret.form)
       }

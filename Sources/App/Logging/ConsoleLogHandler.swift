@@ -34,15 +34,18 @@ struct ConsoleLogHandler: LogHandler {
     if let error = event.error {
       all["error", default: .string(String(describing: error))] = .string(String(describing: error))
     }
+    MessageCounts.shared.add(event.level)
     let line = LogLine(time: now(), level: event.level, message: event.message.description, metadata: all)
-    switch format {
-    case .text: console.writeLine(line.text(colours: console.hasColours))
-    case .json: console.writeLine(line.json)
-    }
+    console.writeStyled(line.text(format, colours: console.hasColours))
   }
 
   /// Sends every logger's messages to stderr. Once, at start.
   static func bootstrap(_ settings: LoggingSettings) {
+    let hasColours = Console.standardError.hasColours
+    Console.standardError.sayDropped { count in
+      LogLine(time: WallClock.now(), level: .warning, message: Console.notice(count), metadata: [:])
+        .text(settings.format, colours: hasColours)
+    }
     LoggingSystem.bootstrap(
       { _, provider in
         var handler = ConsoleLogHandler(

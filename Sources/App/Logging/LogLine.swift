@@ -9,6 +9,14 @@ struct LogLine {
   let message: String
   let metadata: Logger.Metadata
 
+  /// The line in either form.
+  func text(_ format: LogFormat, colours: Bool) -> String {
+    switch format {
+    case .text: text(colours: colours)
+    case .json: json
+    }
+  }
+
   /// `2026-11-22T02:00:00.123Z INFO  message key=value`, keys in alphabetical order.
   func text(colours: Bool = false) -> String {
     let name = DisplayWidth.padded(Self.names[level] ?? level.rawValue.uppercased(), to: 5)
@@ -58,7 +66,7 @@ struct LogLine {
     }
     let needsQuotes =
       text.isEmpty
-      || text.unicodeScalars.contains { $0 == " " || $0 == "\"" || $0 == "=" || Text.isControl($0) }
+      || text.unicodeScalars.contains { $0 == " " || $0 == "\"" || $0 == "=" || Text.isUnprintable($0) }
     return needsQuotes ? JSONDocument.string(text).text : text
   }
 

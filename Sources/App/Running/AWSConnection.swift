@@ -13,16 +13,33 @@ final class AWSConnection: AWSAccess {
 
   private let settings: AWSSettings
   private let logger: Logger
+  /// Whether ``client()`` looks for keys first: not where other work must not wait for them.
+  private let looksForKeys: Bool
+  private let connectionLimit: Int
   private let parts = Mutex<Parts?>(nil)
 
-  init(_ settings: AWSSettings, logger: Logger) {
+  /// - Parameter files: what the limit of open files leaves for connections.
+  init(
+    _ settings: AWSSettings, looksForKeys: Bool = true, files: OpenFileBudget = .withoutFeed, logger: Logger
+  ) {
+    connectionLimit = files.connections
     self.settings = settings
     self.logger = logger
+    self.looksForKeys = looksForKeys
   }
 
   /// - Throws: `CommandFailure` (78) for a profile that does not exist; other trouble with credentials is
   ///   tried again when they are used.
   func client() async throws -> AWSClient {
+    let made = try make()
+    if looksForKeys { try await lookForKeys() }
+    return made.client
+  }
+
+  /// Asks for keys, for as long as their source takes, and says if there are none.
+  ///
+  /// - Throws: `CommandFailure` (78) for a profile that does not exist; `CancellationError`.
+  func lookForKeys() async throws {
     let made = try make()
     do {
       try await made.client.currentCredentials()
@@ -38,7 +55,6 @@ final class AWSConnection: AWSAccess {
       logger.warning(
         "there are no credentials yet: AWS is not asked until there are", metadata: ["error": "\(error)"])
     }
-    return made.client
   }
 
   /// A client for S3 at another endpoint.
@@ -62,7 +78,9 @@ final class AWSConnection: AWSAccess {
   private func make() throws -> Parts {
     try parts.withLock { parts in
       if let parts { return parts }
-      let transport = try CurlTransport(TransportConfiguration(environment: settings.environment))
+      var configuration = TransportConfiguration(environment: settings.environment)
+      configuration.connectionLimit = connectionLimit
+      let transport = try CurlTransport(configuration)
       let endpoints = try Endpoints(environment: settings.environment)
       let context = CredentialContext(
         environment: settings.environment, transport: transport, region: settings.region,

@@ -6,41 +6,38 @@ import WAL
 enum ImmediateExit {
   /// The log can be written no more: nothing after that may look as if it had been kept.
   static func logFailed(_ error: LogError) -> Never {
-    Console.standardError.endProgress()
-    for line in error.lines { Console.standardError.writeLine("tickwal: \(line)") }
-    exit(ExitCode.logFailed.rawValue)
+    ProcessEnd.now(.logFailed, lastWords: error.lines.map { "tickwal: \($0)" })
   }
 
   /// Nothing has been received yet, and what is waited for (room on the volume, say) may not come.
   static func beforeOpening(_ code: ExitCode) -> Never {
-    Console.standardError.endProgress()
-    Console.standardError.writeLine("tickwal: ended before the log was open")
-    exit(code.rawValue)
+    ProcessEnd.now(code, lastWords: ["tickwal: ended before the log was open"])
   }
 
   static func secondSignal(_ code: ExitCode) -> Never {
-    Console.standardError.endProgress()
-    Console.standardError.writeLine(
-      "tickwal: second signal: ended at once; what was on its way is sent again at the next start")
-    exit(code.rawValue)
+    ProcessEnd.now(
+      code,
+      lastWords: [
+        "tickwal: second signal: ended at once; what was on its way is sent again at the next start"
+      ],
+      within: ProcessEnd.shortPatience)
   }
 
   /// Room did not come back before the end that was asked for.
   static func fullVolume(_ code: ExitCode) -> Never {
-    Console.standardError.endProgress()
-    Console.standardError.writeLine(
-      "tickwal: the volume of the log is full: what was received last could not be appended, and the next "
-        + "start records a gap; everything that was appended is safe")
-    exit(code.rawValue)
+    ProcessEnd.now(
+      code,
+      lastWords: [
+        "tickwal: the volume of the log is full: what was received last could not be appended, and the next "
+          + "start records a gap; everything that was appended is safe"
+      ])
   }
 
   /// For an end that hangs.
   static func unlessEnded(within seconds: UInt32, _ code: ExitCode) {
     let end: @Sendable () -> Void = {
-      Console.standardError.endProgress()
-      Console.standardError.writeLine(
-        "tickwal: ended without waiting any longer; everything that was appended is safe")
-      exit(code.rawValue)
+      ProcessEnd.now(
+        code, lastWords: ["tickwal: ended without waiting any longer; everything that was appended is safe"])
     }
     do throws(SystemError) {
       _ = try DedicatedThread {

@@ -19,12 +19,18 @@ extension LogError: CommandError {
         "a part of the log's file is damaged, or the disk cannot read it (dmesg): `tickwal verify` says what is "
           + "damaged, and with --salvage FILE makes a new log of what can be read.",
       ]
-    case .failed:
+    case .failed where isOfVolume:
       [
         line,
         "the log failed: the process ends, so that nothing is written after what may be lost. "
           + "Everything that was confirmed is safe. Look at the volume (dmesg), then start again.",
       ]
+    case .failed:
+      [
+        line,
+        "the log failed: the process ends, so that nothing is written after what may be lost; start again",
+      ]
+    case .diskFull: ["\(line); the volume has no room: make some (df -h, df -i) and try again"]
     case .unusablePath: ["\(line); WAL_PATH must name a file that can be made, read and written"]
     default: [line]
     }

@@ -1,5 +1,6 @@
 import Base
 import Glibc
+import Ingest
 import Logging
 import Shippers
 import WAL
@@ -10,6 +11,17 @@ extension Configuration {
     var options = TickLog.Options()
     options.linger = writer.commitLinger
     return options
+  }
+
+  /// The open files that the work needs. A list of streams that is not known yet counts as one connection's.
+  func openFiles(hasFeed: Bool, needsAWS: Bool) -> OpenFileBudget {
+    let enabled = destinations.filter { $0.isEnabled }
+    let streams = feed.streams?.names.count ?? 1
+    let perConnection = ExchangeLimits.binance.streamsPerConnection
+    return OpenFileBudget(
+      limit: OpenFileLimit.value, cores: Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))),
+      slots: hasFeed ? (streams + perConnection - 1) / perConnection : 0, consumers: enabled.count,
+      deliveries: needsAWS ? max(1, enabled.map(\.deliveries).reduce(0, +)) : 0)
   }
 
   func openLog(logger: Logger) async throws -> TickLog {

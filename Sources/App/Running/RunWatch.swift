@@ -34,7 +34,8 @@ struct RunWatch: Sendable {
   private func line(_ running: Pipeline.Running, _ head: Offset, rate: String) -> String {
     var parts = ["\(Figures.grouped(head.rawValue)) ticks (\(rate))"]
     if let feed = running.feed.value?.statistics {
-      parts.append(feed.connectedStreams > 0 ? "\(feed.connectedStreams) streams" : "not connected")
+      parts.append(
+        feed.connectedStreams > 0 ? Figures.counted(feed.connectedStreams, "stream") : "not connected")
     }
     for progress in running.progress {
       let lag = progress.snapshot.next.distance(to: head.next)

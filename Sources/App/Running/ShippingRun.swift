@@ -24,8 +24,45 @@ struct ShippingRun: Sendable {
   }
 
   private func run(_ makeFeed: FeedMaker?, _ stopping: Stopping) async throws -> Bool {
-    let connection = AWSConnection(settings.aws, logger: logger)
+    let needsAWS = needsAWS(hasFeed: makeFeed != nil)
+    let files = settings.openFiles(hasFeed: makeFeed != nil, needsAWS: needsAWS)
+    try files.check()
+    if files.isShort {
+      logger.warning(
+        "the limit of open files leaves fewer connections to AWS than the settings ask for: requests wait for one another",
+        metadata: [
+          "limit": "\(files.limit)", "connections": "\(files.connections)", "wanted": "\(files.wanted)",
+        ])
+    }
+    let connection = AWSConnection(settings.aws, looksForKeys: false, files: files, logger: logger)
     defer { connection.close() }
+    guard needsAWS else { return try await run(makeFeed, stopping, connection) }
+    let look = KeyLook(connection.lookForKeys)
+    return try await withThrowingTaskGroup(of: Bool?.self) { group in
+      group.addTask {
+        do { try await look.run() } catch is CancellationError {}
+        return nil
+      }
+      group.addTask {
+        try await look.beginning()
+        return try await run(makeFeed, stopping, connection)
+      }
+      defer { group.cancelAll() }
+      while let ended = try await group.next() {
+        if let wasInterrupted = ended { return wasInterrupted }
+      }
+      throw CancellationError()
+    }
+  }
+
+  private func needsAWS(hasFeed: Bool) -> Bool {
+    hasFeed && settings.feed.streams == nil
+      || sinks.local == nil && settings.destinations.contains { $0.isEnabled }
+  }
+
+  private func run(
+    _ makeFeed: FeedMaker?, _ stopping: Stopping, _ connection: AWSConnection
+  ) async throws -> Bool {
     let shipping = try await settings.shipping(to: sinks.local, aws: connection)
     let log = try await open()
     let wasInterrupted: Bool

@@ -18,12 +18,14 @@ final class Stopping: Sendable {
   let patience: Duration
   /// The exit status of an end that leaves no time to end in order.
   private let interrupted: ExitCode
+  private let hasFeed: Bool
   private let logger: Logger
   private let state: Mutex<State>
 
   init(hasFeed: Bool, settings: StopSettings, interrupted: ExitCode, logger: Logger) {
     state = Mutex(State(order: StoppingOrder(hasFeed: hasFeed, drains: settings.drain)))
     patience = settings.timeout
+    self.hasFeed = hasFeed
     self.interrupted = interrupted
     self.logger = logger
   }
@@ -43,7 +45,9 @@ final class Stopping: Sendable {
     let actions = state.withLock { $0.order.handle(.signal) }
     if actions.contains(.beginStopping) {
       logger.notice(
-        "stopping: the feed first, then what is on its way; a second signal ends at once",
+        hasFeed
+          ? "stopping: the feed first, then what is on its way; a second signal ends at once"
+          : "stopping: what is on its way may finish; a second signal ends at once",
         metadata: ["signal": "\(signal)", "at_most": "\(Figures.duration(patience))"])
     }
     carryOut(actions)

@@ -36,9 +36,11 @@ struct StreamRefresh: Sendable {
   /// - Parameters:
   ///   - names: the list that the feed began with.
   ///   - seen: how many SIGHUPs there were when it was read.
-  func run(names: [String], seen: Int) async throws {
+  ///   - isDue: whether the list is to be read at once, because the one in force is an older one.
+  func run(names: [String], seen: Int, isDue: Bool = false) async throws {
     var state = StreamListState(names: names)
     var seen = seen
+    if isDue, let read { try await refresh(&state, read, isAsked: false) }
     while true {
       try await wait(beyond: seen)
       let count = hangups.value

@@ -3,52 +3,49 @@ import Base
 import Logging
 import WAL
 
-/// Finds the streams to subscribe to: named by the operator, else in the secret, else as the log knows them.
+/// Finds the streams to subscribe to: named by the operator, else as the log knows them until the secret is read.
 struct StreamSource: Sendable {
   let settings: FeedSettings
   let connection: AWSConnection
   let log: TickLog
   let logger: Logger
 
-  /// The number of attempts at the secret before the last known list is taken.
-  private static let attemptsBeforeFallback = 3
+  /// The streams that a feed begins with.
+  struct Beginning: Sendable {
+    let names: [String]
+    /// Whether the secret's list has still to be read.
+    var isOlder = false
+  }
 
+  /// The number of attempts at the secret before the list in force stays.
+  private static let attempts = 3
+
+  /// Waits for the secret only where nothing else tells the streams.
+  ///
   /// - Throws: `CommandFailure` (78) for a secret without usable streams, while the log knows none;
   ///   `CancellationError`.
-  func streams() async throws -> [String] {
-    if let streams = settings.streams { return streams.names }
+  func streams() async throws -> Beginning {
+    if let streams = settings.streams { return Beginning(names: streams.names) }
+    if let known = try await log.lastKnownStreams() {
+      logger.info(
+        "the feed begins with the streams that the log knows; the secret is read beside it",
+        metadata: ["streams": "\(known.count)", "secret": "\(settings.secretName)"])
+      return Beginning(names: known, isOlder: true)
+    }
     let secrets = SecretsManagerClient(try await connection.client())
-    let known = try await log.lastKnownStreams()
     while true {
       do {
-        let retry = known == nil ? Retry.forever(onFailure: report) : fewAttempts
+        let retry = Retry.forever(onFailure: report)
         let list = try list(in: try await secrets.getSecretValue(settings.secretName, retry: retry))
         for warning in list.warnings {
           logger.warning("the secret's streams: \(warning)", metadata: ["secret": "\(settings.secretName)"])
         }
-        return list.names
+        return Beginning(names: list.names)
       } catch let error as AWSError {
-        guard let known else {
-          report(Retry.Failure(attempt: 1, error: error, delay: .seconds(20)))
-          try await ContinuousClock().sleep(for: .seconds(20))
-          continue
-        }
-        logger.warning(
-          "Secrets Manager does not answer: the streams that the log knows are used",
-          metadata: ["streams": "\(known.count)", "error": "\(error)"])
-        return known
-      } catch let error as CommandFailure {
-        guard let known else { throw error }
-        logger.error(
-          "the secret cannot be used: the streams that the log knows are used",
-          metadata: ["streams": "\(known.count)", "error": "\(error.lines.joined(separator: " "))"])
-        return known
+        report(Retry.Failure(attempt: 1, error: error, delay: .seconds(20)))
+        try await ContinuousClock().sleep(for: .seconds(20))
       }
     }
-  }
-
-  private var fewAttempts: Retry {
-    Retry(maximumAttempts: Self.attemptsBeforeFallback, backoff: Backoff(cap: .seconds(2)), onFailure: report)
   }
 
   private func report(_ failure: Retry.Failure) {
@@ -70,7 +67,7 @@ struct StreamSource: Sendable {
 
   private func readAgain() async throws -> StreamList {
     let secrets = SecretsManagerClient(try await connection.client())
-    let retry = Retry(maximumAttempts: Self.attemptsBeforeFallback, backoff: Backoff(cap: .seconds(2)))
+    let retry = Retry(maximumAttempts: Self.attempts, backoff: Backoff(cap: .seconds(2)))
     return try list(in: try await secrets.getSecretValue(settings.secretName, retry: retry))
   }
 

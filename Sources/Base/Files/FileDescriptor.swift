@@ -97,7 +97,7 @@ package enum FileBytes {
     return done
   }
 
-  /// - Parameter patience: milliseconds that a descriptor which does not block may take for each piece.
+  /// - Parameter patience: milliseconds that a descriptor which does not block may take for each piece; below 0 for any time.
   /// - Returns: whether everything is written; if not, `errno` says why.
   package static func write(
     _ bytes: UnsafeRawBufferPointer, to descriptor: Int32, patience: Int32 = 0
@@ -107,7 +107,9 @@ package enum FileBytes {
         let count = Glibc.write(descriptor, rest.baseAddress, rest.count)
         guard count < 0, errno == EAGAIN else { return count }
         var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-        guard poll(&waiting, 1, patience) == 1 else {
+        let ready = poll(&waiting, 1, patience)
+        if ready < 0, errno == EINTR { continue }
+        guard ready == 1 else {
           errno = EAGAIN
           return count
         }

@@ -24,9 +24,11 @@ package enum JSONText {
       case "\n" where isForPeople: result += "\\n"
       case "\r" where isForPeople: result += "\\r"
       case "\t" where isForPeople: result += "\\t"
-      case _ where scalar.value < 0x20 || isForPeople && Text.isControl(scalar):
-        let digits = String(scalar.value, radix: 16)
-        result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+      case _ where scalar.value < 0x20 || isForPeople && Text.isUnprintable(scalar):
+        for unit in UTF16.encode(scalar) ?? UTF16.encodedReplacementCharacter {
+          let digits = String(unit, radix: 16)
+          result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+        }
       default: result.unicodeScalars.append(scalar)
       }
     }

@@ -31,7 +31,19 @@ package enum Text {
       || scalar.value == 0x2029
   }
 
-  /// The text on one line: control characters as escapes, at most `limit` characters.
+  /// A character that a terminal might act upon, or of which it shows nothing: controls, line separators, marks of
+  /// direction and other format characters.
+  ///
+  /// Reference: Unicode Standard Annex #9 (direction), The Unicode Standard, section 23.2 (format characters).
+  package static func isUnprintable(_ scalar: Unicode.Scalar) -> Bool {
+    if scalar.value < 0x7F { return scalar.value < 0x20 }
+    return switch scalar.properties.generalCategory {
+    case .control, .format, .lineSeparator, .paragraphSeparator: true
+    default: false
+    }
+  }
+
+  /// The text on one line: what is not printable as escapes, at most `limit` characters.
   package static func oneLine(_ text: some StringProtocol, limit: Int = 200) -> String {
     var line = ""
     var length = 0
@@ -42,18 +54,18 @@ package enum Text {
       case "\n": line += "\\n"
       case "\r": line += "\\r"
       case "\t": line += "\\t"
-      case _ where isControl(scalar): line += "\\u{\(String(scalar.value, radix: 16))}"
+      case _ where isUnprintable(scalar): line += "\\u{\(String(scalar.value, radix: 16))}"
       default: line.unicodeScalars.append(scalar)
       }
     }
     return line
   }
 
-  /// The beginning of a stranger's words on one line, at most `limit` bytes: control characters, which are layout
-  /// there, become spaces, and what is not UTF-8 becomes U+FFFD.
+  /// The beginning of a stranger's words on one line, at most `limit` bytes: what is not printable, which is
+  /// layout there, becomes a space, and what is not UTF-8 becomes U+FFFD.
   package static func oneLine(bytes: some Collection<UInt8>, limit: Int) -> String {
     let text = String(decoding: bytes.prefix(limit), as: UTF8.self)
-    return String(String.UnicodeScalarView(text.unicodeScalars.map { isControl($0) ? " " : $0 }))
+    return String(String.UnicodeScalarView(text.unicodeScalars.map { isUnprintable($0) ? " " : $0 }))
   }
 
   /// `a, b or c`.

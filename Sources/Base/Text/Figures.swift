@@ -11,6 +11,11 @@ package enum Figures {
     return text
   }
 
+  /// A number with what it counts: `1 stream`, `1,040 streams`.
+  package static func counted(_ number: some BinaryInteger, _ thing: String) -> String {
+    "\(grouped(number)) \(thing)\(number == 1 ? "" : "s")"
+  }
+
   /// A time with at most two units: `350 ms`, `2.5 s`, `60 s`, `1 min 05 s`, `2 h 07 min`, `3 d 04 h`; of a whole
   /// number of the greater one, that alone: `5 min`.
   package static func duration(_ duration: Duration) -> String {

@@ -16,6 +16,8 @@ extension DynamoSettings: DestinationSettings {
   package static let variableFamilies = ["DYNAMO_", "RETENTION_"]
   package static let makesCopies = false
 
+  package var deliveries: Int { items.concurrency }
+
   package func destination(_ access: any AWSAccess) async throws -> any Destination {
     DynamoSettings.destination(try await access.client(), items)
   }

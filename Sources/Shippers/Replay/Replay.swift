@@ -72,7 +72,7 @@ package struct Replay: Sendable {
   // MARK: Rows
 
   /// Gives the rows, as they are in objects, to `write`, a page at a time.
-  package func rows(to write: ([UInt8]) throws -> Void) async throws -> Outcome {
+  package func rows(to write: ([UInt8]) async throws -> Void) async throws -> Outcome {
     var outcome = Outcome()
     var rows: [UInt8] = []
     try await eachPage { page in
@@ -90,7 +90,7 @@ package struct Replay: Sendable {
           }
         }
       }
-      try write(rows)
+      try await write(rows)
       for row in page.bad { outcome.add(problem: "offset \(row.offset): \(row.cause)") }
     }
     return outcome

@@ -20,6 +20,8 @@ extension S3Settings: DestinationSettings {
     _ = try objects.forCopies(under: folder)
   }
 
+  package var deliveries: Int { objects.concurrency }
+
   package func destination(_ access: any AWSAccess) async throws -> any Destination {
     S3Settings.destination(
       try await access.client(), bucket: bucket, objects, clientAt: access.client(s3Endpoint:))

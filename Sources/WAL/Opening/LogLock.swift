@@ -118,8 +118,14 @@ extension LogError {
   }
 
   package static func unusable(_ path: String, _ code: Int32) -> LogError {
-    LogError(
-      code == ENOSPC ? .diskFull : .unusablePath,
+    let kind: LogError.Code =
+      switch code {
+      case ENOSPC: .diskFull
+      case EMFILE, ENFILE: .failed
+      default: .unusablePath
+      }
+    return LogError(
+      kind,
       "the log \(path) cannot be used: \(SystemError.text(code))")
   }
 }

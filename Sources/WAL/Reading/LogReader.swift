@@ -38,6 +38,11 @@ package actor LogReader {
       self.connection = connection
     } catch let error as LogError {
       throw error
+    } catch let error as SQLiteError where error.isNoDatabase {
+      throw LogError(
+        .notALog,
+        "\(path) is not a log: it is no SQLite file, or its header is damaged; name another WAL_PATH, or if it was one: "
+          + LogError.salvageAdvice)
     } catch let error as SQLiteError where error.isCorruption {
       throw LogError.damaged(path, error)
     } catch let error as SQLiteError where error.isCannotOpen {

@@ -6,12 +6,36 @@ import Glibc
 package struct SQLiteError: Error, Sendable, CustomStringConvertible {
   /// The extended result code.
   package let code: Int32
-  /// `errno` of the system call that failed, 0 if none did or SQLite does not say.
-  package let systemError: Int32
+  /// `errno` of the system call that failed, 0 if none did or SQLite does not say; may be that of an earlier error.
+  private let lastSystemError: Int32
   package let message: String
   package let sql: String
 
+  package init(code: Int32, systemError: Int32, message: String, sql: String) {
+    self.code = code
+    lastSystemError = systemError
+    self.message = message
+    self.sql = sql
+  }
+
   package var primaryCode: Int32 { code & 0xFF }
+
+  /// `errno` of the system call that this error is about; 0 if it is about none.
+  ///
+  /// Reference: https://www.sqlite.org/c3ref/system_errno.html: noted for these two kinds of errors alone.
+  package var systemError: Int32 {
+    let isNoted = primaryCode == SQLITE_IOERR && code != Self.noMemory || primaryCode == SQLITE_CANTOPEN
+    return isNoted ? lastSystemError : 0
+  }
+
+  /// The process or the machine has no descriptor left.
+  package var lacksDescriptors: Bool { systemError == EMFILE || systemError == ENFILE }
+
+  /// A call of the system on one of the log's files failed, or has no room: the volume's doing.
+  package var isOfVolume: Bool {
+    [SQLITE_IOERR, SQLITE_FULL, SQLITE_READONLY, SQLITE_CANTOPEN].contains(primaryCode)
+      && code != Self.noMemory && !lacksDescriptors
+  }
 
   /// There is no room on the volume, or in a quota on it. A failed fsync is never taken for that, whatever `errno`
   /// says; nor any other failed call but a write: `errno` may be that of an earlier one.
@@ -34,6 +58,9 @@ package struct SQLiteError: Error, Sendable, CustomStringConvertible {
   /// The file's content is damaged where it was read.
   package var isCorruption: Bool { primaryCode == SQLITE_CORRUPT || primaryCode == SQLITE_NOTADB }
 
+  /// The file does not begin as SQLite's do.
+  package var isNoDatabase: Bool { primaryCode == SQLITE_NOTADB }
+
   /// A table refuses a row.
   package var isConstraint: Bool { primaryCode == SQLITE_CONSTRAINT || primaryCode == SQLITE_MISMATCH }
 
@@ -41,12 +68,17 @@ package struct SQLiteError: Error, Sendable, CustomStringConvertible {
   package var isGeneric: Bool { primaryCode == SQLITE_ERROR }
 
   /// The file, its WAL or its folder is not there or may not be opened.
-  package var isCannotOpen: Bool { primaryCode == SQLITE_CANTOPEN || primaryCode == SQLITE_PERM }
+  package var isCannotOpen: Bool {
+    (primaryCode == SQLITE_CANTOPEN || primaryCode == SQLITE_PERM) && !lacksDescriptors
+  }
 
+  /// The statement is named where the error is about it: a disk that fails does so at any of them.
   package var description: String {
     var text = "SQLite: \(message) (code \(code)"
     if systemError != 0 { text += ", \(SystemError.text(systemError))" }
-    return text + ") in: \(sql)"
+    text += ")"
+    let isAboutStatement = isGeneric || isConstraint || primaryCode == SQLITE_MISUSE
+    return isAboutStatement && !sql.isEmpty ? text + " in: \(sql)" : text
   }
 
   // Macros with arithmetic in them, which Swift does not import.
@@ -55,6 +87,7 @@ package struct SQLiteError: Error, Sendable, CustomStringConvertible {
   private static let directoryFsync = SQLITE_IOERR | (5 << 8)
   private static let truncate = SQLITE_IOERR | (6 << 8)
   private static let shmSize = SQLITE_IOERR | (19 << 8)
+  private static let noMemory = SQLITE_IOERR | (12 << 8)
 }
 
 extension SQLiteError {

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,13 +24,19 @@ class Ended:
 class Process:
     """One start of the program."""
 
-    def __init__(self, command: list[str], environment: dict[str, str], folder: Path, number: int):
+    def __init__(
+        self, command: list[str], environment: dict[str, str], folder: Path, number: int,
+        stdout: int | None = None, stderr: int | None = None, prepare: Callable[[], None] | None = None,
+    ):
+        """`stdout` and `stderr` are descriptors, in the place of files in the folder; `prepare` runs in the new
+        process before the program."""
         self.arguments = command[1:]
         name = f"{number:03}-{self.arguments[0] if self.arguments else 'bare'}"
         self._out, self._err = folder / f"{name}.out", folder / f"{name}.err"
         with open(self._out, "wb") as out, open(self._err, "wb") as err:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=environment, cwd=folder
+                command, stdin=subprocess.DEVNULL, stdout=out if stdout is None else stdout,
+                stderr=err if stderr is None else stderr, env=environment, cwd=folder, preexec_fn=prepare,
             )
 
     @property
@@ -102,10 +109,13 @@ class Tickwal:
         }
         self._started: list[Process] = []
 
-    def start(self, *arguments: str, **environment: str) -> Process:
+    def start(
+        self, *arguments: str, stdout: int | None = None, stderr: int | None = None,
+        prepare: Callable[[], None] | None = None, **environment: str,
+    ) -> Process:
         process = Process(
             [str(self.binary), *map(str, arguments)], {**self.environment, **environment}, self.folder,
-            len(self._started),
+            len(self._started), stdout, stderr, prepare,
         )
         self._started.append(process)
         return process

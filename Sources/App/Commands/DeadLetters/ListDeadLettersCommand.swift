@@ -4,7 +4,7 @@ import Glibc
 import WAL
 
 /// `tickwal dead-letters list`
-struct ListDeadLettersCommand: AsyncParsableCommand {
+struct ListDeadLettersCommand: DocumentCommand {
   static let configuration = CommandConfiguration(
     commandName: "list", abstract: "The newest dead letters, with cause and attempts.",
     discussion: "Reads the log alone: works with `run` up or down, and disturbs nothing.")
@@ -35,12 +35,16 @@ struct ListDeadLettersCommand: AsyncParsableCommand {
     let report = DeadLetterReport(
       letters: letters, counts: counts.filter { consumer == nil || $0.consumer == consumer })
     let width = isatty(STDOUT_FILENO) == 1 ? Console(descriptor: STDOUT_FILENO).width : nil
-    print(json ? report.document.prettyText : report.lines(width: width).joined(separator: "\n"))
+    if json {
+      try await StandardOutput.shared.write(report.document)
+    } else {
+      try await StandardOutput.shared.say(report.lines(width: width))
+    }
   }
 }
 
 /// `tickwal dead-letters show ID`
-struct ShowDeadLetterCommand: AsyncParsableCommand {
+struct ShowDeadLetterCommand: DocumentCommand {
   static let configuration = CommandConfiguration(
     commandName: "show", abstract: "One dead letter with its whole payload.",
     discussion: "Reads the log alone: works with `run` up or down, and disturbs nothing.")
@@ -54,9 +58,10 @@ struct ShowDeadLetterCommand: AsyncParsableCommand {
     let id = try DeadLetterChoice.id(id)
     let letter = try await LogReader.reading(settings) { try await $0.deadLetter(id) }
     guard let letter else { throw CommandFailure(.problems, "there is no dead letter \(id)") }
-    print(
-      json
-        ? DeadLetterReport.document(letter).prettyText
-        : DeadLetterReport.lines(letter).joined(separator: "\n"))
+    if json {
+      try await StandardOutput.shared.write(DeadLetterReport.document(letter))
+    } else {
+      try await StandardOutput.shared.say(DeadLetterReport.lines(letter))
+    }
   }
 }

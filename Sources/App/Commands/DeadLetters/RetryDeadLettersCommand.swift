@@ -70,12 +70,15 @@ struct DeadLetterWork: Sendable {
 
   func run() async throws {
     let ids = if let ids { ids } else { try await all() }
-    guard !ids.isEmpty else { return print("no dead letters") }
+    guard !ids.isEmpty else { return try await StandardOutput.shared.say("no dead letters") }
     let work = self
-    let answers = try await Signals.cancelling { try await work.ask(for: ids) }
-    Console.standardError.endProgress()
+    let answers = try await Signals.cancelling {
+      let answers = try await work.ask(for: ids)
+      Console.standardError.endProgress()
+      try await StandardOutput.shared.say(Self.summary(answers))
+      return answers
+    }
     let left = answers.filter { !$0.isSettled }.count
-    print(Self.summary(answers))
     guard left == 0 else {
       throw CommandFailure(
         .problems, "\(Figures.grouped(left)) of \(Figures.grouped(ids.count)) could not be settled")
@@ -92,7 +95,7 @@ struct DeadLetterWork: Sendable {
       guard let letters = answer.letters, letters.count == portion.count else {
         throw CommandFailure(.problems, "the process that has the log open did not say what became of each")
       }
-      for letter in letters { print(letter.line) }
+      try await StandardOutput.shared.say(letters.map(\.line))
       answers += letters
       if Console.standardError.isTerminal, ids.count > ControlRequest.maximumIDs {
         Console.standardError.show(

@@ -70,6 +70,8 @@ struct SimulateCommand: AsyncParsableCommand {
 
   func run() async throws {
     let configuration = try checked()
+    let addresses = max(1, listen.count) + listenDead.count + listen503.count
+    try OpenFileBudget(limit: OpenFileLimit.value, addresses: addresses).check()
     let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
     var logger = Logger(label: "simulate") {
       _ in ConsoleLogHandler(console: .standardError, format: .text, level: .warning)
@@ -82,16 +84,31 @@ struct SimulateCommand: AsyncParsableCommand {
       throw CommandFailure(.badValue, "\(error)")
     }
     let scheme = configuration.tls == nil ? "ws" : "wss"
-    for address in exchange.addresses {
+    let urls = exchange.addresses.map { address in
       let host = address.host.contains(":") ? "[\(address.host)]" : address.host
-      print("\(scheme)://\(host):\(address.port)")
+      return "\(scheme)://\(host):\(address.port)"
     }
-    fflush(nil)
-    for await _ in signals { break }
+    try await Self.say(urls, until: signals)
     let summary = ExchangeReport(statistics: try await exchange.statistics)
     try await exchange.stop()
     for line in summary.lines { Console.standardError.writeLine("tickwal: " + line) }
     if let report { try write(summary.document.prettyText + "\n", to: report) }
+  }
+
+  /// Says the URLs, and serves until a signal comes, whether somebody reads them or not.
+  private static func say(_ urls: [String], until signals: UnixSignalsSequence) async throws {
+    try await withThrowingTaskGroup(of: Bool.self) { group in
+      group.addTask {
+        try await StandardOutput.shared.say(urls)
+        return false
+      }
+      group.addTask {
+        for await _ in signals { break }
+        return true
+      }
+      defer { group.cancelAll() }
+      while let isSignalled = try await group.next(), !isSignalled {}
+    }
   }
 
   private func write(_ text: String, to path: String) throws {
