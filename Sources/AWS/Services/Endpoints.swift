@@ -116,7 +116,8 @@ package struct Endpoints: Sendable, Equatable {
     var endpoint = endpoint(.s3, region: region)
     let path = "/" + PercentEncoding.path(key)
     if let point = AccessPoint(arn: bucket) {
-      if custom[.s3] == nil { endpoint.host = accessPointHost(region) }
+      // In its own region, so that S3 names that one where it is another than the one that is signed for.
+      if custom[.s3] == nil { endpoint.host = accessPointHost(point.region) }
       endpoint.host = "\(point.name)-\(point.account).\(endpoint.host)"
       return (endpoint, path)
     }

@@ -46,20 +46,21 @@ enum DynamoNumber {
   }
 
   private static func holds(whole: Bytes, fraction: Bytes, exponent: Int) -> Bool {
-    let zero = UInt8(ascii: "0")
     // The places of the first and the last digit that is none, counted from the first of all.
     var first: Int?
     var last = 0
     var place = 0
-    for part in [whole, fraction] {
-      for digit in part {
-        if digit != zero {
+    func take(_ digits: Bytes) {
+      for digit in digits {
+        if digit != UInt8(ascii: "0") {
           first = first ?? place
           last = place
         }
         place += 1
       }
     }
+    take(whole)
+    take(fraction)
     guard let first else { return true }
     return last - first < mostDigits && powers.contains(whole.count - 1 - first + exponent)
   }

@@ -49,11 +49,12 @@ struct ItemAttributes {
 
   private static func hasNumbers(_ event: TickEvent) -> Bool {
     guard event.isMiniTicker else { return false }
-    let fields = event.fields
-    let tokens = [fields.close, fields.open, fields.high, fields.low, fields.volume, fields.quoteVolume]
-    return tokens.allSatisfy { token in
+    func holds(_ token: JSONValue?) -> Bool {
       token.map { DynamoNumber.holds(event.payload[$0.contents]) } ?? false
     }
+    let fields = event.fields
+    return holds(fields.close) && holds(fields.open) && holds(fields.high) && holds(fields.low)
+      && holds(fields.volume) && holds(fields.quoteVolume)
   }
 
   /// From the time of receipt and not from now, so that a retry or a replay writes the same item.

@@ -40,7 +40,7 @@ final class S3Uploads: Sendable {
     let upload = Upload(key: key, headers: headers, body: body, digest: SHA256.hash(body), retry: retry)
     do {
       _ = try await put(upload, [.checksum])
-    } catch let error as AWSError where error.status == 403 && error.isFromService {
+    } catch let error as AWSError where error.code == .accessDenied {
       try await replaceUnderCondition(upload, error)
     }
   }
