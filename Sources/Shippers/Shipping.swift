@@ -81,7 +81,8 @@ package struct ShippingContext: Sendable {
   package func ship(_ sink: some Sink, reader: LogReader, next: Offset) async throws {
     try await Shipper(
       sink: sink, log: log, control: control, progress: progress,
-      reporter: DeadLetterReporter(logger: logger, now: clock.now)
+      reporter: DeadLetterReporter(logger: logger, now: clock.now),
+      expiry: ExpiryReporter(logger: logger, now: clock.now)
     ).run(reader: reader, next: next)
   }
 }

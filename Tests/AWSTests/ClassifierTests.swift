@@ -44,6 +44,7 @@ import Testing
     Case(400, xml("RequestTimeout"), "RequestTimeout", .transient),
     Case(400, xml("BadDigest"), "BadDigest", .transient),
     Case(400, xml("InvalidRequest"), "InvalidRequest", .permanent),
+    Case(403, xml("InvalidObjectState"), "InvalidObjectState", .permanent),
     Case(400, xml("KMS.DisabledException"), "KMS.DisabledException", .missing),
     Case(404, xml("NoSuchBucket"), .noSuchBucket, .missing),
     Case(409, xml("ConditionalRequestConflict"), "ConditionalRequestConflict", .transient),
@@ -121,14 +122,21 @@ import Testing
   ) {
     let classifier = AWSErrorClassifier(operation: "Test", signedAt: Self.now + offset, now: Self.now)
     for body in ["", Self.xml("SignatureDoesNotMatch"), Self.json("InvalidSignatureException")] {
-      let response = HTTPResponse.answer(403, ["Date": Self.date], body)
+      let response = HTTPResponse.answer(403, ["Date": Self.date, "x-amz-request-id": "1"], body)
       #expect(classifier.error(response).kind == kind)
+      #expect(classifier.error(response).date == Self.now)
+    }
+    // A page of somebody in between tells another clock.
+    for body in ["", "<html><h1>403</h1></html>", #"{"error":"denied"}"#] {
+      let page = classifier.error(HTTPResponse.answer(403, ["Date": Self.date], body))
+      #expect(page.kind == .credentialsRefused && page.date == nil && !page.isFromService)
     }
   }
 
   @Test(arguments: [
     ("7", Duration.seconds(7)), ("0", .zero), ("Sun, 06 Nov 1994 08:50:07 GMT", .seconds(30)),
-    ("Sun, 06 Nov 1994 08:00:00 GMT", .zero), ("-1", nil), ("soon", nil), ("99999999999999999999", nil),
+    ("Sun, 06 Nov 1994 08:00:00 GMT", .zero), ("-1", nil), ("+1", nil), ("1.5", nil), ("0x1", nil),
+    ("١", nil), ("soon", nil), ("99999999999999999999", nil),
   ])
   func `Retry-After is read as seconds and as a date`(text: String, expected: Duration?) {
     for headers in [["Retry-After": text, "Date": Self.date], ["Retry-After": text]] {

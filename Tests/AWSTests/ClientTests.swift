@@ -1,7 +1,8 @@
-import AWS
 import Base
 import Synchronization
 import Testing
+
+@testable import AWS
 
 /// The retry loop, the credentials and the clock as the service clients use them.
 @Suite struct ClientTests {
@@ -134,14 +135,47 @@ import Testing
     #expect(transport.requests.count == 1)
   }
 
-  @Test func `a skewed clock is set by the server's`() async throws {
-    let transport = ScriptedTransport(
-      .answer(403, ["Date": Self.date], ClassifierTests.xml("RequestTimeTooSkewed")), Self.ok)
+  @Test func `a skewed clock is set by the server's when it has said so twice`() async throws {
+    let skewed = Result<HTTPResponse, TransportError>.answer(
+      403, ["Date": Self.date], ClassifierTests.xml("RequestTimeTooSkewed"))
+    let transport = ScriptedTransport(skewed, skewed, Self.ok)
     let provider = CountingProvider { CountingProvider.keys($0) }
     let dynamo = DynamoDBClient(try client(transport, provider, now: Self.now - 7_200))
     _ = try await dynamo.updateItem(body: [], retry: failures.forever())
-    #expect(transport.requests.map { $0.headers["x-amz-date"] } == ["19941106T064937Z", "19941106T084937Z"])
+    #expect(
+      transport.requests.map { $0.headers["x-amz-date"] }
+        == ["19941106T064937Z", "19941106T064937Z", "19941106T084937Z"])
     #expect(provider.count == 1)
+  }
+
+  @Test(arguments: [
+    (403, "<html>Blocked by policy</html>"), (403, ""), (407, "<html>Log in</html>"),
+    (403, ClassifierTests.xml("RequestTimeTooSkewed")),
+  ])
+  func `neither a proxy's page nor one wrong Date sets the clock, and keys that expire serve on`(
+    status: Int, body: String
+  ) async throws {
+    let twoDaysAhead = "Tue, 08 Nov 1994 08:49:37 GMT"
+    let transport = ScriptedTransport(.answer(status, ["Date": twoDaysAhead], body), Self.ok)
+    let provider = CountingProvider { _ in CountingProvider.keys(1, expiration: Self.now + 21_600) }
+    let dynamo = DynamoDBClient(try client(transport, provider))
+    for _ in 1...3 { _ = try await dynamo.updateItem(body: [], retry: failures.forever()) }
+    #expect(transport.requests.count == 4)
+    #expect(
+      transport.requests.allSatisfy { $0.headers["x-amz-date"]?.hasPrefix("19941106T0849") == true })
+    #expect(failures.all.allSatisfy { $0.error.code != .credentialsUnavailable })
+  }
+
+  @Test func `keys from a source whose clock is another are used at once`() async throws {
+    // This machine is eight hours ahead, and the keys are good for six by the clock of who gave them.
+    let skewed = Result<HTTPResponse, TransportError>.answer(
+      403, ["Date": Self.date], ClassifierTests.xml("RequestTimeTooSkewed"))
+    let transport = ScriptedTransport(skewed, skewed, Self.ok)
+    let provider = CountingProvider { _ in CountingProvider.keys(1, expiration: Self.now + 21_600) }
+    let dynamo = DynamoDBClient(try client(transport, provider, now: Self.now + 28_800))
+    _ = try await dynamo.updateItem(body: [], retry: failures.forever())
+    #expect(transport.requests.count == 3)
+    #expect(transport.requests.last?.headers["x-amz-date"] == "19941106T084937Z")
   }
 
   @Test func `secrets in an answer do not get into the error`() async throws {
@@ -150,6 +184,23 @@ import Testing
       _ = try await DynamoDBClient(client(ScriptedTransport(.answer(400, [:], body)))).updateItem(body: [])
     }
     #expect(error?.message == "your key is <secret> indeed")
+  }
+
+  @Test(arguments: [
+    ("Signature of tu", ["tu", "n"], "Signature of tu"), ("", ["12345678"], ""),
+    ("a 12345678.", ["12345678", nil], "a <secret>."),
+    ("x12345678 12345678/", ["12345678"], "x12345678 12345678/"),
+    ("12345678 12345678", ["12345678"], "<secret> <secret>"),
+    ("a0123456789abcdefb 0123456789abcdef", ["0123456789abcdef"], "a<secret>b <secret>"),
+    (
+      "key=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY;", ["wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"],
+      "key=<secret>;"
+    ),
+  ])
+  func `what is too short to be a secret is none, and what is no whole value is a word`(
+    message: String, secrets: [String?], shown: String
+  ) {
+    #expect(Redaction.redacted(message, secrets) == shown)
   }
 
   @Test(arguments: ["{}", #"{"__type":"x#ValidationException"}"#])

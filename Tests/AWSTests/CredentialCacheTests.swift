@@ -14,7 +14,7 @@ import Testing
   private func state(_ credentials: Credentials, now: Int = 0, jitter: Double = 0) -> CredentialState {
     var state = CredentialState()
     #expect(state.step(now: now) == .load)
-    state.loaded(credentials, now: now, jitter: jitter)
+    state.loaded(credentials, lifetime: credentials.lifetime(at: now), now: now, jitter: jitter)
     return state
   }
 
@@ -22,7 +22,7 @@ import Testing
     var state = CredentialState()
     #expect(state.step(now: 0) == .load)
     #expect(state.step(now: 0) == .wait)
-    state.loaded(keys(1), now: 0, jitter: 0)
+    state.loaded(keys(1), lifetime: nil, now: 0, jitter: 0)
     #expect(state.step(now: 1_000_000_000) == .use(keys(1)))
   }
 
@@ -39,7 +39,7 @@ import Testing
     #expect(state.step(now: 1_000 + due) == .load)
     // Meanwhile the old ones serve.
     #expect(state.step(now: 1_000 + due) == (due < lifetime ? .use(keys(1, 1_000 + lifetime)) : .wait))
-    state.loaded(keys(2), now: 1_000 + due, jitter: 0)
+    state.loaded(keys(2), lifetime: nil, now: 1_000 + due, jitter: 0)
     #expect(state.step(now: 1_000 + due) == .use(keys(2)))
   }
 
@@ -61,9 +61,14 @@ import Testing
     #expect(pauses.allSatisfy { (1...30).contains($0) })
     // Towards the end more often: a quarter of what is left.
     #expect(attempts.contains { $0 >= 3_595 })
-    #expect(state.step(now: 3_600) == .load)
-    #expect(state.failed(now: 3_600) == nil)
-    #expect(state.step(now: 3_601) == .fail)
+    // And past it every minute, the old ones serving all the same.
+    attempts = []
+    for now in 3_600..<4_200 where state.step(now: now) == .load {
+      attempts.append(now)
+      #expect(state.failed(now: now) == keys(1, 3_600))
+      #expect(state.step(now: now) == .use(keys(1, 3_600)))
+    }
+    #expect(attempts == [3_600] + (1...9).map { 3_600 + 60 * $0 })
   }
 
   @Test func `a provider that hands out the same keys again is not asked for each request`() {
@@ -71,7 +76,7 @@ import Testing
     var loads = 0
     for now in 0..<3_600 where state.step(now: now) == .load {
       loads += 1
-      state.loaded(keys(1, 3_600), now: now, jitter: 0)
+      state.loaded(keys(1, 3_600), lifetime: 3_600 - now, now: now, jitter: 0)
     }
     #expect((2...8).contains(loads))
   }
@@ -89,12 +94,33 @@ import Testing
     #expect(attempts == [0, 0, 1, 3, 7, 15, 25, 35, 45, 55])
   }
 
-  @Test func `expired keys are not used`() {
+  @Test func `expired keys are used when no others can be had, after one attempt that all wait for`() {
     var state = state(keys(1, 100))
     #expect(state.step(now: 100) == .load)
     #expect(state.step(now: 101) == .wait)
-    #expect(state.failed(now: 102) == nil)
+    #expect(state.failed(now: 102) == keys(1, 100))
     #expect(state.step(now: 103) == .load)
+    // A source that hangs holds nobody up.
+    #expect(state.step(now: 150) == .use(keys(1, 100)))
+    state.loaded(keys(2), lifetime: nil, now: 163, jitter: 0)
+    #expect(state.step(now: 163) == .use(keys(2)))
+  }
+
+  @Test(arguments: [0, -1, -7_200, -40_000_000])
+  func `keys that have expired when they come are used, and newer ones asked for every minute`(lifetime: Int)
+  {
+    var state = CredentialState()
+    var loads: [Int] = []
+    for now in 0..<200 {
+      if state.step(now: now) == .load {
+        loads.append(now)
+        // Asked a second time, nobody waits for the answer.
+        #expect(state.step(now: now) == (loads.count == 1 ? .wait : .use(keys(1, 5))))
+        state.loaded(keys(1, 5), lifetime: lifetime, now: now, jitter: 0)
+      }
+      #expect(state.step(now: now) == .use(keys(1, 5)))
+    }
+    #expect(loads == [0, 60, 120, 180])
   }
 
   @Test func `a refusal counts for the keys that were refused alone`() {
@@ -116,7 +142,7 @@ import Testing
       switch state.step(now: now) {
       case .load:
         loads.append(now)
-        state.loaded(keys(1), now: now, jitter: 0)
+        state.loaded(keys(1), lifetime: nil, now: now, jitter: 0)
       case let step: #expect(step == .use(keys(1)))
       }
     }
@@ -132,7 +158,7 @@ import Testing
     #expect(state.failed(now: 0) == keys(1, 1_000))
     #expect(state.step(now: 0) == .use(keys(1, 1_000)))
     #expect(state.step(now: 1) == .load)
-    state.loaded(keys(2), now: 1, jitter: 0)
+    state.loaded(keys(2), lifetime: nil, now: 1, jitter: 0)
     #expect(state.step(now: 2) == .use(keys(2)))
   }
 
@@ -153,12 +179,33 @@ import Testing
     #expect(!logs.text.contains("secret-"))
   }
 
-  @Test func `keys that have expired when they come are none`() async throws {
-    let provider = CountingProvider { CountingProvider.keys($0, expiration: $0 == 1 ? 900 : 2_000) }
-    let cache = CredentialCache(provider, logger: RecordedLogs().logger)
-    let error = await #expect(throws: CredentialError.self) { _ = try await cache.credentials(now: 1_000) }
-    #expect(error?.description == "test gave keys that expired 100 s ago")
-    #expect(try await cache.credentials(now: 1_000) == keys(2, 2_000))
+  @Test func `keys that have expired when they come serve, and that is said once`() async throws {
+    let logs = RecordedLogs()
+    let provider = CountingProvider { CountingProvider.keys($0, expiration: $0 < 3 ? 900 : 2_000) }
+    let cache = CredentialCache(provider, logger: logs.logger)
+    #expect(try await cache.credentials(now: 1_000) == keys(1, 900))
+    #expect(try await cache.credentials(now: 1_059) == keys(1, 900))
+    #expect(try await cache.credentials(now: 1_060) == keys(2, 900))
+    #expect(logs.messages(.warning).count == 1)
+    #expect(logs.text.contains("used all the same") && logs.text.contains("100"))
+    #expect(try await cache.credentials(now: 1_120) == keys(3, 2_000))
+  }
+
+  @Test func `expiry goes by the clock of whoever gave the keys`() async throws {
+    // This machine is eight hours ahead, and the keys are good for six.
+    let provider = CountingProvider { number in
+      var keys = CountingProvider.keys(number, expiration: 1_000_000 + 21_600)
+      keys.issuedAt = 1_000_000
+      return keys
+    }
+    let logs = RecordedLogs()
+    let cache = CredentialCache(provider, logger: logs.logger, jitter: { 0 })
+    _ = try await cache.credentials(now: 0, wall: 1_000_000 + 28_800)
+    _ = try await cache.credentials(now: 21_299, wall: 0)
+    #expect(provider.count == 1)
+    _ = try await cache.credentials(now: 21_300, wall: 0)
+    #expect(provider.count == 2)
+    #expect(logs.messages(.warning).isEmpty)
   }
 
   /// A provider that answers when told to.
@@ -240,5 +287,12 @@ import Testing
       try #require(await calls.next()).resume(returning: keys(2))
       try await group.waitForAll()
     }
+  }
+}
+
+extension CredentialCache {
+  /// With both clocks alike.
+  fileprivate func credentials(now: Int) async throws -> Credentials {
+    try await credentials(now: now, wall: now)
   }
 }

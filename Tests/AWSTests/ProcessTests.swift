@@ -66,6 +66,32 @@ import Testing
     #expect(error?.description.contains("took too long") == true)
   }
 
+  @Test(arguments: [
+    // It prints keys and ends; it prints too much; it does not end; it does not end, and its output is closed.
+    "sleep 1000 >/dev/null 2>&1 & echo $! > PIDS; echo '{\"Version\":1,\"AccessKeyId\":\"a\",\"SecretAccessKey\":\"b\"}'",
+    "sleep 1000 & echo $! > PIDS; yes", "sleep 1000 & echo $! > PIDS; sleep 1000",
+    "sleep 1000 >/dev/null 2>&1 & echo $! > PIDS; exec >&-; wait",
+  ])
+  func `what a program has started is not left behind`(script: String) async throws {
+    try await withTemporaryFolder { folder in
+      let provider = ProcessCredentials(
+        command:
+          "/bin/sh -c '\(script.replacing("PIDS", with: folder + "/pid").replacing("'", with: #"'\''"#))'",
+        environment: ["PATH": "/usr/bin:/bin"], source: "profile p", limit: .seconds(2))
+      _ = try? await provider.credentials()
+      let text = try String(contentsOfFile: folder + "/pid", encoding: .utf8)
+      let pid = try #require(pid_t(text.trimmingCharacters(in: .whitespacesAndNewlines)))
+      // Killed before the answer came; whoever reaps it may take a moment.
+      let isGone = try await eventually { kill(pid, 0) != 0 || Self.isZombie(pid) }
+      #expect(isGone)
+    }
+  }
+
+  private static func isZombie(_ pid: pid_t) -> Bool {
+    let status = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)
+    return status?.contains(") Z ") ?? true
+  }
+
   @Test func `cancelling ends the program`() async throws {
     await withTaskGroup(of: Void.self) { group in
       group.addTask {

@@ -47,7 +47,7 @@ import Testing
     #expect(error?.code == .unavailable)
     #expect(error?.description.contains("arn:aws:iam::1:role/a b") == true)
     #expect(error?.description.contains("AccessDenied (HTTP 403): not authorized") == true)
-    #expect(transport.requests.count == 3)
+    #expect(transport.requests.count == 4)
   }
 
   @Test(arguments: [

@@ -27,7 +27,11 @@ import WAL
     (
       "S3_BUCKET",
       [
-        "ab", "A-bucket", "a_b", "-ab", "ab-", "a..b", ".ab", "192.168.0.1", "xn--abc", "abc-s3alias",
+        "ab", "A-bucket", "a_b", "-ab", "ab-", "a..b", ".ab", "192.168.0.1", "xn--abc", "abc--ol-s3",
+        "abc.mrap",
+        "abc--use1-az4--x-s3", "abc--table-s3", "arn:aws:s3:::abc",
+        "arn:aws:s3::123456789012:accesspoint/a1.mrap",
+        "arn:aws:s3-object-lambda:eu-west-1:123456789012:accesspoint/abc",
         String(repeating: "a", count: 64), "bücket",
       ]
     ),

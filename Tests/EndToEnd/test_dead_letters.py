@@ -5,22 +5,23 @@ import sqlite3
 
 import pytest
 
-from support.ticks import combined, mini_ticker, mini_tickers
+from support.ticks import combined, mini_tickers
 
 COUNT = 50
 BAD = 20
-"""The offset of an item with more digits than DynamoDB takes."""
+"""The offset of an item that is larger than DynamoDB takes."""
 
 
 @pytest.fixture
 def refused(tickwal, make_place, make_exchange, ministack):
-    """`run`, to which DynamoDB refuses one item of fifty, and which heard one message that is no tick."""
+    """`run`, with one item of fifty that no table takes, and which heard one message that is no tick."""
     place = make_place("a@miniTicker")
     tickwal.environment |= place.environment(ministack.url)
     exchange = make_exchange()
     run = tickwal.start("run", BINANCE_WS_URL=exchange.url)
     ticks = mini_tickers(COUNT)
-    ticks[BAD - 1] = ("a@miniTicker", mini_ticker("A", 1_665_778_598_000, 1.5).replace('"c":"1.5', f'"c":"1.{"1" * 40}'))
+    trade = {"e": "trade", "E": 1_665_778_598_000, "s": "A", "t": 1, "pad": "1" * (401 << 10)}
+    ticks[BAD - 1] = ("a@trade", json.dumps(trade))
     for tick in ticks:
         exchange.client().send(combined(*tick).encode())
     exchange.client().send(b'{"rubbish":')
@@ -47,12 +48,12 @@ def test_they_are_said_and_shown(refused):
     assert document["counts"] == {"dynamodb": 1, "feed": 1}
     letters = {letter["consumer"]: letter for letter in document["dead_letters"]}
     assert letters["dynamodb"]["offset"] == BAD and letters["dynamodb"]["attempts"] == 1
-    assert "ValidationException" in letters["dynamodb"]["cause"]
+    assert "409600 is the most" in letters["dynamodb"]["cause"]
     assert letters["feed"]["offset"] is None and letters["feed"]["payload"] == '{"rubbish":'
     assert [each["consumer"] for each in listed(tickwal, "--consumer", "feed")["dead_letters"]] == ["feed"]
     assert len(listed(tickwal, "--limit", "1")["dead_letters"]) == 1
     shown = tickwal.succeed("dead-letters", "show", letters["dynamodb"]["id"]).out.decode()
-    assert "1" * 40 in shown and "ValidationException" in shown
+    assert "1" * (401 << 10) in shown and "409600 is the most" in shown
 
 
 def test_a_retry_that_is_refused_counts_and_discard_records(refused):

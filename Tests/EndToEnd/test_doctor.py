@@ -8,6 +8,10 @@ from support.gateway import CheckingGateway, Key
 from support.program import Ended
 
 
+DOCTORS = ["batch_jsonl/_logs/doctor.json", "batch_jsonl/_logs/doctor.jsonl.gz"]
+"""What `--write` puts, in the order of their names."""
+
+
 def checks(ended: Ended) -> dict[str, dict]:
     found = json.loads(ended.out)
     assert found["ok"] == (ended.code == 0)
@@ -41,7 +45,11 @@ def test_it_speaks_in_lines_and_writes_when_asked_to(ready):
     ended = tickwal.succeed("doctor", "--write")
     text = ended.out.decode()
     assert "ok       bucket-write" in text and "ok       table-write" in text
-    assert place.keys_under() == ["batch_jsonl/_logs/doctor.json"] and place.items() == {}
+    assert place.keys_under() == DOCTORS and place.items() == {}
+    # What is there from the first time is in nobody's way.
+    assert "ok       bucket-write" in tickwal.succeed("doctor", "--write").out.decode()
+    [stored] = [place.get(key) for key in DOCTORS if key.endswith(".gz")]
+    assert stored.headers["ContentEncoding"] == "gzip" and stored.text == b""
 
 
 def test_ttl_is_seen_by_who_may_see_it(ready, ministack):
@@ -93,8 +101,8 @@ def test_a_folder_is_looked_at_without_keys(tickwal, simulate):
     assert list(folder.iterdir()) == []
     found = checks(tickwal.succeed("doctor", "--json", "--write", "--local", folder))
     assert found["objects-write"]["verdict"] == "ok"
-    written = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
-    assert written == ["objects/batch_jsonl/_logs/doctor.json"]
+    written = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    assert written == [f"objects/{key}" for key in DOCTORS]
 
     (folder / "table.db").mkdir()
     ended = tickwal.run_to_end("doctor", "--json", "--local", folder)

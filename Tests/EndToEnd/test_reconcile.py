@@ -383,5 +383,8 @@ def test_the_right_it_needs_beyond_those_of_run_is_needed(in_aws, ministack, sec
     assert shipped.compare("--full").code == 0
     environment = as_user_with(ministack, secrets, place, "policy.json")
     ended = shipped.tickwal.run_to_end("reconcile", "--full", **environment)
-    assert ended.code == 1 and ended.out == b""
+    assert ended.code == 1 and "s3: 3 objects compared, 3 agree" in ended.out.decode()
     assert "BatchGetItem" in ended.err and "AccessDenied" in ended.err
+    compared = Compared(shipped.tickwal.run_to_end("reconcile", "--full", "--json", **environment))
+    assert compared.consumers["s3"]["failure"] is None
+    assert "could not read the items of" in compared.consumers["dynamodb"]["failure"]

@@ -97,7 +97,7 @@ final class ScriptedStore: ObjectStore {
     try await called(.writeNote(key)) { $0.notes[key] = body }
   }
 
-  func look(key: String, writes: Bool) -> [DoctorFinding] { [] }
+  func look(key: String, object: NewObject, writes: Bool) -> [DoctorFinding] { [] }
 
   /// All keys at once.
   func listing(prefix: String, after start: String?) -> any ObjectListing {

@@ -91,19 +91,20 @@ enum ChildProcess {
   }
 
   private static func run(_ job: Job) throws(Failure) -> [UInt8] {
+    let deadline = ContinuousClock.now + job.limit
     var ends: [Int32] = [-1, -1]
     guard pipe(&ends) == 0 else { throw .notStarted(errno) }
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
     let (reading, writing) = (ends[0], ends[1])
     defer { close(reading) }
     let spawned = spawn(job, output: writing)
     close(writing)
     let child = try spawned.get()
-    var result = Result { () throws(Failure) in try read(reading, job) }
+    RunningGroups.add(child)
+    var result = Result { () throws(Failure) in try read(reading, job, until: deadline) }
     if case .failure = result { kill(-child, SIGKILL) }
-    let deadline = ContinuousClock.now + job.limit
-    var status: Int32 = 0
     // A program that has closed its output is about to end; one that is not is ended.
-    while waitpid(child, &status, WNOHANG) == 0 {
+    while !hasEnded(child) {
       let isCancelled = job.isCancelled.load(ordering: .acquiring)
       if case .success = result, isCancelled || ContinuousClock.now > deadline {
         result = .failure(isCancelled ? .cancelled : .tooLong)
@@ -111,6 +112,12 @@ enum ChildProcess {
       }
       poll(nil, 0, 2)
     }
+    // What it has started and left behind ends with it. It is not reaped yet, so the group cannot be another's.
+    kill(-child, SIGKILL)
+    RunningGroups.remove(child)
+    var status: Int32 = 0
+    while waitpid(child, &status, 0) < 0, errno == EINTR {}
+    reapGroup(child)
     let bytes = try result.get()
     let signal = status & 0x7f
     guard signal == 0 else { throw .signal(signal) }
@@ -118,8 +125,24 @@ enum ChildProcess {
     return bytes
   }
 
-  private static func read(_ file: Int32, _ job: Job) throws(Failure) -> [UInt8] {
-    let deadline = ContinuousClock.now + job.limit
+  /// Without reaping it.
+  private static func hasEnded(_ child: pid_t) -> Bool {
+    var information = siginfo_t()
+    let result = waitid(P_PID, id_t(child), &information, WEXITED | WNOHANG | WNOWAIT)
+    return result == 0 ? information.si_signo != 0 : errno != EINTR
+  }
+
+  /// Where this process is the first of its container, whatever loses its parent becomes its child.
+  private static func reapGroup(_ group: pid_t) {
+    while true {
+      let reaped = waitpid(-group, nil, 0)
+      guard reaped > 0 || (reaped < 0 && errno == EINTR) else { return }
+    }
+  }
+
+  private static func read(
+    _ file: Int32, _ job: Job, until deadline: ContinuousClock.Instant
+  ) throws(Failure) -> [UInt8] {
     var bytes: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 4 << 10)
     while true {

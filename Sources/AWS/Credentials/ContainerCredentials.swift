@@ -33,7 +33,8 @@ struct ContainerCredentials: CredentialProvider {
       throw CredentialError(
         .unavailable, "\(Self.source) \(place.endpoint) answered with status \(response.status)")
     }
-    return try CredentialDocument(response.body, source: Self.source).credentials(source: Self.source)
+    return try CredentialDocument(response.body, source: Self.source).credentials(
+      source: Self.source, issuedAt: response.date)
   }
 
   private func place() throws(CredentialError) -> (endpoint: Endpoint, path: String, query: String)? {
@@ -64,7 +65,8 @@ struct ContainerCredentials: CredentialProvider {
   /// 127.0.0.0/8, written as four numbers: `127.evil.example` is a name.
   private static func isLoopback(_ host: String) -> Bool {
     let parts = host.split(separator: ".", omittingEmptySubsequences: false)
-    return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
+    return parts.count == 4 && parts[0] == "127"
+      && parts.allSatisfy { DecimalDigits.parse($0, upTo: 255) != nil }
   }
 
   /// The file goes before the variable, and is read each time: its content is replaced while it is mounted.

@@ -1,7 +1,8 @@
 import Logging
 import Synchronization
 
-/// Remembers what a provider said until it expires or a service refuses it; one task asks, the others wait.
+/// Remembers what a provider said; asks it anew before that expires, or when a service refuses it. One task asks, the
+/// others wait.
 final class CredentialCache: Sendable {
   private typealias Waiter = CheckedContinuation<Void, any Error>
 
@@ -9,6 +10,8 @@ final class CredentialCache: Sendable {
     var credentials = CredentialState()
     var lastError: (any Error)?
     var source: String?
+    /// The expiry of keys that had come expired, when that was said last.
+    var saidExpired: Int?
     var waiters: [ObjectIdentifier: Waiter] = [:]
   }
 
@@ -29,37 +32,38 @@ final class CredentialCache: Sendable {
     self.jitter = jitter
   }
 
-  /// `now` is epoch seconds UTC. Throws what the provider throws, or `CancellationError`.
-  func credentials(now: Int) async throws -> Credentials {
+  /// `now` is seconds of a clock that nobody sets; `wall` is epoch seconds UTC, for keys whose giver tells no time.
+  /// Throws what the provider throws while there are no keys at all, or `CancellationError`.
+  func credentials(now: Int, wall: Int) async throws -> Credentials {
     while true {
       let (step, lastError) = state.withLock { ($0.credentials.step(now: now), $0.lastError) }
       switch step {
       case .use(let credentials): return credentials
-      case .load: return try await load(now: now)
+      case .load: return try await load(now: now, wall: wall)
       case .wait: try await wait()
       case .fail: throw lastError ?? CredentialError(.unavailable, "no credentials yet")
       }
     }
   }
 
-  /// Has the provider asked anew, unless that has happened since these were handed out.
+  /// Has the provider asked anew, unless that has happened since these were handed out. `now` as above.
   func invalidate(rejected: Credentials, now: Int) {
     state.withLock { $0.credentials.invalidate(rejected, now: now) }
   }
 
-  private func load(now: Int) async throws -> Credentials {
+  private func load(now: Int, wall: Int) async throws -> Credentials {
     do {
       let credentials = try await provider.credentials()
-      if let expiration = credentials.expiration, expiration <= now {
-        throw CredentialError(
-          .unavailable, "\(credentials.source) gave keys that expired \(now - expiration) s ago")
-      }
+      let lifetime = credentials.lifetime(at: wall)
       let jitter = jitter()
       let (failures, isNew) = state.withLock { state in
         defer { state.source = credentials.source }
         return (state.credentials.failures, state.source != credentials.source)
       }
-      release(.success(())) { $0.credentials.loaded(credentials, now: now, jitter: jitter) }
+      release(.success(())) {
+        $0.credentials.loaded(credentials, lifetime: lifetime, now: now, jitter: jitter)
+      }
+      if let lifetime, lifetime <= 0 { sayExpired(credentials, since: -lifetime) }
       if isNew || failures > 0 {
         logger.info(
           "got credentials", metadata: ["source": "\(credentials.source)", "failed_attempts": "\(failures)"])
@@ -69,18 +73,39 @@ final class CredentialCache: Sendable {
       release(.success(())) { $0.credentials.abandoned() }
       throw error
     } catch {
-      let old = state.withLock { state in
+      let (old, left) = state.withLock { state in
         state.lastError = error
-        return state.credentials.failed(now: now)
+        return (state.credentials.failed(now: now), state.credentials.secondsLeft(now: now))
       }
       release(old == nil ? .failure(error) : .success(())) { _ in }
       guard let old else { throw error }
-      let left = old.expiration.map { "\($0 - now)" } ?? "no end"
-      logger.warning(
-        "the credentials could not be renewed; the old ones serve on, and it is tried again",
-        metadata: ["error": "\(error)", "seconds_left": "\(left)"])
+      sayOldServe(error, secondsLeft: left)
       return old
     }
+  }
+
+  private func sayOldServe(_ error: any Error, secondsLeft left: Int?) {
+    if let left, left <= 0 {
+      logger.warning(
+        "the credentials have expired and could not be renewed; they are used all the same, and it is tried again",
+        metadata: ["error": "\(error)", "expired_seconds": "\(-left)"])
+    } else {
+      logger.warning(
+        "the credentials could not be renewed; the old ones serve on, and it is tried again",
+        metadata: ["error": "\(error)", "seconds_left": "\(left.map { "\($0)" } ?? "no end")"])
+    }
+  }
+
+  /// Once for each expiry: the source is asked every minute.
+  private func sayExpired(_ credentials: Credentials, since seconds: Int) {
+    let isNew = state.withLock { state in
+      defer { state.saidExpired = credentials.expiration }
+      return state.saidExpired != credentials.expiration
+    }
+    guard isNew else { return }
+    logger.warning(
+      "the source gives credentials that say they have expired; they are used all the same, and newer ones are asked for every minute",
+      metadata: ["source": "\(credentials.source)", "expired_seconds": "\(seconds)"])
   }
 
   private func release(_ result: Result<Void, any Error>, _ change: (inout State) -> Void) {

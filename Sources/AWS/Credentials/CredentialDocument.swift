@@ -33,8 +33,8 @@ struct CredentialDocument: Decodable {
     }
   }
 
-  /// The keys. `source` is for messages.
-  func credentials(source: String) throws(CredentialError) -> Credentials {
+  /// The keys. `source` is for messages; `issuedAt` the time by the clock of whoever gave them, if that is known.
+  func credentials(source: String, issuedAt: Int? = nil) throws(CredentialError) -> Credentials {
     guard
       var found = try Credentials(
         accessKeyID: accessKeyID, secretAccessKey: secretAccessKey, sessionToken: sessionToken ?? token,
@@ -45,6 +45,7 @@ struct CredentialDocument: Decodable {
         throw CredentialError(.unavailable, "\(source) answered with an expiry that is no time")
       }
       found.expiration = seconds
+      found.issuedAt = issuedAt
     }
     return found
   }

@@ -9,6 +9,8 @@ package struct CredentialError: Error, Sendable, Equatable, CustomStringConverti
     case incomplete
     /// A file is there but cannot be read or understood.
     case unreadable
+    /// A file is there that this process may not read.
+    case denied
     /// The place is there, but gave no keys this time: it may later.
     case unavailable
   }

@@ -1,6 +1,8 @@
 /// The state of the credentials: what is known of them, and who has to do what about it.
 ///
-/// Pure: the time comes in, and the caller carries out what comes back. Times are epoch seconds UTC.
+/// Keys are used past their expiry when no newer ones can be had: a clock may be wrong, and the service decides.
+///
+/// Pure: the time comes in, seconds of a clock that nobody sets, and the caller carries out what comes back.
 struct CredentialState {
   enum Step: Equatable {
     case use(Credentials)
@@ -16,12 +18,16 @@ struct CredentialState {
   static let longestLead = 300
   /// The longest pause between two attempts to refresh while the old ones still serve.
   static let longestPause = 30
+  /// The same when they have expired and are used all the same.
+  static let longestPauseExpired = 60
   /// The same while there are none: somebody may be repairing it.
   static let longestPauseWithout = 10
   /// Keys that a service has refused are fetched anew, but not more often than this.
   static let refusalPause = 10
 
   private var current: Credentials?
+  /// nil for keys that do not expire.
+  private var expiresAt: Int?
   private var isRefused = false
   private(set) var isLoading = false
   private(set) var failures = 0
@@ -30,33 +36,53 @@ struct CredentialState {
   private var nextForced = Int.min
 
   mutating func step(now: Int) -> Step {
-    let usable = usable(now)
-    if let usable, !isRefused {
-      if now < dueAt || isLoading || now < nextAttempt { return .use(usable) }
-    } else if isLoading {
-      return .wait
-    } else if now < nextAttempt {
-      return usable.map { .use($0) } ?? .fail
+    guard let current else {
+      if isLoading { return .wait }
+      return now < nextAttempt ? .fail : load()
     }
+    let isExpired = isExpired(now)
+    if isLoading {
+      // The first attempt may bring better ones at once; a source that fails or hangs holds nobody up.
+      return (isRefused || (isExpired && nextAttempt == .min)) && failures == 0 ? .wait : .use(current)
+    }
+    if now < nextAttempt || (!isRefused && !isExpired && now < dueAt) { return .use(current) }
+    return load()
+  }
+
+  private mutating func load() -> Step {
     isLoading = true
     return .load
   }
 
-  /// `jitter` is from 0 to 1: many instances that started together shall not all refresh together.
-  mutating func loaded(_ credentials: Credentials, now: Int, jitter: Double) {
+  private func isExpired(_ now: Int) -> Bool { expiresAt.map { $0 <= now } ?? false }
+
+  /// Seconds until the keys expire, below zero when they have; nil without keys, and for keys that do not.
+  func secondsLeft(now: Int) -> Int? { expiresAt.map { $0 - now } }
+
+  /// - Parameters:
+  ///   - lifetime: of the keys, seconds from now on; zero and less for keys that come expired, nil for keys that do
+  ///     not expire.
+  ///   - jitter: from 0 to 1: many instances that started together shall not all refresh together.
+  mutating func loaded(_ credentials: Credentials, lifetime: Int?, now: Int, jitter: Double) {
     current = credentials
     isRefused = false
     isLoading = false
     failures = 0
     nextAttempt = .min
-    guard let expiration = credentials.expiration else {
+    expiresAt = lifetime.map { now + $0 }
+    guard let lifetime else {
       dueAt = .max
+      return
+    }
+    guard lifetime > 0 else {
+      // The provider has nothing newer.
+      nextAttempt = now + Self.longestPauseExpired
       return
     }
     // A provider may hand out again what it has; by the time that is left it is then asked ever more often, but
     // never for each request.
-    let lead = min(Self.longestLead, max(0, expiration - now) / 3)
-    dueAt = expiration - lead + Int(Double(lead) / 4 * jitter)
+    let lead = min(Self.longestLead, lifetime / 3)
+    dueAt = now + lifetime - lead + Int(Double(lead) / 4 * jitter)
   }
 
   /// The provider failed. Gives what may be used all the same.
@@ -65,13 +91,15 @@ struct CredentialState {
     failures += 1
     // Once more at once, since much is over by then; after that 1, 2, 4 … seconds later.
     let pause = failures == 1 ? 0 : 1 << min(failures - 2, 10)
-    guard let usable = usable(now) else {
+    guard let current else {
       nextAttempt = now + min(pause, Self.longestPauseWithout)
       return nil
     }
-    let left = (usable.expiration ?? .max) - now
-    nextAttempt = now + min(pause, Self.longestPause, max(1, left / 4))
-    return usable
+    let left = secondsLeft(now: now) ?? .max
+    nextAttempt =
+      now
+      + (left > 0 ? min(pause, Self.longestPause, max(1, left / 4)) : min(pause, Self.longestPauseExpired))
+    return current
   }
 
   /// The task that was asking is gone; the next one asks.
@@ -86,10 +114,5 @@ struct CredentialState {
     isRefused = true
     nextForced = now + Self.refusalPause
     nextAttempt = .min
-  }
-
-  private func usable(_ now: Int) -> Credentials? {
-    guard let current, current.expiration ?? Int.max > now else { return nil }
-    return current
   }
 }

@@ -5,6 +5,8 @@ package struct Credentials: Sendable, Hashable {
   package var sessionToken: String?
   /// Epoch seconds UTC; nil for keys that do not expire.
   package var expiration: Int?
+  /// When they were given, by the clock that their expiry was written by, epoch seconds UTC; nil if nobody has said.
+  package var issuedAt: Int?
   /// Their source, for messages: `the environment`, `profile prod`.
   package var source: String
 
@@ -40,6 +42,12 @@ package struct Credentials: Sendable, Hashable {
       self.init(
         accessKeyID: id, secretAccessKey: secret, sessionToken: sessionToken, expiration: nil, source: source)
     }
+  }
+
+  /// Seconds from when they were given until they expire, or from `wall` where that is not known; below zero for
+  /// keys that had expired before. Nil for keys that do not expire.
+  package func lifetime(at wall: Int) -> Int? {
+    expiration.map { $0 - (issuedAt ?? wall) }
   }
 
   /// Whether both would sign the same; expiry and source aside.

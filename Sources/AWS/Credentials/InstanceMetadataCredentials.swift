@@ -19,18 +19,18 @@ struct InstanceMetadataCredentials: CredentialProvider {
     let endpoint = try endpoint()
     let token = try await token(endpoint)
     let list = try await get(endpoint, Self.roles, token)
-    guard let role = list.map(Self.firstLine), !role.isEmpty else {
+    guard let role = list.map({ Self.firstLine($0.body) }), !role.isEmpty else {
       throw CredentialError(.absent, "this EC2 instance has no role")
     }
-    guard let bytes = try await get(endpoint, Self.roles + PercentEncoding.path(role), token) else {
+    guard let answer = try await get(endpoint, Self.roles + PercentEncoding.path(role), token) else {
       throw CredentialError(.unavailable, "\(Self.source) names the role \(role) but has no keys of it")
     }
     let source = "\(Self.source), role \(role)"
-    let document = try CredentialDocument(bytes, source: source)
+    let document = try CredentialDocument(answer.body, source: source)
     if let code = document.code, code != "Success" {
       throw CredentialError(.unavailable, "\(source): \(Self.firstLine(Array(code.utf8)))")
     }
-    return try document.credentials(source: source)
+    return try document.credentials(source: source, issuedAt: answer.date)
   }
 
   private func endpoint() throws(CredentialError) -> Endpoint {
@@ -67,7 +67,7 @@ struct InstanceMetadataCredentials: CredentialProvider {
   }
 
   /// nil for 404.
-  private func get(_ endpoint: Endpoint, _ path: String, _ token: String) async throws -> [UInt8]? {
+  private func get(_ endpoint: Endpoint, _ path: String, _ token: String) async throws -> HTTPResponse? {
     let response: HTTPResponse
     do {
       response = try await send(.get, endpoint, path, ["X-aws-ec2-metadata-token": token])
@@ -78,7 +78,7 @@ struct InstanceMetadataCredentials: CredentialProvider {
     guard response.status == 200 else {
       throw CredentialError(.unavailable, "\(Self.source) answered with status \(response.status)")
     }
-    return response.body
+    return response
   }
 
   private func send(

@@ -3,13 +3,16 @@
 /// Reference: https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
 enum ProfileFileParser {
   /// Settings by section. Section names lose surrounding and doubled white space, names of settings their
-  /// capitals; the last of two settings counts. Nested settings (indented below one of their own) are left out.
+  /// capitals; the last of two settings counts. A nested setting (indented below one of their own that has no value)
+  /// has both names, with a dot between them.
   ///
   /// Throws `CredentialError.Code.unreadable`, which names path and line but quotes nothing.
   static func parse(_ bytes: [UInt8], path: String) throws(CredentialError) -> [String: [String: String]] {
     var sections: [String: [String: String]] = [:]
     var section: String?
     var settingIndent: Int?
+    // Above nested settings; nil where a value goes on instead.
+    var parent: String?
     var lines = String(decoding: bytes, as: UTF8.self)
       .split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" || $0 == "\r" }[...]
     if let first = lines.first, first.unicodeScalars.first == "\u{feff}" {
@@ -30,16 +33,22 @@ enum ProfileFileParser {
         sections[name, default: [:]].merge([:]) { _, new in new }
         settingIndent = nil
       } else if let settingIndent, indent > settingIndent {
-        continue
+        guard let section, let parent, let equals = text.firstIndex(of: "=") else { continue }
+        let (name, value) = setting(text, equals)
+        if !value.isEmpty { sections[section, default: [:]]["\(parent).\(name)"] = value }
       } else {
         guard let section, let equals = text.firstIndex(of: "=") else { throw malformed() }
-        let name = trimmed(text[..<equals]).lowercased()
-        let value = trimmed(withoutComment(text[text.index(after: equals)...]))
+        let (name, value) = setting(text, equals)
         if !value.isEmpty { sections[section, default: [:]][name] = value }
+        parent = value.isEmpty ? name : nil
         settingIndent = indent
       }
     }
     return sections
+  }
+
+  private static func setting(_ line: Substring, _ equals: Substring.Index) -> (name: String, value: String) {
+    (trimmed(line[..<equals]).lowercased(), trimmed(withoutComment(line[line.index(after: equals)...])))
   }
 
   /// A comment behind a value needs white space before its mark: keys may hold the mark itself.

@@ -45,6 +45,13 @@ package struct ProfileFiles: Sendable, CustomStringConvertible {
     return found
   }
 
+  /// The settings of a `[services NAME]` section of the config file, those of a service under `service.setting`; nil when
+  /// there is none.
+  func services(_ name: String) throws(CredentialError) -> [String: String]? {
+    guard let configPath else { return nil }
+    return try Self.read(configPath)?["services \(name)"]
+  }
+
   private static func read(_ path: String) throws(CredentialError) -> [String: [String: String]]? {
     guard let bytes = try SmallFile.read(path) else { return nil }
     return try ProfileFileParser.parse(bytes, path: path)

@@ -1,3 +1,5 @@
+import Base
+
 /// The way to a profile's keys, as its settings say.
 ///
 /// Pure: files, environment and services are somebody else's.
@@ -103,7 +105,7 @@ indirect enum ProfilePlan: Equatable {
     var role = AssumedRole(
       arn: arn, externalID: own["external_id"], sessionName: own["role_session_name"])
     if let text = own["duration_seconds"] {
-      guard let seconds = Int(text), (900...43_200).contains(seconds) else {
+      guard let seconds = DecimalDigits.parse(text, upTo: 43_200), seconds >= 900 else {
         throw CredentialError(
           .incomplete, "profile \(profile) has a duration_seconds that is no whole number from 900 to 43200")
       }

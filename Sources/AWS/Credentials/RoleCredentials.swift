@@ -70,8 +70,9 @@ struct WebIdentityCredentials: CredentialProvider {
       return try await context.sts(CredentialChain([])).assumeRole(
         role, webIdentityToken: token, source: source)
     } catch let error as AWSError {
-      let text = "\(error)".replacing(token, with: "<token>")
-      throw CredentialError(.unavailable, "\(source): \(role.arn) cannot be assumed: \(text)")
+      throw CredentialError(
+        .unavailable,
+        "\(source): \(role.arn) cannot be assumed: \(Redaction.redacted("\(error)", [token]))")
     }
   }
 }

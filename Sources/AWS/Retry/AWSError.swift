@@ -50,8 +50,10 @@ package struct AWSError: Error, Sendable, Equatable {
   /// The wait that the server asked for.
   package var retryAfter: Duration?
   package var requestID: String?
-  /// The server's `Date`, epoch seconds UTC.
+  /// The service's `Date`, epoch seconds UTC; nil for that of somebody in between.
   package var date: Int?
+  /// Whether the service itself has answered so.
+  package var isFromService = false
 
   package init(
     _ code: Code, _ kind: Kind, operation: String, status: Int? = nil, message: String = "",

@@ -38,6 +38,10 @@ struct AWSErrorClassifier {
     "ServiceUnavailable",
     "ServiceUnavailableException", "TransactionConflictException", "TransactionInProgressException",
   ]
+  private static let permanent: Set<String> = [
+    // Archived. Nobody restores it for our asking again, and S3 says it with 403.
+    "InvalidObjectState"
+  ]
 
   var operation: String
   /// The time that the request was signed with, epoch seconds UTC.
@@ -51,9 +55,17 @@ struct AWSErrorClassifier {
     let fault = ServiceFault(response)
     if let error = wrongRegion(response, fault) { return error }
     let code = fault.code.map { AWSError.Code(rawValue: $0) } ?? Self.code(status: response.status)
-    return AWSError(
+    var error = AWSError(
       code, kind(response, fault), operation: operation, status: response.status, message: fault.message,
-      retryAfter: retryAfter(response), requestID: response.requestID, date: response.date)
+      retryAfter: retryAfter(response), requestID: response.requestID)
+    error.isFromService = Self.isFromService(response, fault)
+    if error.isFromService { error.date = response.date }
+    return error
+  }
+
+  /// Whether an answer is the service's own, and not that of a proxy or portal in between, whose clock is another.
+  private static func isFromService(_ response: HTTPResponse, _ fault: ServiceFault) -> Bool {
+    fault.code != nil || response.requestID != nil
   }
 
   /// S3 sends requests for a bucket of another region away, and tells which one it is.
@@ -77,7 +89,11 @@ struct AWSErrorClassifier {
       return .clockSkewed
     }
     // A HEAD's answer has no body, and some services call a skewed request just a wrong signature.
-    if let date = response.date, abs(date - signedAt) > Self.tolerableSkew { return .clockSkewed }
+    if Self.isFromService(response, fault), let date = response.date,
+      abs(date - signedAt) > Self.tolerableSkew
+    {
+      return .clockSkewed
+    }
     return .credentialsRefused
   }
 
@@ -99,6 +115,7 @@ struct AWSErrorClassifier {
     // A KMS key that is disabled or pending deletion can be enabled again.
     if missing.contains(code) || code.hasPrefix("KMS") { return .missing }
     if transient.contains(code) { return .transient }
+    if permanent.contains(code) { return .permanent }
     return nil
   }
 
@@ -119,7 +136,7 @@ struct AWSErrorClassifier {
 
   private func retryAfter(_ response: HTTPResponse) -> Duration? {
     guard let text = response.header("retry-after") else { return nil }
-    if let seconds = Int(text) { return seconds >= 0 ? .seconds(min(seconds, 86_400)) : nil }
+    if let seconds = DecimalDigits.parse(text, upTo: .max) { return .seconds(min(seconds, 86_400)) }
     guard let date = HTTPDate.epochSeconds(text.utf8) else { return nil }
     return .seconds(max(0, date - (response.date ?? now)))
   }

@@ -38,6 +38,8 @@ struct ServiceFault: Equatable {
       let xml = String(decoding: body.prefix(64 << 10), as: UTF8.self)
       code = XMLText.element("Code", in: xml)
       text = XMLText.element("Message", in: xml)
+      // S3 names the header that it does not know beside its message.
+      if let header = XMLText.element("Header", in: xml) { text = "\(text ?? "") (\(header))" }
       region = XMLText.element("Region", in: xml)
     default: break
     }

@@ -10,12 +10,13 @@ package final class AWSClient: Sendable {
   private let credentials: CredentialCache
   private let clock: any Clock<Duration>
   private let now: @Sendable () -> Int
-  private let logger: Logger
+  package let logger: Logger
   private let gate = AttemptGate()
   /// The encryption that S3 is told to use for new objects; nil: as the bucket says.
   let objectEncryption: ObjectEncryption?
-  /// Seconds that the server's clock is ahead of this machine's, where it has complained.
-  private let clockOffset: ClockOffset
+  private let serverClock: SharedServerClock
+  /// Seconds from any start, by a clock that nobody sets.
+  private let elapsed: @Sendable () -> Int
 
   /// `clock` times the waits between attempts; `now` is the wall clock, epoch seconds UTC.
   package init(
@@ -32,7 +33,8 @@ package final class AWSClient: Sendable {
     self.now = now
     self.objectEncryption = objectEncryption
     self.logger = logger
-    clockOffset = ClockOffset()
+    serverClock = SharedServerClock()
+    elapsed = Self.stopwatch(clock)
   }
 
   private init(_ other: AWSClient, _ endpoints: Endpoints) {
@@ -44,7 +46,13 @@ package final class AWSClient: Sendable {
     now = other.now
     objectEncryption = other.objectEncryption
     logger = other.logger
-    clockOffset = other.clockOffset
+    serverClock = other.serverClock
+    elapsed = other.elapsed
+  }
+
+  private static func stopwatch<C: Clock>(_ clock: C) -> @Sendable () -> Int where C.Duration == Duration {
+    let start = clock.now
+    return { Int(start.duration(to: clock.now).components.seconds) }
   }
 
   /// The same with other endpoints: transport, credentials and clock are shared.
@@ -55,7 +63,7 @@ package final class AWSClient: Sendable {
   /// The credentials in force, as the next call would use them. Throws `CredentialError` or `CancellationError`.
   @discardableResult
   package func currentCredentials() async throws -> Credentials {
-    try await credentials.credentials(now: now() + clockOffset.seconds.load(ordering: .relaxed))
+    try await credentials.credentials(now: elapsed(), wall: now() + serverClock.state.withLock { $0.lead })
   }
 
   /// Sends until an answer's status is `accepted`, or as `retry` says. Throws `AWSError` or `CancellationError`.
@@ -93,11 +101,12 @@ package final class AWSClient: Sendable {
     _ operation: Operation, _ unsigned: HTTPRequest, damage: (HTTPResponse) -> String?,
     accepting accepted: (HTTPResponse) -> Bool
   ) async throws -> HTTPResponse {
-    let signedAt = now() + clockOffset.seconds.load(ordering: .relaxed)
+    let (lead, round) = serverClock.state.withLock { ($0.lead, $0.round) }
+    let signedAt = now() + lead
     var request = unsigned
     var keys: Credentials?
     if let (signer, signingKeys) = operation.signing {
-      let found = try await self.keys(operation, now: signedAt)
+      let found = try await self.keys(operation, wall: signedAt)
       signer.sign(&request, credentials: found, epochSeconds: signedAt) { signingKeys.key(found, day: $0) }
       keys = found
     }
@@ -105,22 +114,27 @@ package final class AWSClient: Sendable {
     if let damage = damage(response) {
       throw AWSError(
         .unexpectedAnswer, .transient, operation: operation.name, status: response.status, message: damage,
-        requestID: response.requestID, date: response.date)
+        requestID: response.requestID)
     }
-    if accepted(response) { return response }
+    if accepted(response) {
+      if keys != nil { serverClock.state.withLock { $0.accepted() } }
+      return response
+    }
 
     let classifier = AWSErrorClassifier(
       operation: operation.name, signedAt: signedAt, now: now(),
       region: operation.service == .s3 ? region : nil)
     var error = classifier.error(response)
-    if let keys { error.message = Self.redacted(error.message, keys) }
-    react(to: error, keys)
+    if let keys {
+      error.message = Redaction.redacted(error.message, [keys.secretAccessKey, keys.sessionToken])
+    }
+    react(to: error, keys, sentIn: round)
     throw error
   }
 
-  private func keys(_ operation: Operation, now: Int) async throws -> Credentials {
+  private func keys(_ operation: Operation, wall: Int) async throws -> Credentials {
     do {
-      return try await credentials.credentials(now: now)
+      return try await credentials.credentials(now: elapsed(), wall: wall)
     } catch let error as CredentialError {
       throw AWSError(
         .credentialsUnavailable, .credentialsRefused, operation: operation.name, message: error.description)
@@ -137,38 +151,25 @@ package final class AWSClient: Sendable {
     }
   }
 
-  private func react(to error: AWSError, _ keys: Credentials?) {
+  private func react(to error: AWSError, _ keys: Credentials?, sentIn round: Int) {
     switch error.kind {
     case .credentialsRefused:
-      if let keys {
-        credentials.invalidate(rejected: keys, now: now() + clockOffset.seconds.load(ordering: .relaxed))
-      }
+      if let keys { credentials.invalidate(rejected: keys, now: elapsed()) }
     case .clockSkewed:
       guard let date = error.date else { return }
-      let offset = date - now()
-      let known = clockOffset.seconds.exchange(offset, ordering: .relaxed)
-      // All requests in flight are refused at once; the first one says so.
-      guard abs(known - offset) > 60 else { return }
+      let lead = date - now()
+      guard serverClock.state.withLock({ $0.refused(lead: lead, sentIn: round) }) else { return }
       logger.warning(
         "this machine's clock differs from the server's; signing by the server's from now on",
-        metadata: ["ahead_seconds": "\(-offset)"])
+        metadata: ["ahead_seconds": "\(-lead)"])
     default: break
     }
   }
-
-  /// No service is known to quote these, but a log is no place to find out.
-  private static func redacted(_ message: String, _ keys: Credentials) -> String {
-    var message = message
-    for secret in [keys.secretAccessKey, keys.sessionToken ?? ""] where !secret.isEmpty {
-      message = message.replacing(secret, with: "<secret>")
-    }
-    return message
-  }
 }
 
-/// The lead of the server's clock, shared by clients.
-private final class ClockOffset: Sendable {
-  let seconds = Atomic(0)
+/// The server's clock, shared by clients.
+private final class SharedServerClock: Sendable {
+  let state = Mutex(ServerClock())
 }
 
 /// The part that is the same for all requests of one kind.

@@ -17,7 +17,13 @@ package enum Service: String, Sendable, CaseIterable {
   }
 }
 
-/// The endpoint of each service: `AWS_ENDPOINT_URL_<SERVICE>`, `AWS_ENDPOINT_URL`, or the region's own.
+extension Service {
+  /// The name in a `[services …]` section of the shared config file.
+  var nameInServices: String { self == .secretsManager ? "secrets_manager" : rawValue }
+}
+
+/// The endpoint of each service: `AWS_ENDPOINT_URL_<SERVICE>`, `AWS_ENDPOINT_URL`, those of the profile, or the
+/// region's own.
 ///
 /// Reference: https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html,
 /// https://docs.aws.amazon.com/sdkref/latest/guide/feature-endpoints.html
@@ -31,33 +37,52 @@ package struct Endpoints: Sendable, Equatable {
   /// All at the region's own endpoints.
   package init() {}
 
-  /// Throws `EndpointError` naming the variable that is no `http(s)://` URL, or neither `true` nor `false`.
-  package init(environment: [String: String]) throws(EndpointError) {
+  /// Throws `EndpointError` naming the variable, or the profile's setting, that is no `http(s)://` URL, or neither
+  /// `true` nor `false`.
+  package init(
+    environment: [String: String], profile: ProfileEndpoints = ProfileEndpoints()
+  ) throws(EndpointError) {
+    func isSwitchedOn(_ variable: String, _ setting: String) throws(EndpointError) -> Bool {
+      if let value = environment[variable], !value.isEmpty { return try Self.isTrue(value, variable) }
+      guard let (name, value) = profile.value(setting) else { return false }
+      return try Self.isTrue(value, name)
+    }
+    usesDualStack = try isSwitchedOn("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint")
+    usesFIPS = try isSwitchedOn("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint")
+    if try isSwitchedOn("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls") { return }
     for service in Service.allCases {
-      for variable in [service.endpointVariable, "AWS_ENDPOINT_URL"] {
-        guard let value = environment[variable], !value.isEmpty else { continue }
-        guard let endpoint = Endpoint(value) else { throw EndpointError(variable: variable, value: value) }
-        custom[service] = endpoint
-        break
-      }
+      let named = [service.endpointVariable, "AWS_ENDPOINT_URL"].lazy.compactMap { name in
+        environment[name].map { (name, $0) }
+      }.first { !$0.1.isEmpty }
+      guard let (name, value) = named ?? profile.endpoint(of: service) else { continue }
+      guard let endpoint = Endpoint(value) else { throw EndpointError(variable: name, value: value) }
+      custom[service] = endpoint
     }
-    usesDualStack = try Self.isSwitchedOn("AWS_USE_DUALSTACK_ENDPOINT", environment)
-    usesFIPS = try Self.isSwitchedOn("AWS_USE_FIPS_ENDPOINT", environment)
   }
 
-  private static func isSwitchedOn(
-    _ variable: String, _ environment: [String: String]
-  ) throws(EndpointError) -> Bool {
-    switch environment[variable]?.lowercased() {
-    case nil, "", "false": return false
+  private static func isTrue(_ value: String, _ name: String) throws(EndpointError) -> Bool {
+    switch value.lowercased() {
+    case "false": return false
     case "true": return true
-    default:
-      throw EndpointError(
-        variable: variable, value: environment[variable] ?? "", problem: "neither true nor false")
+    default: throw EndpointError(variable: name, value: value, problem: "neither true nor false")
     }
   }
 
-  /// The endpoint set by the environment; nil for the region's own.
+  /// The same with S3 at another endpoint. Throws `EndpointError` for what is no `http(s)://` URL.
+  package func reachingS3(at url: String) throws(EndpointError) -> Endpoints {
+    guard let endpoint = Endpoint(url) else { throw EndpointError(variable: "endpoint", value: url) }
+    var endpoints = self
+    endpoints.custom[.s3] = endpoint
+    return endpoints
+  }
+
+  /// Whether a service is reached at an endpoint of AWS's own.
+  package func isAtAWS(_ service: Service) -> Bool {
+    guard let host = custom[service]?.host else { return true }
+    return Partition.isHost(host)
+  }
+
+  /// The endpoint set by the environment or the profile; nil for the region's own.
   package func configured(_ service: Service) -> Endpoint? {
     custom[service]
   }
@@ -90,11 +115,23 @@ package struct Endpoints: Sendable, Equatable {
   func object(bucket: String, key: String, region: String) -> (endpoint: Endpoint, path: String) {
     var endpoint = endpoint(.s3, region: region)
     let path = "/" + PercentEncoding.path(key)
+    if let point = AccessPoint(arn: bucket) {
+      // In its own region, so that S3 names that one where it is another than the one that is signed for.
+      if custom[.s3] == nil { endpoint.host = accessPointHost(point.region) }
+      endpoint.host = "\(point.name)-\(point.account).\(endpoint.host)"
+      return (endpoint, path)
+    }
     if custom[.s3] == nil, Self.mayBeHostLabel(bucket) {
       endpoint.host = "\(bucket).\(endpoint.host)"
       return (endpoint, path)
     }
     return (endpoint, "/" + PercentEncoding.path(bucket) + path)
+  }
+
+  /// Reference: https://docs.aws.amazon.com/general/latest/gr/s3.html, Amazon S3 access points endpoints
+  private func accessPointHost(_ region: String) -> String {
+    let name = (usesFIPS ? "s3-accesspoint-fips" : "s3-accesspoint") + (usesDualStack ? ".dualstack" : "")
+    return "\(name).\(region).\(Partition(region: region).suffix)"
   }
 
   /// A dot would need a certificate of its own.
@@ -137,6 +174,13 @@ private struct Partition: Equatable {
     ("eu-isoe-", Partition("cloud.adc-e.uk", "api.cloud-aws.adc-e.uk")),
     ("us-isof-", Partition("csp.hci.ic.gov", "api.aws.hci.ic.gov")),
   ]
+
+  /// Whether a host's name belongs to AWS.
+  static func isHost(_ host: String) -> Bool {
+    ([commercial] + others.map(\.partition)).contains { partition in
+      host.hasSuffix("." + partition.suffix) || host.hasSuffix("." + partition.dualStackSuffix)
+    }
+  }
 
   init(region: String) {
     self = Self.others.first { region.hasPrefix($0.prefix) }?.partition ?? .commercial

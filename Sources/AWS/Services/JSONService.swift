@@ -38,10 +38,12 @@ struct JSONService: Sendable {
 
   /// DynamoDB sends a checksum with each answer; one that lost it on the way must not be taken for an error, either.
   private static func damage(_ response: HTTPResponse) -> String? {
-    guard let text = response.header("x-amz-crc32"), let expected = UInt(text) else { return nil }
+    guard let text = response.header("x-amz-crc32"),
+      let expected = DecimalDigits.parse(text, upTo: Int(UInt32.max))
+    else { return nil }
     var checksum = CRC32()
     response.body.withUnsafeBytes { checksum.update($0) }
-    return expected == UInt(checksum.value)
+    return expected == Int(checksum.value)
       ? nil : "the answer was damaged on the way: its x-amz-crc32 is another"
   }
 
@@ -63,7 +65,7 @@ struct JSONService: Sendable {
       // The decoder's own words may quote the answer, and with it a secret.
       throw AWSError(
         .unexpectedAnswer, .permanent, operation: operation.name, status: response.status,
-        message: "the answer lacks what it should hold", requestID: response.requestID, date: response.date)
+        message: "the answer lacks what it should hold", requestID: response.requestID)
     }
   }
 }

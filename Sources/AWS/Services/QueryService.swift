@@ -61,6 +61,6 @@ struct QueryAnswer {
   func lacks(_ element: String) -> AWSError {
     AWSError(
       .unexpectedAnswer, .transient, operation: operation, status: response.status,
-      message: "the answer lacks \(element)", requestID: response.answer.requestID, date: response.date)
+      message: "the answer lacks \(element)", requestID: response.answer.requestID)
   }
 }

@@ -28,6 +28,10 @@ package struct S3Client: Sendable {
     list = Operation(name: "ListObjectsV2", service: .s3, signing: (.s3, keys))
   }
 
+  /// Whether it asks AWS itself, and not another store.
+  package var isAtAWS: Bool { client.endpoints.isAtAWS(.s3) }
+  package var endpoint: Endpoint { client.endpoints.endpoint(.s3, region: client.region) }
+
   /// Stores an object; it is durable when this returns.
   ///
   /// `headers` are signed and sent as they are: `Content-Type`, `Content-Encoding`, `If-None-Match`,
@@ -166,7 +170,7 @@ package struct S3Object: Sendable, Equatable {
   init(_ response: HTTPResponse) {
     etag = response.header("etag")
     versionID = response.header("x-amz-version-id")
-    contentLength = response.header("content-length").flatMap { Int($0) }
+    contentLength = response.header("content-length").flatMap { DecimalDigits.parse($0, upTo: .max) }
     contentType = response.header("content-type")
     contentEncoding = response.header("content-encoding")
     metadata = response.headers(prefix: "x-amz-meta-")

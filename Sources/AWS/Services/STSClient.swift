@@ -11,7 +11,8 @@ package struct STSClient: Sendable {
   private let assumeRoleWithWebIdentity: QueryService
 
   /// Keys come by providers that others wait for, and those are asked again.
-  private static let fewAttempts = Retry(maximumAttempts: 3)
+  /// A clock that is off takes two of them.
+  private static let fewAttempts = Retry(maximumAttempts: 4)
 
   package init(_ client: AWSClient) {
     let keys = SigningKeyCache(region: client.region, service: Service.sts.rawValue)
@@ -48,9 +49,11 @@ package struct STSClient: Sendable {
     guard let expiration = RFC3339.epochSeconds(try answer.text("Expiration")) else {
       throw answer.lacks("Expiration")
     }
-    return Credentials(
+    var keys = Credentials(
       accessKeyID: try answer.text("AccessKeyId"), secretAccessKey: try answer.text("SecretAccessKey"),
       sessionToken: try answer.text("SessionToken"), expiration: expiration, source: source)
+    keys.issuedAt = answer.response.date
+    return keys
   }
 }
 

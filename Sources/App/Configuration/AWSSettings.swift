@@ -88,7 +88,10 @@ struct AWSSettings: Sendable, Equatable {
       reader.foreign(
         "AWS_ENDPOINT_URL" + service, Rule<URLText>.url(["http", "https"], allowsQuery: false))
     }
-    for name in ["AWS_USE_DUALSTACK_ENDPOINT", "AWS_USE_FIPS_ENDPOINT", "AWS_EC2_METADATA_DISABLED"] {
+    for name in [
+      "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "AWS_USE_DUALSTACK_ENDPOINT", "AWS_USE_FIPS_ENDPOINT",
+      "AWS_EC2_METADATA_DISABLED",
+    ] {
       reader.foreign(name, Rule<Bool>.trueOrFalse)
     }
     for name in [

@@ -38,8 +38,13 @@ struct AWSDoctor: Sendable {
   }
 
   private func describe(_ keys: Credentials) -> DoctorFinding {
-    let end = keys.expiration.map { ", for another \($0 - WallClock.epochSeconds()) s" } ?? ""
-    return .ok("credentials", "from \(keys.source)\(end)")
+    let left = keys.lifetime(at: WallClock.epochSeconds())
+    if let left, left <= 0 {
+      return .warning(
+        "credentials", "from \(keys.source), expired for \(-left) s",
+        "they are used all the same: the service decides. Look at their source, and at this machine's clock")
+    }
+    return .ok("credentials", "from \(keys.source)\(left.map { ", for another \($0) s" } ?? "")")
   }
 
   private func secret() async throws -> DoctorFinding {

@@ -60,10 +60,8 @@ final class AWSConnection: AWSAccess {
   /// A client for S3 at another endpoint.
   func client(s3Endpoint: String) -> AWSClient? {
     guard let made = parts.withLock({ $0 }) else { return nil }
-    var environment = settings.environment
-    environment["AWS_ENDPOINT_URL_S3"] = s3Endpoint
     do {
-      return made.client.reached(at: try Endpoints(environment: environment))
+      return made.client.reached(at: try made.client.endpoints.reachingS3(at: s3Endpoint))
     } catch {
       logger.error(
         "an older plan names an endpoint that cannot be used", metadata: ["error": "\(error)"])
@@ -75,13 +73,39 @@ final class AWSConnection: AWSAccess {
     parts.withLock { $0?.transport.close() }
   }
 
+  /// The profile's too. They are read once: another place is another destination.
+  ///
+  /// - Throws: `CommandFailure` (78) for a setting or a file that means nothing.
+  private func endpoints() throws -> Endpoints {
+    let environment = settings.environment
+    let named = environment["AWS_PROFILE"].flatMap { $0.isEmpty ? nil : $0 }
+    let profile = settings.profile ?? named ?? "default"
+    do {
+      let configured = try ProfileEndpoints(profile: profile, files: ProfileFiles(environment: environment))
+      let endpoints = try Endpoints(environment: environment, profile: configured)
+      if !configured.isEmpty {
+        logger.info(
+          "the profile has endpoints",
+          metadata: [
+            "profile": "\(profile)", "s3": "\(endpoints.endpoint(.s3, region: settings.region))",
+            "dynamodb": "\(endpoints.endpoint(.dynamodb, region: settings.region))",
+          ])
+      }
+      return endpoints
+    } catch let error as CredentialError {
+      throw CommandFailure(.badValue, error.description)
+    } catch let error as EndpointError {
+      throw CommandFailure(.badValue, error.description)
+    }
+  }
+
   private func make() throws -> Parts {
     try parts.withLock { parts in
       if let parts { return parts }
       var configuration = TransportConfiguration(environment: settings.environment)
       configuration.connectionLimit = connectionLimit
       let transport = try CurlTransport(configuration)
-      let endpoints = try Endpoints(environment: settings.environment)
+      let endpoints = try endpoints()
       let context = CredentialContext(
         environment: settings.environment, transport: transport, region: settings.region,
         endpoints: endpoints)

@@ -16,6 +16,9 @@ struct ReconcileReport: Sendable {
 
   /// For the last line, where something is wrong.
   var summary: String {
+    if let result = results.first(where: { $0.failure != nil }), let failure = result.failure {
+      return "\(result.consumer) was not compared to its end: \(Text.oneLine(failure, limit: 2_000))"
+    }
     let wrong = results.reduce(0) { $0 + $1.missing - $1.repaired + $1.double + $1.different }
     return
       "\(Figures.grouped(wrong)) \(wrong == 1 ? "difference" : "differences") between the log and what was shipped"
@@ -47,6 +50,9 @@ struct ReconcileReport: Sendable {
       counts.append("\(Figures.grouped(count)) \(words)")
     }
     lines.append("\(result.consumer): \(counts.joined(separator: ", "))")
+    if let failure = result.failure {
+      lines.append("\(result.consumer) was not compared to its end: \(Text.oneLine(failure, limit: 2_000))")
+    }
     return lines
   }
 
@@ -72,7 +78,7 @@ struct ReconcileReport: Sendable {
       "pending": .integer(result.pending), "outside": .integer(result.outside),
       "dead_letters": .integer(result.deadLetters), "skipped": .integer(result.skipped),
       "expired": .integer(result.expired), "other_ttl": .integer(result.otherTTL),
-      "sample": .bool(result.isSample),
+      "sample": .bool(result.isSample), "failure": result.failure.map { .string($0) } ?? .null,
       "problems": .array(
         result.problems.map { problem in
           .object([

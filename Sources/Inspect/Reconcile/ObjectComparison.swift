@@ -1,3 +1,4 @@
+import AWS
 import Shippers
 import WAL
 
@@ -22,9 +23,13 @@ struct ObjectComparison: Sendable {
 
   func run() async throws -> Reconciliation {
     var result = Reconciliation(consumer, unit: unit)
-    // The names first: a bucket that is not there is said at once.
-    try await compareNames(&result)
-    try await comparePlans(&result)
+    do {
+      // The names first: a bucket that is not there is said at once.
+      try await compareNames(&result)
+      try await comparePlans(&result)
+    } catch {
+      try result.end(with: error)
+    }
     result.deadLetters = try await reader.deadLetterCount(of: consumer.name, in: range)
     return result
   }
@@ -35,7 +40,7 @@ struct ObjectComparison: Sendable {
     let listing = inventory.listing()
     var seen = 0
     var lastOutside: OffsetRange?
-    while let keys = try await reconcile.inquiry("list", inventory.folder, { try await listing.next() }) {
+    while let keys = try await inquire("list", inventory.folder, { try await listing.next() }) {
       for key in keys {
         guard let name = ObjectName(key: key), name.logID == logID, name.range.overlaps(reconcile.names)
         else { continue }
@@ -147,7 +152,14 @@ struct ObjectComparison: Sendable {
     guard let place = try inventory.place(of: plan) else {
       return .different("planned for \(plan.destination), which cannot be looked at from here")
     }
-    guard let stored = try await text(of: plan, in: place) else {
+    let stored: ObjectInventory.Text?
+    do {
+      stored = try await text(of: plan, in: place)
+    } catch let error as AWSError {
+      if let trouble = ObjectTrouble.ofOne(error) { return .different(trouble) }
+      throw ComparisonFailure(reconcile.options.isFull ? "read" : "look up", plan.key, error)
+    }
+    guard let stored else {
       guard plan.state == .shipped else { return .pending }
       let skipped = try await reader.skipped(of: consumer.name, in: plan.range)
       if plan.range.without(skipped).isEmpty { return .skipped }
@@ -168,6 +180,17 @@ struct ObjectComparison: Sendable {
     reconcile.options.isFull
       ? try await reconcile.inquiry("read", plan.key) { try await place.read(plan) }
       : try await reconcile.inquiry("look up", plan.key) { try await place.noted(plan) }
+  }
+
+  /// As the reconciliation's inquiry; what ends it names what was asked for.
+  private func inquire<T: Sendable>(
+    _ doing: String, _ key: String, _ operation: () async throws -> T
+  ) async throws -> T {
+    do {
+      return try await reconcile.inquiry(doing, key, operation)
+    } catch let error as AWSError {
+      throw ComparisonFailure(doing, key, error)
+    }
   }
 
   // MARK: Rows
@@ -202,7 +225,7 @@ struct ObjectComparison: Sendable {
     guard plan.wasEverPlanned(sha256: rebuilt.sha256) else {
       return .missing("not there, and the log does not give the text any more that was planned")
     }
-    if try await reconcile.inquiry("upload", plan.key, { try await place.put(rebuilt) }) { return .repaired }
+    if try await inquire("upload", plan.key, { try await place.put(rebuilt) }) { return .repaired }
     // Somebody was quicker.
     guard case .sha256(let sha256) = try await text(of: plan, in: place),
       plan.wasEverPlanned(sha256: sha256)

@@ -90,8 +90,10 @@ package struct Reconcile: Sendable {
   /// Compares each destination that the log has a consumer for, and ships what is missing there if the options say
   /// so.
   ///
+  /// Trouble that waiting does not mend ends the comparison of one destination, and is in its result.
+  ///
   /// - Throws: `LogError` with `destinationChanged` where the log's consumer delivers to another place, with
-  ///   `notFound` where it has none of them; trouble that waiting does not mend; the log's errors.
+  ///   `notFound` where it has none of them; the log's errors; `CancellationError`.
   package func run(_ destinations: [any Destination]) async throws -> [Reconciliation] {
     let known = try await reader.consumers()
     let chosen = try destinations.compactMap { destination -> (any Destination, Consumer)? in

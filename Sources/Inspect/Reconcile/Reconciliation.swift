@@ -48,6 +48,8 @@ package struct Reconciliation: Sendable, Equatable {
   /// Ticks whose items are as they should be but for `ttl_days`: received more than once, or written under
   /// another `RETENTION_TTL_DAYS`.
   package var otherTTL = 0
+  /// The reason why the comparison ended before all was compared; `nil` if it did not. Safe for logs.
+  package private(set) var failure: String?
   /// Not every tick's item was asked for.
   package var isSample = false
   /// The first of the problems, at most ``problemLimit``.
@@ -63,8 +65,16 @@ package struct Reconciliation: Sendable, Equatable {
 
   /// Problems beyond those in `problems`.
   package var moreProblems: Int { missing + double + different - problems.count }
-  /// Nothing is wrong, or nothing any more.
-  package var agrees: Bool { missing == repaired && double == 0 && different == 0 }
+  /// All was compared and nothing is wrong, or nothing any more.
+  package var agrees: Bool { failure == nil && missing == repaired && double == 0 && different == 0 }
+
+  /// Ends it before all was compared, with what was found until then.
+  ///
+  /// - Throws: what is no matter of the place: `CancellationError`, the log's errors.
+  mutating func end(with error: any Error) throws {
+    if error is CancellationError || error is LogError { throw error }
+    failure = "\(error)"
+  }
 
   mutating func add(_ kind: Kind, isRepaired: Bool = false, _ text: @autoclosure () -> String) {
     switch kind {

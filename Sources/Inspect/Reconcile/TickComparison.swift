@@ -20,7 +20,16 @@ struct TickComparison<Inventory: TickInventory>: Sendable {
 
   func run() async throws -> Reconciliation {
     var result = Reconciliation(consumer, unit: unit)
-    guard let range = try await confirmed() else { return result }
+    do {
+      try await compareAll(&result)
+    } catch {
+      try result.end(with: error)
+    }
+    return result
+  }
+
+  private func compareAll(_ result: inout Reconciliation) async throws {
+    guard let range = try await confirmed() else { return }
     var suspects: [Suspect] = []
     let isSample = !reconcile.options.isFull && range.length > Self.sample
     result.isSample = isSample
@@ -48,7 +57,6 @@ struct TickComparison<Inventory: TickInventory>: Sendable {
     }
     try await settle(&suspects, &result)
     try await count(range, &result)
-    return result
   }
 
   /// The ticks that the consumer has behind it and that are kept.
@@ -138,7 +146,7 @@ struct TickComparison<Inventory: TickInventory>: Sendable {
 
   private func look(at candidates: [Candidate]) async throws -> Part {
     let keys = Set(candidates.map { inventory.key($0.expected) })
-    let found = try await reconcile.inquiry("read the \(unit)", inventory.place) {
+    let found = try await inquire("read the \(unit) of", inventory.place) {
       try await inventory.found(under: Array(keys))
     }
     var part = Part()
@@ -170,6 +178,19 @@ struct TickComparison<Inventory: TickInventory>: Sendable {
     return part
   }
 
+  /// As the reconciliation's inquiry; what ends it names what was asked for.
+  private func inquire<T: Sendable>(
+    _ doing: String, _ key: String, _ operation: () async throws -> T
+  ) async throws -> T {
+    do {
+      return try await reconcile.inquiry(doing, key, operation)
+    } catch is CancellationError {
+      throw CancellationError()
+    } catch {
+      throw ComparisonFailure(doing, key, error)
+    }
+  }
+
   /// The ticks that were not written, as the log says.
   private struct Recorded {
     let dead: Set<Offset>
@@ -190,7 +211,7 @@ struct TickComparison<Inventory: TickInventory>: Sendable {
     _ candidate: Candidate
   ) async throws -> (candidate: Candidate, isRepaired: Bool, refusal: String?) {
     guard reconcile.options.repairs else { return (candidate, false, nil) }
-    let refusal = try await reconcile.inquiry("write what is missing", "offset \(candidate.offset)") {
+    let refusal = try await inquire("write what is missing at", "offset \(candidate.offset)") {
       try await inventory.write(candidate.expected)
     }
     return (candidate, refusal == nil, refusal)

@@ -1,40 +1,40 @@
 import AWS
-import Synchronization
+import Base
 
 /// Items in a DynamoDB table.
 final class DynamoTable: ItemTable {
   private let client: DynamoDBClient
   private let name: String
   private let encoder: UpdateItemEncoder
-  /// Epoch seconds of the last answer.
-  private let heard = Atomic<Int>(0)
+  let clock: TableClock
+  /// This machine's time, microseconds since 1970, UTC.
+  private let wall: @Sendable () -> Int64
 
-  init(client: DynamoDBClient, name: String) {
+  init(
+    client: DynamoDBClient, name: String, clock: TableClock = TableClock(),
+    wall: @escaping @Sendable () -> Int64 = WallClock.now
+  ) {
     self.client = client
     self.name = name
+    self.clock = clock
+    self.wall = wall
     encoder = UpdateItemEncoder(table: name)
   }
 
-  var clock: Int64? {
-    let known = heard.load(ordering: .relaxed)
-    return known > 0 ? Int64(known) : nil
-  }
-
-  func askClock() async throws -> Int64 {
+  func askDate() async throws -> Int64? {
     do {
-      note(try await client.describeTable(name).answer.date)
-    } catch let error as AWSError where error.date != nil {
+      return try await client.describeTable(name).answer.date.map(Int64.init)
+    } catch let error as AWSError where error.isFromService || error.kind == .permanent {
       // A refusal tells the time as well, and the right to describe tables may be missing.
-      note(error.date)
+      if let date = error.date { return Int64(date) }
+      // Asked again it would say the same.
+      guard error.kind != .transient, error.kind != .throttled else { throw error }
+      return nil
     }
-    guard let clock else {
-      throw AWSError(
-        .unexpectedAnswer, .transient, operation: "DescribeTable", message: "the answer has no Date")
-    }
-    return clock
   }
 
   func request(_ attributes: ItemAttributes) -> [UInt8] { encoder.encode(attributes) }
+  func flaw(_ attributes: ItemAttributes) -> String? { DynamoLimits.flaw(attributes) }
 
   /// - Parameter body: of an UpdateItem.
   func write(_ body: [UInt8]) async throws -> ItemRefusal? {
@@ -43,11 +43,7 @@ final class DynamoTable: ItemTable {
       return nil
     } catch let error as AWSError where DynamoTable.blamesTheItem(error) {
       note(error.date)
-      let message = error.message.lowercased()
-      return ItemRefusal(
-        cause: "\(error)",
-        concernsKeySchema: message.contains("key element") || message.contains("key schema")
-          || message.contains("missing the key"))
+      return ItemRefusal(cause: "\(error)", blame: RefusalWords.blame(error.message))
     }
   }
 
@@ -64,9 +60,7 @@ final class DynamoTable: ItemTable {
     try await TableLook(client: client, name: name).findings()
   }
 
-  private func note(_ date: Int?) {
-    if let date { heard.store(date, ordering: .relaxed) }
-  }
+  private func note(_ date: Int?) { clock.heard(date, own: wall() / 1_000_000) }
 
   /// A 413 must be the service's own: a request above 16 MB gets it; a proxy's page says nothing of the item.
   ///

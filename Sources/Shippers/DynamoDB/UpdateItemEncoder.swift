@@ -72,6 +72,10 @@ struct UpdateItemEncoder: Sendable {
     body.append(contentsOf: openings[name.rawValue])
     switch value {
     case .text(let text): PythonJSON.appendString(text, to: &body)
+    case .json(let contents) where contents.contains(UInt8(ascii: "\\")) && JSONString.text(contents) == nil:
+      // Half a pair of surrogates is no text, and DynamoDB would refuse it.
+      let text = JSONString.replacingLoneSurrogates(contents)
+      text.withUnsafeBufferPointer { PythonJSON.appendString($0, to: &body) }
     case .json(let contents):
       body.append(UInt8(ascii: "\""))
       body.append(contentsOf: contents)

@@ -66,15 +66,16 @@ actor LocalObjectStore: ObjectStore {
     try noticingRemoval { try folder.replace(try folder.writeTemporary(key, body), as: key) }
   }
 
-  func look(key: String, writes: Bool) -> [DoctorFinding] {
+  func look(key: String, object: NewObject, writes: Bool) -> [DoctorFinding] {
     let found = FolderLook.finding("objects", bucket, isFolder: true)
     guard found.verdict != .failed else { return [found] }
     guard writes else {
-      return [found, .skipped("objects-write", "not tried: --write puts \(key) there")]
+      return [found, .skipped("objects-write", "not tried: --write puts \(object.key) and \(key) there")]
     }
     let writing = DoctorFinding.here("objects-write") {
+      _ = try put(object)
       try writeNote(key, Array("{}".utf8))
-      return .ok("objects-write", "\(bucket) takes objects; \(key) may be deleted")
+      return .ok("objects-write", "\(bucket) takes objects; \(object.key) and \(key) may be deleted")
     }
     return [found, writing]
   }

@@ -38,8 +38,8 @@ actor LocalTable: ItemTable {
     self.wall = wall
   }
 
-  nonisolated var clock: Int64? { wall() / 1_000_000 }
-  func askClock() -> Int64 { wall() / 1_000_000 }
+  nonisolated let clock = TableClock()
+  func askDate() -> Int64? { wall() / 1_000_000 }
   func hasRightKeys() -> Bool { true }
 
   nonisolated func request(_ attributes: ItemAttributes) -> [String?] {

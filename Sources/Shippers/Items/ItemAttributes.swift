@@ -37,11 +37,24 @@ struct ItemAttributes {
   /// Epoch seconds.
   let ttl: Int64
   private let sortKey: [UInt8]
+  /// A miniTicker whose prices and volumes the table can hold: they are attributes of their own.
+  private let hasNumbers: Bool
 
   init(_ event: TickEvent, retentionDays: Int) {
     self.event = event
+    hasNumbers = ItemAttributes.hasNumbers(event)
     ttl = ItemAttributes.ttl(receivedAt: event.receivedAt, retentionDays: retentionDays)
-    sortKey = ItemAttributes.sortKey(event)
+    sortKey = ItemAttributes.sortKey(event, hasNumbers: hasNumbers)
+  }
+
+  private static func hasNumbers(_ event: TickEvent) -> Bool {
+    guard event.isMiniTicker else { return false }
+    func holds(_ token: JSONValue?) -> Bool {
+      token.map { DynamoNumber.holds(event.payload[$0.contents]) } ?? false
+    }
+    let fields = event.fields
+    return holds(fields.close) && holds(fields.open) && holds(fields.high) && holds(fields.low)
+      && holds(fields.volume) && holds(fields.quoteVolume)
   }
 
   /// From the time of receipt and not from now, so that a retry or a replay writes the same item.
@@ -68,7 +81,7 @@ struct ItemAttributes {
     }
     visit(.eventTime, .integer(event.time))
     if let symbol = event.symbol { visit(.symbol, json(symbol)) }
-    if event.isMiniTicker {
+    if hasNumbers {
       func number(_ name: Name, _ token: JSONValue?) {
         if let token { visit(name, json(token)) }
       }
@@ -90,12 +103,12 @@ struct ItemAttributes {
 
   // MARK: Sort key
 
-  /// The time; for other events than miniTickers also what tells two of one millisecond apart.
-  private static func sortKey(_ event: TickEvent) -> [UInt8] {
+  /// The time; for other events than miniTickers with numbers also what tells two of one millisecond apart.
+  private static func sortKey(_ event: TickEvent, hasNumbers: Bool) -> [UInt8] {
     var key: [UInt8] = []
     key.reserveCapacity(48)
     Timestamp.appendDashed(microseconds: event.isoTime, to: &key)
-    guard !event.isMiniTicker else { return key }
+    guard !hasNumbers else { return key }
     key.append(UInt8(ascii: "#"))
     if let id = exchangeID(event) {
       key.append(contentsOf: event.payload[id])

@@ -17,7 +17,7 @@ struct ItemInventory<Table: ItemTable>: TickInventory {
   var keysAtATime: Int { ItemKey.mostAtATime }
 
   func expected(_ batch: TickBatch, _ tick: TickBatch.Entry, at offset: Offset) -> Expected? {
-    do throws(JSONError) {
+    do {
       return Expected(
         item: try ExpectedItem(batch, tick, retentionDays: settings.retentionDays),
         request: try table.request(batch, tick, retentionDays: settings.retentionDays))

@@ -11,10 +11,11 @@ final class ItemPacing: Sendable {
   var limit: Int { state.withLock { $0.limit.value } }
   func throttled() { state.withLock { $0.limit.throttled() } }
 
-  func accepted() {
+  /// - Returns: how many items became dead letters before a hold that is over now.
+  func accepted() -> Int {
     state.withLock { state in
       state.limit.succeeded()
-      state.refusals.accepted()
+      return state.refusals.accepted()
     }
   }
 

@@ -10,16 +10,20 @@ extension ItemTable {
       return .refused(page.bad.first?.cause ?? "the log ends before it")
     }
     let ttl = ItemAttributes.ttl(receivedAt: tick.receivedAt, retentionDays: retentionDays)
-    if clock != nil || ttl <= wall / 1_000_000 {
-      let now = if let clock { clock } else { try await askClock() }
-      if ttl <= now { return .expired }
+    let hasPassed = try await clock.hasPassed(ttl, own: wall / 1_000_000) {
+      try await askDate()
+    } say: { _ in
     }
+    if hasPassed { return .expired }
     do {
       let refusal = try await write(try request(page.ticks, tick, retentionDays: retentionDays))
       guard let refusal else { return .delivered }
-      return refusal.concernsKeySchema
-        ? .untried("the table's keys are not the right ones: \(refusal.cause)") : .refused(refusal.cause)
-    } catch let error as JSONError {
+      switch refusal.blame {
+      case .keys: return .untried("the table's keys are not the right ones: \(refusal.cause)")
+      case .index: return .untried("an index of the table does not take the item: \(refusal.cause)")
+      case .item, .value: return .refused(refusal.cause)
+      }
+    } catch let error as ItemFlaw {
       return .refused("\(error)")
     }
   }

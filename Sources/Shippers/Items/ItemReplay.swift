@@ -38,7 +38,7 @@ struct ItemReplay<Table: ItemTable>: Sendable {
       return .expired
     }
     let request: Table.Request
-    do throws(JSONError) {
+    do throws(ItemFlaw) {
       request = try table.request(batch, tick, retentionDays: settings.retentionDays)
     } catch {
       return .refused("\(error)")

@@ -46,7 +46,7 @@ struct ItemSink<Table: ItemTable>: Sink {
       }
       switch outcome {
       case .written:
-        pacing.accepted()
+        sayWhatWaits(pacing.accepted())
         return Confirmation()
       case .undecodable(let error):
         return dead(delivery, cause: "\(error)", attempts: tries, payload: Array(batch.bytes[tick.payload]))
@@ -64,15 +64,22 @@ struct ItemSink<Table: ItemTable>: Sink {
     }
   }
 
+  private func sayWhatWaits(_ deadLetters: Int) {
+    guard deadLetters > 0 else { return }
+    attempts.reporter.say(
+      "the table takes items again; those that it refused before are dead letters and wait for `tickwal dead-letters retry`",
+      ["count": "\(deadLetters)"])
+  }
+
   private enum Outcome: Sendable {
     case written
     case refused(ItemRefusal)
-    case undecodable(JSONError)
+    case undecodable(ItemFlaw)
   }
 
   private func write(_ batch: TickBatch, _ tick: TickBatch.Entry) async throws -> Outcome {
     let request: Table.Request
-    do throws(JSONError) {
+    do throws(ItemFlaw) {
       request = try table.request(batch, tick, retentionDays: retentionDays)
     } catch {
       return .undecodable(error)

@@ -9,13 +9,17 @@ protocol ItemTable: Sendable {
   /// One item in the table's own form.
   associatedtype Request: Sendable
 
-  /// Epoch seconds by the table's own clock, as far as it was heard.
-  var clock: Int64? { get }
+  /// The table's own clock, as far as it was heard.
+  var clock: TableClock { get }
 
-  /// Asks the table for its clock.
-  func askClock() async throws -> Int64
+  /// Asks the table for its time.
+  /// - Returns: epoch seconds; `nil` if its answer tells none.
+  func askDate() async throws -> Int64?
 
   func request(_ attributes: ItemAttributes) -> Request
+
+  /// The reason why the table could never take an item; `nil` for one that it may take.
+  func flaw(_ attributes: ItemAttributes) -> String?
 
   /// Writes an item over one of the same key; durable when it returns.
   /// - Returns: why the table does not take it as it is; `nil` when it has.
@@ -38,36 +42,54 @@ protocol ItemTable: Sendable {
 
 /// The table's word that an item is not acceptable as it is.
 struct ItemRefusal: Sendable {
+  enum Blame: Sendable {
+    /// A value of the item that no table takes.
+    case value
+    /// The item, as far as can be told.
+    case item
+    /// The table's keys, and so not this one item.
+    case keys
+    /// An index of the table, the same.
+    case index
+  }
+
   let cause: String
-  /// It complains of the table's keys, and so not of this one item.
-  let concernsKeySchema: Bool
+  let blame: Blame
 }
 
 extension ItemTable {
   func close() {}
+  func flaw(_ attributes: ItemAttributes) -> String? { nil }
 
-  /// Whether a TTL is over by the table's clock. Where that was not heard yet, a TTL that is over by ours makes
-  /// us ask.
+  /// Whether a TTL is over by the table's clock.
   ///
   /// - Parameters:
   ///   - ttl: epoch seconds.
   ///   - wall: our clock, microseconds since 1970, UTC.
   func hasPassed(_ ttl: Int64, wall: Int64, attempts: Attempts) async throws -> Bool {
-    if let clock { return ttl <= clock }
-    guard ttl <= wall / 1_000_000 else { return false }
-    return ttl
-      <= (try await attempts.untilDone("ask for the table's clock", key: "the table") { try await askClock() })
+    try await clock.hasPassed(ttl, own: wall / 1_000_000) {
+      try await attempts.untilDone("ask for the table's clock", key: "the table") { try await askDate() }
+    } say: {
+      attempts.reporter.say($0)
+    }
   }
 
-  /// - Throws: if the payload is not one JSON object.
+  /// - Throws: if the payload is not one JSON object, or the table could never take the item.
   func request(
     _ batch: TickBatch, _ tick: TickBatch.Entry, retentionDays: Int
-  ) throws(JSONError) -> Request {
-    try batch.bytes.withUnsafeBufferPointer { (bytes) throws(JSONError) in
-      let event = try TickEvent(
-        stream: UnsafeBufferPointer(rebasing: bytes[tick.stream]),
-        payload: UnsafeBufferPointer(rebasing: bytes[tick.payload]), receivedAt: tick.receivedAt)
-      return request(ItemAttributes(event, retentionDays: retentionDays))
+  ) throws(ItemFlaw) -> Request {
+    try batch.bytes.withUnsafeBufferPointer { (bytes) throws(ItemFlaw) in
+      let event: TickEvent
+      do throws(JSONError) {
+        event = try TickEvent(
+          stream: UnsafeBufferPointer(rebasing: bytes[tick.stream]),
+          payload: UnsafeBufferPointer(rebasing: bytes[tick.payload]), receivedAt: tick.receivedAt)
+      } catch {
+        throw ItemFlaw(error)
+      }
+      let attributes = ItemAttributes(event, retentionDays: retentionDays)
+      if let flaw = flaw(attributes) { throw ItemFlaw(flaw) }
+      return request(attributes)
     }
   }
 }

@@ -27,7 +27,7 @@ final class DeadLetterReporter: Sendable {
   }
 }
 
-/// The rule for when dead letters are worth a line: a pure value.
+/// The rule for when dead letters, or expired ticks, are worth a line: a pure value.
 struct DeadLetterSummary {
   static let interval = Duration.seconds(60)
 
@@ -39,7 +39,12 @@ struct DeadLetterSummary {
     unsaid += count
     if let lastSaid, now - lastSaid < Self.interval { return nil }
     lastSaid = now
+    return rest()
+  }
+
+  /// - Returns: how many were counted in silence; `nil` for none.
+  mutating func rest() -> Int? {
     defer { unsaid = 0 }
-    return unsaid
+    return unsaid > 0 ? unsaid : nil
   }
 }

@@ -10,6 +10,7 @@ struct Shipper<S: Sink>: Sendable {
   let control: ShippingControl
   let progress: ShippingProgress
   let reporter: DeadLetterReporter
+  let expiry: ExpiryReporter
 
   private enum Event: Sendable {
     case fetched([Prepared<S.Delivery>])
@@ -25,6 +26,7 @@ struct Shipper<S: Sink>: Sendable {
   /// - Throws: `CancellationError`, with everything confirmed until then committed; the log's errors.
   func run(reader: LogReader, next: Offset) async throws {
     var window = DeliveryWindow<Confirmation>(next: next)
+    defer { expiry.end() }
     do {
       try await ship(from: sink.makeSource(reader: reader, next: next), &window)
     } catch is CancellationError {
@@ -121,6 +123,7 @@ struct Shipper<S: Sink>: Sendable {
     progress.committed(
       next: next, expired: expired, deadLetters: deadLetters.count)
     reporter.added(deadLetters)
+    expiry.expired(expired, from: first, to: next.previous)
   }
 }
 

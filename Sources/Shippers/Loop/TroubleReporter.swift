@@ -39,6 +39,11 @@ final class TroubleReporter: Sendable {
     state.withLock { $0.released(now: now) }
   }
 
+  /// Something beside the trouble, said as it is.
+  func say(_ message: Logger.Message, _ details: Logger.Metadata = [:]) {
+    logger.warning(message, metadata: details)
+  }
+
   private func metadata(_ details: Logger.Metadata, _ said: TroubleSummary.Said) -> Logger.Metadata {
     var metadata = details
     metadata["failures"] = "\(said.failures)"

@@ -5,9 +5,11 @@ struct ObjectContent: Sendable, Equatable {
   /// Of the uncompressed text, lower-case hex; `nil` for a gzip stream that cannot be read to its end.
   let sha256: String?
 
-  /// - Parameter body: as it is stored.
+  /// - Parameter body: as it is stored, or unpacked: some stores hand out the text of what carries
+  ///   `Content-Encoding: gzip`. No text of ours begins like a gzip stream.
   init(_ body: [UInt8], key: String) {
-    sha256 = key.hasSuffix(ObjectKey.gzipSuffix) ? Self.textHash(gzip: body) : SHA256.hash(body).hex
+    let isPacked = key.hasSuffix(ObjectKey.gzipSuffix) && (body.isEmpty || body.starts(with: [0x1F, 0x8B]))
+    sha256 = isPacked ? Self.textHash(gzip: body) : SHA256.hash(body).hex
   }
 
   /// The hash of what a gzip stream holds, without holding it.

@@ -60,7 +60,19 @@ struct ObjectDestination: Destination {
 
   func look(writes: Bool) async throws -> [DoctorFinding] {
     let folder = settings.folder.isEmpty ? "" : settings.folder + "/"
-    return try await store.look(key: "\(folder)_logs/doctor.json", writes: writes)
+    return try await store.look(
+      key: "\(folder)_logs/doctor.json", object: emptyObject(under: "\(folder)_logs/doctor.jsonl"),
+      writes: writes)
+  }
+
+  /// An object as a batch's, without a row.
+  private func emptyObject(under key: String) -> NewObject {
+    var builder = BatchBuilder(first: .first, settings: settings)
+    _ = builder.addBad(TickPage.BadRow(offset: .first, cause: "", payload: []))
+    let batch = builder.finish()
+    return NewObject(
+      batch, key: batch.isCompressed ? key + ObjectKey.gzipSuffix : key,
+      logID: LogID(rawValue: "0000000000000000"))
   }
 
   func redeliver(_ page: TickPage, wall: Int64) -> Redelivery {

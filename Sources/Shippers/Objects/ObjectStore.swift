@@ -29,9 +29,10 @@ protocol ObjectStore: Sendable {
   /// Looks for `doctor` whether objects can be read and stored.
   ///
   /// - Parameters:
-  ///   - key: of a small object that is written if `writes`.
+  ///   - key: of a small object that is written if `writes`, as a note is.
+  ///   - object: the same, as those of batches are; it may be there from an earlier look.
   /// - Throws: `CancellationError` alone.
-  func look(key: String, writes: Bool) async throws -> [DoctorFinding]
+  func look(key: String, object: NewObject, writes: Bool) async throws -> [DoctorFinding]
 }
 
 extension ObjectStore {

@@ -35,12 +35,12 @@ extension S3Settings: DestinationSettings {
     let endpoint = client.endpoints.endpoint(.s3, region: client.region).description
     return ObjectDestination(
       .s3, settings, S3Address(endpoint: endpoint, bucket: bucket, prefix: settings.folder),
-      store: S3Store(client: S3Client(client), bucket: bucket)
+      store: S3Store(client: S3Client(client), bucket: bucket, logger: client.logger)
     ) { address in
       guard let old = S3Address(json: address),
         let place = old.endpoint == endpoint ? client : clientAt(old.endpoint)
       else { return nil }
-      return S3Store(client: S3Client(place), bucket: old.bucket)
+      return S3Store(client: S3Client(place), bucket: old.bucket, logger: place.logger)
     }
   }
 

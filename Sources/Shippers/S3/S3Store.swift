@@ -1,37 +1,28 @@
 import AWS
 import Base
+import Logging
 import WAL
 
 /// Objects in an S3 bucket.
 struct S3Store: ObjectStore {
   let client: S3Client
   let bucket: String
+  private let uploads: S3Uploads
 
-  func put(_ object: NewObject) async throws -> Bool {
-    let digest = SHA256.hash(object.body)
-    let headers = headers(of: object, digest)
-    var conditional = headers
-    conditional.add("If-None-Match", "*")
-    do {
-      _ = try await client.putObject(
-        bucket: bucket, key: object.key, headers: conditional, body: object.body, bodyDigest: digest)
-      return true
-    } catch let error as AWSError where error.status == 412 {
-      return false
-    } catch let error as AWSError where error.status == 501 {
-      // Some stores refuse conditional writes instead of ignoring the condition. The key is ours alone.
-      guard try await stored(object.key) == nil else { return false }
-      _ = try await client.putObject(
-        bucket: bucket, key: object.key, headers: headers, body: object.body, bodyDigest: digest)
-      return true
-    }
+  init(client: S3Client, bucket: String, logger: Logger = Logger(label: "s3")) {
+    self.client = client
+    self.bucket = bucket
+    uploads = S3Uploads(client: client, bucket: bucket, logger: logger)
   }
 
-  /// - Parameter digest: of the body.
-  private func headers(of object: NewObject, _ digest: Digest) -> HTTPHeaders {
+  func put(_ object: NewObject) async throws -> Bool {
+    try await uploads.putNew(object.key, headers: Self.headers(of: object), object.body)
+  }
+
+  /// Those that every store takes.
+  static func headers(of object: NewObject) -> HTTPHeaders {
     var headers: HTTPHeaders = [
       "Content-Type": "application/json",
-      "x-amz-checksum-sha256": digest.base64,
       "x-amz-meta-log-id": object.logID.rawValue,
       "x-amz-meta-first-offset": object.range.lowerBound.description,
       "x-amz-meta-last-offset": object.range.upperBound.description,
@@ -56,20 +47,18 @@ struct S3Store: ObjectStore {
   }
 
   func writeNote(_ key: String, _ body: [UInt8]) async throws {
-    let digest = SHA256.hash(body)
-    let headers: HTTPHeaders = [
-      "Content-Type": "application/json", "x-amz-checksum-sha256": digest.base64,
-    ]
-    _ = try await client.putObject(
-      bucket: bucket, key: key, headers: headers, body: body, bodyDigest: digest)
+    try await uploads.replace(key, headers: Self.noteHeaders, body)
   }
+
+  static let noteHeaders: HTTPHeaders = ["Content-Type": "application/json"]
 
   func listing(prefix: String, after start: String?) -> any ObjectListing {
     S3Listing(client: client, bucket: bucket, prefix: prefix, after: start)
   }
 
-  func look(key: String, writes: Bool) async throws -> [DoctorFinding] {
-    try await BucketLook(client: client, bucket: bucket, key: key).findings(writes: writes)
+  func look(key: String, object: NewObject, writes: Bool) async throws -> [DoctorFinding] {
+    try await BucketLook(client: client, bucket: bucket, uploads: uploads, key: key, object: object)
+      .findings(writes: writes)
   }
 
   func content(_ key: String) async throws -> ObjectContent? {

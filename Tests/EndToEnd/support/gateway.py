@@ -10,6 +10,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs
 
@@ -103,6 +104,10 @@ class CheckingGateway(_Listening):
         self.seen: list[Seen] = []
         self.handed_out: list[str] = []
         """Secrets and tokens that STS gave through this endpoint."""
+        self.before = lambda seen: None
+        """Answers in the place of MiniStack: status, headers and content, or None."""
+        self.after = lambda seen, status, headers, content: (status, headers, content)
+        """Changes what MiniStack answers."""
         super().__init__(tls)
 
     def know(self, key: Key) -> None:
@@ -117,16 +122,18 @@ class CheckingGateway(_Listening):
         body = handler.body()
         headers = {name.lower(): value for name, value in handler.headers.items()}
         complaint = self._complaint(handler.command, handler.path, headers, body)
+        seen = Seen(_service(headers), _operation(handler.command, headers, body), handler.path, headers, complaint)
         with self._lock:
-            self.seen.append(
-                Seen(_service(headers), _operation(handler.command, headers, body), handler.path, headers, complaint)
-            )
+            self.seen.append(seen)
         if complaint:
             code = "ExpiredToken" if complaint == "expired" else "SignatureDoesNotMatch"
             page = f"<Error><Code>{code}</Code><Message>{complaint}</Message></Error>"
             if "x-amz-target" in headers:
                 page = json.dumps({"__type": code + "Exception", "message": complaint})
             return handler.answer(403, page.encode())
+        if instead := self.before(seen):
+            status, kept, content = instead
+            return handler.answer(status, content, kept)
         behind = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
         behind.putrequest(handler.command, handler.path, skip_host=True, skip_accept_encoding=True)
         for name, value in handler.headers.items():
@@ -139,7 +146,8 @@ class CheckingGateway(_Listening):
         kept = {name: value for name, value in reply.getheaders() if name.lower() not in drop}
         if handler.command != "HEAD":
             kept = {name: value for name, value in kept.items() if name.lower() != "content-length"}
-        handler.answer(reply.status, content, kept)
+        status, kept, content = self.after(seen, reply.status, kept, content)
+        handler.answer(status, content, kept)
         behind.close()
 
     def _complaint(self, method: str, path: str, headers: dict[str, str], body: bytes) -> str | None:
@@ -228,4 +236,4 @@ class Metadata(_Listening):
         handler.answer(200, json.dumps({
             "Code": "Success", "AccessKeyId": key.id, "SecretAccessKey": key.secret, "Token": key.token,
             "Expiration": expires,
-        }).encode())
+        }).encode(), {"Date": formatdate(usegmt=True)})

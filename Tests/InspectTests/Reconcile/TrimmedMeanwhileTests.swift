@@ -102,8 +102,8 @@ private struct TrimmingTable: ItemTable {
     self.trim = trim
   }
 
-  var clock: Int64? { table.clock }
-  func askClock() async throws -> Int64 { await table.askClock() }
+  var clock: TableClock { table.clock }
+  func askDate() async throws -> Int64? { await table.askDate() }
   func request(_ attributes: ItemAttributes) -> [String?] { table.request(attributes) }
   func write(_ request: [String?]) async throws -> ItemRefusal? { try await table.write(request) }
   func look() -> [DoctorFinding] { [] }
@@ -129,7 +129,7 @@ private struct TrimmingStore: ObjectStore {
   func stored(_ key: String) async throws -> StoredObject? { try await store.stored(key) }
   func readNote(_ key: String) async throws -> [UInt8]? { try await store.readNote(key) }
   func writeNote(_ key: String, _ body: [UInt8]) async throws { try await store.writeNote(key, body) }
-  func look(key: String, writes: Bool) -> [DoctorFinding] { [] }
+  func look(key: String, object: NewObject, writes: Bool) -> [DoctorFinding] { [] }
   func listing(prefix: String, after start: String?) -> any ObjectListing {
     store.listing(prefix: prefix, after: start)
   }

@@ -65,8 +65,8 @@ import Testing
 }
 
 @Suite struct RefusalPolicyTests {
-  private let item = ItemRefusal(cause: "bad number", concernsKeySchema: false)
-  private let keys = ItemRefusal(cause: "key element", concernsKeySchema: true)
+  private let item = ItemRefusal(cause: "bad number", blame: .item)
+  private let keys = ItemRefusal(cause: "key element", blame: .keys)
 
   private func isHold(_ verdict: RefusalPolicy.Verdict) -> Bool { verdict != .deadLetter }
 
@@ -86,8 +86,19 @@ import Testing
     for _ in 1..<10 { #expect(policy.refused(item, keysAreRight: true) == .deadLetter) }
     #expect(isHold(policy.refused(item, keysAreRight: true)))
     #expect(isHold(policy.refused(item, keysAreRight: true)))
-    policy.accepted()
+    #expect(policy.accepted() == 9)
     #expect(policy.refused(item, keysAreRight: true) == .deadLetter)
+    // Without a hold nothing was the table's fault.
+    #expect(policy.accepted() == 0)
+  }
+
+  @Test func `an index holds at the first, and a value of the item's never`() {
+    var policy = RefusalPolicy()
+    #expect(isHold(policy.refused(ItemRefusal(cause: "index", blame: .index), keysAreRight: true)))
+    let value = ItemRefusal(cause: "NaN", blame: .value)
+    for _ in 1...1_500 { #expect(policy.refused(value, keysAreRight: true) == .deadLetter) }
+    #expect(isHold(policy.refused(value, keysAreRight: false)))
+    #expect(policy.accepted() == 0)
   }
 
   @Test func `in any order its verdict is the model's`() {
@@ -96,14 +107,14 @@ import Testing
     var inARow = 0
     for _ in 0..<20_000 {
       if Int.random(in: 0..<8, using: &random) == 0 {
-        policy.accepted()
+        _ = policy.accepted()
         inARow = 0
         continue
       }
       let refusal = Int.random(in: 0..<20, using: &random) == 0 ? keys : item
       let keysAreRight = Int.random(in: 0..<20, using: &random) > 0
-      inARow += 1
-      let mayDie = !refusal.concernsKeySchema && keysAreRight && inARow < 10
+      if refusal.blame == .item, keysAreRight { inARow += 1 }
+      let mayDie = refusal.blame == .item && keysAreRight && inARow < 10
       #expect(isHold(policy.refused(refusal, keysAreRight: keysAreRight)) == !mayDie)
     }
   }

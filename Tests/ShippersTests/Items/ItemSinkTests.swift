@@ -9,7 +9,7 @@ import Testing
 @testable import WAL
 
 @Suite struct ItemSinkTests {
-  private static let refusal = ItemRefusal(cause: "bad number", concernsKeySchema: false)
+  private static let refusal = ItemRefusal(cause: "bad number", blame: .item)
 
   /// The numbers of the items that the table has.
   private func numbers(in table: ScriptedTable) -> Set<Int64> {
@@ -131,12 +131,76 @@ import Testing
       let now = someTime / 1_000_000
       try await rig.log.append(ticks(5, receivedAt: someTime - 2 * day * 1_000_000))
       try await rig.log.append(ticks(5, from: 6))
-      let table = ScriptedTable(clock: now)
+      let table = ScriptedTable(date: now)
       let end = try await rig.drain(rig.shipping(to: table))
       #expect(end.expired == 5)
       #expect(numbers(in: table) == Set(6...10))
       #expect(try await rig.query("SELECT expired || ' ' || next_offset FROM consumers") == ["5 11"])
       #expect(try await rig.deadLetters.isEmpty)
+      let said = rig.logs.entries.filter { $0.message.description.contains("TTL had passed") }
+      #expect(said.compactMap { $0.metadata["count"].flatMap { Int("\($0)") } }.reduce(0, +) == 5)
+    }
+  }
+
+  /// Of what our own clock calls alive nothing is given up for a table that says something else once.
+  @Test(arguments: [1, 2, 10])
+  func `one wrong Date gives up nothing`(nth: Int) async throws {
+    try await ShippingRig.with { rig in
+      try await rig.log.append(ticks(60))
+      let answers = Counter()
+      let small = SmallDynamo()
+      let transport = ScriptedTransport { request, _ in
+        let answer = try small.answer(request)
+        guard request.headers["X-Amz-Target"]?.hasSuffix("UpdateItem") == true, answers.next() == nth else {
+          return answer
+        }
+        return HTTPResponse(
+          status: 200, head: Array("Date: Sun, 26 Dec 2027 05:13:20 GMT\r\n\r\n".utf8), body: answer.body)
+      }
+      let table = DynamoTable(
+        client: DynamoDBClient(try transport.client()), name: "t",
+        clock: TableClock(elapsed: { rig.clock.now })
+      ) { someTime }
+      let end = try await rig.drain(rig.shipping(to: table, concurrency: 1))
+      #expect(end.expired == 0 && end.next == offset(61))
+      #expect(small.keys.count == 60)
+    }
+  }
+
+  @Test func `what the table says of the time again and again is believed`() async throws {
+    // Our clock is two days behind, so that all ticks look alive.
+    let clock = TestClock(wall: someTime - 2 * 86_400_000_000)
+    try await ShippingRig.with(clock: clock) { rig in
+      try await rig.log.append(ticks(30, receivedAt: clock.wall))
+      let table = ScriptedTable(date: someTime / 1_000_000, elapsed: { clock.now })
+      for _ in 1...2 { table.clock.heard(Int(someTime / 1_000_000), own: clock.wall / 1_000_000) }
+      let end = try await rig.drain(rig.shipping(to: table))
+      #expect(end.expired == 30 && table.items.isEmpty)
+      #expect(table.asked == 1)
+    }
+  }
+
+  @Test func `a table without a Date is judged by our clock and asked once a minute`() async throws {
+    try await ShippingRig.with { rig in
+      try await rig.log.append(ticks(200, receivedAt: someTime - 2 * 86_400_000_000))
+      try await rig.log.append(ticks(5, from: 201))
+      let table = ScriptedTable(date: nil)
+      let end = try await rig.drain(rig.shipping(to: table))
+      #expect(end.expired == 200 && end.next == offset(206))
+      #expect(numbers(in: table) == Set(201...205))
+      #expect(table.asked == 1)
+      #expect(rig.logs.messages(.warning).filter { $0.contains("no Date") }.count == 1)
+    }
+  }
+
+  @Test func `values that the table refuses hold nothing, however many there are`() async throws {
+    try await ShippingRig.with { rig in
+      try await rig.log.append(ticks(40))
+      let table = ScriptedTable()
+      table.hook { _ in ItemRefusal(cause: "not a numeric value", blame: .value) }
+      let end = try await rig.drain(rig.shipping(to: table))
+      #expect(end.deadLetters == 40 && end.next == offset(41))
+      #expect(rig.logs.messages(.error).isEmpty)
     }
   }
 
@@ -145,7 +209,7 @@ import Testing
     let clock = TestClock(wall: someTime + 2 * 86_400_000_000)
     try await ShippingRig.with(clock: clock) { rig in
       try await rig.log.append(ticks(5))
-      let table = ScriptedTable(clock: someTime / 1_000_000)
+      let table = ScriptedTable(date: someTime / 1_000_000)
       let end = try await rig.drain(rig.shipping(to: table))
       #expect(end.expired == 0)
       #expect(numbers(in: table) == Set(1...5))
@@ -204,7 +268,7 @@ import Testing
       try await rig.log.append(ticks(20))
       let table = ScriptedTable()
       if !complains { table.setRightKeys(false) }
-      table.hook { _ in ItemRefusal(cause: "key element", concernsKeySchema: complains) }
+      table.hook { _ in ItemRefusal(cause: "key element", blame: complains ? .keys : .item) }
       try await rig.beside(rig.shipping(to: table)) {
         for _ in 1...3 {
           try await expectEventually { rig.clock.waiting.count == 4 }
@@ -240,6 +304,29 @@ import Testing
       }
       #expect(try await rig.deadLetters.count == 9)
       #expect(table.items.count == 51)
+      let said = rig.logs.entries.filter {
+        $0.message.description.contains("wait for `tickwal dead-letters retry`")
+      }
+      #expect(said.map { $0.metadata["count"] } == ["9"])
+    }
+  }
+
+  @Test func `an index that does not fit holds at the first item`() async throws {
+    try await ShippingRig.with { rig in
+      try await rig.log.append(ticks(20))
+      let table = ScriptedTable()
+      table.hook { _ in ItemRefusal(cause: "Type mismatch for Index Key", blame: .index) }
+      try await rig.beside(rig.shipping(to: table)) {
+        try await expectEventually { rig.clock.waiting.count == 4 }
+        let why = rig.logs.entries.first { $0.level == .error }?.metadata["why"]
+        #expect(why.map { "\($0)".hasPrefix("an index of the table") } == true)
+        #expect(try await rig.next(.dynamodb) == .first)
+        table.hook { _ in nil }
+        rig.clock.advance(by: .seconds(60))
+        try await expectEventually { try await rig.next(.dynamodb) == offset(21) }
+      }
+      #expect(try await rig.deadLetters.isEmpty)
+      #expect(table.items.count == 20)
     }
   }
 }

@@ -13,8 +13,7 @@ final class ScriptedTable: ItemTable {
   typealias Hook = @Sendable (_ sortKey: String) async throws -> ItemRefusal?
 
   private struct State {
-    let clock: Int64?
-    var heard: Int64?
+    let date: Int64?
     var items: [String: Item] = [:]
     var writes = 0
     var descriptions = 0
@@ -23,11 +22,17 @@ final class ScriptedTable: ItemTable {
     var hook: Hook = { _ in nil }
   }
 
+  let clock: TableClock
   private let encoder = UpdateItemEncoder(table: "t")
   private let state: Mutex<State>
 
-  /// - Parameter clock: what the table says when it is asked, epoch seconds.
-  init(clock: Int64? = nil) { state = Mutex(State(clock: clock)) }
+  /// - Parameters:
+  ///   - date: what the table says when it is asked, epoch seconds.
+  ///   - elapsed: the time that goes by for it.
+  init(date: Int64? = nil, elapsed: @escaping @Sendable () -> Duration = { .zero }) {
+    clock = TableClock(elapsed: elapsed)
+    state = Mutex(State(date: date))
+  }
 
   var items: [String: Item] { state.withLock { $0.items } }
   var writes: Int { state.withLock { $0.writes } }
@@ -37,15 +42,11 @@ final class ScriptedTable: ItemTable {
   func hook(_ hook: @escaping Hook) { state.withLock { $0.hook = hook } }
   func setRightKeys(_ areRight: Bool) { state.withLock { $0.hasRightKeys = areRight } }
 
-  var clock: Int64? { state.withLock { $0.heard } }
-
-  func askClock() throws -> Int64 {
-    let clock = state.withLock { state in
+  func askDate() -> Int64? {
+    state.withLock { state in
       state.asked += 1
-      state.heard = state.clock
-      return state.clock
+      return state.date
     }
-    return try #require(clock)
   }
 
   func request(_ attributes: ItemAttributes) -> [UInt8] { encoder.encode(attributes) }

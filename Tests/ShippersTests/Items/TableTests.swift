@@ -17,7 +17,8 @@ import Testing
     DynamoTable, ScriptedTransport
   ) {
     let transport = ScriptedTransport(answer)
-    return (DynamoTable(client: DynamoDBClient(try transport.client()), name: "t"), transport)
+    let client = DynamoDBClient(try transport.client())
+    return (DynamoTable(client: client, name: "t", clock: TableClock { .zero }) { someTime }, transport)
   }
 
   private static func description(
@@ -36,42 +37,85 @@ import Testing
 
   @Test func `an accepted item tells the table's time`() async throws {
     let (table, transport) = try table { _, _ in .answer(200, [:], "{}") }
-    #expect(table.clock == nil)
     #expect(try await table.write(Array("{\"x\":1}".utf8)) == nil)
-    #expect(table.clock == answerTime)
+    for (ttl, hasPassed) in [(answerTime, true), (answerTime + 1, false)] {
+      let found = try await table.clock.hasPassed(ttl, own: answerTime) {
+        Issue.record("the table need not be asked")
+        return nil
+      } say: { _ in
+      }
+      #expect(found == hasPassed)
+    }
     #expect(transport.requests.count == 1)
     #expect(transport.requests[0].headers["X-Amz-Target"] == "DynamoDB_20120810.UpdateItem")
     #expect(transport.requests[0].body == Array("{\"x\":1}".utf8))
   }
 
-  @Test func `a table that was not heard yet is asked for its time`() async throws {
+  @Test func `a table is asked for its time by describing it`() async throws {
     let (table, transport) = try table { _, _ in .answer(200, [:], Self.description()) }
-    #expect(table.clock == nil)
-    #expect(transport.requests.isEmpty)
-    #expect(try await table.askClock() == answerTime)
+    #expect(try await table.askDate() == answerTime)
     #expect(transport.requests[0].headers["X-Amz-Target"] == "DynamoDB_20120810.DescribeTable")
-    #expect(table.clock == answerTime)
     #expect(transport.requests.count == 1)
+  }
+
+  @Test(arguments: [
+    HTTPResponse(status: 200, body: Array(description().utf8)),
+    HTTPResponse(
+      status: 400, head: Array("Date: yesterday\r\n\r\n".utf8),
+      body: Array("{\"__type\":\"AccessDeniedException\"}".utf8)),
+  ])
+  func `an answer without a Date tells none`(answer: HTTPResponse) async throws {
+    let (table, _) = try table { _, _ in answer }
+    #expect(try await table.askDate() == nil)
+  }
+
+  @Test func `a page of somebody else is no answer`() async throws {
+    let (table, _) = try table { _, _ in .answer(403, [:], "<html>Blocked</html>") }
+    await #expect(throws: AWSError.self) { try await table.askDate() }
   }
 
   @Test func `a refusal to describe tells the time too`() async throws {
     let (table, _) = try table { _, _ in .dynamoError(400, "AccessDeniedException") }
-    #expect(try await table.askClock() == answerTime)
+    #expect(try await table.askDate() == answerTime)
   }
 
   @Test(arguments: [
-    ("ValidationException", "The parameter cannot be converted to a numeric value", false),
-    ("ValidationException", "The provided key element does not match the schema", true),
-    ("ValidationException", "One or more parameter values were invalid: Missing the key a in the item", true),
-    ("SerializationException", "Unexpected token", false),
+    ("The parameter cannot be converted to a numeric value: NaN", ItemRefusal.Blame.value),
+    ("Number overflow. Attempting to store a number with magnitude larger than supported range", .value),
+    ("Attempting to store more than 38 significant digits in a Number", .value),
+    ("Item size to update has exceeded the maximum allowed size", .value),
+    (
+      "One or more parameter values were invalid: Size of hashkey has exceeded the maximum size limit of2048 bytes",
+      .value
+    ),
+    (
+      "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an "
+        + "empty string value. Key: stream_type", .value
+    ),
+    ("The provided key element does not match the schema", .keys),
+    ("One or more parameter values were invalid: Missing the key a in the item", .keys),
+    (
+      "One or more parameter values were invalid: Type mismatch for Index Key symbol Expected: N Actual: S "
+        + "IndexName: by_symbol", .index
+    ),
+    (
+      "A value specified for a secondary index key is not supported. The AttributeValue for a key attribute "
+        + "cannot contain an empty string value. IndexName: by_symbol, IndexKey: symbol", .item
+    ),
+    ("Something new", .item),
   ])
-  func `what blames the item is a refusal`(code: String, message: String, concernsKeySchema: Bool)
+  func `what is refused as invalid tells what is to blame`(message: String, blame: ItemRefusal.Blame)
     async throws
   {
-    let (table, _) = try table { _, _ in .dynamoError(400, code, message) }
+    let (table, _) = try table { _, _ in .dynamoError(400, "ValidationException", message) }
     let refusal = try #require(try await table.write([]))
-    #expect(refusal.concernsKeySchema == concernsKeySchema)
-    #expect(refusal.cause.contains(message))
+    #expect(refusal.blame == blame)
+    #expect(refusal.cause.contains(message.prefix(200)))
+  }
+
+  @Test func `what cannot be read blames the item`() async throws {
+    let (table, _) = try table { _, _ in .dynamoError(400, "SerializationException", "Unexpected token") }
+    #expect(try await table.write([])?.blame == .item)
   }
 
   @Test(arguments: [

@@ -110,6 +110,68 @@ import WAL
     #expect(first.key != second.key)
   }
 
+  private static func miniTicker(_ close: String) -> String {
+    miniTicker.replacing("19182.10000000", with: close)
+  }
+
+  @Test(arguments: [
+    "NaN", "Infinity", "-Infinity", "", " 1", "1 ", "0x10", "1,5", "1e", "1e126", "-1E126", "1e-131", "1.",
+    ".5", "+1",
+    "1_0", "1\\u0030", "٣", String(repeating: "9", count: 39), "0." + String(repeating: "1", count: 39),
+    "1e999999999999999999999",
+  ])
+  func `a mini ticker with a number that is none is written as another event`(close: String) throws {
+    let payload = Self.miniTicker(close)
+    let hash = SHA256.hash(Array(payload.utf8)).hex.prefix(16)
+    let item = try item(payload)
+    #expect(item.key == "btcusdt@miniTicker 2022-10-14T20-16-38.188000Z#\(hash)")
+    #expect(
+      item.attributes == [
+        "event_type": "S:24hrMiniTicker", "event_time": "N:1665778598188", "symbol": "S:BTCUSDT",
+        "data": "S:\(payload)", "ttl_days": "N:\(Self.ttl)",
+      ])
+  }
+
+  @Test(arguments: [
+    "0", "-0.0", "007", "1e125", "-9.9999999999999999999999999999999999999E+125", "1E-130", "95896.00000000",
+    String(repeating: "9", count: 38), "0." + String(repeating: "0", count: 100) + "1",
+    "1" + String(repeating: "0", count: 100), "0e999999",
+  ])
+  func `a number that the table holds stays one`(close: String) throws {
+    let item = try item(Self.miniTicker(close))
+    #expect(item.attributes["close_price"] == "N:\(close)")
+    #expect(item.key == "btcusdt@miniTicker 2022-10-14T20-16-38.188000Z")
+  }
+
+  @Test func `half a pair of surrogates is replaced`() throws {
+    let item = try item(#"{"e":"kline","E":1,"s":"A\ud800\n"}"#)
+    #expect(item.attributes["symbol"] == "S:A\u{fffd}\n")
+  }
+
+  private func flaw(_ payload: String, stream: String = "x@y") throws -> String? {
+    var batch = TickBatch()
+    batch.append(receivedAt: someTime, eventTime: nil, stream: stream, payload: payload)
+    return try batch.bytes.withUnsafeBufferPointer { bytes in
+      let tick = batch.entries[0]
+      let event = try TickEvent(
+        stream: UnsafeBufferPointer(rebasing: bytes[tick.stream]),
+        payload: UnsafeBufferPointer(rebasing: bytes[tick.payload]), receivedAt: tick.receivedAt)
+      return DynamoLimits.flaw(ItemAttributes(event, retentionDays: 1))
+    }
+  }
+
+  @Test func `what no table takes is known before it is sent`() throws {
+    func padded(_ count: Int) -> String { #"{"p":"\#(String(repeating: "x", count: count))"}"# }
+    #expect(try flaw("{}", stream: "") == "stream_type is empty, and a key must not be")
+    #expect(try flaw("{}", stream: String(repeating: "x", count: 2_048)) == nil)
+    #expect(try flaw("{}", stream: String(repeating: "é", count: 1_025))?.contains("2050 bytes") == true)
+    #expect(try flaw(padded(400 << 10)) != nil)
+    #expect(try flaw(padded((400 << 10) - 300)) == nil)
+    // Half a megabyte of symbol is there twice.
+    #expect(try flaw(#"{"s":"\#(String(repeating: "x", count: 250 << 10))"}"#) != nil)
+    #expect(try flaw(#"{"s":"\#(String(repeating: "x", count: 190 << 10))"}"#) == nil)
+  }
+
   @Test func `escapes and other scripts come through`() throws {
     let payload = "{\"e\":\"k\\u0065y\\n\\\"\",\"E\":1,\"s\":\"币安😀\\/\\\\\",\"x\":\"\\u0007\\t ü\"}"
     let item = try item(payload, stream: "币\"安\\@x\u{1}")

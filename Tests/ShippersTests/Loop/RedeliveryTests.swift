@@ -9,7 +9,7 @@ import Testing
 @testable import WAL
 
 @Suite struct RedeliveryTests {
-  private static let refusal = ItemRefusal(cause: "bad number", concernsKeySchema: false)
+  private static let refusal = ItemRefusal(cause: "bad number", blame: .item)
 
   private func redeliver(
     _ rig: ShippingRig, _ shipping: Shipping, _ number: Int64, of consumer: ConsumerName = .dynamodb
@@ -51,7 +51,7 @@ import Testing
       guard case .untried = try await redeliver(rig, shipping, 3) else {
         return #expect(Bool(false), "a table that is away has refused nothing")
       }
-      table.hook { _ in ItemRefusal(cause: "keys", concernsKeySchema: true) }
+      table.hook { _ in ItemRefusal(cause: "keys", blame: .keys) }
       guard case .untried = try await redeliver(rig, shipping, 3) else {
         return #expect(Bool(false), "a wrong table says nothing of the item")
       }
@@ -90,7 +90,7 @@ import Testing
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(1))
       let now = someTime / 1_000_000 + 2 * 86_400
-      let table = ScriptedTable(clock: now)
+      let table = ScriptedTable(date: now)
       let shipping = rig.shipping(to: table)
       try await rig.drain(shipping)
       rig.clock.setWall(now * 1_000_000)

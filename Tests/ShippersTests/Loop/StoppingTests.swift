@@ -38,7 +38,7 @@ import Testing
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(10))
       let table = ScriptedTable()
-      table.hook { _ in ItemRefusal(cause: "key schema", concernsKeySchema: true) }
+      table.hook { _ in ItemRefusal(cause: "key schema", blame: .keys) }
       let control = ShippingControl()
       async let end = rig.run(rig.shipping(to: table), control)
       try await expectEventually { !rig.clock.waiting.isEmpty }

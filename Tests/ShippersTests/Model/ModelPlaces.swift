@@ -37,7 +37,7 @@ struct ModelStore: ObjectStore {
     try await process.call("write \(key)") { _ in process.world.setNote(process.number, body) }
   }
 
-  func look(key: String, writes: Bool) -> [DoctorFinding] { [] }
+  func look(key: String, object: NewObject, writes: Bool) -> [DoctorFinding] { [] }
   func listing(prefix: String, after start: String?) -> any ObjectListing {
     OnePage {
       try await process.call("list \(prefix)") { _ in process.world.keys(process.number) }
@@ -52,10 +52,11 @@ struct ModelTable: ItemTable {
   private static let encoder = UpdateItemEncoder(table: "t")
 
   // Never heard, so that it is asked each time.
-  var clock: Int64? { nil }
+  var clock: TableClock { TableClock() }
 
-  func askClock() async throws -> Int64 {
-    try await process.call("clock") { _ in process.isAlive ? ModelTick.tableClock : nil }
+  func askDate() async throws -> Int64? {
+    let date: Int64 = try await process.call("clock") { _ in process.isAlive ? ModelTick.tableClock : nil }
+    return date
   }
 
   func request(_ attributes: ItemAttributes) -> [UInt8] { Self.encoder.encode(attributes) }
@@ -63,7 +64,7 @@ struct ModelTable: ItemTable {
   func write(_ body: [UInt8]) async throws -> ItemRefusal? {
     let item = try Item(body)
     guard let number = ModelTick.number(of: item) else { preconditionFailure("no tick of a walk: \(item)") }
-    let refusal = ItemRefusal(cause: "bad number", concernsKeySchema: false)
+    let refusal = ItemRefusal(cause: "bad number", blame: .item)
     if ModelTick(number).isRefused {
       return try await process.call("write \(number)") { _ in process.isAlive ? refusal : nil }
     }

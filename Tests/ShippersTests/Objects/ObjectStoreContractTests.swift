@@ -243,7 +243,7 @@ import Testing
       let store = try LocalObjectStore(root: folder + "/objects")
       #expect(try await store.put(object("x.jsonl", numbers: 1...5)))
       try Data("cut".utf8).write(to: URL(fileURLWithPath: folder + "/objects/x.jsonl"))
-      try Data("cut".utf8).write(to: URL(fileURLWithPath: folder + "/objects/x.jsonl.gz"))
+      try Data([0x1F, 0x8B, 8]).write(to: URL(fileURLWithPath: folder + "/objects/x.jsonl.gz"))
       #expect(try await store.stored("x.jsonl") == StoredObject(sha256: SHA256.hash(Array("cut".utf8)).hex))
       #expect(try await store.stored("x.jsonl.gz") == StoredObject(sha256: nil))
     }
@@ -280,7 +280,7 @@ private final class FlakyStore: ObjectStore {
     try await called { try await store.writeNote(key, body) }
   }
 
-  func look(key: String, writes: Bool) -> [DoctorFinding] { [] }
+  func look(key: String, object: NewObject, writes: Bool) -> [DoctorFinding] { [] }
   func listing(prefix: String, after start: String?) -> any ObjectListing {
     store.listing(prefix: prefix, after: start)
   }
