@@ -33,7 +33,7 @@ inputs() {
 }
 
 # libFuzzer itself runs the program once for its list.
-list=$(FUZZ_TARGET=list "$program" -runs=0)
+list=$(FUZZ_TARGET=list "$program" -runs=0 2>/dev/null)
 for name in ${FUZZ_TARGETS:-$(cut -d ' ' -f 1 <<<"$list")}; do
   longest=$(grep "^$name " <<<"$list" | cut -d ' ' -f 2) || { echo "there is no target $name" >&2; exit 78; }
   mkdir -p "$folder/corpus/$name" "$folder/findings"
