@@ -33,7 +33,7 @@ test: ## Run all tests, the end-to-end ones against real servers, several at a t
 	$(SWIFT) test --skip-build --filter '$(WALKS)'
 	.build-venv/bin/python Tests/EndToEnd/run.py $(PYTEST_FLAGS)
 
-fuzz: ## Fuzz the decoder against SQLite and Python (FUZZ_SECONDS=60)
+fuzz: ## Fuzz each parser that reads from outside (FUZZ_SECONDS=60 each, FUZZ_TARGETS="frames xml")
 	@scripts/packages.sh build
 	@scripts/fuzz.sh
 

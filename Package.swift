@@ -67,6 +67,11 @@ let package = Package(
       name: "AllocationFailures", dependencies: ["Base", "WAL", "CTestMemory", log],
       path: "Tests/AllocationFailures",
       swiftSettings: strict),
+    .testTarget(
+      name: "FuzzTests",
+      dependencies: ["Base", "Ticks", "WAL", "Ingest", "AWS", "Shippers", "Simulate", "tickwal", "CSQLite", "TestSupport"]
+        + nio,
+      swiftSettings: strict),
     .testTarget(name: "BaseTests", dependencies: ["Base", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "TicksTests", dependencies: ["Base", "Ticks", "TestSupport"], swiftSettings: strict),
     .testTarget(

@@ -377,6 +377,10 @@ final class FeedDriver {
 
   // MARK: What connections say
 
+  func passedOver(_ surplus: Surplus, of slot: FeedSlot) {
+    messages.passedOver(surplus, slot: slot.id, at: now)
+  }
+
   func judged(_ verdict: Subscriptions.Verdict, of slot: FeedSlot) {
     messages.judged(verdict, slot: slot.id, at: now)
   }

@@ -210,6 +210,17 @@ struct FeedMessages {
       ])
   }
 
+  mutating func passedOver(_ surplus: Surplus, slot: SlotID, at now: Duration) {
+    say(
+      .error, "one message had more events than are taken of one: those beyond are missing, and are a gap",
+      slot,
+      at: now,
+      [
+        LogKey.events: "\(surplus.events)", LogKey.limit: "\(EventArray.mostElements)",
+        LogKey.stream: "\(surplus.stream ?? "not said")",
+      ])
+  }
+
   /// Each finding comes once.
   /// - Parameters:
   ///   - now: of the clock that the findings were made by.
@@ -308,6 +319,9 @@ enum LogKey {
   /// The first of them.
   static let names = "names"
   static let stream = "stream"
+  /// How many, and how many there may be.
+  static let events = "events"
+  static let limit = "limit"
   /// Ids on both sides of those that are missing.
   static let after = "after"
   static let before = "before"

@@ -471,10 +471,11 @@ final class FeedSlot: FeedConnectionOwner {
   func received(_ intake: Intake, from connection: FeedConnection) {
     let id = connection.id
     let lag = noteTimes(of: intake, from: id)
+    let missing = gapOfSurplus(intake, from: id)
     // Its turn may have ended this one.
     guard links[id] != nil else {
       noteRest(of: intake, from: id)
-      return feed.submit(intake)
+      return submit(intake, gaps: missing)
     }
     let passed = overlap.pass(intake, from: id, lag: lag, at: feed.now)
     feed.counters.update {
@@ -492,12 +493,12 @@ final class FeedSlot: FeedConnectionOwner {
     if connection.hasOpened, !intake.ticks.isEmpty {
       handle(
         .data(id, receivedAt: intake.receivedAt, lag: lag ?? .zero), handingOver: passed,
-        ending: feed.dataArrived(self, at: intake.receivedAt) + endsOfStreamGaps(intake, from: id))
+        ending: feed.dataArrived(self, at: intake.receivedAt) + endsOfStreamGaps(intake, from: id) + missing)
     } else {
       // Until each stream is subscribed, data says nothing about the others. What is no tick never does.
       handle(
         intake.ticks.isEmpty && !intake.rejected.isEmpty ? .rejected(id) : .arrived(id),
-        handingOver: passed)
+        handingOver: passed, ending: missing)
     }
     if sequences.isChanged { settleSequences() }
     catchUp()

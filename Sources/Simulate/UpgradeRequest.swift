@@ -1,3 +1,4 @@
+import Base
 import NIOCore
 import NIOHTTP1
 
@@ -36,7 +37,11 @@ struct UpgradeRequest: Equatable, Sendable {
     guard request.count == 3, request[0] == "GET", request[2] == "HTTP/1.1" else { throw .malformed }
     var headers = HTTPHeaders()
     for line in lines {
-      guard let colon = line.firstIndex(of: ":") else { throw .malformed }
+      // The collection of headers traps on a name that is not ASCII.
+      guard let colon = line.firstIndex(of: ":"), line[..<colon].utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f })
+      else {
+        throw .malformed
+      }
       let value = line[line.index(after: colon)...].drop { $0 == " " }
       headers.add(name: String(line[..<colon]), value: String(value))
     }
@@ -80,10 +85,10 @@ struct UpgradeRequest: Equatable, Sendable {
         bytes.append(byte)
         continue
       }
-      guard rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
+      guard let high = rest.popFirst().flatMap(HexDigit.value),
+        let low = rest.popFirst().flatMap(HexDigit.value)
       else { return nil }
-      bytes.append(value)
-      rest = rest.dropFirst(2)
+      bytes.append(high << 4 | low)
     }
     return String(validating: bytes, as: UTF8.self)
   }

@@ -85,13 +85,14 @@ package final class TickLog: Sendable {
 
   /// Appends ticks; waits while the queue is full. When it returns, they are durable.
   ///
+  /// - Parameter owner: whose dead letters the rejected input becomes.
   /// - Returns: their offsets, `nil` without ticks.
   @discardableResult
   package func append(
-    _ ticks: TickBatch, rejected: [RejectedInput] = [],
+    _ ticks: TickBatch, rejected: [RejectedInput] = [], of owner: ConsumerName = .feed,
     body: (@Sendable (WriteTransaction) throws -> Void)? = nil
   ) async throws -> OffsetRange? {
-    try await submit(WriteRequest(ticks: ticks, rejected: rejected, body: body) { _ in })
+    try await submit(WriteRequest(ticks: ticks, rejected: rejected, owner: owner, body: body) { _ in })
   }
 
   private func submit(_ request: WriteRequest) async throws -> OffsetRange? {

@@ -41,6 +41,23 @@ import Testing
     #expect(!isOne)
   }
 
+  @Test func `what unpacks to a thousand times its size comes out in pieces`() {
+    let text = String(repeating: "0", count: 8 << 20)
+    var rest = gzip(text)[...]
+    #expect(rest.count < 16 << 10)
+    var inflate = Inflate(joinsStreams: false)
+    var total = 0
+    var out: [UInt8] = []
+    repeat {
+      let isTaken = inflate.add(&rest, to: &out, atMost: 100_000)
+      #expect(isTaken && out.count <= 100_000 + 64 << 10)
+      total += out.count
+      out.removeAll()
+    } while inflate.isPending || !rest.isEmpty
+    let isAtEnd = inflate.isAtEnd
+    #expect(isAtEnd && total == text.utf8.count)
+  }
+
   @Test func `no gzip, and half of one, are not taken for whole`() {
     var out: [UInt8] = []
     var none = Inflate(joinsStreams: true)

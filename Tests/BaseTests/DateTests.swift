@@ -15,7 +15,9 @@ import Testing
   @Test(arguments: [
     "", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994", "Sun, 06 Nov 1994 08:49:37 CET",
     "Sun, 06 Nov 1994 24:49:37 GMT", "Sun, 06 Foo 1994 08:49:37 GMT", "Sun, 00 Nov 1994 08:49:37 GMT",
-    "Sun, 06 Nov 1994 08-49-37 GMT", "Sun, 06 Nov 1994 08:49:+7 GMT",
+    "Sun, 06 Nov 1994 08-49-37 GMT", "Sun,106 Nov 1994 08:49:37 GMT", "Sun, 06xNov 1994 08:49:37 GMT",
+    "Wed, 31 Feb 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:61 GMT", "Sun, 06 Nov -994 08:49:37 GMT",
+    "Sun, 06 Nov 1994 08:49:+7 GMT",
   ])
   func `anything else is no date`(text: String) {
     #expect(HTTPDate.epochSeconds(text.utf8) == nil)

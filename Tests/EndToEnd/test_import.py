@@ -1,7 +1,10 @@
 """`import` reads files byte for byte, and knows where it stopped."""
 
 import gzip
+import os
 import signal
+import subprocess
+import threading
 
 import pytest
 
@@ -106,3 +109,91 @@ def test_a_finished_file_needs_again(tickwal):
 def test_a_file_that_is_missing_is_named(tickwal):
     ended = tickwal.run_to_end("import", "/nowhere/ticks.jsonl")
     assert ended.code != 0 and "/nowhere/ticks.jsonl" in ended.err
+
+
+NOT_TICKS = b"".join(b"2026-11-22 line %d of some other file\n" % number for number in range(120))
+
+
+def letters(tickwal) -> list[tuple]:
+    return tickwal.log.ask("select consumer, count(*) from dead_letters group by consumer")
+
+
+def test_a_file_that_is_none_is_refused_and_nothing_of_it_is_kept(tickwal):
+    file = tickwal.folder / "app.log"
+    file.write_bytes(NOT_TICKS)
+    ended = tickwal.run_to_end("import", file)
+    assert ended.code == 1 and letters(tickwal) == [] and tickwal.log.head == 0
+    assert "none of the first 100 lines of" in ended.err and "invalid JSON" in ended.err and "--force" in ended.err
+    # A short one, which ends before the hundredth line.
+    file.write_bytes(b'{"result":null,"id":1}\n\nnonsense\n')
+    ended = tickwal.run_to_end("import", file)
+    assert ended.code == 1 and letters(tickwal) == [] and "no line of" in ended.err
+
+
+def test_what_an_import_keeps_aside_is_its_own_and_verify_knows_it(tickwal):
+    file = tickwal.folder / "mixed.jsonl"
+    # More than are kept, after a tick that makes it a file of ticks.
+    file.write_bytes(combined("a@trade", '{"n":1}').encode() + b"\n" + b"nonsense\n" * 10_050)
+    ended = tickwal.succeed("import", file)
+    assert b"dead letters of import" in ended.out
+    assert letters(tickwal) == [("import", 10_000)]
+    assert tickwal.log.ask("select streams from gaps") == []
+    assert b"10,000 of import" in tickwal.succeed("status").out
+    tickwal.succeed("verify")
+    copy = tickwal.folder / "salvaged.db"
+    tickwal.run_to_end("verify", "--salvage", copy)
+    tickwal.succeed("verify", WAL_PATH=str(copy))
+    [id] = tickwal.log.ask("select max(id) from dead_letters")[0]
+    assert b"nonsense" in tickwal.succeed("dead-letters", "show", str(id)).out
+    # It is input as the feed's is: tried again it is decoded again.
+    ended = tickwal.run_to_end("dead-letters", "retry", str(id))
+    assert ended.code == 1 and b"refused again" in ended.out
+
+
+def test_with_force_any_file_is_kept_aside(tickwal):
+    file = tickwal.folder / "app.log"
+    file.write_bytes(NOT_TICKS)
+    ended = tickwal.run_to_end("import", "--force", file)
+    assert ended.code == 1 and "nothing in" in ended.err
+    assert letters(tickwal) == [("import", 120)]
+
+
+@pytest.mark.parametrize("kind", ["named pipe", "process substitution"])
+def test_a_pipe_is_read_like_stdin(tickwal, kind):
+    expected = mini_tickers(2_000)
+    text = "".join(combined(*tick) + "\n" for tick in expected)
+    if kind == "named pipe":
+        pipe = tickwal.folder / "pipe"
+        os.mkfifo(pipe)
+        # Nobody writes yet: the import waits, and can be interrupted.
+        process = tickwal.start("import", pipe)
+        process.wait_until_said("is a pipe or device, which cannot be resumed")
+        process.send(signal.SIGINT)
+        assert process.end().code == 130
+        writer = threading.Thread(target=lambda: pipe.write_text(text))
+        process = tickwal.start("import", pipe)
+        writer.start()
+        ended = process.end()
+        writer.join()
+        code, err = ended.code, ended.err
+    else:
+        (tickwal.folder / "ticks.jsonl").write_text(text)
+        done = subprocess.run(
+            ["bash", "-c", '"$0" import <(cat ticks.jsonl)', tickwal.binary], cwd=tickwal.folder,
+            env={**tickwal.environment, "PATH": os.environ["PATH"]}, capture_output=True, text=True, timeout=90,
+        )
+        code, err = done.returncode, done.stderr
+    assert code == 0, err
+    assert "cannot be resumed" in err
+    assert_payloads(tickwal, expected)
+
+
+def test_a_line_that_unpacks_beyond_a_message_is_kept_aside_with_its_beginning(tickwal):
+    file = tickwal.folder / "bomb.jsonl.gz"
+    good = combined("a@trade", '{"n":1}').encode() + b"\n"
+    file.write_bytes(gzip.compress(good + b"0" * (40 << 20) + b"\n" + good))
+    assert file.stat().st_size < 64 << 10
+    tickwal.succeed("import", file)
+    assert tickwal.log.head == 2
+    [(length, cause)] = tickwal.log.ask("select length(payload), cause from dead_letters")
+    assert length == 64 << 10 and "line 2 has more than 16777216 bytes" in cause

@@ -95,6 +95,57 @@ def test_what_is_odd_but_valid_is_a_tick(tickwal, make_exchange):
     assert payloads(tickwal) == [*events, good(9)[1]]
 
 
+def test_an_array_of_nothing_is_a_few_dead_letters_and_the_next_tick_comes(tickwal, make_exchange):
+    exchange = make_exchange()
+    run = start(tickwal, exchange.url)
+    client = exchange.client()
+    # The largest message that there is.
+    for element in (b"1", b"{}"):
+        count = ((16 << 20) - 2) // (len(element) + 1)
+        client.send_bytes(frame(TEXT, b"[" + b",".join([element] * count) + b"]"))
+    client.send_bytes(good_frame(1))
+    wait_for(run, tickwal, 1)
+    assert payloads(tickwal) == [good(1)[1]]
+    run.wait_until(lambda: tickwal.log.value("select count(*) from dead_letters") == 202, "they are dead letters")
+    causes = [cause for (cause,) in tickwal.log.ask("select cause from dead_letters where cause like '%more elements%'")]
+    assert [cause.split()[0] for cause in causes] == ["8,388,507", "5,592,304"]
+    assert tickwal.log.value("select count(*) from gaps") == 0
+    assert len(exchange.clients) == 1 and not client.is_closed
+
+
+def test_events_beyond_what_is_taken_of_a_message_are_a_gap(tickwal, make_exchange):
+    exchange = make_exchange()
+    run = start(tickwal, exchange.url)
+    client = exchange.client()
+    client.send_bytes(frame(TEXT, b"[" + b",".join([good(1)[1].encode()] * 100_003) + b"]") + good_frame(2))
+    wait_for(run, tickwal, 100_001)
+    assert payloads(tickwal)[-1] == good(2)[1]
+    [(cause, streams, detail, length, started)] = tickwal.log.ask(
+        "select cause, streams, detail, ended_at - started_at, started_at from gaps"
+    )
+    assert (cause, streams, detail, length) == ("queue_full", '["a@trade"]', '{"events":3}', 1)
+    assert started == tickwal.log.value("select received_at from ticks where offset = 1")
+    assert "one message had more events than are taken of one" in run.err
+    tickwal.succeed("verify")
+
+
+def test_pings_that_wait_and_names_without_end_do_not_take_up_memory(tickwal, make_exchange):
+    exchange = make_exchange()
+    run = start(tickwal, exchange.url)
+    client = exchange.client()
+    long = b"n" * (4 << 20)
+    for number in range(20):
+        # A read's buffer is large after a large message; the ping is a view of it.
+        client.send_bytes(frame(TEXT, b'{"stream":"' + long + b'%d","data":{}}' % number) + frame(PING, b"%d" % number))
+    client.send_bytes(good_frame(1))
+    wait_for(run, tickwal, 1)
+    run.wait_until(lambda: b"19" in client.pongs, "the newest ping is answered")
+    [cause] = {cause for (cause,) in tickwal.log.ask("select cause from dead_letters")}
+    assert cause == "the stream's name has more than 2,048 bytes"
+    peak = next(line for line in open(f"/proc/{run.pid}/status") if line.startswith("VmHWM"))
+    assert int(peak.split()[1]) < 300_000, peak
+
+
 # Frames that end a connection: with the right code, a gap and a new connection.
 
 

@@ -63,6 +63,13 @@ func serverFrame(
     }
   }
 
+  @Test func `a ping that waits for its answer does not keep what came with it`() throws {
+    var buffer = ByteBuffer(bytes: try serverFrame(.ping, [1, 2, 3]) + [UInt8](repeating: 0, count: 1 << 20))
+    var reader = FrameReader(maximumMessage: 1 << 20)
+    guard case .ping(let payload) = try reader.next(&buffer) else { throw CancellationError() }
+    #expect(payload == ByteBuffer(bytes: [1, 2, 3]) && payload.storageCapacity < 1_024)
+  }
+
   @Test func `a close frame tells its code and reason, if it has them`() throws {
     #expect(try items(serverFrame(.connectionClose, [])) == [.close(code: nil, reason: "")])
     #expect(

@@ -35,6 +35,7 @@ package struct Credentials: Sendable, Hashable {
     case (nil, _?):
       throw CredentialError(.incomplete, "\(source) has a secret access key but no access key ID")
     case (let id?, let secret?):
+      if id.isEmpty || secret.isEmpty { throw CredentialError(.incomplete, "\(source) has an empty key") }
       for text in [id, secret, sessionToken ?? ""]
       where text.utf8.contains(where: { $0 <= 0x20 || $0 >= 0x7f }) {
         throw CredentialError(.incomplete, "\(source) has a key with a character in it that no key has")

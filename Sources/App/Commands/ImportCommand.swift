@@ -12,15 +12,20 @@ struct ImportCommand: AsyncParsableCommand {
     commandName: "import", abstract: "Append recorded messages (JSON Lines, plain or gzip) to the log.",
     discussion: """
       One message a line, as the exchange sends them: combined, an event alone, or an array of events. What is \
-      no tick is kept as a dead letter. Interrupted, the same file goes on where it stopped. Ticks count as \
-      received at the time of the import. Needs the log for itself: stop `run` first.
+      no tick is kept as a dead letter of import; a file of whose first 100 lines none is a tick is refused. \
+      Interrupted, the same file goes on where it stopped. Ticks count as received at the time of the import. \
+      Needs the log for itself: stop `run` first.
       """)
 
-  @Argument(help: ArgumentHelp("The file, or - for stdin, which cannot be resumed.", valueName: "file"))
+  @Argument(
+    help: ArgumentHelp("The file, or - for stdin; stdin and pipes cannot be resumed.", valueName: "file"))
   var file: String
 
   @Flag(help: "Import the file from its beginning, even if it was imported before.")
   var again = false
+
+  @Flag(help: "Import the file even if its beginning has no tick.")
+  var force = false
 
   @OptionGroup var flags: WriteFlags
 
@@ -29,14 +34,14 @@ struct ImportCommand: AsyncParsableCommand {
     ConsoleLogHandler.bootstrap(settings.logging)
     let logger = Logger(label: "tickwal")
     let file = file
-    let again = again
+    let (again, force) = (again, force)
     let progress = try await Signals.cancelling {
       let size = file == "-" ? nil : try FileHash.size(of: file)
-      let sha256 = file == "-" ? nil : try FileHash.sha256(of: file)
+      let sha256 = size == nil ? nil : try FileHash.sha256(of: file)
       let log = try await settings.openLog(logger: logger)
       let progress: FileImport.Progress
       do {
-        progress = try await importFile(file, sha256, size, again: again, into: log)
+        progress = try await importFile(file, sha256, size, again: again, force: force, into: log)
       } catch {
         Console.standardError.endProgress()
         try await log.close()
@@ -53,17 +58,18 @@ struct ImportCommand: AsyncParsableCommand {
   }
 
   private func importFile(
-    _ file: String, _ sha256: String?, _ size: Int?, again: Bool, into log: TickLog
+    _ file: String, _ sha256: String?, _ size: Int?, again: Bool, force: Bool, into log: TickLog
   ) async throws -> FileImport.Progress {
     let console = Console.standardError
-    if file == "-" {
+    if sha256 == nil {
+      let name = file == "-" ? "stdin" : "\(Text.oneLine(file)) is a pipe or device, which"
       console.writeLine(
-        "tickwal: stdin cannot be resumed: if this is interrupted, keep what is not imported yet")
+        "tickwal: \(name) cannot be resumed: if this is interrupted, keep what is not imported yet")
     }
     let meter = ImportMeter(console: console, total: size)
     let fileImport = try FileImport(path: file, sha256: sha256, log: log)
     return try await withThrowingTaskGroup(of: FileImport.Progress.self) { group in
-      group.addTask { try await fileImport.run(again: again) { meter.show($0) } }
+      group.addTask { try await fileImport.run(again: again, force: force) { meter.show($0) } }
       group.addTask { ImmediateExit.logFailed(try await log.failure()) }
       defer { group.cancelAll() }
       guard let progress = try await group.next() else { throw CancellationError() }
@@ -79,7 +85,7 @@ struct ImportCommand: AsyncParsableCommand {
     }
     if progress.rejected > 0 {
       text +=
-        "; \(Figures.grouped(progress.rejected)) inputs are no ticks and were kept as dead letters of feed"
+        "; \(Figures.grouped(progress.rejected)) inputs are no ticks and were kept as dead letters of import"
     }
     return text
   }
@@ -88,9 +94,9 @@ struct ImportCommand: AsyncParsableCommand {
 extension ImportError: CommandError {
   var exitCode: ExitCode {
     switch code {
-    case .unreadable, .badGzip, .alreadyImported: .problems
+    case .unreadable, .badGzip, .alreadyImported, .noTicks: .problems
     }
   }
 
-  var lines: [String] { [Text.oneLine(description)] }
+  var lines: [String] { [Text.oneLine(description, limit: 4_000)] }
 }

@@ -14,7 +14,9 @@ struct ReconcileBounds: Sendable, Equatable {
   init(from first: String?, to last: String?, day: String?) throws(BadSettings) {
     var problems: [BadSettings.Problem] = []
     func offset(_ text: String, _ flag: String) -> Offset? {
-      if let number = Int64(text), number >= 1 { return Offset(rawValue: number) }
+      if let number = DecimalDigits.parse(text, upTo: Int64.max), number >= 1 {
+        return Offset(rawValue: number)
+      }
       problems.append(.init(name: flag, value: Text.oneLine(text), allowed: "a whole number, 1 or more"))
       return nil
     }
@@ -45,8 +47,10 @@ struct ReconcileBounds: Sendable, Equatable {
   /// The microseconds of a day that exists.
   private static func day(_ text: String) -> Range<Int64>? {
     let parts = text.split(separator: "-", omittingEmptySubsequences: false)
-    guard parts.count == 3, parts.map(\.count) == [4, 2, 2], parts.allSatisfy(Text.isDigits),
-      let year = Int(parts[0]), let month = Int(parts[1]), let day = Int(parts[2]), year >= 1
+    guard parts.count == 3, parts.map(\.count) == [4, 2, 2],
+      let year = DecimalDigits.parse(parts[0], upTo: 9_999),
+      let month = DecimalDigits.parse(parts[1], upTo: 12),
+      let day = DecimalDigits.parse(parts[2], upTo: 31), year >= 1
     else { return nil }
     let midnight = CivilTime(year: year, month: month, day: day, hour: 0, minute: 0, second: 0)
     guard midnight.exists else { return nil }

@@ -80,7 +80,9 @@ struct ReplayCommand: AsyncParsableCommand {
   private func checkedArguments() throws -> (first: Offset, last: Offset?) {
     var problems: [BadSettings.Problem] = []
     func offset(_ text: String, _ flag: String) -> Offset {
-      if let number = Int64(text), number >= 1 { return Offset(rawValue: number) }
+      if let number = DecimalDigits.parse(text, upTo: Int64.max), number >= 1 {
+        return Offset(rawValue: number)
+      }
       problems.append(.init(name: flag, value: Text.oneLine(text), allowed: "a whole number, 1 or more"))
       return .first
     }

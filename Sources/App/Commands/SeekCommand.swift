@@ -22,7 +22,7 @@ struct SeekCommand: AsyncParsableCommand {
   @OptionGroup var flags: WriteFlags
 
   func run() async throws {
-    guard let number = Int64(offset), number >= 1 else {
+    guard let number = DecimalDigits.parse(offset, upTo: Int64.max), number >= 1 else {
       throw BadSettings(problems: [
         .init(name: "--offset", value: Text.oneLine(offset), allowed: "a whole number, 1 or more")
       ])

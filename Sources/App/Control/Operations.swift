@@ -86,7 +86,7 @@ struct Operations: Sendable {
 
   private func retry(_ id: KeptDeadLetter.ID, _ reader: LogReader) async throws -> ControlAnswer.Letter {
     guard let kept = try await reader.deadLetter(id) else { return answer(id, .unknown) }
-    if kept.letter.consumer == .feed { return try await append(kept) }
+    if [.feed, .fileImport].contains(kept.letter.consumer) { return try await append(kept) }
     let consumer = kept.letter.consumer
     let redelivery = try await shipping().redeliver(kept.letter, reader: reader)
     switch redelivery {

@@ -3,16 +3,20 @@ import Glibc
 
 /// A file's size and SHA-256, read once before an import.
 enum FileHash {
-  static func size(of path: String) throws -> Int {
+  /// - Returns: `nil` for a pipe and whatever else can be read only once.
+  static func size(of path: String) throws -> Int? {
     var info = stat()
     guard stat(path, &info) == 0 else { throw unreadable(path, .last("reading", path)) }
-    return Int(info.st_size)
+    guard info.st_mode & S_IFMT != S_IFDIR else {
+      throw unreadable(path, SystemError(doing: "reading", subject: path, code: EISDIR))
+    }
+    return info.st_mode & S_IFMT == S_IFREG ? Int(info.st_size) : nil
   }
 
   /// - Returns: lower-case hex.
   static func sha256(of path: String) throws -> String {
     do {
-      let file = try FileDescriptor(opening: path, O_RDONLY)
+      let file = try FileDescriptor(opening: path, O_RDONLY | O_NONBLOCK)
       var hash = SHA256()
       var buffer = [UInt8](repeating: 0, count: 1 << 20)
       while true {

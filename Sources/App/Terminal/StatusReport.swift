@@ -42,7 +42,8 @@ struct StatusReport {
 
   private var deadLetters: String? {
     let counts =
-      [("feed", status.rejectedInput)] + status.consumers.map { ($0.name.rawValue, $0.deadLetters) }
+      [("feed", status.rejectedInput), ("import", status.rejectedImport)]
+      + status.consumers.map { ($0.name.rawValue, $0.deadLetters) }
     let kept = counts.filter { $0.1 > 0 }.map { "\(Figures.grouped($0.1)) of \($0.0)" }
     return kept.isEmpty ? nil : kept.joined(separator: ", ") + "; see `tickwal dead-letters list`"
   }
@@ -148,7 +149,7 @@ struct StatusReport {
       "oldest": status.oldest.map { .integer(Int($0.rawValue)) } ?? .null,
       "last_received_at": status.lastReceivedAt.map { .integer(Int($0)) } ?? .null,
       "file_bytes": .integer(status.fileBytes), "wal_bytes": .integer(status.walBytes),
-      "rejected_input": .integer(status.rejectedInput),
+      "rejected_input": .integer(status.rejectedInput), "rejected_import": .integer(status.rejectedImport),
       "consumers": .array(status.consumers.map(document)),
       "gaps": .object([
         "ended": .integer(status.endedGaps), "open": .array(status.openGaps.map(document)),

@@ -21,7 +21,9 @@
       guard let name = parts.first, Self.names.contains(String(name)) else { return nil }
       var count = 1
       if parts.count > 1 {
-        guard parts.count == 2, let number = Int(parts[1]), number > 0 else { return nil }
+        guard parts.count == 2, let number = DecimalDigits.parse(parts[1], upTo: Int.max), number > 0 else {
+          return nil
+        }
         count = number
       }
       point = String(name)

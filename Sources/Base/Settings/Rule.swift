@@ -48,8 +48,9 @@ extension Rule where Value == Int {
         "a whole number from \(Figures.grouped(range.lowerBound)) to \(Figures.grouped(range.upperBound))",
       placeholder: placeholder, mayBeginWithDash: true,
       parse: { text throws(BadText) in
-        let digits = Text.trimmed(text)
-        guard Text.isDigits(digits), let number = Int(digits), range.contains(number) else { throw BadText() }
+        guard let number = DecimalDigits.parse(Text.trimmed(text), upTo: range.upperBound),
+          range.contains(number)
+        else { throw BadText() }
         return number
       })
   }
@@ -67,10 +68,9 @@ extension Rule where Value == Duration {
       allowed: "a number of \(name) above 0, at most \(Figures.grouped(limit))", placeholder: name,
       mayBeginWithDash: true,
       parse: { text throws(BadText) in
-        let parts = Text.trimmed(text).split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
-        guard parts.allSatisfy(Text.isDigits), let number = Double(parts.joined(separator: ".")),
-          number <= Double(limit)
-        else { throw BadText() }
+        guard let number = DecimalDigits.fraction(Text.trimmed(text), upTo: Double(limit)) else {
+          throw BadText()
+        }
         let duration = Duration.seconds(number * unitSeconds)
         guard duration > .zero else { throw BadText() }
         return duration

@@ -77,10 +77,9 @@ package struct URLText: Sendable, Equatable {
       throw Mistake("its host is not a name")
     }
     guard !after.isEmpty else { return (String(host), nil) }
-    let digits = after.dropFirst()
-    guard digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
-      let port = Int(digits), (1...65_535).contains(port)
-    else { throw Mistake("its port is not a number from 1 to 65535") }
+    guard let port = DecimalDigits.parse(after.dropFirst(), upTo: 65_535), port > 0 else {
+      throw Mistake("its port is not a number from 1 to 65535")
+    }
     return (String(host), port)
   }
 

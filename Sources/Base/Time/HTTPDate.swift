@@ -9,25 +9,18 @@ package enum HTTPDate {
   package static func epochSeconds(_ text: some Collection<UInt8>) -> Int? {
     guard text.count == 29 else { return nil }
     let bytes = Array(text)
-    func number(_ range: Range<Int>) -> Int? {
-      var value = 0
-      for byte in bytes[range] {
-        guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") else { return nil }
-        value = value * 10 + Int(byte - UInt8(ascii: "0"))
-      }
-      return value
-    }
+    func number(_ range: Range<Int>) -> Int? { DecimalDigits.parse(bytes[range]) }
     guard bytes[3] == UInt8(ascii: ","), bytes[19] == UInt8(ascii: ":"), bytes[22] == UInt8(ascii: ":"),
+      [4, 7, 11, 16, 25].allSatisfy({ bytes[$0] == UInt8(ascii: " ") }),
       bytes[26...].elementsEqual("GMT".utf8),
       let month = stride(from: 0, to: 36, by: 3).first(where: {
         months[$0..<($0 + 3)].elementsEqual(bytes[8..<11])
       }),
-      let day = number(5..<7), (1...31).contains(day), let year = number(12..<16),
-      let hour = number(17..<19), hour < 24, let minute = number(20..<22), minute < 60,
-      let second = number(23..<25), second <= 60
+      let day = number(5..<7), let year = number(12..<16), let hour = number(17..<19),
+      let minute = number(20..<22), let second = number(23..<25)
     else { return nil }
-    return CivilTime(
-      year: year, month: month / 3 + 1, day: day, hour: hour, minute: minute, second: second
-    ).epochSeconds
+    let time = CivilTime(
+      year: year, month: month / 3 + 1, day: day, hour: hour, minute: minute, second: second)
+    return time.exists ? time.epochSeconds : nil
   }
 }

@@ -9,9 +9,9 @@ package enum RFC3339 {
     guard bytes.count >= 20, bytes[4] == UInt8(ascii: "-"), bytes[7] == UInt8(ascii: "-"),
       bytes[10] == UInt8(ascii: "T") || bytes[10] == UInt8(ascii: "t") || bytes[10] == UInt8(ascii: " "),
       bytes[13] == UInt8(ascii: ":"), bytes[16] == UInt8(ascii: ":"),
-      let year = number(bytes[0..<4]), let month = number(bytes[5..<7]), (1...12).contains(month),
-      let day = number(bytes[8..<10]), (1...31).contains(day), let hour = number(bytes[11..<13]), hour < 24,
-      let minute = number(bytes[14..<16]), minute < 60, let second = number(bytes[17..<19]), second <= 60
+      let year = number(bytes[0..<4]), let month = number(bytes[5..<7]), let day = number(bytes[8..<10]),
+      let hour = number(bytes[11..<13]), let minute = number(bytes[14..<16]),
+      let second = number(bytes[17..<19])
     else { return nil }
     var rest = bytes[19...]
     if rest.first == UInt8(ascii: ".") {
@@ -22,14 +22,15 @@ package enum RFC3339 {
     }
     guard let ahead = offset(rest) else { return nil }
     let local = CivilTime(year: year, month: month, day: day, hour: hour, minute: minute, second: second)
-    return local.epochSeconds - ahead
+    return local.exists ? local.epochSeconds - ahead : nil
   }
 
   /// Seconds that the local time is ahead of UTC.
   private static func offset(_ text: ArraySlice<UInt8>) -> Int? {
     if text.elementsEqual("Z".utf8) || text.elementsEqual("z".utf8) { return 0 }
     guard let sign = text.first, sign == UInt8(ascii: "+") || sign == UInt8(ascii: "-") else { return nil }
-    let digits = text.dropFirst().filter { $0 != UInt8(ascii: ":") }
+    var digits = Array(text.dropFirst())
+    if digits.count == 5, digits[2] == UInt8(ascii: ":") { digits.remove(at: 2) }
     guard digits.count == 4, let hours = number(digits[..<2]), hours < 24, let minutes = number(digits[2...]),
       minutes < 60
     else { return nil }
@@ -37,9 +38,7 @@ package enum RFC3339 {
     return sign == UInt8(ascii: "+") ? seconds : -seconds
   }
 
-  private static func number(_ digits: ArraySlice<UInt8>) -> Int? {
-    digits.allSatisfy(isDigit) ? digits.reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) } : nil
-  }
+  private static func number(_ digits: ArraySlice<UInt8>) -> Int? { DecimalDigits.parse(digits) }
 
   private static func isDigit(_ byte: UInt8) -> Bool {
     byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9")

@@ -1,3 +1,4 @@
+import Base
 import Ticks
 import WAL
 
@@ -21,6 +22,13 @@ struct Intake: Sendable {
   var messages = 0
   /// Microseconds UTC, taken once for the read.
   var receivedAt: Int64 = 0
+  /// What messages brought beyond what is taken of one; only as a connection brings it in.
+  var surplus: Surplus?
+  /// Rejected input of the read that the last of `rejected` stands for.
+  private(set) var folded = 0
+
+  /// Rejected input of one read that is kept one by one: small messages can bring as much of it as a large one.
+  static let mostRejected = 1_000
 
   var isEmpty: Bool { messages == 0 && ticks.isEmpty && rejected.isEmpty }
 
@@ -31,12 +39,25 @@ struct Intake: Sendable {
     let outcome = decoder.decode(message, receivedAt: receivedAt, into: &ticks, rejected: &rejected)
     if !decoder.arrayStream.isEmpty { note(decoder.arrayStream) }
     if let step = decoder.step { steps.append(Step(tick: ticks.count - 1, ids: step)) }
+    if decoder.surplus > 0 {
+      surplus = Surplus(events: decoder.surplus, stream: decoder.arrayStream).joined(to: surplus)
+    }
+    if rejected.count > Self.mostRejected { foldRejected() }
     switch outcome {
     case .ticks, .rejected: messages += 1
     // Said by the exchange about the connection: no data, and no end of a gap.
     case .answer, .serverShutdown: break
     }
     return outcome
+  }
+
+  /// Leaves one in place of all that are too many.
+  private mutating func foldRejected() {
+    // At first also the one that stands for all from then on.
+    folded += rejected.count - Self.mostRejected + (folded == 0 ? 1 : 0)
+    rejected.removeSubrange(Self.mostRejected...)
+    rejected[Self.mostRejected - 1].cause =
+      "\(Figures.grouped(folded)) more inputs that came at once are no ticks; this is the first of them"
   }
 
   /// Makes a string only for a name that is new here.

@@ -1,7 +1,8 @@
 import Base
 import Glibc
 
-/// The bytes of a file or of stdin, in chunks, gzip opened up. Blocks: for a thread of its own.
+/// The bytes of a file, a pipe or stdin, in chunks, gzip opened up: a chunk's text has a MiB at most, whatever it
+/// unpacks to. Blocks: for a thread of its own.
 final class ByteSource {
   /// Nil for stdin, which stays open.
   private let file: FileDescriptor?
@@ -9,11 +10,14 @@ final class ByteSource {
   private let name: String
   private var inflate: Inflate?
   private var chunk = [UInt8](repeating: 0, count: ByteSource.chunkBytes)
+  /// What is not opened up yet of the last chunk.
+  private var packed: ArraySlice<UInt8> = []
   private var hasStarted = false
   /// Bytes read from the descriptor, still compressed if they are.
   private(set) var bytesRead = 0
 
   private static let chunkBytes = 256 << 10
+  private static let textBytes = 1 << 20
 
   /// - Parameter path: `-` for stdin.
   init(path: String) throws(ImportError) {
@@ -23,7 +27,8 @@ final class ByteSource {
       descriptor = STDIN_FILENO
     } else {
       do {
-        let opened = try FileDescriptor(opening: path, O_RDONLY)
+        // A named pipe would wait here for its writer, whatever signal comes.
+        let opened = try FileDescriptor(opening: path, O_RDONLY | O_NONBLOCK)
         descriptor = opened.number
         file = consume opened
       } catch { throw ByteSource.unreadable(name, error.code) }
@@ -37,6 +42,10 @@ final class ByteSource {
   /// Appends the next bytes to `out`.
   /// - Returns: `false` at the end.
   func read(into out: inout [UInt8]) throws -> Bool {
+    if !packed.isEmpty || inflate?.isPending == true {
+      try unpack(into: &out)
+      return true
+    }
     let count = try readChunk()
     if !hasStarted {
       hasStarted = true
@@ -52,10 +61,17 @@ final class ByteSource {
       }
       return false
     }
-    guard inflate?.add(chunk[..<count], to: &out) == true else {
+    packed = chunk[..<count]
+    try unpack(into: &out)
+    return true
+  }
+
+  private func unpack(into out: inout [UInt8]) throws {
+    guard inflate?.add(&packed, to: &out, atMost: Self.textBytes) == true else {
       throw ImportError(.badGzip, "\(name) is damaged: its gzip stream cannot be read on")
     }
-    return true
+    // Else the chunk would be copied when it is read into.
+    if packed.isEmpty { packed = [] }
   }
 
   private func readChunk() throws -> Int {
@@ -65,6 +81,8 @@ final class ByteSource {
       let count = chunk.withUnsafeMutableBytes {
         FileBytes.read(descriptor, into: UnsafeMutableRawBufferPointer(rebasing: $0[total...]))
       }
+      // Another reader of the pipe was quicker.
+      if count < 0, errno == EAGAIN { continue }
       guard count >= 0 else { throw ByteSource.unreadable(name, errno) }
       if count == 0 { break }
       total += count

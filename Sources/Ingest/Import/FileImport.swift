@@ -12,7 +12,7 @@ package actor FileImport {
     /// Bytes of the file that were read, compressed if it is.
     package var bytesRead = 0
     package var ticks = 0
-    /// Input that was no tick, kept as dead letters.
+    /// Input that was no tick, kept as dead letters of consumer `import`.
     package var rejected = 0
     /// Lines that an earlier import had finished.
     package var resumedLines = 0
@@ -33,6 +33,7 @@ package actor FileImport {
   private var batch = TickBatch()
   private var rejected: [RejectedInput] = []
   private var lines = 0
+  private var proof = ImportProof()
   private var progress = Progress()
 
   /// How much is committed at a time.
@@ -43,7 +44,7 @@ package actor FileImport {
 
   /// - Parameters:
   ///   - path: `-` for stdin.
-  ///   - sha256: of the file as it is, lower-case hex; `nil` for stdin, which cannot be resumed.
+  ///   - sha256: of the file as it is, lower-case hex; `nil` for stdin and pipes, which cannot be resumed.
   ///   - wallClock: microseconds since 1970, UTC: the time of receipt of what is imported.
   package init(
     path: String, sha256: String?, log: TickLog, wallClock: @escaping @Sendable () -> Int64 = WallClock.now
@@ -55,13 +56,17 @@ package actor FileImport {
     self.wallClock = wallClock
   }
 
-  /// Imports to the end; what was read is durable when it returns or throws.
+  /// Imports to the end; what was read is durable when it returns or throws. Of a file whose beginning has no tick
+  /// nothing is kept, see ``ImportProof``.
   ///
   /// - Parameters:
   ///   - again: start over, also a file that was imported to its end.
+  ///   - force: take the file for what it is said to be.
   ///   - report: called after each commit.
   /// - Throws: `ImportError`, `LogError`, `CancellationError`.
-  package func run(again: Bool, report: @Sendable (Progress) -> Void) async throws -> Progress {
+  package func run(again: Bool, force: Bool = false, report: @Sendable (Progress) -> Void) async throws
+    -> Progress
+  {
     let source = try ByteSource(path: path)
     let start = again ? ImportMark.start : try await mark()
     guard !start.isDone else {
@@ -69,20 +74,22 @@ package actor FileImport {
         .alreadyImported, "\(path) was imported to its end before; use --again to import it once more")
     }
     progress.resumedLines = start.lines
+    if force || start.lines > 0 { proof.isThere = true }
     var isLast = false
     while !isLast {
       isLast = try !splitter.fill { try source.read(into: &$0) }
       progress.bytesRead = source.bytesRead
       while let line = splitter.next(isLast: isLast) {
         lines += 1
-        if lines > start.lines { take(line) }
-        if isFull {
+        if lines > start.lines { try take(line) }
+        if isFull, proof.isThere {
           try await commit(ImportMark(lines: lines))
           report(progress)
         }
       }
       try Task.checkCancellation()
     }
+    if let refusal = proof.ended() { throw noTicks(refusal) }
     try await commit(ImportMark(lines: lines, isDone: true))
     report(progress)
     return progress
@@ -93,29 +100,41 @@ package actor FileImport {
       || rejected.count >= Self.ticksPerCommit
   }
 
-  private func take(_ line: LineSplitter.Line) {
+  private func take(_ line: LineSplitter.Line) throws {
+    let bytes: Int
     switch line {
     case .tooLong(let range):
+      bytes = Self.keptOfLongLine
       rejected.append(
         RejectedInput(
           payload: Array(splitter.bytes(range).prefix(Self.keptOfLongLine)),
           cause: "line \(lines) has more than \(LineSplitter.maximumLine) bytes"))
     case .whole(let range):
-      var bytes = splitter.bytes(range)
-      if lines == 1, bytes.starts(with: Self.byteOrderMark) { bytes = bytes.dropFirst(3) }
-      guard bytes.contains(where: { $0 > 0x20 }) else { return }
+      var line = splitter.bytes(range)
+      if lines == 1, line.starts(with: Self.byteOrderMark) { line = line.dropFirst(3) }
+      guard line.contains(where: { $0 > 0x20 }) else { return }
+      bytes = line.count
       let now = wallClock()
-      bytes.withUnsafeBufferPointer { bytes in
-        _ = decoder.decode(bytes, receivedAt: now, into: &batch, rejected: &rejected)
+      line.withUnsafeBufferPointer { line in
+        _ = decoder.decode(line, receivedAt: now, into: &batch, rejected: &rejected)
       }
     }
+    if let refusal = proof.took(bytes: bytes, isTick: !batch.isEmpty) { throw noTicks(refusal) }
+  }
+
+  private func noTicks(_ refusal: ImportProof.Refusal) -> ImportError {
+    let why = rejected.first.map { "; the first: \($0.cause)" } ?? ""
+    return ImportError(
+      .noTicks,
+      "\(refusal.description) of \(path == "-" ? "stdin" : path) is a tick\(why). Nothing was imported; if that is what "
+        + "the file should hold, use --force")
   }
 
   private static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
 
   private func commit(_ mark: ImportMark) async throws {
     let key = sha256.map(ImportMark.key)
-    let range = try await log.append(batch, rejected: rejected) { transaction in
+    let range = try await log.append(batch, rejected: rejected, of: .fileImport) { transaction in
       if let key { try transaction.setMeta(key, mark.text) }
     }
     progress.ticks += batch.count
@@ -147,7 +166,7 @@ struct ImportMark: Sendable, Equatable {
 
   init?(text: String) {
     let words = text.split(separator: " ")
-    guard let first = words.first, let lines = Int(first) else { return nil }
+    guard let first = words.first, let lines = DecimalDigits.parse(first, upTo: Int.max) else { return nil }
     self.init(lines: lines, isDone: words.dropFirst().first == "done")
   }
 

@@ -5,6 +5,8 @@ package struct ImportError: Error, Sendable, CustomStringConvertible {
     case unreadable
     /// A gzip stream that is damaged or ends early.
     case badGzip
+    /// Its beginning has no tick.
+    case noTicks
     /// It was imported to its end before.
     case alreadyImported
   }

@@ -32,7 +32,7 @@ struct LineSplitter {
     while true {
       guard let end = lineEnd() else {
         if isLast, start < buffer.count || isSkipping { return take(to: buffer.count, next: buffer.count) }
-        guard buffer.count - start > Self.maximumLine else { return nil }
+        guard isSkipping || buffer.count - start > Self.maximumLine else { return nil }
         return skipBeginning()
       }
       let wasSkipping = isSkipping

@@ -10,6 +10,7 @@ struct StreamTable: Sendable {
   }
 
   let limit: Int
+  private let byteLimit: Int
   /// Of this process alone, so that nobody outside can choose names that meet in one place.
   private let key = UInt64(bitPattern: Int64(Hasher().finalize()))
   private var text: [UInt8] = []
@@ -17,8 +18,16 @@ struct StreamTable: Sendable {
   /// Open addressing, at most half full: a number plus 1, or 0.
   private var places = [Int32](repeating: 0, count: 64)
 
-  /// - Parameter limit: how many names are taken; the exchange, or rubbish in its place, may send any number.
-  init(limit: Int = 65_536) { self.limit = limit }
+  /// The exchange, or rubbish in its place, may send any number of names, and long ones. A name that comes when the
+  /// table is full has no number: its ticks are kept like all others, but nobody watches the stream.
+  ///
+  /// - Parameters:
+  ///   - limit: how many names are taken.
+  ///   - byteLimit: how many bytes of them.
+  init(limit: Int = 65_536, byteLimit: Int = 4 << 20) {
+    self.limit = limit
+    self.byteLimit = byteLimit
+  }
 
   var count: Int { names.count }
 
@@ -39,7 +48,7 @@ struct StreamTable: Sendable {
       if names[number].hash == hash, isEqual(names[number].bytes, name) { return number }
       place = (place + 1) & mask
     }
-    guard names.count < limit else { return nil }
+    guard names.count < limit, text.count + name.count <= byteLimit else { return nil }
     names.append(Name(hash: hash, bytes: text.count..<text.count + name.count))
     text.append(contentsOf: name)
     places[place] = Int32(names.count)

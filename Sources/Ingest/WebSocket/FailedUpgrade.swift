@@ -27,13 +27,16 @@ struct FailedUpgrade: Equatable {
     switch head.status {
     case .noContent, .notModified: expected = 0
     default:
-      let length = isChunked ? nil : head.headers.first(name: "Content-Length").flatMap(Self.length)
-      expected = min(length ?? Self.maximumBody, Self.maximumBody)
+      // What is no number, or a larger one: then as much is awaited as is reported.
+      let length =
+        isChunked
+        ? nil
+        : head.headers.first(name: "Content-Length").flatMap {
+          DecimalDigits.parse($0, upTo: Self.maximumBody)
+        }
+      expected = length ?? Self.maximumBody
     }
   }
-
-  /// Nil for what is no number: then the body lasts to the connection's end.
-  private static func length(_ text: String) -> Int? { Text.isDigits(text[...]) ? Int(text) : nil }
 
   /// Whether enough of the body is there; a server that keeps the connection open may send no more.
   func isComplete(_ body: ByteBuffer) -> Bool {

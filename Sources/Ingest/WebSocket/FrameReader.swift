@@ -97,7 +97,8 @@ struct FrameReader {
 
   private mutating func take(_ head: Head, _ payload: ByteBuffer) throws(FeedError) -> Item? {
     switch head.opcode {
-    case .ping: return .ping(payload)
+    // A copy: the answer waits its turn, and a view would keep all of the read's buffer.
+    case .ping: return .ping(ByteBuffer(bytes: payload.readableBytesView))
     case .pong: return .pong(payload)
     case .connectionClose: return try close(payload)
     case .continuation:

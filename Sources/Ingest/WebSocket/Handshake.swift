@@ -146,8 +146,8 @@ struct Handshake {
 
   private static func statusCode(_ line: Substring) -> Int? {
     let parts = line.split(separator: " ", maxSplits: 2)
-    guard parts.count >= 2, parts[0].hasPrefix("HTTP/1."), parts[1].utf8.count == 3, Text.isDigits(parts[1]),
-      let code = Int(parts[1]), (100...599).contains(code)
+    guard parts.count >= 2, parts[0].hasPrefix("HTTP/1."), parts[1].utf8.count == 3,
+      let code = DecimalDigits.parse(parts[1], upTo: 599), code >= 100
     else { return nil }
     return code
   }

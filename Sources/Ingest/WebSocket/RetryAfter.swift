@@ -15,7 +15,7 @@ enum RetryAfter: Equatable, Sendable {
   init?(_ text: String) {
     if Text.isDigits(text[...]) {
       // So many digits that they are no number are a very long time.
-      self = .seconds(Int(text) ?? .max)
+      self = .seconds(DecimalDigits.parse(text) ?? .max)
     } else if let date = HTTPDate.epochSeconds(text.utf8) {
       self = .date(date)
     } else {

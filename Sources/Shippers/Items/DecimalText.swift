@@ -1,3 +1,5 @@
+import Base
+
 /// Numbers as texts with digits, compared by their value: DynamoDB gives back `95896` for `95896.00000000`.
 enum DecimalText {
   /// Equal numbers have equal forms: sign, digits without zeros at their ends, and a power of ten; `nil` for
@@ -11,10 +13,12 @@ enum DecimalText {
     }
     var exponent = 0
     if let mark = rest.firstIndex(where: { $0 == UInt8(ascii: "e") || $0 == UInt8(ascii: "E") }) {
-      guard let power = Int(Substring(rest[rest.index(after: mark)...])), power.magnitude < 1_000_000 else {
+      let power = rest[rest.index(after: mark)...]
+      let isSigned = power.first == UInt8(ascii: "-") || power.first == UInt8(ascii: "+")
+      guard let magnitude = DecimalDigits.parse(isSigned ? power.dropFirst() : power, upTo: 999_999) else {
         return nil
       }
-      exponent = power
+      exponent = power.first == UInt8(ascii: "-") ? -magnitude : magnitude
       rest = rest[..<mark]
     }
     var digits: [UInt8] = []

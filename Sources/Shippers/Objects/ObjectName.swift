@@ -1,3 +1,4 @@
+import Base
 import WAL
 
 /// The facts that the key of an object tells about it, as ``ObjectKey`` made it.
@@ -32,7 +33,9 @@ package struct ObjectName: Equatable {
 
   /// Written as offsets are: no sign, no padding.
   private static func offset(_ text: Substring) -> Offset? {
-    guard let value = Int64(text), value >= 1, String(value) == text else { return nil }
+    guard let value = DecimalDigits.parse(text, upTo: Int64.max), value >= 1, text.first != "0" else {
+      return nil
+    }
     return Offset(rawValue: value)
   }
 }

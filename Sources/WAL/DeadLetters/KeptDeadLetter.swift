@@ -39,7 +39,7 @@ extension LogReader {
     try read { try $0.deadLetters("id = ?1", payload: .max, [.int(id.rawValue)]).first }
   }
 
-  /// The count of dead letters by consumer; `feed` for input that is no tick.
+  /// The count of dead letters by consumer; `feed` and `import` for input that is no tick.
   package func deadLetterCounts() throws -> [(consumer: ConsumerName, count: Int)] {
     try read { try $0.deadLetterCounts() }
   }

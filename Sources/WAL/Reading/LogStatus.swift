@@ -55,6 +55,8 @@ package struct LogStatus: Sendable {
   package let readAt: Int64
   /// Input that was no tick, of that kept.
   package let rejectedInput: Int
+  /// The same, of an import's input.
+  package var rejectedImport = 0
   /// Bytes of the file and of SQLite's WAL.
   package let fileBytes: Int
   package let walBytes: Int
@@ -76,6 +78,7 @@ extension LogReader {
         endedGaps: gaps.ended, recentGaps: gaps.recent,
         completeness: try connection.completeness(), readAt: now,
         rejectedInput: try connection.deadLetterCount(of: .feed),
+        rejectedImport: try connection.deadLetterCount(of: .fileImport),
         fileBytes: size(of: path), walBytes: size(of: path + "-wal"), writerPID: LogLock.holder(of: path),
         feed: try connection.feedStatus(at: now))
     }

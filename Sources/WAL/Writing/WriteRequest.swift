@@ -2,6 +2,8 @@
 struct WriteRequest: Sendable {
   var ticks = TickBatch()
   var rejected: [RejectedInput] = []
+  /// Whose dead letters the rejected input becomes.
+  var owner = ConsumerName.feed
   /// Whether it may be committed before what was queued earlier, while the volume has no room for ticks.
   var mayPass = false
   /// Runs after the ticks were inserted, inside a savepoint of its own; again if the group is retried.
@@ -11,5 +13,9 @@ struct WriteRequest: Sendable {
   var completion: @Sendable (Result<OffsetRange?, any Error>) -> Void
 
   /// The size that counts against the queue's capacity.
-  var byteCount: Int { ticks.byteCount + rejected.reduce(0) { $0 + $1.payload.count } }
+  var byteCount: Int {
+    ticks.byteCount + rejected.reduce(0) { $0 + $1.payload.count + Self.bytesBesidePayload }
+  }
+  /// Of a dead letter, about: many small ones are no small thing.
+  private static let bytesBesidePayload = 256
 }

@@ -199,13 +199,13 @@ package final class WriteTransaction {
     try connection.insertDeadLetter(letter, at: now)
   }
 
-  /// Keeps input that is no tick: the newest 10,000 of it.
-  func add(_ rejected: [RejectedInput]) throws {
+  /// Keeps input that is no tick: the newest 10,000 of the owner's, so that an import pushes nothing of the feed's out.
+  func add(_ rejected: [RejectedInput], of owner: ConsumerName) throws {
     for input in rejected {
       try add(
-        DeadLetter(offset: nil, consumer: .feed, cause: input.cause, attempts: 1, payload: input.payload))
+        DeadLetter(offset: nil, consumer: owner, cause: input.cause, attempts: 1, payload: input.payload))
     }
-    try connection.cutDeadLetters(of: .feed, to: WriteTransaction.keptRejects)
+    try connection.cutDeadLetters(of: owner, to: WriteTransaction.keptRejects)
   }
 
   static let keptRejects = 10_000

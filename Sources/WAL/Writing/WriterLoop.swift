@@ -114,7 +114,7 @@ struct WriterLoop {
     // Ticks that were received stay, whatever becomes of the rest of the request.
     try connection.run("SAVEPOINT request")
     do {
-      if !request.rejected.isEmpty { try transaction.add(request.rejected) }
+      if !request.rejected.isEmpty { try transaction.add(request.rejected, of: request.owner) }
       try request.body?(transaction)
     } catch let error as SQLiteError where !error.isRequestsOwnFault {
       throw error

@@ -17,7 +17,8 @@ struct DeadLettersCommand: AsyncParsableCommand {
 struct DeadLetterChoice: ParsableArguments, Sendable {
   @Argument(help: ArgumentHelp("Their ids, from `list`", valueName: "id")) var ids: [String] = []
   @Flag(help: "All of them, or with --consumer all of that one's") var all = false
-  @Option(help: ArgumentHelp("With --all: whose; feed for input that is no tick", valueName: "name"))
+  @Option(
+    help: ArgumentHelp("With --all: whose; feed or import for input that is no tick", valueName: "name"))
   var consumer: String?
 
   /// - Returns: each once, the oldest first; `nil` for all.
@@ -37,7 +38,7 @@ struct DeadLetterChoice: ParsableArguments, Sendable {
   }
 
   static func id(_ text: String) throws -> KeptDeadLetter.ID {
-    guard let number = Int64(text), number >= 1 else {
+    guard let number = DecimalDigits.parse(text, upTo: Int64.max), number >= 1 else {
       throw BadSettings(problems: [
         .init(name: "id", value: Text.oneLine(text), allowed: "a whole number, 1 or more, from `list`")
       ])

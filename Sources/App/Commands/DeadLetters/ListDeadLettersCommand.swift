@@ -9,8 +9,8 @@ struct ListDeadLettersCommand: DocumentCommand {
     commandName: "list", abstract: "The newest dead letters, with cause and attempts.",
     discussion: "Reads the log alone: works with `run` up or down, and disturbs nothing.")
 
-  @Option(help: ArgumentHelp("Whose; feed for input that is no tick", valueName: "name")) var consumer:
-    String?
+  @Option(help: ArgumentHelp("Whose; feed or import for input that is no tick", valueName: "name"))
+  var consumer: String?
   @Option(help: ArgumentHelp("How many at most", valueName: "n")) var limit = "100"
   @Flag(help: "For programs: one JSON document") var json = false
   @OptionGroup var flags: ReadFlags
@@ -20,7 +20,7 @@ struct ListDeadLettersCommand: DocumentCommand {
 
   func run() async throws {
     let settings = try Configuration(flags: flags, environment: ProcessEnvironment.current)
-    guard let limit = Int(limit), (1...10_000).contains(limit) else {
+    guard let limit = DecimalDigits.parse(limit, upTo: 10_000), limit >= 1 else {
       throw BadSettings(problems: [
         .init(name: "--limit", value: Text.oneLine(limit), allowed: "a whole number from 1 to 10,000")
       ])

@@ -80,28 +80,3 @@ struct Envelope {
     return event.isShutdown(inner)
   }
 }
-
-/// The events of an array, in its order.
-struct EventArray {
-  private(set) var events: [EventOutline] = []
-  /// Elements that are no objects.
-  private(set) var strangers: [Range<Int>] = []
-
-  var isEmpty: Bool { events.isEmpty && strangers.isEmpty }
-
-  /// Walks over the array before which the scanner stands, forgetting the last one.
-  mutating func walk(
-    _ scanner: inout JSONScanner, _ bytes: UnsafeBufferPointer<UInt8>
-  ) throws(JSONError) {
-    events.removeAll(keepingCapacity: true)
-    strangers.removeAll()
-    var array = try scanner.enterArray()
-    while try scanner.nextElement(&array) {
-      if try scanner.peekKind() == .object {
-        events.append(try EventOutline(&scanner, bytes))
-      } else {
-        strangers.append(try scanner.skipValue().range)
-      }
-    }
-  }
-}

@@ -5,7 +5,8 @@ import WAL
 /// The decoder that turns messages of the exchange into ticks, straight from their bytes.
 ///
 /// Takes combined messages, events alone and arrays of events. A tick needs valid JSON, an object as event and
-/// a stream's name; nothing else is asked of it. What is no tick is given back with the reason.
+/// a stream's name; nothing else is asked of it. What is no tick is given back with the reason. Whatever a message
+/// holds, what comes of it is bounded: see ``EventArray`` and ``RejectedElements``.
 package struct MessageDecoder: Sendable {
   /// The kind of a message, found out by decoding it.
   package enum Outcome: Equatable, Sendable {
@@ -25,6 +26,8 @@ package struct MessageDecoder: Sendable {
   /// The ids of the last message's event, if its stream was named by the exchange or by the URL: the name that is
   /// made from an event may stand for several streams.
   private(set) var step: IDStep?
+  /// Events of the last message that may be ticks and were not taken: they were beyond ``EventArray/mostElements``.
+  private(set) var surplus = 0
 
   private let urlStream: [UInt8]?
   private var name: [UInt8] = []
@@ -48,6 +51,7 @@ package struct MessageDecoder: Sendable {
   ) -> Outcome {
     arrayStream.removeAll(keepingCapacity: true)
     step = nil
+    surplus = 0
     do {
       var scanner = JSONScanner(message)
       switch try scanner.peekKind() {
@@ -86,7 +90,12 @@ package struct MessageDecoder: Sendable {
     case .absent: return reject("a stream without data", bytes[...], &rejected)
     case .other: return reject("the data is neither an object nor an array", bytes[...], &rejected)
     case .elements:
-      if let stream = envelope.stream, let text = stream.text(in: bytes) { arrayStream = text }
+      if let stream = envelope.stream, let text = stream.text(in: bytes) {
+        if text.count > StreamNameLimit.bytes, let objection = StreamNameLimit.objection(to: text) {
+          return reject(objection, bytes[...], &rejected)
+        }
+        arrayStream = text
+      }
       return takeElements(bytes, receivedAt, &batch, &rejected)
     case .event(let event):
       guard let stream = envelope.stream else {
@@ -101,8 +110,10 @@ package struct MessageDecoder: Sendable {
     _ batch: inout TickBatch, _ rejected: inout [RejectedInput]
   ) -> Outcome {
     let plain = UnsafeBufferPointer(rebasing: bytes[stream.contents])
-    if plain.isEmpty { return reject("the stream's name is empty", bytes[...], &rejected) }
     if !stream.hasEscapes {
+      if let objection = StreamNameLimit.objection(to: plain) {
+        return reject(objection, bytes[...], &rejected)
+      }
       guard plain[0] != Self.manySymbols else {
         return take(event, deliveredBy: plain, bytes, receivedAt, &batch, &rejected)
       }
@@ -124,7 +135,7 @@ package struct MessageDecoder: Sendable {
     guard StreamNaming.append(of: event, in: bytes, to: &name) else {
       return reject("neither a stream's name nor an event that says it", bytes[...], &rejected)
     }
-    return appendNamed(event, of: bytes[...], bytes, receivedAt, &batch, &rejected)
+    return appendNamed(event, bytes, receivedAt, &batch, &rejected)
   }
 
   /// Takes the event that is the whole of a stream's message.
@@ -132,13 +143,16 @@ package struct MessageDecoder: Sendable {
     _ event: EventOutline, deliveredBy stream: some Collection<UInt8>, _ bytes: UnsafeBufferPointer<UInt8>,
     _ receivedAt: Int64, _ batch: inout TickBatch, _ rejected: inout [RejectedInput]
   ) -> Outcome {
+    if let objection = StreamNameLimit.objection(to: stream) {
+      return reject(objection, bytes[...], &rejected)
+    }
     if stream.first == Self.manySymbols {
       arrayStream.append(contentsOf: stream)
       if !makeName(of: event, in: bytes) { arrayStream.removeAll(keepingCapacity: true) }
-      return appendNamed(event, of: bytes[...], bytes, receivedAt, &batch, &rejected)
+      return appendNamed(event, bytes, receivedAt, &batch, &rejected)
     }
     name.append(contentsOf: stream)
-    let outcome = appendNamed(event, of: bytes[...], bytes, receivedAt, &batch, &rejected)
+    let outcome = appendNamed(event, bytes, receivedAt, &batch, &rejected)
     if outcome == .ticks(1) {
       step = name.withUnsafeBufferPointer { event.ids.step(of: event.type, on: $0, in: bytes) }
     }
@@ -165,28 +179,31 @@ package struct MessageDecoder: Sendable {
     _ rejected: inout [RejectedInput]
   ) -> Outcome {
     var count = 0
+    var rejects = RejectedElements()
     for event in array.events {
-      guard makeName(of: event, in: bytes) || !arrayStream.isEmpty else {
-        _ = reject("an event in an array that does not say its stream", bytes[event.range], &rejected)
-        continue
+      if !makeName(of: event, in: bytes), arrayStream.isEmpty {
+        rejects.add(event.range, "an event in an array that does not say its stream", in: bytes)
+      } else if let objection = StreamNameLimit.objection(to: name) {
+        rejects.add(event.range, objection, in: bytes)
+      } else {
+        name.withUnsafeBufferPointer { append(event, named: $0, bytes, receivedAt, &batch) }
+        count += 1
       }
-      let outcome = appendNamed(event, of: bytes[event.range], bytes, receivedAt, &batch, &rejected)
-      if outcome == .ticks(1) { count += 1 }
     }
-    for range in array.strangers { _ = reject("an element that is not an object", bytes[range], &rejected) }
+    for range in array.strangers { rejects.add(range, "an element that is not an object", in: bytes) }
+    rejects.add(array.others)
+    rejected += rejects.all(in: bytes)
+    surplus = arrayStream.isEmpty ? array.others.named : array.others.objects
     return count == 0 && !array.isEmpty ? .rejected : .ticks(count)
   }
 
-  /// Appends under the name in `name`, which was put together or unescaped.
-  /// - Parameter input: what is rejected if the name is none.
+  /// Appends the event of a whole message under the name in `name`, which was put together or unescaped.
   private func appendNamed(
-    _ event: EventOutline, of input: Slice<UnsafeBufferPointer<UInt8>>, _ bytes: UnsafeBufferPointer<UInt8>,
-    _ receivedAt: Int64,
+    _ event: EventOutline, _ bytes: UnsafeBufferPointer<UInt8>, _ receivedAt: Int64,
     _ batch: inout TickBatch, _ rejected: inout [RejectedInput]
   ) -> Outcome {
-    // Only an escape can bring in a control character, and SQLite's shell would end the name at a NUL.
-    guard !name.isEmpty, name.allSatisfy({ $0 >= 0x20 }) else {
-      return reject("the stream's name is empty or has control characters", input, &rejected)
+    if let objection = StreamNameLimit.objection(to: name) {
+      return reject(objection, bytes[...], &rejected)
     }
     name.withUnsafeBufferPointer { append(event, named: $0, bytes, receivedAt, &batch) }
     return .ticks(1)

@@ -11,7 +11,7 @@ import Ticks
 /// https://developers.binance.com/docs/derivatives
 enum StreamNaming {
   /// `btcusdt@miniTicker` for a 24hrMiniTicker of BTCUSDT, appended to `name`; false if the event does not
-  /// say enough.
+  /// say enough. Of parts that are too long for a name only so much is copied that the name is, too.
   static func append(
     of event: EventOutline, in bytes: UnsafeBufferPointer<UInt8>, to name: inout [UInt8]
   ) -> Bool {
@@ -71,13 +71,13 @@ enum StreamNaming {
     _ string: JSONValue, in bytes: UnsafeBufferPointer<UInt8>, to name: inout [UInt8]
   ) -> Bool {
     guard string.hasEscapes else {
-      name.append(contentsOf: bytes[string.contents])
+      name.append(contentsOf: bytes[string.contents].prefix(StreamNameLimit.bytes + 1))
       return true
     }
     guard let text = JSONString.text(UnsafeBufferPointer(rebasing: bytes[string.contents])) else {
       return false
     }
-    name.append(contentsOf: text)
+    name.append(contentsOf: text.prefix(StreamNameLimit.bytes + 1))
     return true
   }
 }

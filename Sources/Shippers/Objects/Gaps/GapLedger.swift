@@ -1,3 +1,4 @@
+import FoundationEssentials
 import WAL
 
 /// The gaps that have an object in one place, and those whose object says that they are open: a pure value, kept
@@ -75,5 +76,17 @@ struct GapLedger: Equatable, Codable {
   /// Notes that a gap is in the log no more.
   mutating func forget(_ id: Gap.ID) {
     open.removeAll { $0 == id.rawValue }
+  }
+}
+
+extension GapLedger {
+  init(json: String) throws {
+    self = try JSONDecoder().decode(GapLedger.self, from: Data(json.utf8))
+  }
+
+  func json() throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(self), as: UTF8.self)
   }
 }

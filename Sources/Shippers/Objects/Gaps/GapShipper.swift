@@ -1,5 +1,4 @@
 import Base
-import FoundationEssentials
 import Logging
 import WAL
 
@@ -161,17 +160,5 @@ struct GapShipper: Sendable {
         return ledger
       }
     }
-  }
-}
-
-extension GapLedger {
-  init(json: String) throws {
-    self = try JSONDecoder().decode(GapLedger.self, from: Data(json.utf8))
-  }
-
-  func json() throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    return String(decoding: try encoder.encode(self), as: UTF8.self)
   }
 }
