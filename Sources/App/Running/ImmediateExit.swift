@@ -8,6 +8,15 @@ enum ImmediateExit {
   static func logFailed(_ error: LogError) -> Never {
     Console.standardError.endProgress()
     for line in error.lines { Console.standardError.writeLine("tickwal: \(line)") }
+    exit(error.exitCode.rawValue)
+  }
+
+  /// The log's files were taken away, and nobody waits for what there is to be saved once more.
+  static func logLost(_ loss: LogLoss) -> Never {
+    Console.standardError.endProgress()
+    Console.standardError.writeLine(
+      "tickwal: second signal: ended at once; the log's files were taken away (\(loss)): what was saved is said "
+        + "above, what was shipped since is not in it")
     exit(ExitCode.logFailed.rawValue)
   }
 

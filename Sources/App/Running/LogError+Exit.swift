@@ -6,7 +6,7 @@ extension LogError: CommandError {
     switch code {
     case .inUse: .logInUse
     case .unusablePath, .notALog, .newerSchema, .destinationChanged: .badValue
-    case .failed, .closed, .diskFull, .alreadyPlanned, .consumerMoved: .logFailed
+    case .failed, .lost, .closed, .diskFull, .alreadyPlanned, .consumerMoved: .logFailed
     case .notFound: .problems
     }
   }

@@ -29,6 +29,11 @@ struct StatusReport {
     var rows = [
       ["log", "\(path) (\(status.logID))"],
       ["written by", status.writerPID.map { "process \($0)" } ?? "nobody now"],
+    ]
+    if let lost = feed.logLost {
+      rows.append(["", "whose log this is not: \(lost); it saves and ships what it has, and ends"])
+    }
+    rows += [
       ["ticks", ticks],
       ["last tick", status.lastReceivedAt.map { UTCTime.readable(microseconds: $0) } ?? "never"],
     ]

@@ -29,6 +29,7 @@ extension TickLog {
   ) throws -> TickLog {
     // One file, one lock, whatever symbolic link names it.
     let path = LogFile.resolve(path)
+    try LogFile.checkNeighbours(of: path)
     let lock = try LogLock(logPath: path)
     do {
       try Ballast(logPath: path).releaseIfFull(options.volume(path))
@@ -54,8 +55,11 @@ extension TickLog {
       // The header that was looked at may be older than the one in SQLite's WAL.
       try LogFile.checkVersion(of: connection, path: path)
       let note = try configured(connection, path: path, changedAt)
-      try compare(note, with: lock.found, path: path, hasWAL: hasWAL, logger)
+      try compare(note, with: lock.found?.note, path: path, hasWAL: hasWAL, logger)
       try Migration.run(on: connection, path: path, logger: logger)
+      if let before = lock.found, before.note.logID != note.logID {
+        try succeed(before, on: connection, path: path, logger)
+      }
       KillPoint.open.after()
       let writer = try LogWriter(
         connection: connection, path: path, from: note, lock: lock, options: options, logger: logger)
@@ -87,6 +91,27 @@ extension TickLog {
         `tickwal adopt`
         """, metadata: ["head": "\(note.head)", "head_before": "\(before.head)"])
     }
+  }
+
+  /// Says that another log was here, and has the next feed write a gap from the time at which that one was left:
+  /// what was received since, and what that one has not shipped, is not in this one.
+  private static func succeed(
+    _ before: FoundNote, on connection: SQLiteConnection, path: String, _ logger: Logger
+  ) throws(SQLiteError) {
+    let cause = before.note.isClosed ? Gap.Cause.shutdown : .crash
+    if try connection.meta(.predecessorLeft) == nil {
+      try connection.setMeta(.predecessorLeft, PredecessorLeft(at: before.at, cause: cause).text)
+    }
+    var metadata: Logger.Metadata = [
+      "path": "\(path)", "log_id_before": "\(before.note.logID)", "head_before": "\(before.note.head)",
+    ]
+    let saved = LogFile.saved(of: path)
+    if !saved.isEmpty { metadata["saved"] = "\(saved.joined(separator: ","))" }
+    logger.warning(
+      """
+      another log was here and is gone: what it had not shipped is not in this one; the time since it was left \
+      becomes a gap; put it back to go on with it
+      """, metadata: metadata)
   }
 
   /// Builds the new log beside its place and names it when it is whole, so that a crash never leaves half

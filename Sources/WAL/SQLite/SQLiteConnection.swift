@@ -199,6 +199,23 @@ package final class SQLiteConnection {
     return CheckpointResult(walFrames: Int(frames), copiedFrames: Int(copied), isBlocked: isBlocked)
   }
 
+  /// Copies the whole database, as this connection sees it, into another file, which may be there and empty; durable
+  /// when it returns.
+  ///
+  /// Reference: https://www.sqlite.org/backup.html
+  package func backup(to path: String) throws(SQLiteError) {
+    let copy = try SQLiteConnection(path: path, access: .create)
+    guard let backup = sqlite3_backup_init(copy.handle, "main", handle, "main") else {
+      throw copy.makeError(code: sqlite3_errcode(copy.handle), sql: "copying to \(path)")
+    }
+    let step = sqlite3_backup_step(backup, -1)
+    let code = sqlite3_backup_finish(backup)
+    guard step == SQLITE_DONE, code == SQLITE_OK else {
+      throw copy.makeError(code: code == SQLITE_OK ? step : code, sql: "copying to \(path)")
+    }
+    try copy.close()
+  }
+
   func makeError(code: Int32, sql: String) -> SQLiteError {
     SQLiteError(
       code: code == SQLITE_OK ? SQLITE_ERROR : code,
