@@ -98,7 +98,7 @@ let package = Package(
     .testTarget(
       name: "AppTests",
       dependencies: [
-        "Base", "Inspect", "tickwal", "TestSupport",
+        "Base", "Inspect", "Shippers", "WAL", "tickwal", "LogFixtures", "TestSupport",
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ], swiftSettings: strict),
   ],

@@ -63,7 +63,7 @@ extension TickLog {
       try transaction.setAttempts(attempts, memory)
       return FeedStart(
         openGaps: try transaction.openGaps(),
-        attemptAges: attempts.map { .microseconds(transaction.now - $0) },
+        attemptAges: attempts.map { .microseconds(transaction.now.subtractingSaturated($0)) },
         heldUntil: try transaction.connection.meta(.feedHold))
     }
   }
@@ -183,7 +183,7 @@ extension WriteTransaction {
   /// Microseconds since 1970, UTC, oldest first; none of them after `now`.
   fileprivate func recentAttempts(_ memory: AttemptMemory, at now: Int64) throws -> [Int64] {
     try (connection.metaList(.feedAttempts) ?? []).compactMap { Int64($0) }
-      .filter { .microseconds(now - $0) < memory.window }
+      .filter { .microseconds(now.subtractingSaturated($0)) < memory.window }
       .map { min($0, now) }
   }
 

@@ -140,7 +140,7 @@ struct StatusReport {
 
   /// So far; a clock that was set back makes it no less than nothing.
   private func length(since start: Int64) -> Duration {
-    .microseconds(max(0, status.readAt - start))
+    .microseconds(max(0, status.readAt.subtractingSaturated(start)))
   }
 
   // MARK: For programs

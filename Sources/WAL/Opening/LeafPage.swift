@@ -1,3 +1,5 @@
+import Base
+
 /// Reads the rows that lie on one leaf page, whatever the rest of the page says: each cell stands for itself.
 ///
 /// Reference: https://www.sqlite.org/fileformat2.html#b_tree_pages
@@ -53,6 +55,7 @@ package struct LeafPage {
       }
       return rows
     }
+    guard usable > 8 else { return [] }
     let count = Int(page[3]) << 8 | Int(page[4])
     for index in 0..<count {
       let pointer = 8 + 2 * index
@@ -86,7 +89,8 @@ package struct LeafPage {
       types.append(type)
     }
     guard head == end, types.count == columns else { return nil }
-    let total = types.reduce(headLength) { $0 + Self.length(ofType: $1) }
+    // Each may claim to be of any length.
+    let total = types.reduce(headLength) { $0.addingSaturated(Self.length(ofType: $1)) }
     guard total == length, let payload = try payload(at: position, length: Int(length), isTable: isTable)
     else {
       return nil

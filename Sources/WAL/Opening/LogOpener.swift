@@ -72,7 +72,9 @@ extension TickLog {
         throw LogError(
           .inUse(pid: nil), "the log \(path) is locked by another program: close shells that write to it")
       }
-      if error.isCannotOpen { throw LogError(.unusablePath, "the log \(path) cannot be used: \(error)") }
+      if error.isCannotOpen {
+        throw LogError(.unusablePath, "the log \(path) cannot be used: \(error)\(LogError.advice)")
+      }
       throw LogError("opening the log \(path)", error)
     }
   }
@@ -189,15 +191,15 @@ extension TickLog {
       throw SQLiteError.contradiction("it has offset \(last) beyond its head \(head)")
     }
     let trimmed = try connection.trimmed().rawValue
-    guard trimmed <= head else {
-      throw SQLiteError.contradiction("everything up to \(trimmed) is trimmed, beyond its head \(head)")
+    guard trimmed >= 0, trimmed <= head else {
+      throw SQLiteError.contradiction("everything up to \(trimmed) is trimmed, and its head is \(head)")
     }
     let known = max(last ?? 0, trimmed)
     let most =
       (try connection.int("PRAGMA page_count") ?? 0) * Int64(SQLiteConnection.pageBytes / TickRow.leastBytes)
-    if head - known > most {
+    if head.subtractingSaturated(known) > most {
       let lost = try connection.lastLost(through: head)
-      guard head - lost <= most else {
+      guard head.subtractingSaturated(lost) <= most else {
         throw SQLiteError.contradiction("its head \(head) is beyond what it can hold after offset \(known)")
       }
     }

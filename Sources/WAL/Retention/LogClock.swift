@@ -1,3 +1,5 @@
+import Base
+
 /// The log's own time, by which ticks grow old: it never goes back, and setting the machine's clock does not
 /// move it.
 ///
@@ -31,12 +33,12 @@ struct LogClock: Equatable {
       : wall.subtractingReportingOverflow(storedWall)
     let most = isSameBoot ? Int64.max : Self.mostAcrossBoots
     let counted = elapsed.overflow ? 0 : min(max(0, elapsed.partialValue), most)
-    start = max(0, time).addingReportingOverflow(counted).partialValue
+    start = max(0, time).addingSaturated(counted)
   }
 
   /// Microseconds of the log's own time.
   func time(at now: Uptime) -> Int64 {
-    start + max(0, now.microseconds - base.microseconds)
+    start.addingSaturated(max(0, now.microseconds.subtractingSaturated(base.microseconds)))
   }
 
   /// The record that the next process needs to go on: time, boot, uptime and wall clock.

@@ -52,7 +52,7 @@ struct LogUpkeep {
       if connection.isInTransaction { try connection.execute("ROLLBACK") }
       if error.isBusy { return false }
       guard error.isCorruption else { throw error }
-      heldUntil = ages.time(at: now) + Self.holdAfterDamage
+      heldUntil = ages.time(at: now).addingSaturated(Self.holdAfterDamage)
       logger.error(
         "the log's file is damaged where old ticks are to be trimmed: it grows until that is mended",
         metadata: ["error": "\(error)"])

@@ -329,7 +329,7 @@ struct WriterLoop {
     KillPoint.close.before()
     lookAtNames()
     if rescue != nil { return try closeSaved() }
-    logID = try connection.meta(.logID) ?? logID
+    noteLogID()
     var isCopied = false
     do throws(SQLiteError) {
       isCopied = try !connection.checkpoint(.truncate).isBlocked
@@ -343,6 +343,16 @@ struct WriterLoop {
     if isCopied { note(isClosed: true) }
     KillPoint.close.after()
     return nil
+  }
+
+  /// The log may have been given another name of its own since it was opened. Where it cannot be read, damage keeps
+  /// nobody from closing the log.
+  private mutating func noteLogID() {
+    do throws(SQLiteError) {
+      logID = try connection.meta(.logID) ?? logID
+    } catch {
+      logger.warning("the log's id cannot be read at its end", metadata: ["error": "\(error)"])
+    }
   }
 
   /// SQLite removes nothing when it closes: what has the names now is not this log's.
