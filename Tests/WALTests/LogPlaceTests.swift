@@ -8,8 +8,13 @@ import Testing
   private func withFiles(_ body: (_ path: String, LogPlace) throws -> Void) async throws {
     try await withTemporaryFolder { folder in
       let path = folder + "/ticks.db"
-      for suffix in ["", "-wal", "-shm"] { try Data([1]).write(to: URL(fileURLWithPath: path + suffix)) }
+      // Held open, as SQLite does it: else a new file might be given the number of one that is gone.
+      let open = try ["", "-wal", "-shm"].map { suffix in
+        try Data([1]).write(to: URL(fileURLWithPath: path + suffix))
+        return try FileHandle(forReadingFrom: URL(fileURLWithPath: path + suffix))
+      }
       try body(path, LogPlace(path: path))
+      for file in open { try file.close() }
     }
   }
 

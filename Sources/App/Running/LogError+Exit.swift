@@ -25,7 +25,6 @@ extension LogError: CommandError {
         "the log failed: the process ends, so that nothing is written after what may be lost. "
           + "Everything that was confirmed is safe. Look at the volume (dmesg), then start again.",
       ]
-    case .unusablePath: ["\(line); WAL_PATH must name a file that can be made, read and written"]
     default: [line]
     }
   }

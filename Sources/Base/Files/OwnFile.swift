@@ -52,16 +52,22 @@ package enum OwnFile {
   }
 
   /// Why a name must not be used, without opening what has it; `nil` if nothing has it, or what should.
-  package static func objection(to path: String, _ kind: Kind = .regular) -> Refusal? {
+  ///
+  /// - Parameter byAnybody: whether its owner does not matter, for whoever only reads.
+  package static func objection(
+    to path: String, _ kind: Kind = .regular, byAnybody: Bool = false
+  ) -> Refusal? {
     var info = stat()
     guard lstat(path, &info) == 0 else {
       return errno == ENOENT || errno == ENOTDIR
         ? nil : Refusal(path: path, reason: SystemError.lastText, code: errno)
     }
-    return judge(path, info, kind)
+    return judge(path, info, kind, byAnybody: byAnybody)
   }
 
-  private static func judge(_ path: String, _ info: stat, _ kind: Kind) -> Refusal? {
+  private static func judge(
+    _ path: String, _ info: stat, _ kind: Kind, byAnybody: Bool = false
+  ) -> Refusal? {
     let type = info.st_mode & S_IFMT
     if type == S_IFLNK {
       return Refusal(path: path, reason: "it is a symbolic link, and is not followed; remove it", code: 0)
@@ -70,7 +76,7 @@ package enum OwnFile {
       return Refusal(
         path: path, reason: "it is no \(kind.name) but \(name(of: type)); move it away", code: 0)
     }
-    if !isTrusted(owner: info.st_uid, asking: geteuid()) {
+    if !byAnybody, !isTrusted(owner: info.st_uid, asking: geteuid()) {
       return Refusal(
         path: path,
         reason:

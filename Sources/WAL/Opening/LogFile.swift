@@ -89,6 +89,20 @@ package enum LogFile {
     if let refusal = OwnFile.objection(to: path + ".sock", .socket) { throw LogError.refused(refusal) }
   }
 
+  /// The same of what SQLite opens beside the log, for whoever only reads.
+  static func checkSides(of path: String) throws(LogError) {
+    for suffix in ["-wal", "-shm", "-journal"] {
+      if let refusal = OwnFile.objection(to: path + suffix, byAnybody: true) {
+        throw LogError.refused(refusal)
+      }
+    }
+  }
+
+  /// Whether the log lies where nothing can be written by anybody.
+  static func isOnReadOnlyVolume(_ path: String) -> Bool {
+    access(Folder.parent(of: path), W_OK) != 0 && errno == EROFS
+  }
+
   /// The copies that were saved when the log's files were taken away beneath a process, by name.
   static func saved(of path: String) -> [String] {
     let folder = Folder.parent(of: path)

@@ -84,7 +84,9 @@ package final class LogLock: Sendable {
   /// - Throws: `inUse` if another process has the lock on the file that has the name now: it has the log, too.
   func keep() throws(LogError) -> Keeping {
     try held.withLock { held throws(LogError) in
-      guard let old = held, NamedFile(path) != old.file else { return .kept }
+      let named = NamedFile(path)
+      // Where the system does not say, nothing is done: the file may well be this one.
+      guard let old = held, named != old.file, named != .unknown, old.file != .unknown else { return .kept }
       let descriptor: Int32
       do throws(LogError) {
         descriptor = try LogLock.openFile(path, O_RDWR | O_CREAT)
@@ -219,7 +221,7 @@ extension LogError {
   }
 
   package static func notRegular(_ path: String) -> LogError {
-    LogError(.unusablePath, "the log \(path) cannot be used: not a regular file")
+    LogError(.unusablePath, "the log \(path) cannot be used: not a regular file\(advice)")
   }
 
   /// A file beside the log is not what it should be, or cannot be opened.
@@ -228,9 +230,13 @@ extension LogError {
       ? LogError(.unusablePath, "\(refusal)") : LogError.unusable(refusal.path, refusal.code)
   }
 
+  static let advice = "; WAL_PATH must name a file that can be made, read and written"
+  private static let readOnlyAdvice =
+    "; mount it for writing, or only read it: `status`, `verify`, `replay` and `reconcile` can"
+
   package static func unusable(_ path: String, _ code: Int32) -> LogError {
     LogError(
       code == ENOSPC ? .diskFull : .unusablePath,
-      "the log \(path) cannot be used: \(SystemError.text(code))")
+      "the log \(path) cannot be used: \(SystemError.text(code))\(code == EROFS ? readOnlyAdvice : advice)")
   }
 }

@@ -35,6 +35,9 @@ package struct SQLiteError: Error, Sendable, CustomStringConvertible {
   /// The file, its WAL or its folder is not there or may not be opened.
   package var isCannotOpen: Bool { primaryCode == SQLITE_CANTOPEN || primaryCode == SQLITE_PERM }
 
+  /// What is opened cannot be written, and SQLite would have to.
+  package var isReadOnly: Bool { primaryCode == SQLITE_READONLY }
+
   package var description: String {
     var text = "SQLite: \(message) (code \(code)"
     if systemError != 0 { text += ", \(SystemError.text(systemError))" }
