@@ -103,7 +103,7 @@ let package = Package(
     .testTarget(
       name: "AppTests",
       dependencies: [
-        "Base", "Inspect", "tickwal", "TestSupport", "CSQLite",
+        "Base", "Inspect", "Shippers", "WAL", "tickwal", "LogFixtures", "TestSupport", "CSQLite",
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ], swiftSettings: strict),
   ],

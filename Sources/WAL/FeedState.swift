@@ -51,7 +51,7 @@ extension TickLog {
   /// A feed that ended in order left open gaps of cause `shutdown` (or whatever was open then). One that was
   /// killed left none for what it was receiving: a gap of cause `crash` is opened for each slot, from where
   /// ``WriteTransaction/setWatermark(of:to:)`` ended or else from where the slot began, for the streams that no open
-  /// gap names.
+  /// gap names. If another log was here before this one, a gap for all streams begins where that one was left.
   ///
   /// - Parameters:
   ///   - streams: what the feed is going to subscribe to.
@@ -60,6 +60,7 @@ extension TickLog {
     try await write { transaction in
       let wasKilled = try transaction.connection.meta(.feed) == FeedMeta.running
       if wasKilled { try transaction.openCrashGaps() }
+      try transaction.openPredecessorGap(streams)
       try transaction.connection.setMeta(.feed, FeedMeta.running)
       try transaction.connection.setMeta(.streams, MetaList(streams))
       try transaction.connection.setFeedSlots([:], at: transaction.now)
@@ -68,7 +69,7 @@ extension TickLog {
       try transaction.setAttempts(attempts, memory)
       return FeedStart(
         openGaps: try transaction.openGaps(), wasKilled: wasKilled,
-        attemptAges: attempts.map { .microseconds(transaction.now - $0) },
+        attemptAges: attempts.map { .microseconds(transaction.now.subtractingSaturated($0)) },
         heldUntil: try transaction.connection.meta(.feedHold))
     }
   }
@@ -167,6 +168,13 @@ extension WriteTransaction {
     }
   }
 
+  fileprivate func openPredecessorGap(_ streams: [String]) throws {
+    guard let text = try connection.meta(.predecessorLeft) else { return }
+    try connection.removeMeta(MetaKey<String>.predecessorLeft.name)
+    guard let left = PredecessorLeft(text: text) else { return }
+    _ = try openGap(startedAt: min(left.at, now), cause: left.cause, streams: streams)
+  }
+
   /// Whether open gaps name all of the streams. An empty list stands for streams that nobody has named.
   fileprivate func isMissing(_ streams: [String]) throws -> Bool {
     try !openGaps().isEmpty && withoutOpenGap(streams).isEmpty
@@ -181,7 +189,7 @@ extension WriteTransaction {
   /// Microseconds since 1970, UTC, oldest first; none of them after `now`.
   fileprivate func recentAttempts(_ memory: AttemptMemory, at now: Int64) throws -> [Int64] {
     try (connection.metaList(.feedAttempts) ?? []).compactMap { Int64($0) }
-      .filter { .microseconds(now - $0) < memory.window }
+      .filter { .microseconds(now.subtractingSaturated($0)) < memory.window }
       .map { min($0, now) }
   }
 
@@ -189,6 +197,29 @@ extension WriteTransaction {
     let newest = attempts.suffix(memory.count).map(String.init)
     try connection.setMeta(.feedAttempts, MetaList(json: "[" + newest.joined(separator: ",") + "]"))
   }
+}
+
+/// The time at which a log was left that lay where this one is: what followed is missing here until a feed delivers.
+struct PredecessorLeft: Equatable {
+  /// Microseconds since 1970, UTC.
+  let at: Int64
+  /// `shutdown` if it was closed in order, else `crash`.
+  let cause: Gap.Cause
+
+  init(at: Int64, cause: Gap.Cause) {
+    self.at = at
+    self.cause = cause
+  }
+
+  init?(text: String) {
+    let words = text.split(separator: " ")
+    guard words.count == 2, let at = Int64(words[0]), words[1] == "shutdown" || words[1] == "crash" else {
+      return nil
+    }
+    self.init(at: at, cause: Gap.Cause(rawValue: String(words[1])))
+  }
+
+  var text: String { "\(at) \(cause.rawValue)" }
 }
 
 private enum FeedMeta {

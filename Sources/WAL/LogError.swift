@@ -13,6 +13,8 @@ package struct LogError: Error, Sendable, CustomStringConvertible, CustomDebugSt
     case destinationChanged
     /// A write, an fsync or a read that the log depends on failed; the process must end.
     case failed
+    /// The log's files have been removed, moved or replaced beneath the process; the description says what is saved.
+    case lost
     /// The log was closed.
     case closed
     /// Something that was asked for is not in the log.

@@ -1,4 +1,8 @@
+import Base
+
 /// The position of one tick in the log: starts at 1, grows by 1, is never reused.
+///
+/// One that was read from a file may be any number: arithmetic ends at the bounds of 64 bits.
 package struct Offset: RawRepresentable, Hashable, Comparable, Sendable, CustomStringConvertible {
   package let rawValue: Int64
 
@@ -11,13 +15,15 @@ package struct Offset: RawRepresentable, Hashable, Comparable, Sendable, CustomS
   /// The head of a log that nothing was ever appended to.
   package static let zero = Offset(rawValue: 0)
 
-  package var next: Offset { Offset(rawValue: rawValue + 1) }
-  package var previous: Offset { Offset(rawValue: rawValue - 1) }
+  package var next: Offset { Offset(rawValue: rawValue.addingSaturated(1)) }
+  package var previous: Offset { Offset(rawValue: rawValue.subtractingSaturated(1)) }
 
-  package func advanced(by distance: Int) -> Offset { Offset(rawValue: rawValue + Int64(distance)) }
+  package func advanced(by distance: Int) -> Offset {
+    Offset(rawValue: rawValue.addingSaturated(Int64(distance)))
+  }
 
   /// The distance from this offset to a later one.
-  package func distance(to other: Offset) -> Int { Int(other.rawValue - rawValue) }
+  package func distance(to other: Offset) -> Int { Int(other.rawValue.subtractingSaturated(rawValue)) }
 
   package static func < (left: Offset, right: Offset) -> Bool { left.rawValue < right.rawValue }
   package var description: String { String(rawValue) }
@@ -28,7 +34,7 @@ package typealias OffsetRange = ClosedRange<Offset>
 
 extension ClosedRange where Bound == Offset {
   /// The count of offsets in it.
-  package var length: Int { lowerBound.distance(to: upperBound) + 1 }
+  package var length: Int { lowerBound.distance(to: upperBound).addingSaturated(1) }
 
   /// The ranges that are left without some others, which are in order.
   package func without(_ others: [OffsetRange]) -> [OffsetRange] {

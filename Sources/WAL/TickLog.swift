@@ -159,9 +159,22 @@ package final class TickLog: Sendable {
   /// - Throws: `CancellationError`.
   package func failure() async throws -> LogError { try await writer.failure.wait() }
 
+  /// Waits until the log's files are found to have been removed, moved or replaced: nothing should be appended any
+  /// more, and ``close()`` saves what there is.
+  /// - Throws: `CancellationError`.
+  package func loss() async throws -> LogLoss { try await writer.loss.wait() }
+
+  /// The names that the log's files have lost; `nil` as long as they have them.
+  package var knownLoss: LogLoss? { writer.loss.value }
+
   /// Opens a read-only connection with a thread of its own.
+  ///
+  /// - Throws: `lost` if the log's files have lost their names: a reader would open others.
   package func makeReader() async throws -> LogReader {
-    try await LogReader(path: path, vfs: options.vfs)
+    if let loss = knownLoss {
+      throw LogError(.lost, "the log's files were taken away beneath this process: \(loss); it ends")
+    }
+    return try await LogReader(path: path, vfs: options.vfs)
   }
 
   // MARK: Keeping its size

@@ -55,6 +55,15 @@ import Testing
     report(record: record, feed: feed, writerPID: 42).feed.rows.map { $0.joined(separator: ": ") }
   }
 
+  @Test func `a log that was taken away is not called the one that is read`() throws {
+    let feed = told { $0.logLost = "/t.db is gone" }
+    #expect(
+      report(feed: feed, writerPID: 42).lines(width: nil).contains {
+        $0.contains("whose log this is not: /t.db is gone; it saves and ships what it has, and ends")
+      })
+    #expect(report(feed: feed).document.text.contains(#""log_lost":"/t.db is gone""#))
+  }
+
   @Test func `a connected feed is told with its streams and attempts`() {
     #expect(
       rows(
@@ -111,7 +120,7 @@ import Testing
         #""completeness":null,"feed":{"state":"running","connected":true,"since":1795238000123456,"#
           + #""connections":2,"planned_connections":3,"streams":2500,"granted":1040,"#
           + #""silent":{"count":0,"names":[]},"refused":{"count":1,"names":["x@trade"]},"paused":false,"#
-          + #""last_tick_at":null,"attempts_last_5_minutes":2,"next_attempt_at":null,"held_until":null,"why":null}}"#
+          + #""last_tick_at":null,"attempts_last_5_minutes":2,"next_attempt_at":null,"held_until":null,"why":null,"log_lost":null}}"#
       ))
     for (view, state, connected) in [
       (FeedView.noProcess, "no_process", "false"), (.notListening, "not_listening", "null"),
@@ -124,7 +133,7 @@ import Testing
           #""feed":{"state":"\#(state)","connected":\#(connected),"since":null,"connections":null,"#
             + #""planned_connections":null,"streams":300,"granted":null,"silent":null,"refused":null,"#))
     }
-    #expect(report(feed: .noAnswer("late")).document.text.hasSuffix(#""why":"late"}}"#))
+    #expect(report(feed: .noAnswer("late")).document.text.hasSuffix(#""why":"late","log_lost":null}}"#))
   }
 
   @Test func `without gaps nothing is said of them`() {

@@ -38,6 +38,29 @@ import Testing
     #expect(actions([.signal], hasFeed: false) == [[.endBeforeOpening]])
   }
 
+  @Test
+  func `a log that is lost ends the feed, and everything is shipped until time is up or a signal comes`() {
+    #expect(
+      actions([.opened(loops: 1), .logLost, .feedEnded, .loopEnded])
+        == [[], [.beginStopping], [.drainLoops], [.finish]])
+    #expect(
+      actions([.opened(loops: 1), .logLost, .feedEnded, .timeUp, .loopEnded])
+        == [[], [.beginStopping], [.drainLoops], [.callOff], [.finish]])
+    #expect(
+      actions([.opened(loops: 1), .logLost, .feedEnded, .signal, .signal])
+        == [[], [.beginStopping], [.drainLoops], [.stopLoops], [.endAtOnce]])
+    #expect(
+      actions([.opened(loops: 1), .logLost, .signal, .feedEnded])
+        == [[], [.beginStopping], [], [.stopLoops]])
+    #expect(
+      actions([.opened(loops: 1), .logLost, .loopEnded], hasFeed: false) == [
+        [.drainLoops], [.beginStopping], [.finish],
+      ])
+    // It ends already.
+    #expect(
+      actions([.opened(loops: 1), .signal, .logLost, .feedEnded]) == [[], [.beginStopping], [], [.stopLoops]])
+  }
+
   @Test func `time that is up calls off once, and everything still ends`() {
     let all = actions([.opened(loops: 1), .signal, .timeUp, .timeUp, .feedEnded, .loopEnded])
     #expect(all == [[], [.beginStopping], [.callOff], [], [.stopLoops], [.finish]])

@@ -79,6 +79,50 @@ import Testing
     }
   }
 
+  @Test func `a file of our own is opened, and nothing else under its name`() async throws {
+    try await withTemporaryFolder { folder in
+      func refusal(_ name: String, _ kind: OwnFile.Kind = .regular) -> String? {
+        OwnFile.objection(to: folder + "/" + name, kind)?.reason
+      }
+      let descriptor = try OwnFile.open(folder + "/f", O_RDWR | O_CREAT)
+      #expect(fcntl(descriptor, F_GETFD) & FD_CLOEXEC != 0)
+      close(descriptor)
+      #expect(refusal("f") == nil && refusal("none") == nil)
+      #expect(refusal("f", .socket) == "it is no socket but a file; move it away")
+      #expect(symlink(folder + "/f", folder + "/link") == 0 && mkfifo(folder + "/pipe", 0o600) == 0)
+      #expect(symlink(folder + "/none", folder + "/dangling") == 0)
+      for name in ["link", "pipe", "dangling", "."] {
+        let reason = refusal(name)
+        #expect(reason != nil)
+        for flags in [O_RDONLY, O_RDWR | O_CREAT, O_WRONLY] {
+          do throws(OwnFile.Refusal) {
+            close(try OwnFile.open(folder + "/" + name, flags))
+            Issue.record("\(name) was opened")
+          } catch {
+            #expect(error.reason == reason)
+          }
+        }
+      }
+      #expect(access(folder + "/none", F_OK) != 0)
+      do throws(OwnFile.Refusal) {
+        close(try OwnFile.open(folder + "/none", O_RDONLY))
+      } catch {
+        #expect(error.code == ENOENT)
+      }
+    }
+  }
+
+  @Test func `this user's files and root's are trusted, and root trusts everybody's`() {
+    #expect(OwnFile.isTrusted(owner: 7, asking: 7) && OwnFile.isTrusted(owner: 0, asking: 7))
+    #expect(!OwnFile.isTrusted(owner: 8, asking: 7) && OwnFile.isTrusted(owner: 8, asking: 0))
+  }
+
+  @Test func `sums end at the bounds of their type`() {
+    #expect(Int64.max.addingSaturated(1) == .max && Int64.min.addingSaturated(-1) == .min)
+    #expect(Int64.min.subtractingSaturated(1) == .min && Int64(0).subtractingSaturated(.min) == .max)
+    #expect(Int64(-2).subtractingSaturated(.max) == .min && Int64(3).addingSaturated(4) == 7)
+  }
+
   @Test(arguments: [("/a/b", "/a"), ("/a", "/"), ("a", "."), ("a/b/c", "a/b")])
   func `the folder of a path is found`(path: String, folder: String) {
     #expect(Folder.parent(of: path) == folder)

@@ -104,6 +104,71 @@ import Testing
     }
   }
 
+  @Test func `a lock file that is removed is made anew with its note and its time`() async throws {
+    try await withTemporaryFolder { folder in
+      let path = folder + "/ticks.db"
+      let note = HeadHint(
+        logID: LogID(rawValue: "0123456789abcdef"), head: Offset(rawValue: 7), fileChangedAt: 3)
+      let lock = try LogLock(logPath: path)
+      try lock.write(note)
+      #expect(try lock.keep() == .kept)
+      let before =
+        try FileManager.default.attributesOfItem(atPath: path + ".lock")[.modificationDate] as? Date
+      for _ in 1...2 {
+        #expect(unlink(path + ".lock") == 0)
+        #expect(LogLock.holder(of: path) == nil)
+        #expect(try lock.keep() == .renewed)
+        #expect(LogLock.holder(of: path) == getpid())
+        #expect(LogLock.note(of: path) == note)
+      }
+      #expect(
+        try FileManager.default.attributesOfItem(atPath: path + ".lock")[.modificationDate] as? Date == before
+      )
+      // The next one finds the note, and when it was written.
+      lock.release()
+      let next = try LogLock(logPath: path)
+      #expect(next.found?.note == note)
+      #expect(abs(Double(next.found?.at ?? 0) / 1e6 - (before?.timeIntervalSince1970 ?? 0)) < 0.001)
+      next.release()
+    }
+  }
+
+  @Test func `another process that holds the new lock file is named`() async throws {
+    try await withTemporaryFolder { folder in
+      let path = folder + "/ticks.db"
+      let lock = try LogLock(logPath: path)
+      #expect(unlink(path + ".lock") == 0)
+      let other = open(path + ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+      defer { close(other) }
+      #expect(flock(other, LOCK_EX | LOCK_NB) == 0 && write(other, "4242\n", 5) == 5)
+      let error = try await logError { _ = try lock.keep() }
+      #expect(error.code == .inUse(pid: 4242))
+      // It gives the lock up, as a start does that is refused.
+      #expect(flock(other, LOCK_UN) == 0)
+      #expect(try lock.keep() == .renewed)
+      lock.release()
+    }
+  }
+
+  @Test(arguments: ["link", "pipe", "folder"])
+  func `what is no file of its own is not taken for the lock`(kind: String) async throws {
+    try await withTemporaryFolder { folder in
+      let path = folder + "/ticks.db"
+      let target = folder + "/target"
+      try Data("precious".utf8).write(to: URL(fileURLWithPath: target))
+      switch kind {
+      case "link": #expect(symlink(target, path + ".lock") == 0)
+      case "pipe": #expect(mkfifo(path + ".lock", 0o600) == 0)
+      default: #expect(mkdir(path + ".lock", 0o700) == 0)
+      }
+      #expect(LogLock.holder(of: path) == nil && LogLock.note(of: path) == nil)
+      let error = try await logError { _ = try LogLock(logPath: path) }
+      #expect(
+        error.code == .unusablePath && error.description.hasPrefix("\(path).lock cannot be used: it is "))
+      #expect(try String(contentsOfFile: target, encoding: .utf8) == "precious")
+    }
+  }
+
   @Test func `one file has one lock whatever link names it`() async throws {
     try await withLog { log, path in
       try FileManager.default.createSymbolicLink(atPath: path + ".link", withDestinationPath: path)

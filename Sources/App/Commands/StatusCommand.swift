@@ -22,8 +22,9 @@ struct StatusCommand: DocumentCommand {
 
   func run() async throws {
     let settings = try Configuration(flags: flags, environment: ProcessEnvironment.current)
-    try settings.log.path.checkReadable()
     let path = settings.log.path.text
+    if let problem = Self.problem(ofLogTakenFrom: path) { throw problem }
+    try settings.log.path.checkReadable()
     let observer = try FeedObserver(logPath: path)
     guard watch else {
       let report = try await report(path, observer)
@@ -44,6 +45,18 @@ struct StatusCommand: DocumentCommand {
         try await ContinuousClock().sleep(for: .seconds(1))
       }
     }
+  }
+
+  /// A process that has a log open whose file has no name any more.
+  private static func problem(ofLogTakenFrom path: String) -> CommandFailure? {
+    guard access(path, F_OK) != 0, errno == ENOENT, let pid = LogLock.holder(of: TickLog.file(of: path))
+    else {
+      return nil
+    }
+    return CommandFailure(
+      .problems,
+      "process \(pid) has a log open that is not at \(path) any more: it was removed or moved; the process saves and "
+        + "ships what it has, and ends with 74: its messages say where the log is then")
   }
 
   private func report(

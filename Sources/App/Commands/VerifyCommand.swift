@@ -49,12 +49,17 @@ struct VerifyCommand: DocumentCommand {
         report.failure = error.description
       }
       if let output {
+        if report.failure == nil, report.verification?.problems.isEmpty == true {
+          report.unneeded = output
+          return report
+        }
         report.output = output
         report.salvaged = try await LogSalvage(
           of: path, to: output, consumers: Destinations.consumers, report: meter.show
         ).run()
         let check = try await LogVerification.of(
           path: output, consumers: Destinations.consumers, report: meter.show)
+        LogSalvage.removeSides(of: output)
         guard check.problems.isEmpty else {
           throw CommandFailure(
             .problems,

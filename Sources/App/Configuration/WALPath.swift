@@ -15,6 +15,12 @@ struct WALPath: Sendable, Equatable, CustomStringConvertible {
   /// - Throws: `BadSettings` naming `WAL_PATH`.
   func checkWritable() throws(BadSettings) {
     if let reason = FileProblem.folder(folder) {
+      if FileProblem.isReadOnly(folder) {
+        throw problem(
+          "read-only file system",
+          "a file that can be written; mount it for writing, or only read it: `status`, `verify`, `replay` and "
+            + "`reconcile` can")
+      }
       throw problem("its folder: \(reason)", "a file in a folder that exists and is writable")
     }
     if let reason = FileProblem.existing(text, access: R_OK | W_OK) {
@@ -43,6 +49,9 @@ enum FileProblem {
     guard status.st_mode & S_IFMT == S_IFDIR else { return "not a folder" }
     return access(path, W_OK | X_OK) == 0 ? nil : SystemError.lastText
   }
+
+  /// Whether a folder lies where nothing can be written by anybody.
+  static func isReadOnly(_ folder: String) -> Bool { access(folder, W_OK) != 0 && errno == EROFS }
 
   /// A regular file that can be read.
   static func file(_ path: String) -> String? {

@@ -51,6 +51,36 @@ struct ControlAddress: Sendable {
   }
 }
 
+extension ControlAddress {
+  /// Refuses if a process listens there: it has the log, even where its lock file is gone.
+  ///
+  /// - Throws: `LogError` with `inUse`, and the pid if the system says it.
+  ///
+  /// Reference: unix(7), SO_PEERCRED.
+  func checkUnused(logPath: String) throws(LogError) {
+    let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
+    let descriptor = socket(AF_UNIX, type, 0)
+    guard descriptor >= 0 else { return }
+    let asking = FileDescriptor(owning: descriptor)
+    do throws(SystemError) {
+      try withSocketAddress { (address, length) throws(SystemError) in
+        guard connect(asking.number, address, length) == 0 else {
+          throw SystemError.last("connecting to", path)
+        }
+      }
+    } catch {
+      // A listener whose queue is full is one, too; whatever else is wrong is found out where it matters.
+      guard error.code == EAGAIN else { return }
+      throw LogError.inUse(logPath, by: nil)
+    }
+    // As `ucred` has it, which Glibc's module leaves out: pid, user, group.
+    var peer: [Int32] = [0, 0, 0]
+    var length = socklen_t(MemoryLayout<Int32>.size * peer.count)
+    let isKnown = getsockopt(asking.number, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 && peer[0] > 0
+    throw LogError.inUse(logPath, by: isKnown ? peer[0] : nil)
+  }
+}
+
 extension SystemError {
   /// Nobody listens there.
   var meansNobody: Bool { code == ENOENT || code == ECONNREFUSED }

@@ -121,9 +121,12 @@ struct ControlAnswer: Codable, Sendable, Equatable {
     var nextAttemptAt: Int64?
     /// Whether nothing is read because the log cannot take more.
     var paused = false
+    /// The names that the log's files have lost, in words; `nil` as long as they have them.
+    var logLost: String?
 
     enum CodingKeys: String, CodingKey {
       case state, connected, since, connections, streams, granted, silent, refused, paused
+      case logLost = "log_lost"
       case plannedConnections = "planned_connections"
       case nextAttemptAt = "next_attempt_at"
     }

@@ -9,6 +9,17 @@ enum ImmediateExit {
     ProcessEnd.now(.logFailed, lastWords: error.lines.map { "tickwal: \($0)" })
   }
 
+  /// The log's files were taken away, and nobody waits for what there is to be saved once more.
+  static func logLost(_ loss: LogLoss) -> Never {
+    ProcessEnd.now(
+      .logFailed,
+      lastWords: [
+        "tickwal: second signal: ended at once; the log's files were taken away (\(loss)): what was saved is said "
+          + "above, what was shipped since is not in it"
+      ],
+      within: ProcessEnd.shortPatience)
+  }
+
   /// Nothing has been received yet, and what is waited for (room on the volume, say) may not come.
   static func beforeOpening(_ code: ExitCode) -> Never {
     ProcessEnd.now(code, lastWords: ["tickwal: ended before the log was open"])

@@ -6,7 +6,7 @@ extension LogError: CommandError {
     switch code {
     case .inUse: .logInUse
     case .unusablePath, .notALog, .newerSchema, .destinationChanged: .badValue
-    case .failed, .closed, .diskFull, .alreadyPlanned, .consumerMoved: .logFailed
+    case .failed, .lost, .closed, .diskFull, .alreadyPlanned, .consumerMoved: .logFailed
     case .notFound: .problems
     }
   }
@@ -31,7 +31,6 @@ extension LogError: CommandError {
         "the log failed: the process ends, so that nothing is written after what may be lost; start again",
       ]
     case .diskFull: ["\(line); the volume has no room: make some (df -h, df -i) and try again"]
-    case .unusablePath: ["\(line); WAL_PATH must name a file that can be made, read and written"]
     default: [line]
     }
   }

@@ -54,6 +54,14 @@ struct Pipeline: Sendable {
         return nil
       }
       group.addTask { [stopping] in
+        do {
+          stopping.logLost(try await log.loss())
+          return .logLost
+        } catch is CancellationError {
+          return nil
+        }
+      }
+      group.addTask { [stopping] in
         try await stopping.request.wait()
         try await ContinuousClock().sleep(for: stopping.patience)
         return .timeUp
@@ -86,8 +94,11 @@ struct Pipeline: Sendable {
           logger.notice(
             "SHUTDOWN_TIMEOUT is over: what is still on its way is sent again at the next start")
           // Commits wait for room then, and cannot be called off: nothing could end in order.
-          if log.isDiskFull { try await endOnFullVolume() }
-          ImmediateExit.unlessEnded(within: 3, interrupted)
+          if log.knownLoss == nil {
+            if log.isDiskFull { try await endOnFullVolume() }
+            // A log whose files are gone takes its time to be saved.
+            ImmediateExit.unlessEnded(within: 3, interrupted)
+          }
           group.cancelAll()
         }
       }

@@ -26,6 +26,10 @@ extension Configuration {
 
   func openLog(logger: Logger) async throws -> TickLog {
     try log.path.checkWritable()
+    let address = ControlAddress(logPath: log.path.text)
+    if OwnFile.objection(to: address.path, .socket) == nil {
+      try address.checkUnused(logPath: TickLog.file(of: log.path.text))
+    }
     return try await TickLog.open(path: log.path.text, options: logOptions, logger: logger)
   }
 

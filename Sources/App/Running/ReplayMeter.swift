@@ -17,7 +17,7 @@ final class ReplayMeter: Sendable {
   @Sendable func show(_ last: Offset) {
     let elapsed = start.duration(to: .now)
     guard console.isTerminal, pace.withLock({ $0.isDue(at: elapsed) }) else { return }
-    let done = first.distance(to: last) + 1
+    let done = (first...last).length
     console.show(
       ProgressReport(
         label: "replay", done: done, elapsed: elapsed,

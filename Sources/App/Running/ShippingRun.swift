@@ -92,8 +92,11 @@ struct ShippingRun: Sendable {
           operations: Operations(
             log: log, loops: running.loops, shipping: { shipping }, logger: logger,
             feed: {
-              guard hasFeed else { return ControlAnswer.Feed(state: .none) }
-              return ControlAnswer.Feed(running.feed.value?.statistics)
+              var feed =
+                hasFeed
+                ? ControlAnswer.Feed(running.feed.value?.statistics) : ControlAnswer.Feed(state: .none)
+              feed.logLost = log.knownLoss?.description
+              return feed
             }),
           logger: logger
         ).run()
@@ -104,7 +107,8 @@ struct ShippingRun: Sendable {
       throw error
     }
     Console.standardError.endProgress()
-    try await reportBacklog(log)
+    // What lies under the log's name may be another one.
+    if log.knownLoss == nil { try await reportBacklog(log) }
     try await close(log)
     return wasInterrupted
   }

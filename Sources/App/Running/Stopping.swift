@@ -10,6 +10,7 @@ final class Stopping: Sendable {
   private struct State {
     var order: StoppingOrder
     var loops: [ConsumerLoop] = []
+    var loss: LogLoss?
   }
 
   /// Set when a signal asks for the end.
@@ -53,6 +54,9 @@ final class Stopping: Sendable {
     carryOut(actions)
   }
 
+  /// The log's files were taken away. It has been said.
+  func logLost(_ loss: LogLoss) { state.withLock { $0.loss = loss } }
+
   /// - Returns: what is left to the caller: to call off, or to finish.
   func happened(_ event: StoppingOrder.Event) -> [StoppingOrder.Action] {
     carryOut(state.withLock { $0.order.handle(event) })
@@ -60,11 +64,13 @@ final class Stopping: Sendable {
 
   @discardableResult
   private func carryOut(_ actions: [StoppingOrder.Action]) -> [StoppingOrder.Action] {
-    let loops = state.withLock { $0.loops }
+    let (loops, loss) = state.withLock { ($0.loops, $0.loss) }
     return actions.filter { action in
       switch action {
       case .endBeforeOpening: ImmediateExit.beforeOpening(interrupted)
-      case .endAtOnce: ImmediateExit.secondSignal(interrupted)
+      case .endAtOnce:
+        if let loss { ImmediateExit.logLost(loss) }
+        ImmediateExit.secondSignal(interrupted)
       case .beginStopping: request.set(())
       case .drainLoops: for loop in loops { loop.startDraining() }
       case .stopLoops: for loop in loops { loop.startStopping() }

@@ -7,6 +7,8 @@ struct StoppingOrder: Sendable {
     /// The log is open, and the work begins with so many loops that ship.
     case opened(loops: Int)
     case signal
+    /// The log's files were taken away: what is received from now on has no place.
+    case logLost
     case feedEnded
     case loopEnded
     /// The longest wait since the first signal is over.
@@ -31,10 +33,13 @@ struct StoppingOrder: Sendable {
   }
 
   private enum Phase {
-    case opening, running, stopping, calledOff
+    case opening, running
+    /// As after a signal, but that everything is shipped that can be.
+    case losing
+    case stopping, calledOff
   }
 
-  private let drains: Bool
+  private var drains: Bool
   private let onlyShips: Bool
   private var phase = Phase.opening
   private var hasFeed: Bool
@@ -60,8 +65,16 @@ struct StoppingOrder: Sendable {
     case (.signal, .running):
       phase = .stopping
       return [.beginStopping] + (onlyShips ? ending(.stopLoops) : [])
+    case (.logLost, .running):
+      phase = .losing
+      drains = true
+      return [.beginStopping]
+    case (.signal, .losing):
+      phase = .stopping
+      drains = false
+      return hasFeed ? [] : ending(.stopLoops)
     case (.signal, .stopping), (.signal, .calledOff): return [.endAtOnce]
-    case (.timeUp, .stopping):
+    case (.timeUp, .stopping), (.timeUp, .losing):
       phase = .calledOff
       return [.callOff]
     case (.feedEnded, _) where hasFeed:

@@ -84,6 +84,9 @@ struct FeedReport {
     if case .told(let feed) = view { feed } else { nil }
   }
 
+  /// The names that the files of the process's log have lost: what is read here is not what it writes.
+  var logLost: String? { told?.logLost }
+
   private var running: ControlAnswer.Feed? { told?.state == .running ? told : nil }
 
   // MARK: For programs
@@ -99,7 +102,7 @@ struct FeedReport {
       "paused": running.map { .bool($0.paused) } ?? .null, "last_tick_at": integer(status.lastReceivedAt),
       "attempts_last_5_minutes": .integer(status.feed.recentAttempts),
       "next_attempt_at": integer(running?.nextAttemptAt), "held_until": integer(status.feed.heldUntil),
-      "why": why.map { .string($0) } ?? .null,
+      "why": why.map { .string($0) } ?? .null, "log_lost": logLost.map { .string($0) } ?? .null,
     ])
   }
 

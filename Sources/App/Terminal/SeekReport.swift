@@ -31,7 +31,7 @@ struct SeekReport {
     let name = seek.consumer
     let to = Figures.grouped(seek.to)
     guard seek.from != seek.to else { return "\(name) reads offset \(to) next already" }
-    let distance = Figures.grouped(abs(seek.to - seek.from))
+    let distance = Figures.grouped(seek.to.subtractingSaturated(seek.from).magnitude)
     let batches = seek.batches == 1 ? "1 batch" : "\(Figures.grouped(seek.batches)) batches"
     let from =
       "\(name) \(would("reads", "would read")) offset \(to) next, before \(Figures.grouped(seek.from))"

@@ -29,6 +29,11 @@ struct StatusReport {
     var rows = [
       ["log", "\(path) (\(status.logID))"],
       ["written by", status.writerPID.map { "process \($0)" } ?? "nobody now"],
+    ]
+    if let lost = feed.logLost {
+      rows.append(["", "whose log this is not: \(lost); it saves and ships what it has, and ends"])
+    }
+    rows += [
       ["ticks", ticks],
       ["last tick", status.lastReceivedAt.map { UTCTime.readable(microseconds: $0) } ?? "never"],
     ]
@@ -136,7 +141,7 @@ struct StatusReport {
 
   /// So far; a clock that was set back makes it no less than nothing.
   private func length(since start: Int64) -> Duration {
-    .microseconds(max(0, status.readAt - start))
+    .microseconds(max(0, status.readAt.subtractingSaturated(start)))
   }
 
   // MARK: For programs

@@ -10,6 +10,8 @@ struct VerifyReport: Sendable {
   /// Why not.
   var failure: String?
   var output: String?
+  /// The file that a salvage was to write, where there is nothing to be salvaged.
+  var unneeded: String?
   var salvaged: SalvageOutcome?
 
   init(path: String) {
@@ -32,6 +34,7 @@ struct VerifyReport: Sendable {
     if let failure { lines.append(Text.oneLine(failure, limit: 4_000)) }
     if let verification { lines += self.lines(verification) }
     if let salvaged, let output { lines += self.lines(salvaged, output) }
+    if let unneeded { lines.append("nothing is to be salvaged: \(unneeded) was not made") }
     return lines
   }
 

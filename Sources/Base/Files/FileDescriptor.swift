@@ -45,6 +45,13 @@ package struct FileDescriptor: ~Copyable, Sendable {
     guard fsync(number) == 0 else { throw SystemError.last(doing, path) }
   }
 
+  /// Whether it is a file, and no pipe, device or folder.
+  package borrowing func isRegular() throws(SystemError) -> Bool {
+    var info = stat()
+    guard fstat(number, &info) == 0 else { throw SystemError.last("looking at", path) }
+    return info.st_mode & S_IFMT == S_IFREG
+  }
+
   /// Reads up to its end.
   ///
   /// - Parameter limit: bytes; a longer file throws `EFBIG`.

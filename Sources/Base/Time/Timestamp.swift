@@ -12,13 +12,13 @@ package enum Timestamp {
   }
 
   /// Appends `2022-10-14T20-16-38.188000Z`: dashes in the time, too, as the old pipeline wrote it.
-  /// - Parameter microseconds: within `representable`.
   package static func appendDashed(microseconds: Int64, to out: inout [UInt8]) {
     append(microseconds, timeSeparator: UInt8(ascii: "-"), to: &out)
   }
 
+  /// A time that four digits of a year cannot say, as only a damaged row has it, becomes the nearest one.
   private static func append(_ microseconds: Int64, timeSeparator: UInt8, to out: inout [UInt8]) {
-    let (parts, microsecond) = parts(microseconds: microseconds)
+    let (parts, microsecond) = parts(microseconds: clamped(microseconds: microseconds))
     let dash = UInt8(ascii: "-")
     append(parts.year, digits: 4, to: &out)
     out.append(dash)
@@ -43,7 +43,6 @@ package enum Timestamp {
   }
 
   /// `2022-10-14T20:16:38.188000Z`.
-  /// - Parameter microseconds: within `representable`.
   ///
   /// Reference: RFC 3339, section 5.6.
   package static func rfc3339(microseconds: Int64) -> String {

@@ -97,8 +97,10 @@ struct TickComparison<Inventory: TickInventory>: Sendable {
   ) async throws -> [Candidate] {
     var found: [Candidate] = []
     for place in places {
-      let start = range.length * place / Self.sample
-      let end = range.length * (place + 1) / Self.sample
+      // Each stretch a few longer than the one before it where the length is no multiple.
+      let (whole, rest) = range.length.quotientAndRemainder(dividingBy: Self.sample)
+      let start = whole * place + rest * place / Self.sample
+      let end = whole * (place + 1) + rest * (place + 1) / Self.sample
       let offset = range.lowerBound.advanced(by: Int.random(in: start..<end, using: &random))
       // One that was trimmed meanwhile is left out.
       if let page = try await reader.keptPage(from: offset, through: offset, maximumTicks: 1) {

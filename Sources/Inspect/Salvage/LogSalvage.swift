@@ -113,7 +113,7 @@ package actor LogSalvage {
       try connection.close()
     }
     let there = try copy.int("SELECT count(*) FROM ticks") ?? 0
-    if extent.map({ Int64($0.ranges.reduce(0) { $0 + $1.length }) > there }) ?? true {
+    if extent.map({ Int64($0.ranges.reduce(0) { $0.addingSaturated($1.length) }) > there }) ?? true {
       try copyFromPages(source, to: copy, extent, &outcome)
     }
     guard
@@ -132,7 +132,7 @@ package actor LogSalvage {
   ) throws {
     let inserter = SalvageInserter(copy)
     var ignored = LogProblems()
-    let total = extent.ranges.reduce(0) { $0 + $1.length }
+    let total = extent.ranges.reduce(0) { $0.addingSaturated($1.length) }
     var before = 0
     for range in extent.ranges {
       var check = TickCheck(range, known: extent.lost)
@@ -175,6 +175,12 @@ package actor LogSalvage {
       }
     }
     try copy.execute("COMMIT")
+  }
+
+  /// Removes what reading the new log has left beside it. Nobody else has it open yet.
+  package static func removeSides(of output: String) {
+    guard !LogFile.hasWAL(output) else { return }
+    for suffix in ["-wal", "-shm"] { unlink(output + suffix) }
   }
 
   private static func remove(_ name: String) {

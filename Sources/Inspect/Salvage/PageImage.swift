@@ -11,7 +11,7 @@ enum PageImage {
   static func write(_ path: String, _ frames: WALFrames?, to image: String) throws(LogError) {
     guard let file = try RawFile(path) else { throw LogError.unusable(path, ENOENT) }
     defer { file.close() }
-    let descriptor = open(image, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+    let descriptor = open(image, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw LogError.unusable(image, errno) }
     defer { close(descriptor) }
     var position = 0

@@ -36,7 +36,9 @@ struct SalvageFinish {
       let named = try copy.int(
         "SELECT max(o) FROM (SELECT max(next_offset) - 1 AS o FROM consumers UNION ALL SELECT max(last_offset) FROM batches)"
       )
-      if let named, named <= head + Int64(fileBytes / TickRow.leastBytes) { head = max(head, named) }
+      if let named, named <= head.addingSaturated(Int64(fileBytes / TickRow.leastBytes)) {
+        head = max(head, named)
+      }
       outcome.notes.append("the head could not be read: it is taken to be \(head)")
     }
     if let note, try copy.meta(.logID) == note.logID {
@@ -191,7 +193,7 @@ struct SalvageFinish {
   private func lose(
     _ range: OffsetRange, known: [OffsetRange], _ outcome: inout SalvageOutcome
   ) throws(SQLiteError) {
-    outcome.lost += range.length
+    outcome.lost = outcome.lost.addingSaturated(range.length)
     if outcome.lostRanges.count < LogProblems.kept { outcome.lostRanges.append(range) }
     guard !known.contains(where: { $0.contains(range.lowerBound) && $0.contains(range.upperBound) }) else {
       return

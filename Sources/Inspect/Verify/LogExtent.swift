@@ -21,6 +21,10 @@ struct LogExtent {
       if head == nil { problems.add(.meta, "there is no head") }
       trimmed = try connection.trimmed()
       lost = try connection.skipped(by: .salvage)
+      if trimmed < .zero {
+        problems.add(.meta, "everything up to \(trimmed) is trimmed, which is no offset")
+        trimmed = .zero
+      }
       if let head, trimmed > head {
         problems.add(.meta, "everything up to \(trimmed) is trimmed, but the head is \(head)")
         trimmed = .zero
@@ -43,9 +47,17 @@ struct LogExtent {
     if let head, let last, last > head {
       problems.add(.ticks, "offset \(last) is there, but the head is \(head)", head.next...last)
     }
+    // An offset that no file of this size can reach stands alone, and nothing before it is looked for.
+    let most = fileBytes / TickRow.leastBytes
+    if let far = last, far > max(head ?? .zero, trimmed).advanced(by: most) {
+      if head == nil {
+        problems.add(.ticks, "offset \(far) is there, beyond what the file can hold", far...far)
+      }
+      last = nil
+    }
     var end = max(last ?? .zero, head ?? .zero)
     let known = max(last ?? .zero, trimmed, lost.last { $0.upperBound <= head ?? .zero }?.upperBound ?? .zero)
-    if end > known.advanced(by: fileBytes / TickRow.leastBytes) {
+    if end > known.advanced(by: most) {
       problems.add(
         .meta, "the head \(end) is beyond what a file of \(fileBytes) bytes can hold after offset \(known)")
       end = known

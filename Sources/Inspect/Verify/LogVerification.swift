@@ -1,3 +1,4 @@
+import Base
 import Glibc
 import Ticks
 import WAL
@@ -110,6 +111,7 @@ extension LogReader {
         let page = try gaps(from: next, atMost: 1_000)
         guard let last = page.last else { return }
         for gap in page { sequences.cover(gap) }
+        guard last.id.rawValue < .max else { return }
         next = Gap.ID(rawValue: last.id.rawValue + 1)
       } catch let error as SQLiteError {
         // Said already, with the records.
@@ -124,7 +126,7 @@ extension LogReader {
     _ result: inout LogVerification,
     _ report: @Sendable (LogVerificationProgress) -> Void
   ) throws {
-    let total = extent.ranges.reduce(0) { $0 + $1.length }
+    let total = extent.ranges.reduce(0) { $0.addingSaturated($1.length) }
     var before = 0
     for range in extent.ranges {
       var check = TickCheck(range, known: extent.lost)

@@ -1,3 +1,4 @@
+import Base
 import Ticks
 import WAL
 
@@ -16,7 +17,7 @@ struct SequenceCheck {
     var beforeAt: Int64
 
     var startedAt: Int64 { min(afterAt, beforeAt) }
-    var endedAt: Int64 { max(afterAt, beforeAt, startedAt + 1) }
+    var endedAt: Int64 { max(afterAt, beforeAt, startedAt.addingSaturated(1)) }
   }
 
   fileprivate struct Stream {
@@ -52,7 +53,7 @@ struct SequenceCheck {
     }
     defer { streams[key] = stream }
     if ids.last < stream.last, let eventTime, let before = stream.eventTime,
-      eventTime >= before + Self.laterByFar
+      eventTime >= before.addingSaturated(Self.laterByFar)
     {
       let earlier = stream.earlier + stream.holes
       stream = Stream(last: ids.last, receivedAt: receivedAt, eventTime: eventTime, earlier: earlier)

@@ -1,3 +1,4 @@
+import Base
 import WAL
 
 /// The findings of a walk over the ticks; neighbours with one cause are one problem. Pure.
@@ -20,7 +21,7 @@ struct TickTally {
   }
 
   mutating func addBad(_ range: OffsetRange, _ cause: String, _ problems: inout LogProblems) {
-    bad += range.length
+    bad = bad.addingSaturated(range.length)
     if let run, run.cause == cause, run.range.upperBound.next == range.lowerBound {
       self.run = (run.range.lowerBound...range.upperBound, cause)
     } else {
@@ -41,7 +42,7 @@ struct TickTally {
       }
       if low < known.count, known[low].contains(next) {
         let end = min(range.upperBound, known[low].upperBound)
-        lost += (next...end).length
+        lost = lost.addingSaturated((next...end).length)
         next = end.next
       } else {
         let end = low < known.count ? min(range.upperBound, known[low].lowerBound.previous) : range.upperBound

@@ -21,10 +21,11 @@ struct FileTurn: Sendable {
 
   /// Waits for the turn, at most as long as SQLite waits for its own locks, and keeps it for the body alone.
   ///
-  /// - Throws: `SystemError` if the turn does not come or the lock's file cannot be made; what the body throws.
+  /// - Throws: `SystemError` if the turn does not come, `OwnFile.Refusal` if the lock's file cannot be made or is not
+  ///   one; what the body throws.
   func take<T>(_ body: () throws -> T) throws -> T {
     // It stays when the turn ends: removing it would let two processes lock two files of one name.
-    let file = try FileDescriptor(opening: path, O_RDWR | O_CREAT)
+    let file = FileDescriptor(owning: try OwnFile.open(path, O_RDWR | O_CREAT), name: path)
     guard FileLock.take(.exclusive, of: file.number, tries: Self.tries, pause: pause) else {
       throw SystemError.last("waiting for another process that writes beside", path)
     }

@@ -79,8 +79,13 @@ struct LocalFolder: Sendable {
 
   /// - Returns: `nil` if there is no such file.
   func read(_ key: String) throws -> [UInt8]? {
+    // An operator may have put a link to another disk there; what is no file would be read for ever.
     do throws(SystemError) {
-      return try FileDescriptor(opening: path(key), O_RDONLY).readAll()
+      let file = try FileDescriptor(opening: path(key), O_RDONLY | O_NONBLOCK)
+      guard try file.isRegular() else {
+        throw SystemError(doing: "reading what is no regular file", subject: path(key), code: EINVAL)
+      }
+      return try file.readAll()
     } catch {
       guard error.code == ENOENT, error.doing == "opening" else { throw error }
       return nil

@@ -83,7 +83,7 @@ actor LocalTable: ItemTable {
     try waiting.outcome.withLock { $0 }?.get()
   }
 
-  private func commit(_ group: [Waiting]) throws(SQLiteError) {
+  private func commit(_ group: [Waiting]) throws {
     let connection = try open()
     do throws(SQLiteError) {
       try connection.run("BEGIN IMMEDIATE")
@@ -100,8 +100,9 @@ actor LocalTable: ItemTable {
     }
   }
 
-  private func open() throws(SQLiteError) -> SQLiteConnection {
+  private func open() throws -> SQLiteConnection {
     if let connection { return connection }
+    try checkFiles()
     let opened = try SQLiteConnection(path: path, access: .create)
     opened.setBusyTimeout(milliseconds: 5_000)
     try opened.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
@@ -175,10 +176,18 @@ extension LocalTable {
       if errno == ENOENT { return nil }
       throw SystemError.last("looking at", path)
     }
+    try checkFiles()
     let opened = try SQLiteConnection(path: path, access: .readOnly)
     opened.setBusyTimeout(milliseconds: 5_000)
     reading = opened
     return opened
+  }
+
+  /// SQLite would follow a link, and wait for a pipe.
+  private func checkFiles() throws {
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+      if let refusal = OwnFile.objection(to: path + suffix) { throw refusal }
+    }
   }
 
   private static let lookUp =

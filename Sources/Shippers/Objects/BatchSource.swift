@@ -1,3 +1,4 @@
+import Base
 import Ticks
 import WAL
 
@@ -77,7 +78,7 @@ actor BatchSource: DeliverySource {
   /// places a row from before this start; a clock that was set can neither hold a batch back nor hurry it by
   /// more than the timeout.
   private func remainingWait(receivedAt: Int64) -> Duration {
-    let age = Duration.microseconds(clock.wall() - receivedAt)
+    let age = Duration.microseconds(clock.wall().subtractingSaturated(receivedAt))
     return max(.zero, min(settings.maximumWait, settings.maximumWait - age))
   }
 }

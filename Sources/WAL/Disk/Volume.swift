@@ -15,10 +15,21 @@ package struct Volume: Sendable, Equatable {
   ///
   /// - Returns: `nil` if the system does not say.
   package static func of(_ path: String) -> Volume? {
-    var info = statvfs()
-    let folder = path.lastIndex(of: "/").map { path[...$0] } ?? "."
-    guard statvfs(path, &info) == 0 || statvfs(String(folder), &info) == 0 else { return nil }
+    guard let info = information(path) else { return nil }
     let unit = Int(info.f_frsize)
     return Volume(available: Int(info.f_bavail) * unit, size: Int(info.f_blocks) * unit)
+  }
+
+  /// Whether no file can be made on the file system of a path, although there may be space.
+  static func lacksInodes(_ path: String) -> Bool {
+    guard let info = information(path) else { return false }
+    // Some file systems have no fixed number, and say 0 of both.
+    return info.f_files > 0 && info.f_favail == 0
+  }
+
+  private static func information(_ path: String) -> statvfs? {
+    var info = statvfs()
+    let folder = path.lastIndex(of: "/").map { path[...$0] } ?? "."
+    return statvfs(path, &info) == 0 || statvfs(String(folder), &info) == 0 ? info : nil
   }
 }

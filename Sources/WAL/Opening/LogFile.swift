@@ -79,6 +79,48 @@ package enum LogFile {
     return Int64(info.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(info.st_mtim.tv_nsec)
   }
 
+  /// Refuses what lies under names beside the log and is not what this program would put there.
+  ///
+  /// - Throws: `unusablePath`.
+  package static func checkNeighbours(of path: String) throws(LogError) {
+    for suffix in [".lock", "-wal", "-shm", "-journal", ".ballast", ".new"] {
+      if let refusal = OwnFile.objection(to: path + suffix) { throw LogError.refused(refusal) }
+    }
+    if let refusal = OwnFile.objection(to: path + ".sock", .socket) { throw LogError.refused(refusal) }
+  }
+
+  /// The same of what SQLite opens beside the log, for whoever only reads.
+  static func checkSides(of path: String) throws(LogError) {
+    for suffix in ["-wal", "-shm", "-journal"] {
+      if let refusal = OwnFile.objection(to: path + suffix, byAnybody: true) {
+        throw LogError.refused(refusal)
+      }
+    }
+  }
+
+  /// Whether the log lies where nothing can be written by anybody.
+  static func isOnReadOnlyVolume(_ path: String) -> Bool {
+    access(Folder.parent(of: path), W_OK) != 0 && errno == EROFS
+  }
+
+  /// The copies that were saved when the log's files were taken away beneath a process, by name.
+  static func saved(of path: String) -> [String] {
+    let folder = Folder.parent(of: path)
+    guard let stream = opendir(folder) else { return [] }
+    defer { closedir(stream) }
+    let prefix = (path.split(separator: "/").last.map(String.init) ?? path) + LogRescue.infix
+    var names: [String] = []
+    while let entry = readdir(stream) {
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      if name.hasPrefix(prefix), name.dropFirst(prefix.count).allSatisfy(\.isNumber) {
+        names.append(folder + "/" + name)
+      }
+    }
+    return names.sorted()
+  }
+
   /// The file that a symbolic link stands for; the path itself if it is none or leads nowhere.
   package static func resolve(_ path: String) -> String {
     var info = stat()
@@ -108,10 +150,12 @@ package enum LogFile {
   /// write them again. Whatever SQLite is going to read from the WAL is on the disk after this.
   static func rewriteWAL(of path: String) throws(LogError) {
     let walPath = path + "-wal"
-    let descriptor = open(walPath, O_RDWR | O_CLOEXEC)
-    guard descriptor >= 0 else {
-      if errno == ENOENT { return }
-      throw LogError.unusable(walPath, errno)
+    let descriptor: Int32
+    do throws(OwnFile.Refusal) {
+      descriptor = try OwnFile.open(walPath, O_RDWR)
+    } catch {
+      if error.code == ENOENT { return }
+      throw LogError.refused(error)
     }
     defer { close(descriptor) }
     var buffer = [UInt8](repeating: 0, count: 1 << 20)
@@ -142,7 +186,7 @@ package enum LogFile {
 
   /// Gives a finished new log its name; durable when it returns.
   package static func publish(_ temporary: String, as path: String) throws(LogError) {
-    let descriptor = open(temporary, O_RDWR | O_CLOEXEC)
+    let descriptor = open(temporary, O_RDWR | O_CLOEXEC | O_NOFOLLOW)
     guard descriptor >= 0 else { throw LogError.unusable(temporary, errno) }
     let isSynced = fsync(descriptor) == 0
     close(descriptor)
@@ -151,18 +195,19 @@ package enum LogFile {
     try syncFolder(of: path)
   }
 
-  private static func syncFolder(of path: String) throws(LogError) {
+  static func syncFolder(of path: String) throws(LogError) {
     do throws(SystemError) {
       try Folder.sync(Folder.parent(of: path))
     } catch {
       guard error.doing == "syncing the folder" else { throw LogError.unusable(error.subject, error.code) }
       throw LogError(
-        error.code == ENOSPC ? .diskFull : .failed, "\(error.doing) \(error.subject) failed: \(error.reason)")
+        NoRoom.isMeant(by: error.code) ? .diskFull : .failed,
+        "\(error.doing) \(error.subject) failed: \(NoRoom.text(error.code, at: error.subject))")
     }
   }
 
   private static func readHeader(_ path: String) throws(LogError) -> [UInt8] {
-    let descriptor = open(path, O_RDWR | O_CLOEXEC)
+    let descriptor = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw LogError.unusable(path, errno) }
     defer { close(descriptor) }
     var header = [UInt8](repeating: 0, count: headerLength)
@@ -174,7 +219,7 @@ package enum LogFile {
   private static func failed(_ doing: String, _ path: String) -> LogError {
     let code = errno
     return LogError(
-      code == ENOSPC ? .diskFull : .failed, "\(doing) \(path) failed: \(SystemError.text(code))")
+      NoRoom.isMeant(by: code) ? .diskFull : .failed, "\(doing) \(path) failed: \(NoRoom.text(code, at: path))")
   }
 
   private static func bigEndian(_ bytes: [UInt8], at index: Int) -> Int32 {

@@ -1,4 +1,5 @@
 import Base
+import Glibc
 import Logging
 
 extension TickLog {
@@ -29,6 +30,7 @@ extension TickLog {
   ) throws -> TickLog {
     // One file, one lock, whatever symbolic link names it.
     let path = LogFile.resolve(path)
+    try LogFile.checkNeighbours(of: path)
     let lock = try LogLock(logPath: path)
     do {
       try Ballast(logPath: path).releaseIfFull(options.volume(path))
@@ -54,8 +56,11 @@ extension TickLog {
       // The header that was looked at may be older than the one in SQLite's WAL.
       try LogFile.checkVersion(of: connection, path: path)
       let note = try configured(connection, path: path, changedAt)
-      try compare(note, with: lock.found, path: path, hasWAL: hasWAL, logger)
+      try compare(note, with: lock.found?.note, path: path, hasWAL: hasWAL, logger)
       try Migration.run(on: connection, path: path, logger: logger)
+      if let before = lock.found, before.note.logID != note.logID {
+        try succeed(before, on: connection, path: path, logger)
+      }
       KillPoint.open.after()
       let writer = try LogWriter(
         connection: connection, path: path, from: note, lock: lock, options: options, logger: logger)
@@ -68,7 +73,10 @@ extension TickLog {
         throw LogError(
           .inUse(pid: nil), "the log \(path) is locked by another program: close shells that write to it")
       }
-      if error.isCannotOpen { throw LogError(.unusablePath, "the log \(path) cannot be used: \(error)") }
+      if error.isCannotOpen, Volume.lacksInodes(path) { throw LogError.unusable(path, ENOSPC) }
+      if error.isCannotOpen {
+        throw LogError(.unusablePath, "the log \(path) cannot be used: \(error)\(LogError.advice)")
+      }
       throw LogError("opening the log \(path)", error)
     }
   }
@@ -87,6 +95,27 @@ extension TickLog {
         `tickwal adopt`
         """, metadata: ["head": "\(note.head)", "head_before": "\(before.head)"])
     }
+  }
+
+  /// Says that another log was here, and has the next feed write a gap from the time at which that one was left:
+  /// what was received since, and what that one has not shipped, is not in this one.
+  private static func succeed(
+    _ before: FoundNote, on connection: SQLiteConnection, path: String, _ logger: Logger
+  ) throws(SQLiteError) {
+    let cause = before.note.isClosed ? Gap.Cause.shutdown : .crash
+    if try connection.meta(.predecessorLeft) == nil {
+      try connection.setMeta(.predecessorLeft, PredecessorLeft(at: before.at, cause: cause).text)
+    }
+    var metadata: Logger.Metadata = [
+      "path": "\(path)", "log_id_before": "\(before.note.logID)", "head_before": "\(before.note.head)",
+    ]
+    let saved = LogFile.saved(of: path)
+    if !saved.isEmpty { metadata["saved"] = "\(saved.joined(separator: ","))" }
+    logger.warning(
+      """
+      another log was here and is gone: what it had not shipped is not in this one; the time since it was left \
+      becomes a gap; put it back to go on with it
+      """, metadata: metadata)
   }
 
   /// Builds the new log beside its place and names it when it is whole, so that a crash never leaves half
@@ -114,6 +143,7 @@ extension TickLog {
       try connection.checkpoint(.truncate)
       try connection.close()
     } catch {
+      if error.isCannotOpen, Volume.lacksInodes(path) { throw LogError.unusable(path, ENOSPC) }
       throw LogError("making the log \(path)", error)
     }
     try LogFile.publish(temporary, as: path)
@@ -164,15 +194,15 @@ extension TickLog {
       throw SQLiteError.contradiction("it has offset \(last) beyond its head \(head)")
     }
     let trimmed = try connection.trimmed().rawValue
-    guard trimmed <= head else {
-      throw SQLiteError.contradiction("everything up to \(trimmed) is trimmed, beyond its head \(head)")
+    guard trimmed >= 0, trimmed <= head else {
+      throw SQLiteError.contradiction("everything up to \(trimmed) is trimmed, and its head is \(head)")
     }
     let known = max(last ?? 0, trimmed)
     let most =
       (try connection.int("PRAGMA page_count") ?? 0) * Int64(SQLiteConnection.pageBytes / TickRow.leastBytes)
-    if head - known > most {
+    if head.subtractingSaturated(known) > most {
       let lost = try connection.lastLost(through: head)
-      guard head - lost <= most else {
+      guard head.subtractingSaturated(lost) <= most else {
         throw SQLiteError.contradiction("its head \(head) is beyond what it can hold after offset \(known)")
       }
     }

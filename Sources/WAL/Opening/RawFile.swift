@@ -10,7 +10,8 @@ package struct RawFile {
   /// `nil` if there is no such file.
   package init?(_ path: String) throws(LogError) {
     self.path = path
-    descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
+    // Whatever lies there, opening it does not wait.
+    descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else {
       guard errno == ENOENT else { throw LogError.unusable(path, errno) }
       return nil

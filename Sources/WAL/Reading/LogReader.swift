@@ -24,8 +24,24 @@ package actor LogReader {
       throw LogError(.unusablePath, "there is no log at \(path)")
     }
     guard info.st_mode & S_IFMT == S_IFREG else { throw LogError.notRegular(path) }
+    try LogFile.checkSides(of: path)
     do {
-      let connection = try SQLiteConnection(path: path, access: .readOnly, vfs: vfs)
+      try open(.readOnly, vfs)
+    } catch let error as LogError where error.code == .unusablePath && LogFile.isOnReadOnlyVolume(path) {
+      // SQLite needs its shared memory beside a log, which cannot be made there.
+      guard !LogFile.hasWAL(path) else {
+        throw LogError(
+          .unusablePath,
+          "the log \(path) cannot be read where it is: its \(path)-wal has content, and the file system is "
+            + "read-only; copy both to a folder that can be written, or mount it for writing")
+      }
+      try open(.immutable, vfs)
+    }
+  }
+
+  private func open(_ access: SQLiteConnection.Access, _ vfs: String?) throws {
+    do {
+      let connection = try SQLiteConnection(path: path, access: access, vfs: vfs)
       connection.setBusyTimeout(milliseconds: 5_000)
       try connection.setCheckpointOnClose(false)
       try connection.execute("PRAGMA query_only = 1; PRAGMA wal_autocheckpoint = 0; PRAGMA mmap_size = 0;")
@@ -45,7 +61,7 @@ package actor LogReader {
           + LogError.salvageAdvice)
     } catch let error as SQLiteError where error.isCorruption {
       throw LogError.damaged(path, error)
-    } catch let error as SQLiteError where error.isCannotOpen {
+    } catch let error as SQLiteError where error.isCannotOpen || error.isReadOnly {
       throw LogError(.unusablePath, "the log \(path) cannot be read: \(error)")
     } catch let error as SQLiteError {
       throw LogError("opening the log \(path) for reading", error)
@@ -85,11 +101,13 @@ package actor LogReader {
     try read { connection in
       let head = try connection.head()
       var page = TickPage(head: head)
-      let available = min(last ?? head, head, try connection.lastUntrimmed(from: first) ?? head)
+      // Behind the last number of all there would be no next one, and no end of the page.
+      let end = Offset(rawValue: .max).previous
+      let available = min(last ?? head, head, try connection.lastUntrimmed(from: first) ?? head, end)
       guard first <= available, maximumTicks > 0 else { return page }
-      let count = min(maximumTicks, first.distance(to: available) + 1)
-      let end = first.advanced(by: count - 1)
-      var reading = PageReading(expected: first, end: end, maximumBytes: maximumBytes)
+      let count = min(maximumTicks, (first...available).length)
+      var reading = PageReading(
+        expected: first, end: first.advanced(by: count - 1), maximumBytes: maximumBytes)
       do throws(SQLiteError) {
         if try reading.scan(connection, into: &page) { return page }
       } catch {

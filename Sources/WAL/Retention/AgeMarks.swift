@@ -1,3 +1,5 @@
+import Base
+
 /// The age of things numbered in order: now and then it is noted which number was the highest, and when.
 ///
 /// Whatever a tick's own time says, one that is not above a mark is at least as old as the mark. So a clock that
@@ -20,13 +22,13 @@ struct AgeMarks: Equatable {
 
   /// The highest number that is at least so old.
   func highest(agedAtLeast age: Int64, at now: Int64) -> Int64? {
-    marks.last { now - $0.time >= age }?.highest
+    marks.last { now.subtractingSaturated($0.time) >= age }?.highest
   }
 
   /// Drops the marks that a later one, old enough as well, says more than. What is left is bounded by how
   /// often marks are made within `age`.
   mutating func prune(age: Int64, at now: Int64) {
-    guard let index = marks.lastIndex(where: { now - $0.time >= age }) else { return }
+    guard let index = marks.lastIndex(where: { now.subtractingSaturated($0.time) >= age }) else { return }
     marks.removeFirst(index)
   }
 

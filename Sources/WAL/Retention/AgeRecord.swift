@@ -1,3 +1,5 @@
+import Base
+
 /// The record of how old the log's ticks and gaps are, as kept in `meta`.
 struct AgeRecord {
   private let clock: LogClock
@@ -29,14 +31,14 @@ struct AgeRecord {
     let time = clock.time(at: now)
     offsets.note(highest: head.rawValue, at: time)
     offsets.prune(age: rule.retention.microseconds, at: time)
-    if time - (gaps.marks.last?.time ?? time - Self.gapInterval) >= Self.gapInterval {
+    if gaps.marks.last.map({ time.subtractingSaturated($0.time) >= Self.gapInterval }) ?? true {
       gaps.note(highest: endedGap, at: time)
       gaps.prune(age: RetentionRule.gaps.microseconds, at: time)
     }
     try connection.setMeta(.retentionClock, clock.text(at: now, wall: wall))
     try connection.setMeta(.offsetMarks, offsets.text)
     try connection.setMeta(.gapMarks, gaps.text)
-    nextMark = time + rule.markInterval.microseconds
+    nextMark = time.addingSaturated(rule.markInterval.microseconds)
   }
 }
 

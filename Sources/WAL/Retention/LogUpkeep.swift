@@ -60,7 +60,7 @@ struct LogUpkeep {
       if error.isBusy { return false }
       if error.isDiskFull { divisor = min(divisor * 8, Self.greatestDivisor) }
       guard error.isCorruption else { throw error }
-      heldUntil = ages.time(at: now) + Self.holdAfterDamage
+      heldUntil = ages.time(at: now).addingSaturated(Self.holdAfterDamage)
       logger.error(
         "the log's file is damaged where old ticks are to be trimmed: it grows until that is mended",
         metadata: ["error": "\(error)"])

@@ -1,3 +1,4 @@
+import Base
 import CSQLite
 
 /// One SQLite connection, used by one thread at a time.
@@ -14,12 +15,16 @@ package final class SQLiteConnection {
 
   package enum Access: Sendable {
     case readWrite, create, readOnly
+    /// For a file that nobody can change, as on a read-only file system: no lock is taken, and SQLite's WAL is passed
+    /// over.
+    case immutable
 
     fileprivate var flags: Int32 {
       switch self {
       case .readWrite: SQLITE_OPEN_READWRITE
       case .create: SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
       case .readOnly: SQLITE_OPEN_READONLY
+      case .immutable: SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
       }
     }
   }
@@ -27,7 +32,9 @@ package final class SQLiteConnection {
   /// - Parameter vfs: name of a registered SQLite VFS; `nil` means the system's.
   package init(path: String, access: Access, vfs: String? = nil) throws(SQLiteError) {
     walFrameCount.initialize(to: 0)
-    let code = sqlite3_open_v2(path, &handle, access.flags | SQLITE_OPEN_NOMUTEX, vfs)
+    // Reference: https://www.sqlite.org/uri.html#uriimmutable
+    let name = access == .immutable ? "file:\(PercentEncoding.path(path))?immutable=1" : path
+    let code = sqlite3_open_v2(name, &handle, access.flags | SQLITE_OPEN_NOMUTEX, vfs)
     guard code == SQLITE_OK, handle != nil else {
       let error = makeError(code: code, sql: "open \(path)")
       sqlite3_close_v2(handle)
@@ -197,6 +204,23 @@ package final class SQLiteConnection {
     let isBlocked = code & 0xFF == SQLITE_BUSY && frames >= 0
     guard code == SQLITE_OK || isBlocked else { throw makeError(code: code, sql: "checkpoint \(mode)") }
     return CheckpointResult(walFrames: Int(frames), copiedFrames: Int(copied), isBlocked: isBlocked)
+  }
+
+  /// Copies the whole database, as this connection sees it, into another file, which may be there and empty; durable
+  /// when it returns.
+  ///
+  /// Reference: https://www.sqlite.org/backup.html
+  package func backup(to path: String) throws(SQLiteError) {
+    let copy = try SQLiteConnection(path: path, access: .create)
+    guard let backup = sqlite3_backup_init(copy.handle, "main", handle, "main") else {
+      throw copy.makeError(code: sqlite3_errcode(copy.handle), sql: "copying to \(path)")
+    }
+    let step = sqlite3_backup_step(backup, -1)
+    let code = sqlite3_backup_finish(backup)
+    guard step == SQLITE_DONE, code == SQLITE_OK else {
+      throw copy.makeError(code: code == SQLITE_OK ? step : code, sql: "copying to \(path)")
+    }
+    try copy.close()
   }
 
   func makeError(code: Int32, sql: String) -> SQLiteError {

@@ -72,6 +72,9 @@ package struct SQLiteError: Error, Sendable, CustomStringConvertible {
     (primaryCode == SQLITE_CANTOPEN || primaryCode == SQLITE_PERM) && !lacksDescriptors
   }
 
+  /// What is opened cannot be written, and SQLite would have to.
+  package var isReadOnly: Bool { primaryCode == SQLITE_READONLY }
+
   /// The statement is named where the error is about it: a disk that fails does so at any of them.
   package var description: String {
     var text = "SQLite: \(message) (code \(code)"

@@ -67,7 +67,7 @@ extension SQLiteConnection {
       SELECT name, next_offset, coalesce(head - next_offset + 1, 0),
         destination, enabled, expired,
         (SELECT count(*) FROM dead_letters WHERE consumer = name),
-        (SELECT coalesce(sum(last_offset - first_offset + 1), 0) FROM skipped WHERE consumer = name),
+        (SELECT CAST(total(last_offset - first_offset + 1) AS INTEGER) FROM skipped WHERE consumer = name),
         (SELECT count(*) FROM batches WHERE consumer = name AND state = 'planned'),
         json_extract(hold.value, '$.since'), json_extract(hold.value, '$.why')
       FROM consumers, (SELECT value AS head FROM meta WHERE key = 'head')
@@ -80,7 +80,8 @@ extension SQLiteConnection {
       let since = isEnabled ? try receivedAt(from: next, through: head) : nil
       return LogStatus.Consumer(
         name: ConsumerName(rawValue: row.text(0)), next: next, lag: Int(row.int(2)),
-        oldestUnshippedSeconds: since.map { Double(max(0, now - $0) / 1_000) / 1_000 } ?? 0,
+        oldestUnshippedSeconds: since.map { Double(max(0, now.subtractingSaturated($0)) / 1_000) / 1_000 }
+          ?? 0,
         destination: row.text(3), isEnabled: isEnabled, expired: Int(row.int(5)),
         deadLetters: Int(row.int(6)), skipped: Int(row.int(7)), openBatches: Int(row.int(8)),
         hold: row.optionalInt(9).map { Hold(since: $0, why: row.optionalText(10) ?? "") })

@@ -49,7 +49,8 @@ extension SQLiteConnection {
   func openGaps() throws(SQLiteError) -> [Gap] {
     try fetchAll(
       """
-      SELECT id, started_at, ended_at, cause, streams, \(detailColumn()) FROM gaps
+      SELECT id, started_at, ended_at, cause, CASE WHEN json_valid(streams) THEN streams ELSE '[]' END,
+        \(detailColumn()) FROM gaps
       WHERE ended_at IS NULL ORDER BY id
       """
     ) { (row) throws(SQLiteError) in try gap(row) }

@@ -80,6 +80,8 @@ extension MetaKey<String> {
   /// The time up to which nothing of a connection's streams is missing, as text.
   static func feedData(_ slot: Int) -> Self { Self(name: feedDataPrefix + String(slot)) }
   static var feedDataPrefix: String { "feed_data " }
+  /// See ``PredecessorLeft``, until a feed has written the gap.
+  static var predecessorLeft: Self { Self(name: "predecessor_left") }
   /// How much of the feed's last run is proven complete, as JSON.
   static var completeness: Self { Self(name: "completeness") }
   /// The highest offset that a consumer had behind it before it was moved back, as text.

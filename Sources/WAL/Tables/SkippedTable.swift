@@ -1,9 +1,11 @@
 import Base
 
 extension SQLiteStatement {
-  /// The range between the offsets in two columns, the second not below the first.
+  /// The range between the offsets in two columns; of a damaged row, whose second is below the first, the first
+  /// alone.
   func range(_ first: Int32, _ last: Int32) -> OffsetRange {
-    Offset(rawValue: int(first))...Offset(rawValue: int(last))
+    let start = Offset(rawValue: int(first))
+    return start...max(start, Offset(rawValue: int(last)))
   }
 }
 

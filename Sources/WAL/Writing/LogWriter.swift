@@ -54,6 +54,8 @@ final class LogWriter: Sendable {
   let gapChanges = Watch(0)
   /// Set once, when the writer can go on no more.
   let failure = Latch<LogError>()
+  /// Set once, when the log's files have lost their names; requests are served until the end all the same.
+  let loss = Latch<LogLoss>()
   /// Set when the thread is done and the connection closed.
   let ended = Latch<Void>()
 
@@ -227,19 +229,25 @@ final class LogWriter: Sendable {
       switch next() {
       case .close:
         do {
-          try loop.close()
-          end(LogError(.closed, "the log is closed"))
+          if let lost = try loop.close() { fail(lost) } else { end(LogError(.closed, "the log is closed")) }
         } catch {
           loop.abandon()
-          fail(LogError("closing the log", error))
+          fail(loop.explained(LogError("closing the log", error)))
         }
         return
       case .upkeep(let settings):
-        do {
-          try upkeep(&loop, settings)
+        do throws(LogError) {
+          try loop.keepLock()
+          loop.lookAtNames()
+          if let lost = loop.loss { loss.set(lost) }
+          do throws(SQLiteError) {
+            try upkeep(&loop, settings)
+          } catch {
+            throw LogError("trimming the log", error)
+          }
         } catch {
           loop.abandon()
-          return fail(LogError("trimming the log", error))
+          return fail(loop.explained(error))
         }
       case .recover:
         loop.disk?.writeSucceeded()
@@ -256,12 +264,13 @@ final class LogWriter: Sendable {
 
   /// - Returns: `false` if the writer has failed.
   private func commit(_ group: [WriteRequest], _ loop: inout WriterLoop, isPassing: Bool) -> Bool {
-    do {
+    do throws(LogError) {
+      try loop.keepLock()
       try tryCommit(group, &loop, isPassing: isPassing)
       return true
     } catch {
       loop.abandon()
-      fail(error)
+      fail(loop.explained(error))
       // A checkpoint may fail after the group's commit, which its requests know of by then.
       if !loop.isCommitted {
         for request in group { request.completion(.failure(error)) }
@@ -357,7 +366,8 @@ final class LogWriter: Sendable {
     let start = MonotonicClock.now()
     // Who asks while this piece is under way asks for the next one: this one has not seen what they mean.
     let asked = state.withLock { $0.upkeepWaiters.count }
-    let didWork = try loop.upkeep(settings)
+    // A log that is to be saved stays as it is.
+    let didWork = loop.loss == nil ? try loop.upkeep(settings) : false
     let end = MonotonicClock.now()
     try noteRoom(&loop)
     let waiters = state.withLock { state in

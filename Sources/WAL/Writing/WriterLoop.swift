@@ -11,8 +11,12 @@ struct WriterLoop {
   private let options: TickLog.Options
   private let logger: Logger
   private let lock: LogLock
-  private let logID: LogID
+  private var logID: LogID
   private var hasNoteFailed = false
+  private let place: LogPlace
+  /// The saving of the log, once its files have lost their names.
+  private var rescue: LogRescue?
+  private var hasSaidLock = false
   /// The last durable offset.
   private(set) var head: Offset
   /// Whether the group given to `commit` last is durable.
@@ -46,6 +50,7 @@ struct WriterLoop {
     logID = note.logID
     head = note.head
     self.lock = lock
+    place = LogPlace(path: path)
     checkpoints = options.checkpoints
     connection.watchWAL()
   }
@@ -77,6 +82,7 @@ struct WriterLoop {
     point.after()
     isCommitted = true
     hasStartedOver = false
+    rescue?.committed()
     hasChangedGaps = transaction.hasChangedGaps
     if newHead != head {
       head = newHead
@@ -90,6 +96,8 @@ struct WriterLoop {
   }
 
   private mutating func note(isClosed: Bool = false) {
+    // Of a log that is lost, the next start must know until when it was there.
+    guard isClosed || place.loss() == nil else { return }
     do throws(LogError) {
       try lock.write(
         HeadHint(logID: logID, head: head, fileChangedAt: LogFile.changedAt(path), isClosed: isClosed))
@@ -227,6 +235,67 @@ struct WriterLoop {
     return result.walFrames > 0 && result.copiedFrames == result.walFrames && !result.isBlocked
   }
 
+  // MARK: The files' names
+
+  /// The names that the log's files have lost, found by ``lookAtNames()``.
+  var loss: LogLoss? { rescue?.loss }
+
+  /// Looks whether the log's files still have their names. The first time that they do not, everything is saved; what
+  /// is committed afterwards is saved at the end.
+  mutating func lookAtNames() {
+    guard rescue == nil, let loss = place.loss() else { return }
+    rescue = LogRescue(loss, path: path, place: place, now: options.wallClock())
+    logger.error(
+      """
+      the log's files were taken away beneath this process: it receives no more, saves what it has, ships for \
+      SHUTDOWN_TIMEOUT and ends with 74
+      """, metadata: ["what": "\(loss)"])
+    save()
+    let metadata: Logger.Metadata = ["state": "\(rescue?.state ?? "")"]
+    if rescue?.isWhole == true {
+      logger.notice(
+        "what the log has is saved; what is shipped from now on is added at the end", metadata: metadata)
+    } else {
+      logger.error(
+        "what the log has could not be saved; it is tried again at the end: make room, or copy what /proc/PID/fd has",
+        metadata: metadata)
+    }
+  }
+
+  private mutating func save() {
+    rescue?.save(connection) { disk?.writeFailed($0) }
+  }
+
+  /// A failure of the log, with the reason if that is that its files have lost their names.
+  func explained(_ error: LogError) -> LogError {
+    guard error.code == .failed, let loss = place.loss() else { return error }
+    let saved = rescue.map { $0.state } ?? "nothing is saved"
+    return LogError(
+      .lost, "the log's files were taken away beneath this process: \(loss); then \(error); \(saved)")
+  }
+
+  /// Sees to it that the lock's file has its name, before anything is written.
+  ///
+  /// - Throws: `inUse` if another process has the log by now.
+  mutating func keepLock() throws(LogError) {
+    isCommitted = false
+    switch try lock.keep() {
+    case .kept: hasSaidLock = false
+    case .renewed:
+      logger.warning(
+        "the log's lock file was removed or replaced: it is there again; nothing but tickwal should touch it",
+        metadata: ["path": "\(path).lock"])
+    case .impossible(let why):
+      guard !hasSaidLock else { return }
+      hasSaidLock = true
+      logger.error(
+        """
+        the log's lock file was removed or replaced, and cannot be made anew: another process could open the log; \
+        it is tried again
+        """, metadata: ["error": "\(why)"])
+    }
+  }
+
   // MARK: Upkeep
 
   /// Does one piece of upkeep, see ``LogUpkeep``; nothing of what is queued.
@@ -304,8 +373,13 @@ struct WriterLoop {
   // MARK: Ending
 
   /// Ends without a WAL if no reader is in the way.
-  mutating func close() throws(SQLiteError) {
+  ///
+  /// - Returns: what the process ends with if the log's files have lost their names: what there is, is saved.
+  mutating func close() throws(SQLiteError) -> LogError? {
     KillPoint.close.before()
+    lookAtNames()
+    if rescue != nil { return try closeSaved() }
+    noteLogID()
     var isCopied = false
     do throws(SQLiteError) {
       isCopied = try !connection.checkpoint(.truncate).isBlocked
@@ -318,6 +392,26 @@ struct WriterLoop {
     try connection.close()
     if isCopied { note(isClosed: true) }
     KillPoint.close.after()
+    return nil
+  }
+
+  /// The log may have been given another name of its own since it was opened. Where it cannot be read, damage keeps
+  /// nobody from closing the log.
+  private mutating func noteLogID() {
+    do throws(SQLiteError) {
+      logID = try connection.meta(.logID) ?? logID
+    } catch {
+      logger.warning("the log's id cannot be read at its end", metadata: ["error": "\(error)"])
+    }
+  }
+
+  /// SQLite removes nothing when it closes: what has the names now is not this log's.
+  private mutating func closeSaved() throws(SQLiteError) -> LogError? {
+    save()
+    let facts = LogRescue.Facts(head: head, unshipped: try? connection.lowestNext())
+    try connection.close()
+    if let rescue, rescue.isWhole, rescue.loss.keepsFile { note(isClosed: true) }
+    return rescue?.finish(facts)
   }
 
   /// Closes the connection after a failure, without writing or syncing anything again.

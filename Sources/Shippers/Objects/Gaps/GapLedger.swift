@@ -1,3 +1,4 @@
+import Base
 import FoundationEssentials
 import WAL
 
@@ -54,7 +55,7 @@ struct GapLedger: Equatable, Codable {
     } else if !open.contains(gap.id.rawValue) {
       open.append(gap.id.rawValue)
     }
-    next = max(next, gap.id.rawValue + 1)
+    next = max(next, gap.id.rawValue.addingSaturated(1))
   }
 
   /// Adds gaps that have changed in the log since their objects were written.
