@@ -23,13 +23,15 @@ class Ended:
 class Process:
     """One start of the program."""
 
-    def __init__(self, command: list[str], environment: dict[str, str], folder: Path, number: int):
+    def __init__(
+        self, command: list[str], environment: dict[str, str], folder: Path, number: int, before: tuple[str, ...] = ()
+    ):
         self.arguments = command[1:]
         name = f"{number:03}-{self.arguments[0] if self.arguments else 'bare'}"
         self._out, self._err = folder / f"{name}.out", folder / f"{name}.err"
         with open(self._out, "wb") as out, open(self._err, "wb") as err:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=environment, cwd=folder
+                [*before, *command], stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=environment, cwd=folder
             )
 
     @property
@@ -100,12 +102,14 @@ class Tickwal:
             "AWS_EC2_METADATA_DISABLED": "true", "HOME": str(folder), "WAL_PATH": str(self.path), "MAX_BATCH_SIZE": "100",
             "MAX_BATCH_TIMEOUT": "0.5", **(environment or {}),
         }
+        self.before: tuple[str, ...] = ()
+        """A command that becomes the one that its arguments say, with the same process id."""
         self._started: list[Process] = []
 
     def start(self, *arguments: str, **environment: str) -> Process:
         process = Process(
             [str(self.binary), *map(str, arguments)], {**self.environment, **environment}, self.folder,
-            len(self._started),
+            len(self._started), self.before,
         )
         self._started.append(process)
         return process
