@@ -7,15 +7,15 @@ struct ConnectionNews: Sendable {
     case connectedAgain(losses: Int)
   }
 
-  /// How often a slot that is lost all the time is said to be connected.
+  /// The pause between two lines about a slot that is lost all the time.
   static let period = Duration.seconds(60)
-  /// How long a loss counts: so long that of two told apart by a period both are in it.
+  /// The time for which a loss counts: so long that of two told apart by a period both are in it.
   static let memory = period * 2
   /// More are not counted.
   private static let mostLosses = 1_000
 
   private var isOpen = false
-  /// Whether the loss before was told, or there was none.
+  /// True if the loss before was told, or there was none.
   private var isTold = true
   private var toldAt: Duration?
   private var losses: [Duration] = []
@@ -38,7 +38,7 @@ struct ConnectionNews: Sendable {
     return isTold ? tell(at: now) : nil
   }
 
-  /// What is due of that which was not told, while there is a connection.
+  /// A line that is due about what was not told, while there is a connection.
   mutating func review(at now: Duration) -> Line? {
     guard isOpen, !isTold, toldAt.map({ now - $0 >= Self.period }) ?? true else { return nil }
     // A single loss of which nothing was said is over, and so is what there was to say.

@@ -4,7 +4,8 @@ import NIOCore
 import NIOSSL
 import WAL
 
-/// The part of a feed that its slots share: the plan of streams, the attempts to connect, the way into the log.
+/// The part of a feed that its slots share: the plan of streams, the attempts to connect, the way into the log, and
+/// what is counted and said (`FeedDriver+Reports`).
 ///
 /// Lives on one event loop, as its slots, their connections and the handover do; nothing else touches them.
 final class FeedDriver {
@@ -19,13 +20,13 @@ final class FeedDriver {
     var overlap = Overlap.Limits()
     var backoff = FeedSession.backoff
     var exchange: ExchangeLimits
-    /// How late the loop's turns and an event may be before it counts.
+    /// The lateness of the loop's turns, and of an event, that counts.
     var lateness = Duration.seconds(1)
     var resolve: HostLookup.Resolve = HostLookup.system
     var logger: Logger
   }
 
-  private enum State { case running, stopping, finished }
+  enum State { case running, stopping, finished }
 
   let environment: Environment
   let counters: FeedCounters
@@ -33,28 +34,28 @@ final class FeedDriver {
   let addresses: HostAddresses
   private let log: any FeedLog
   private let finished: EventLoopPromise<[FeedEnd]>
-  private var state = State.running
-  private var attempts: AttemptLimiter
+  var state = State.running
+  var attempts: AttemptLimiter
   /// As the operator gave them.
-  private var streams: [String]
+  var streams: [String]
   private var plan: StreamPlan
-  private var slots: [SlotID: FeedSlot] = [:]
+  var slots: [SlotID: FeedSlot] = [:]
   /// Those without streams whose connections are not closed yet.
-  private var retiring: [SlotID: FeedSlot] = [:]
+  var retiring: [SlotID: FeedSlot] = [:]
   private var ends: [FeedEnd] = []
   private var inherited: InheritedGaps
-  private var watch = StreamWatch()
+  var watch = StreamWatch()
   /// As the last review found them.
-  private var silentStreams: Set<String> = []
+  var silentStreams: Set<String> = []
   private var handover: Handover?
   private var isPaused = false
   private var account: CompletenessAccount
   private var freezes: FreezeWatch
-  private var reviews: Scheduled<Void>?
-  private var messages: FeedMessages
+  var reviews: Scheduled<Void>?
+  var messages: FeedMessages
 
-  /// How often streams are looked at that may have gone silent.
-  private static let reviewPause = TimeAmount.seconds(10)
+  /// The pause between two looks at streams that may have gone silent.
+  static let reviewPause = TimeAmount.seconds(10)
 
   /// - Parameters:
   ///   - start: what the log knows of earlier runs.
@@ -97,8 +98,7 @@ final class FeedDriver {
 
   /// The loop turns. To be told before anything that a socket brings is looked at.
   func turned() {
-    let clocks = FreezeWatch.Clocks(
-      monotonic: now, boot: MonotonicClock.sinceBoot(), utc: environment.wallClock())
+    let clocks = FreezeWatch.Clocks(monotonic: now, boot: MonotonicClock.sinceBoot())
     if let freeze = freezes.turn(clocks) { thawed(since: freeze.since, length: freeze.length) }
   }
 
@@ -231,10 +231,11 @@ final class FeedDriver {
   /// Of a monotonic clock.
   var now: Duration { Self.time(of: loop) }
 
-  func decide(
-    _ body: (_ random: Double, _ now: Duration, _ attempts: inout AttemptLimiter) -> [FeedSession.Action]
-  ) -> [FeedSession.Action] {
-    body(environment.random(), now, &attempts)
+  /// Gives a slot what its decisions depend on.
+  func decide(_ body: (SlotDecisions.Moment, inout AttemptLimiter) -> Void) {
+    let moment = SlotDecisions.Moment(
+      now: now, utc: environment.wallClock(), random: environment.random())
+    body(moment, &attempts)
   }
 
   /// Calls back on the loop when the attempt is durable: a restart must know of it.
@@ -262,9 +263,11 @@ final class FeedDriver {
     if !intake.rejected.isEmpty { messages.rejected(intake.rejected, at: now) }
     let late = watch.late
     let isFull = !mayRead
+    let begun = gaps.count { $0.isBeginning }
     counters.update {
       $0.ticks += intake.ticks.count
       $0.rejected += intake.rejected.count
+      $0.gaps += begun
       $0.late = late
       $0.isPaused = isFull
     }
@@ -300,61 +303,12 @@ final class FeedDriver {
     for slot in Array(slots.values) + Array(retiring.values) { slot.resume() }
   }
 
-  // MARK: Counting and saying
-
-  func connectionsChanged() {
-    let all = Array(slots.values) + Array(retiring.values)
-    for slot in slots.values where slot.openConnections == 0 { watch.cutOff(slot.streams) }
-    let connections = all.reduce(0) { $0 + $1.openConnections }
-    let granted = slots.values.flatMap(\.grantedStreams)
-    let refused = NamedStreams(slots.values.flatMap(\.refusedStreams))
-    // One that is refused has another reason to be silent.
-    let silent = silentStreams.isEmpty ? [] : silentStreams.intersection(granted)
-    let time = environment.wallClock()
-    let next = nextAttempt(at: time)
-    counters.update {
-      $0.connections = connections
-      $0.plannedConnections = slots.count
-      $0.connectedStreams = granted.count
-      $0.plannedStreams = streams.count
-      $0.refusedStreams = refused
-      $0.silentStreams = NamedStreams(Array(silent))
-      $0.nextAttemptAt = next
-      $0.isOver = state != .running
-      $0.connectedSince = granted.isEmpty ? nil : $0.connectedSince ?? time
-      $0.disconnectedSince = granted.isEmpty ? $0.disconnectedSince ?? time : nil
-    }
-  }
-
-  /// Microseconds UTC: the first attempt of the slots that wait without a connection.
-  /// - Parameter time: now, microseconds UTC.
-  private func nextAttempt(at time: Int64) -> Int64? {
-    let now = now
-    guard let first = slots.values.compactMap(\.nextAttempt).min() else { return nil }
-    let wait = max(first - now, attempts.hold(at: now), .zero)
-    return time + Int64(wait / .microseconds(1))
-  }
-
-  /// - Parameter granted: the streams that it is subscribed to.
-  func opened(_ connection: FeedConnection, of slot: FeedSlot, granted: Int) {
-    watch.subscribed(slot.streams, at: now)
-    if connection.id.number > 1, slot.openConnections == 1 { counters.update { $0.reconnects += 1 } }
-    connectionsChanged()
-    messages.connected(slot: slot.id, streams: granted, at: now)
-  }
-
-  func lost(_ reason: FeedError, of slot: FeedSlot) {
-    guard state == .running else { return }
-    messages.lost(reason, slot: slot.id, hasOther: slot.openConnections > 0, at: now)
-    if let asked = reason.retryAfter { hold(asked, reason) }
-  }
-
   // MARK: A pause that the exchange asks for
 
-  /// Whether nobody may dial, because the exchange has asked for a pause.
+  /// True while nobody may dial, because the exchange has asked for a pause.
   var isHeldBack: Bool { attempts.hold(at: now) > .zero }
 
-  private func hold(_ asked: RetryAfter, _ reason: FeedError) {
+  func hold(_ asked: RetryAfter, _ reason: FeedError) {
     let time = environment.wallClock()
     let wait = asked.wait(at: time)
     guard wait > .zero, attempts.hold(until: now + wait) else { return }
@@ -373,47 +327,5 @@ final class FeedDriver {
     let wait = min(Duration.microseconds(end) - .microseconds(time), RetryAfter.longest)
     guard wait > .zero, attempts.hold(until: now + wait) else { return }
     messages.stillHeld(for: wait, until: time + Int64(wait / .microseconds(1)))
-  }
-
-  // MARK: What connections say
-
-  func passedOver(_ surplus: Surplus, of slot: FeedSlot) {
-    messages.passedOver(surplus, slot: slot.id, at: now)
-  }
-
-  func judged(_ verdict: Subscriptions.Verdict, of slot: FeedSlot) {
-    messages.judged(verdict, slot: slot.id, at: now)
-  }
-
-  /// Said, counted, and put to the account of what is proven.
-  func found(_ findings: [SequenceGaps.Finding], of slot: FeedSlot) {
-    for finding in findings {
-      switch finding {
-      case .followed(let stream): watch.proven(stream)
-      case .notProvable(let stream, _): watch.notProven(stream)
-      case .skipped: counters.update { $0.sequenceBreaks += 1 }
-      case .wentBack: break
-      }
-      messages.found(finding, slot: slot.id, at: now)
-    }
-  }
-
-  func report(_ report: FeedSession.Report, of slot: FeedSlot) {
-    if case .rotated = report { counters.update { $0.rotations += 1 } }
-    messages.say(report, slot: slot.id, hasOther: slot.openConnections > 0, at: now)
-  }
-
-  private func scheduleReview() {
-    reviews = loop.scheduleTask(in: Self.reviewPause) {
-      let now = self.now
-      self.messages.found(self.watch.review(at: now), at: now, wall: self.environment.wallClock())
-      let silent = Set(self.watch.silentStreams)
-      if silent != self.silentStreams {
-        self.silentStreams = silent
-        self.connectionsChanged()
-      }
-      self.messages.review(at: now)
-      self.scheduleReview()
-    }
   }
 }

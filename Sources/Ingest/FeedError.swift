@@ -33,7 +33,7 @@ package struct FeedError: Error, Equatable, Sendable, CustomStringConvertible {
   package let code: Code
   /// Safe for a log line, and short.
   package let description: String
-  /// When the exchange wants to be asked again at the earliest; nil if it does not say.
+  /// The moment before which the exchange does not want to be asked again; nil if it does not say.
   let retryAfter: RetryAfter?
 
   init(_ code: Code, _ description: String, retryAfter: RetryAfter? = nil) {
@@ -42,7 +42,7 @@ package struct FeedError: Error, Equatable, Sendable, CustomStringConvertible {
     self.retryAfter = retryAfter
   }
 
-  /// Whether this client was too quick for the exchange, at whichever of its addresses.
+  /// True if this client was too quick for the exchange, at whichever of its addresses.
   var isAboutPace: Bool { code == .refused(status: 429) || code == .refused(status: 418) }
 
   /// The failure without what a server may say differently each time: equal ones are told once.

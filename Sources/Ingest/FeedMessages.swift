@@ -30,8 +30,15 @@ struct FeedMessages {
 
   // MARK: Connections
 
-  mutating func connected(slot: SlotID, streams: Int, at now: Duration) {
-    say(news[slot, default: ConnectionNews()].connected(at: now), slot, [LogKey.streams: "\(streams)"])
+  /// - Parameter address: the server's, where its name may have several.
+  mutating func connected(slot: SlotID, streams: Int, address: String? = nil, at now: Duration) {
+    say(
+      news[slot, default: ConnectionNews()].connected(at: now), slot,
+      Self.metadata(address).merging([LogKey.streams: "\(streams)"]) { $1 })
+  }
+
+  private static func metadata(_ address: String?) -> Logger.Metadata {
+    address.map { [LogKey.address: "\($0)"] } ?? [:]
   }
 
   /// Says what was held back of connections that do not last.
@@ -54,14 +61,19 @@ struct FeedMessages {
     }
   }
 
-  mutating func lost(_ reason: FeedError, slot: SlotID, hasOther: Bool, at now: Duration) {
+  /// - Parameter address: of the server that it was not opened at, where its name may have several.
+  mutating func lost(
+    _ reason: FeedError, slot: SlotID, address: String? = nil, hasOther: Bool, at now: Duration
+  ) {
+    let more = Self.metadata(address)
     if hasOther {
       say(
-        .notice, "one of two connections to the exchange ended; the other one goes on", slot, reason, at: now)
+        .notice, "one of two connections to the exchange ended; the other one goes on", slot, reason, at: now,
+        more)
     } else {
       let isTold = say(
         .warning, "no connection to the exchange; trying again, ticks until then are missed", slot, reason,
-        at: now)
+        at: now, more)
       news[slot, default: ConnectionNews()].lost(isTold: isTold, at: now)
     }
   }
@@ -260,7 +272,7 @@ struct FeedMessages {
 
   // MARK: Ids
 
-  /// What is said again and again is said of one stream, with how often it was held back.
+  /// A finding that comes again and again is said of one stream, with how often it was held back.
   mutating func found(_ finding: SequenceGaps.Finding, slot: SlotID, at now: Duration) {
     switch finding {
     case .followed: break
@@ -307,37 +319,4 @@ struct FeedMessages {
     logger.log(level: level, "\(text)", metadata: metadata)
     return true
   }
-}
-
-/// The keys of the feed's log lines.
-enum LogKey {
-  static let host = "host"
-  /// Which planned connection.
-  static let slot = "slot"
-  /// How many.
-  static let streams = "streams"
-  /// The first of them.
-  static let names = "names"
-  static let stream = "stream"
-  /// How many, and how many there may be.
-  static let events = "events"
-  static let limit = "limit"
-  /// Ids on both sides of those that are missing.
-  static let after = "after"
-  static let before = "before"
-  static let reason = "reason"
-  static let message = "message"
-  static let time = "time"
-  /// Until it is tried again.
-  static let wait = "wait"
-  /// The exchange's, of an error.
-  static let code = "code"
-  /// The moment until which nothing is tried, UTC.
-  static let until = "until"
-  /// When it began, UTC: of several streams the first.
-  static let since = "since"
-  /// How often the connection was lost.
-  static let losses = "losses"
-  /// Equal lines not written since the last one.
-  static let heldBack = "held_back"
 }

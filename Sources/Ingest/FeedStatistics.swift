@@ -24,11 +24,11 @@ package struct FeedStatistics: Equatable, Sendable {
   package var sequenceBreaks = 0
   /// WebSockets that are open now.
   package var connections = 0
-  /// How many the list of streams needs.
+  /// The connections that the list of streams needs.
   package var plannedConnections = 0
   /// Streams that the exchange has granted to connections that are open and in use now.
   package var connectedStreams = 0
-  /// How many the list has.
+  /// The streams of the list.
   package var plannedStreams = 0
   /// Granted streams that have delivered nothing for long, as of the last look at them.
   package var silentStreams = NamedStreams()
@@ -45,11 +45,11 @@ package struct FeedStatistics: Equatable, Sendable {
   /// On the machine's monotonic clock: when the feed's loop has turned last; nil before it runs. What these figures
   /// say of connections is true as of then.
   package var turnedAt: Duration?
-  /// Whether the feed is over: nothing is connected again.
+  /// True once the feed is over: nothing is connected again.
   package var isOver = false
   /// Microseconds UTC; nil before the first data.
   package var lastDataAt: Int64?
-  /// Whether sockets are not being read because the log's queue is full.
+  /// True while sockets are not read because the log's queue is full.
   package var isPaused = false
 }
 

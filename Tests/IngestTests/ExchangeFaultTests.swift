@@ -11,6 +11,8 @@ func startMarket(_ change: (inout ExchangeConfiguration) -> Void = { _ in }) asy
 {
   var configuration = ExchangeConfiguration()
   configuration.messagesPerSecond = 2_000
+  // The probe answers none, however long a test takes.
+  configuration.pingInterval = .seconds(3_600)
   change(&configuration)
   return try await SimulatedExchange.start(
     configuration, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })

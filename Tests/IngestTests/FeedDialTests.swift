@@ -42,7 +42,7 @@ import Testing
     let logs = RecordedLogs()
     fixture.logger = logs.logger
     let answer = "HTTP/1.1 429 Slow\r\nContent-Length: 0\r\n"
-    let strict = try await SilentServer.start(answer: answer + "Retry-After: 600\r\n\r\n")
+    let strict = try await SilentServer.start(answer: answer + "Retry-After: 3000\r\n\r\n")
     let other = try await SilentServer.start(answer: answer + "\r\n")
     let fixtureOfClock = try await FeedFixture()
     for mostAttempts in [3, 0] {
@@ -61,7 +61,8 @@ import Testing
       let said = logs.entries.filter { $0.message.contains("a pause") }
       #expect(said.count == 1)
       let wait = said.first.map { "\($0.metadata["wait"] ?? "")" } ?? ""
-      #expect(mostAttempts > 0 ? wait == "10 min" : wait.hasPrefix("9 min") || wait == "10 min")
+      // On a machine that is busy the second run may begin late.
+      #expect(mostAttempts > 0 ? wait == "50 min" : (10...50).contains(Int(wait.prefix { $0.isNumber }) ?? 0))
     }
     try await fixtureOfClock.log.close()
     try await strict.stop()

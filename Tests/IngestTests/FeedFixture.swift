@@ -56,6 +56,18 @@ struct GapRow: Equatable {
   var streams: String
 }
 
+extension FeedSession.Limits {
+  /// For a machine that is busy with other things: nothing is given up because it takes long.
+  static let patient: FeedSession.Limits = {
+    var limits = FeedSession.Limits()
+    limits.opening = .seconds(600)
+    limits.answering = .seconds(600)
+    limits.pongTimeout = .seconds(600)
+    limits.staleAfter = .seconds(600)
+    return limits
+  }()
+}
+
 /// A log in a folder of its own, and feeds that write to it.
 struct FeedFixture {
   let folder = TemporaryFolder()
@@ -78,7 +90,7 @@ struct FeedFixture {
 
   func makeFeed(
     port: Int, streams: [String], url: String? = nil, caBundle: String? = nil,
-    limits: FeedSession.Limits = .init(), attemptLimit: Int = 300, capacity: Int? = nil,
+    limits: FeedSession.Limits = .patient, attemptLimit: Int = 300, capacity: Int? = nil,
     log: (any FeedLog)? = nil, resolve: @escaping HostLookup.Resolve = HostLookup.system
   ) throws -> Feed {
     let endpoint = try FeedEndpoint(url: url ?? "ws://127.0.0.1:\(port)", testnet: false)
@@ -183,5 +195,5 @@ struct FeedFixture {
 
 /// Fails the test, rather than letting it go on, if something does not come to hold.
 func require(_ what: String, _ condition: () async throws -> Bool) async throws {
-  try #require(try await eventually(within: .seconds(90), condition), "still waiting for \(what)")
+  try #require(try await eventually(within: .seconds(200), condition), "still waiting for \(what)")
 }

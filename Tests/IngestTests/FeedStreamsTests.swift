@@ -16,7 +16,7 @@ import Testing
     let exchange = try await fixture.startExchange {
       $0.isStrict = true
       $0.waitsForClients = true
-      $0.messagesPerSecond = 5_000
+      $0.messagesPerSecond = 1_000
     }
     let feed = try fixture.makeFeed(port: exchange.port, streams: names(2_500))
     try await fixture.running(feed) {
@@ -60,7 +60,7 @@ import Testing
     let fixture = try await FeedFixture()
     let exchange = try await fixture.startExchange {
       $0.faults.badStreams = ["bad@trade"]
-      $0.messagesPerSecond = 5_000
+      $0.messagesPerSecond = 100
     }
     let feed = try fixture.makeFeed(port: exchange.port, streams: names(300) + ["bad@trade"])
     try await fixture.running(feed) {

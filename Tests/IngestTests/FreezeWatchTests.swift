@@ -6,7 +6,7 @@ import Testing
   private typealias Clocks = FreezeWatch.Clocks
 
   private func clocks(_ monotonic: Double, boot: Double? = nil) -> Clocks {
-    Clocks(monotonic: .seconds(monotonic), boot: .seconds(boot ?? monotonic), utc: 0)
+    Clocks(monotonic: .seconds(monotonic), boot: .seconds(boot ?? monotonic))
   }
 
   @Test func `a loop that turns in time is not frozen, and one beat late is late only`() {

@@ -209,6 +209,18 @@ import WAL
     #expect(!overlap.standing.isCaughtUp)
   }
 
+  @Test func `as long as a connection lags, what an ended one has delivered is remembered`() {
+    var overlap = joined()
+    _ = overlap.pass(intake("a 1"), from: 1, lag: .seconds(20), at: .seconds(1))
+    #expect(overlap.pass(intake("a 9"), from: 2, at: .seconds(1)).texts == [])
+    #expect(overlap.ended(2, at: .seconds(2)).texts == ["a 9"])
+    #expect(overlap.expire(at: .seconds(12)).texts == [])
+    #expect(overlap.pass(intake("a 8", "a 9"), from: 1, lag: .seconds(20), at: .seconds(21)).texts == ["a 8"])
+    _ = overlap.pass(intake("a 10"), from: 1, lag: .zero, at: .seconds(22))
+    _ = overlap.expire(at: .seconds(22))
+    #expect(overlap.deadline == nil)
+  }
+
   // MARK: How the two stand
 
   @Test func `a stream that the primary delivers and the standby does not is lacking after ten seconds`() {
@@ -220,7 +232,7 @@ import WAL
     #expect(overlap.standing.lacking == 0)
     _ = overlap.pass(intake("a 3"), from: 1, lag: .zero, at: .seconds(11))
     #expect(overlap.standing == .init(lacking: 1))
-    #expect(overlap.lacking(at: .seconds(11)) == ["b"])
+    #expect(overlap.unproven(at: .seconds(11)) == .init(lacking: ["b"]))
     _ = overlap.pass(intake("b 2"), from: 2, at: .seconds(12))
     _ = overlap.pass(intake("b 2"), from: 1, lag: .zero, at: .seconds(13))
     #expect(overlap.standing.isCaughtUp)

@@ -7,7 +7,7 @@ import WAL
 /// Connections that deliver events with ids, and what a slot makes of them.
 struct SequenceRig {
   var sequences = SequenceGaps()
-  var tracks: [Int: StreamTrack] = [:]
+  var connections: [Int: SlotConnection] = [:]
   var named = NamedGaps()
   /// Milliseconds.
   var clock = 0
@@ -44,13 +44,21 @@ struct SequenceRig {
   }
 
   private mutating func note(_ intake: Intake, by connection: Int) {
-    tracks[connection, default: StreamTrack()].note(intake, at: utc, into: &sequences, now: now)
+    if connections[connection] == nil { open(connection) }
+    let now = now
+    _ = connections[connection]?.noteTimes(of: intake, at: now)
+    connections[connection]?.delivered(intake, lag: .zero, into: &sequences, at: now)
   }
 
-  mutating func open(_ connection: Int) { tracks[connection] = StreamTrack() }
+  mutating func open(_ connection: Int) {
+    var opened = SlotConnection(.inUse, carried: [], lateness: .seconds(1))
+    opened.isReached = true
+    opened.openedAt = now
+    connections[connection] = opened
+  }
 
   mutating func end(_ connection: Int) {
-    tracks[connection] = nil
+    connections[connection] = nil
     settle()
   }
 
@@ -64,8 +72,9 @@ struct SequenceRig {
   }
 
   mutating func settle() {
-    let changes = sequences.settle(at: now) { stream, id in
-      tracks.values.contains { $0.lastID(stream).map { $0 < id } ?? true }
+    let (connections, named, now) = (connections, named, now)
+    let changes = sequences.settle(at: now) { stream, id, time in
+      connections.values.map { $0.prospect(of: stream, upTo: id, before: time, at: now) }.max() ?? .never
     } isCovered: { skip in
       named.cover(skip.stream, from: skip.startedAt, to: skip.endedAt)
     }
@@ -175,9 +184,50 @@ struct SequenceRig {
     var rig = SequenceRig()
     rig.deliver(1...3, by: 1)
     rig.deliver(7...7, by: 2)
+    // It has not ended, and does not lag.
+    rig.deliver(1...1, by: 1, stream: "b@trade")
     rig.wait(milliseconds: 9_900)
     #expect(rig.written == [])
     rig.wait(milliseconds: 400)
+    #expect(rig.written == ["add a@depth 3-7"])
+  }
+
+  @Test func `a connection that is behind by its events may take longer, until it is as far`() {
+    var rig = SequenceRig()
+    rig.deliver(1...3, by: 1)
+    rig.deliver(7...7, by: 2, eventTime: 5_000)
+    for second in 1...20 {
+      rig.deliver(1...1, by: 1, stream: "s\(second)@trade", eventTime: Int64(second) * 100)
+      rig.wait(milliseconds: 1_000)
+    }
+    rig.deliver(4...5, by: 1, eventTime: 4_000)
+    #expect(rig.written == [])
+    rig.deliver(1...1, by: 1, stream: "b@trade", eventTime: 5_000)
+    rig.wait(milliseconds: 300)
+    #expect(rig.written == ["add a@depth 5-7"])
+  }
+
+  @Test func `a connection that never gets as far is waited for five minutes`() {
+    var rig = SequenceRig()
+    rig.deliver(1...3, by: 1)
+    rig.deliver(7...7, by: 2, eventTime: 5_000)
+    for second in 1...299 {
+      rig.deliver(1...1, by: 1, stream: "s\(second)@trade", eventTime: Int64(second))
+      rig.clock += 999
+      rig.wait(milliseconds: 0)
+    }
+    #expect(rig.written == [])
+    rig.wait(milliseconds: 2_000)
+    #expect(rig.written == ["add a@depth 3-7"])
+  }
+
+  @Test func `a connection that is behind and delivers nothing any more is not waited for that long`() {
+    var rig = SequenceRig()
+    rig.deliver(1...3, by: 1)
+    rig.deliver(7...7, by: 2, eventTime: 5_000)
+    rig.wait(milliseconds: 59_000)
+    #expect(rig.written == [])
+    rig.wait(milliseconds: 2_000)
     #expect(rig.written == ["add a@depth 3-7"])
   }
 

@@ -85,6 +85,19 @@ private struct Rows {
     #expect(log.rows == [row(10, 20, "a")])
   }
 
+  @Test func `several requests whose streams stay quiet after their grants are over together`() {
+    var gaps = StreamGaps(quietAfter: .seconds(60))
+    var log = Rows()
+    log.apply(gaps.refused(["a", "b"], since: 10, detail: nil))
+    log.apply(gaps.refused(["c"], since: 11, detail: nil))
+    gaps.granted(["a"], at: 20, now: .seconds(1))
+    gaps.granted(["b"], at: 21, now: .seconds(2))
+    gaps.granted(["c"], at: 22, now: .seconds(3))
+    log.apply(gaps.expire(at: .seconds(100), isDelivering: true))
+    #expect(log.rows == [row(10, 21, "a", "b"), row(11, 22, "c")])
+    #expect(gaps.isEmpty)
+  }
+
   @Test func `a stream that is withheld has a gap of its own from its last tick to its next`() {
     var gaps = StreamGaps(quietAfter: .seconds(60))
     var log = Rows()
@@ -136,11 +149,34 @@ private struct Rows {
         "a": .init(since: 5, patience: .seconds(10), expected: .seconds(2)),
         "b": .init(since: 6, patience: .seconds(100), expected: .seconds(20)),
       ], at: .seconds(100))
-    #expect(gaps.connectionEnded(at: .seconds(105), patience: .seconds(4)).isEmpty)
-    log.apply(gaps.connectionEnded(at: .seconds(106)))
+    #expect(
+      gaps.connectionReplaced(completeUntil: 7, at: .seconds(105), patience: .seconds(4)).isEmpty)
+    log.apply(gaps.connectionReplaced(completeUntil: 7, at: .seconds(106), patience: .seconds(4)))
     #expect(log.rows == [row(5, nil, "a")])
     log.apply(gaps.delivered(["a", "b"], at: 9))
     #expect(log.rows == [row(5, 9, "a")])
+    #expect(gaps.isEmpty)
+  }
+
+  @Test func `whether a stream was there on a connection that was lost soon nobody knows`() {
+    var gaps = StreamGaps(quietAfter: .seconds(60))
+    var log = Rows()
+    gaps.doubt(
+      [
+        "a": .init(since: 5, patience: .seconds(100), expected: .seconds(20)),
+        "b": .init(since: 6, patience: .seconds(100), expected: .seconds(20)),
+        "c": .init(since: 6, patience: .seconds(100), expected: .seconds(20)),
+      ], at: .seconds(100))
+    log.apply(gaps.delivered(["c"], at: 7))
+    log.apply(gaps.connectionLost(completeUntil: 8, at: .seconds(101)))
+    #expect(log.rows == [] && gaps.watermark == 5)
+    gaps.doubt(
+      [
+        "a": .init(since: 10, patience: .seconds(100), expected: .seconds(20)),
+        "b": .init(since: 10, patience: .seconds(20), expected: .seconds(2)),
+      ], at: .seconds(102))
+    log.apply(gaps.delivered(["a", "b", "c"], at: 11))
+    #expect(log.rows == [row(5, 8, "a"), row(6, 8, "b")])
     #expect(gaps.isEmpty)
   }
 
@@ -212,5 +248,34 @@ private struct Rows {
         #expect(gaps.deadline.map { $0 > now } ?? true)
       }
     }
+  }
+
+  @Test func `a stream that is withheld after it was refused stays missing when its request's others come`() {
+    var gaps = StreamGaps(quietAfter: .seconds(60))
+    var log = Rows()
+    log.apply(gaps.refused(["a", "b", "c"], since: 10, detail: "{}"))
+    gaps.granted(["a", "b", "c"], at: 20, now: .seconds(100))
+    gaps.doubt(
+      [
+        "b": .init(since: 20, patience: .seconds(10)), "c": .init(since: 20, patience: .seconds(30)),
+      ], at: .seconds(100))
+    #expect(gaps.watermark == nil)
+    // By then it is known of one, and not yet of the other.
+    log.apply(gaps.expire(at: .seconds(110), isDelivering: false))
+    log.apply(gaps.delivered(["a"], at: 40))
+    #expect(log.rows == [row(10, 40, "a", "b", "c", detail: "{}"), row(40, nil, "b", detail: "{}")])
+    #expect(gaps.watermark == 40)
+    log.apply(gaps.expire(at: .seconds(130), isDelivering: true))
+    #expect(log.rows.last == row(40, nil, "c"))
+    log.apply(gaps.delivered(["b", "c"], at: 50))
+    #expect(log.rows.suffix(2) == [row(40, 50, "b", detail: "{}"), row(40, 50, "c")])
+  }
+
+  @Test func `for a stream that is withheld nothing is ever due`() {
+    var gaps = StreamGaps(quietAfter: .seconds(60))
+    gaps.doubt(["a": .init(since: 5, patience: .seconds(10))], at: .seconds(100))
+    _ = gaps.expire(at: .seconds(110), isDelivering: true)
+    gaps.granted(["a"], at: 20, now: .seconds(120))
+    #expect(gaps.deadline == nil)
   }
 }

@@ -17,7 +17,7 @@ package struct FeedEndpoint: Equatable, Sendable {
   let query: String
   /// The value of the Host header.
   let hostHeader: String
-  /// Whether the host is a name, which TLS can ask for (SNI); it must not for an address.
+  /// True if the host is a name, which TLS can ask for (SNI); it must not for an address.
   let isHostName: Bool
 
   /// - Parameters:

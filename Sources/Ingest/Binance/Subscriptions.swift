@@ -30,7 +30,7 @@ struct Subscriptions: Sendable {
     var tries: Int
   }
 
-  /// How long an answer may take.
+  /// The time that an answer may take, if nothing else is said.
   static let patience = Duration.seconds(20)
   /// Between two requests in a row, as the limit of messages spaces them.
   private static let spacing = Duration.milliseconds(250)
@@ -38,6 +38,7 @@ struct Subscriptions: Sendable {
   /// For a stream whose name alone was refused.
   private static let badNameBackoff = Backoff(base: .seconds(60), cap: .seconds(600), jitter: .equal)
 
+  private let patience: Duration
   private var awaited: [Awaited] = []
   private var later: [Later] = []
   /// Requests that were given up: their answer may still come.
@@ -50,14 +51,17 @@ struct Subscriptions: Sendable {
 
   private var hasAnswered = false
 
-  /// Whether there is a first verdict on each stream: granted, refused, or overdue.
+  /// True once there is a first verdict on each stream: granted, refused, or overdue.
   var isSettled: Bool { unsettled.isEmpty }
 
-  /// What is still waited for.
+  /// The number of requests that are still waited for.
   var awaitedCount: Int { awaited.count }
 
-  /// When ``due(at:random:)`` is to be called.
+  /// The moment in which ``due(at:random:)`` is to be called.
   var deadline: Duration? { (awaited.map(\.until) + later.map(\.at)).min() }
+
+  /// - Parameter patience: for the answer to a request.
+  init(patience: Duration = Self.patience) { self.patience = patience }
 
   /// - Returns: what to send.
   mutating func start(_ requests: [SubscribeRequest], at now: Duration) -> [SubscribeRequest] {
@@ -99,7 +103,7 @@ struct Subscriptions: Sendable {
     return (.refused(streams, failure, again: pause), [])
   }
 
-  /// What is due: requests that were not answered in time, and such as are to be sent again.
+  /// The requests that are due: those that were not answered in time, and such as are to be sent again.
   mutating func due(at now: Duration, random: Double) -> (verdicts: [Verdict], requests: [SubscribeRequest]) {
     var verdicts: [Verdict] = []
     for open in awaited where open.until <= now {
@@ -132,7 +136,7 @@ struct Subscriptions: Sendable {
   }
 
   private mutating func wait(for request: SubscribeRequest, tries: Int, at now: Duration) {
-    let until = now + Self.patience + Self.spacing * awaited.count
+    let until = now + patience + Self.spacing * awaited.count
     awaited.append(Awaited(request: request, until: until, tries: tries))
   }
 
@@ -146,7 +150,7 @@ struct Subscriptions: Sendable {
 }
 
 extension RequestAnswer.Failure {
-  /// Whether one of the names may be what is wrong with the request.
+  /// True if one of the names may be what is wrong with the request.
   ///
   /// Reference: https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams, "Error Messages"
   var isAboutNames: Bool {

@@ -29,7 +29,7 @@ struct TickKey: Hashable, Sendable {
 /// appended tick makes at most one of every other connection a duplicate, and none of its own. Keys are forgotten
 /// in the order in which they came, at the limit; what comes again after that is appended again.
 struct DuplicateMemory: Sendable {
-  /// How many connections can be told apart.
+  /// The connections that can be told apart.
   static let lanes = 3
 
   private struct Record {

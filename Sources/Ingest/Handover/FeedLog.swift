@@ -42,6 +42,14 @@ enum GapChange: Sendable {
   /// See ``WriteTransaction/setWatermark(of:to:)``.
   case watermark(SlotID, Int64)
   case completeness(Completeness)
+
+  /// True if a gap begins with it.
+  var isBeginning: Bool {
+    switch self {
+    case .open, .add: true
+    case .close, .extend, .watermark, .completeness: false
+    }
+  }
 }
 
 /// The ids of gaps that are open, known only once the log's writer has written them.

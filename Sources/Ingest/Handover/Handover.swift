@@ -21,7 +21,7 @@ final class Handover {
   private var hasFailed = false
   private var drained: (() -> Void)?
 
-  /// When there is room and the log still does not take the request, which is larger than that room.
+  /// The pause if there is room and the log still does not take the request, which is larger than that room.
   private static let retryPause = TimeAmount.milliseconds(10)
 
   /// - Parameters:
@@ -38,7 +38,7 @@ final class Handover {
     confirmations = Confirmations()
   }
 
-  /// Whether the log's queue is full: the socket must not be read.
+  /// True while the log's queue is full: the socket must not be read.
   var isFull: Bool { !waiting.isEmpty }
 
   func submit(_ intake: Intake, gaps: [GapChange] = []) {

@@ -20,7 +20,7 @@ struct HeldTicks: Sendable {
 
   struct Taken: Sendable {
     var ticks: [Tick]
-    /// Where their texts are.
+    /// The texts of all of them.
     var texts: TickBatch
   }
 
@@ -36,7 +36,7 @@ struct HeldTicks: Sendable {
   /// The memory of all, texts that were taken included.
   var byteCount: Int { batch.byteCount + ticks.count * Self.bytesBesideTexts }
   private static let bytesBesideTexts = MemoryLayout<Tick>.stride + MemoryLayout<TickBatch.Entry>.stride
-  /// When the first stream has waited long enough.
+  /// The moment in which the first stream has waited long enough.
   var deadline: Duration? { isEmpty ? nil : order[next].until }
 
   /// - Parameter until: when the stream has waited long enough; counts for its first tick, and must not be
@@ -58,7 +58,7 @@ struct HeldTicks: Sendable {
     }
   }
 
-  /// Whether the stream waits for this tick.
+  /// True if the stream waits for this tick.
   func isFirst(_ key: TickKey, of stream: Int) -> Bool {
     queues[stream].map { ticks[$0.first].key == key } ?? false
   }

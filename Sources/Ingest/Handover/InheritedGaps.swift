@@ -26,7 +26,7 @@ struct InheritedGaps: Sendable {
 
   var isEmpty: Bool { open.isEmpty }
 
-  /// Whether open gaps name all of the streams: then the loss of a connection needs no gap of its own.
+  /// True if open gaps name all of the streams: then the loss of a connection needs no gap of its own.
   func cover(_ streams: [String]) -> Bool {
     !open.isEmpty && streams.allSatisfy { stream in open.contains { $0.streams.contains(stream) } }
   }

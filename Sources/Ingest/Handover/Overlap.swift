@@ -15,87 +15,38 @@ struct Overlap: Sendable {
     /// Different ticks that are remembered, the newest ones: about 40 bytes each.
     var rememberedTicks = 262_144
     var heldBytes = 8 << 20
-    /// How long a stream of the standby waits for the primary.
+    /// The time for which a stream of the standby waits for the primary.
     var hold: Duration = .seconds(2)
-    /// How long a connection's ticks are remembered after its end: the other one may be the slower.
+    /// The time for which a connection's ticks are remembered after its end: the other one may be the slower.
     var linger: Duration = .seconds(10)
     /// A stream is active if the primary delivered it within this time; and so long one of the two may come after the
     /// other with a stream.
     var activity: Duration = .seconds(10)
     /// The same where no event says its time, so that nobody knows whether the primary lags.
     var blindActivity: Duration = .seconds(60)
-    /// How long the standby must be open before it can have caught up: before, active streams are not known.
+    /// The time for which the standby must be open before it can have caught up: before, active streams are not known.
     var settling: Duration = .seconds(1)
-    /// How often it is looked whether it has: after a change, and without one.
+    /// The pauses between two looks whether it has: after a change, and without one.
     var lookPause: Duration = .milliseconds(100)
     var idleLookPause: Duration = .seconds(1)
-  }
-
-  private enum Phase {
-    /// The standby has not delivered it.
-    case awaited
-    case held
-    case flowing
-  }
-
-  private struct Stream {
-    var phase = Phase.awaited
-    /// A tick of it was seen on both, or never will be.
-    var isJoined = false
-    var primaryAt: Duration?
-    /// When the primary first delivered what was made after the standby was subscribed.
-    var owedByStandbyAt: Duration?
-    /// When the standby first delivered it; microseconds UTC.
-    var standbyAt: Duration?
-    var standbyUTC: Int64 = 0
-    /// The primary has delivered it since.
-    var hasPrimaryFollowed = false
-  }
-
-  private enum Role { case primary, standby, other }
-
-  private struct Pair {
-    let primary: ConnectionID
-    let standby: ConnectionID
-    /// Streams of one of the two alone.
-    let single: Set<String>
-    var table = StreamTable()
-    var streams: [Stream] = []
-    /// When the standby was opened, and when what both have delivered is compared next; nil before.
-    var openedAt: Duration?
-    var mayLookAt: Duration?
-    /// Something has changed since the last look.
-    var isChanged = true
-    /// How late the primary's last delivery was; nil if none of its events said a time.
-    var primaryLag: Duration?
-
-    /// The stream's place in `streams`.
-    mutating func number(of name: UnsafeRawBufferPointer) -> Int? {
-      let number = table.number(of: name)
-      if number == streams.count {
-        let isSingle = !single.isEmpty && single.contains(String(decoding: name, as: UTF8.self))
-        streams.append(isSingle ? Stream(phase: .flowing, isJoined: true) : Stream())
-      }
-      return number
-    }
-
-    func role(of id: ConnectionID) -> Role { id == primary ? .primary : id == standby ? .standby : .other }
   }
 
   private struct Lane {
     var id: ConnectionID
     var hasDelivered = false
+    /// What it delivered last was late.
+    var isLagging = false
   }
 
   /// Ticks dropped so far.
   private(set) var duplicates = 0
-  /// What the last look found. Caught up: each stream active on the primary has been seen on both, at least one of
+  /// The finding of the last look. Caught up: each stream active on the primary has been seen on both, at least one of
   /// them, and nothing is held, which the primary may still be about to deliver.
   private(set) var standing = FeedSession.Standing()
-  /// How often it was looked.
+  /// The number of looks.
   private(set) var looks = 0
   private let limits: Limits
-  private var pair: Pair?
+  private var pair: OverlapPair?
   private var memory: DuplicateMemory
   private var lanes = [Lane?](repeating: nil, count: DuplicateMemory.lanes)
   private var held = HeldTicks()
@@ -108,7 +59,7 @@ struct Overlap: Sendable {
     memory = DuplicateMemory(limit: limits.rememberedTicks)
   }
 
-  /// When ``expire(at:)`` is to be called.
+  /// The moment in which ``expire(at:)`` is to be called.
   var deadline: Duration? {
     [held.deadline, forgetsAt, lookDeadline].compactMap(\.self).min()
   }
@@ -123,7 +74,7 @@ struct Overlap: Sendable {
     primary: ConnectionID, standby: ConnectionID, single: Set<String> = []
   ) -> Intake {
     let rest = endPair()
-    pair = Pair(primary: primary, standby: standby, single: single)
+    pair = OverlapPair(primary: primary, standby: standby, single: single, limits: limits)
     standing = .init()
     forgetsAt = nil
     for id in [primary, standby] where lane(of: id) == nil { beginLane(id) }
@@ -131,9 +82,7 @@ struct Overlap: Sendable {
   }
 
   mutating func standbyOpened(at now: Duration) {
-    guard pair?.openedAt == nil else { return }
-    pair?.openedAt = now
-    pair?.mayLookAt = now + limits.settling
+    pair?.standbyOpened(at: now)
   }
 
   /// - Parameter lag: how late it came; nil if that is not known.
@@ -146,6 +95,7 @@ struct Overlap: Sendable {
       rejected: intake.rejected, messages: intake.messages, receivedAt: intake.receivedAt)
     result.ticks.reserveCapacity(ticks: intake.ticks.count, bytes: intake.ticks.byteCount)
     lanes[lane]?.hasDelivered = true
+    lanes[lane]?.isLagging = lag.map { $0 > .zero } == true
     let role = pair?.role(of: id) ?? .other
     if role == .primary { pair?.primaryLag = lag }
     let primaryLane = pair.flatMap { self.lane(of: $0.primary) }
@@ -189,7 +139,14 @@ struct Overlap: Sendable {
     var result = Intake()
     for stream in held.due(at: now) { flow(stream, into: &result) }
     result.noteNewest()
-    if let forgetsAt, forgetsAt <= now { forget() }
+    if let forgetsAt, forgetsAt <= now {
+      // One that lags is still about to deliver what the ended one has.
+      if lanes.contains(where: { $0?.isLagging == true }) {
+        self.forgetsAt = now + limits.linger
+      } else {
+        forget()
+      }
+    }
     look(at: now)
     return result
   }
@@ -205,16 +162,16 @@ struct Overlap: Sendable {
   private mutating func passPrimary(
     _ tick: Tick, stream: Int, lane: Int, at now: Duration, into result: inout Intake
   ) {
-    notePrimary(stream, at: now)
+    pair?.primaryDelivered(stream, at: now)
     // It is past what the standby began with, and never had it.
-    if pair?.streams[stream].phase == .held, let time = tick.entry.eventTime,
+    if pair?.phase(of: stream) == .held, let time = tick.entry.eventTime,
       let first = held.firstEventTime(of: stream), time > first
     {
       flow(stream, into: &result)
     }
-    if !append(tick, lane: lane, to: &result) { join(stream) }
-    if pair?.streams[stream].phase == .held, held.isFirst(tick.key, of: stream) {
-      join(stream)
+    if !append(tick, lane: lane, to: &result) { pair?.join(stream) }
+    if pair?.phase(of: stream) == .held, held.isFirst(tick.key, of: stream) {
+      pair?.join(stream)
       flow(stream, into: &result)
     }
   }
@@ -222,20 +179,17 @@ struct Overlap: Sendable {
   private mutating func passStandby(
     _ tick: Tick, stream: Int, lane: Int, primaryLane: Int?, at now: Duration, into result: inout Intake
   ) {
-    if pair?.streams[stream].standbyAt == nil {
-      pair?.streams[stream].standbyAt = now
-      pair?.streams[stream].standbyUTC = tick.entry.receivedAt
-    }
-    if pair?.streams[stream].phase == .awaited {
+    pair?.standbyDelivered(stream, at: now, utc: tick.entry.receivedAt)
+    if pair?.phase(of: stream) == .awaited {
       let isKnown = primaryLane.map { memory.hasDelivered(tick.key, lane: $0) } ?? true
-      pair?.streams[stream].phase = isKnown ? .flowing : .held
-      if isKnown { join(stream) }
+      pair?.begin(stream, as: isKnown ? .flowing : .held)
+      if isKnown { pair?.join(stream) }
     }
-    if pair?.streams[stream].phase == .held {
+    if pair?.phase(of: stream) == .held {
       held.add(tick.entry, of: tick.texts, key: tick.key, stream: stream, until: now + limits.hold)
       if held.byteCount > limits.heldBytes { flowAll(into: &result) }
     } else if !append(tick, lane: lane, to: &result) {
-      join(stream)
+      pair?.join(stream)
     }
   }
 
@@ -252,15 +206,13 @@ struct Overlap: Sendable {
 
   /// Lets a stream of the standby go on.
   private mutating func flow(_ stream: Int, into result: inout Intake) {
-    pair?.streams[stream].phase = .flowing
-    pair?.isChanged = true
+    pair?.letFlow(stream)
     append(held.take(stream), to: &result)
   }
 
   private mutating func flowAll(into result: inout Intake) {
     let taken = held.takeAll()
-    for tick in taken.ticks { pair?.streams[tick.stream].phase = .flowing }
-    pair?.isChanged = true
+    for tick in taken.ticks { pair?.letFlow(tick.stream) }
     append(taken, to: &result)
   }
 
@@ -268,17 +220,6 @@ struct Overlap: Sendable {
     guard let pair, let lane = lane(of: pair.standby) else { return }
     for tick in taken.ticks {
       _ = append(Tick(entry: tick.entry, texts: taken.texts, key: tick.key), lane: lane, to: &result)
-    }
-  }
-
-  private mutating func notePrimary(_ stream: Int, at now: Duration) {
-    pair?.streams[stream].primaryAt = now
-    if pair?.streams[stream].standbyAt != nil {
-      pair?.streams[stream].hasPrimaryFollowed = true
-    } else if pair?.streams[stream].owedByStandbyAt == nil, let openedAt = pair?.openedAt,
-      now - (pair?.primaryLag ?? .zero) >= openedAt + limits.settling
-    {
-      pair?.streams[stream].owedByStandbyAt = now
     }
   }
 
@@ -296,78 +237,14 @@ struct Overlap: Sendable {
   }
 
   /// To be asked before the pair ends.
-  func unproven(at now: Duration) -> Unproven {
-    var unproven = Unproven()
-    guard let pair else { return unproven }
-    for (number, stream) in pair.streams.enumerated() where !stream.isJoined {
-      if stream.standbyAt == nil {
-        if stream.owedByStandbyAt != nil { unproven.lacking.append(pair.table.name(number)) }
-      } else if !stream.hasPrimaryFollowed, !isOwed(stream, of: pair, at: now) {
-        unproven.missedByPrimary[pair.table.name(number)] = stream.standbyUTC
-      }
-    }
-    return unproven
-  }
+  func unproven(at now: Duration) -> Unproven { pair?.unproven(at: now) ?? Unproven() }
 
-  /// Whether the primary may still deliver what the standby began with.
-  private func isOwed(_ stream: Stream, of pair: Pair, at now: Duration) -> Bool {
-    guard let standbyAt = stream.standbyAt else { return false }
-    let patience = pair.primaryLag == nil ? limits.blindActivity : limits.activity
-    return now - standbyAt < patience || pair.primaryLag.map { $0 > .zero } == true
-  }
-
-  /// The streams that the standby has had time to deliver and has not.
-  func lacking(at now: Duration) -> [String] {
-    guard let pair else { return [] }
-    return pair.streams.indices.filter { lacks(pair.streams[$0], at: now) }.map { pair.table.name($0) }
-  }
-
-  private func lacks(_ stream: Stream, at now: Duration) -> Bool {
-    !stream.isJoined && stream.standbyAt == nil
-      && stream.owedByStandbyAt.map { now - $0 >= limits.activity } == true
-  }
-
-  private mutating func join(_ stream: Int) {
-    guard pair?.streams[stream].isJoined == false else { return }
-    pair?.streams[stream].isJoined = true
-    pair?.isChanged = true
-  }
-
-  private var lookDeadline: Duration? {
-    guard !standing.isCaughtUp, let pair, let mayLookAt = pair.mayLookAt else { return nil }
-    return pair.isChanged ? mayLookAt : mayLookAt + limits.idleLookPause - limits.lookPause
-  }
+  private var lookDeadline: Duration? { standing.isCaughtUp ? nil : pair?.lookDeadline }
 
   private mutating func look(at now: Duration) {
-    guard !standing.isCaughtUp, let pair, let mayLookAt = pair.mayLookAt, mayLookAt <= now else { return }
-    let oldest = now - limits.activity
-    var standing = FeedSession.Standing()
-    var hasJoined = false
-    var isActiveMissing = false
-    for stream in pair.streams {
-      if stream.isJoined {
-        hasJoined = true
-        continue
-      }
-      if (stream.primaryAt ?? oldest) > oldest { isActiveMissing = true }
-      if lacks(stream, at: now) {
-        standing.lacking += 1
-      } else if stream.standbyAt == nil {
-        if stream.owedByStandbyAt != nil { standing.undecided += 1 }
-      } else {
-        if isOwed(stream, of: pair, at: now) {
-          standing.owed += 1
-          if let at = stream.standbyAt, now - at >= limits.activity / 2 { standing.isLagging = true }
-        } else if stream.hasPrimaryFollowed {
-          standing.differing += 1
-        }
-      }
-    }
-    standing.isCaughtUp = held.isEmpty && hasJoined && !isActiveMissing && standing.lacking == 0
-    self.standing = standing
+    guard !standing.isCaughtUp, pair?.mayLook(at: now) == true else { return }
+    standing = pair?.look(isAnythingHeld: !held.isEmpty, at: now) ?? standing
     looks += 1
-    self.pair?.isChanged = false
-    self.pair?.mayLookAt = now + limits.lookPause
   }
 
   private mutating func endPair() -> Intake {

@@ -12,7 +12,7 @@ struct StreamGaps: Sendable {
     var startedAt: Int64
     var gaps: OpenGaps
     var detail: String?
-    /// When the exchange granted them; nil as long as it refuses them.
+    /// The moment in which the exchange granted them; nil as long as it refuses them.
     var granted: (now: Duration, utc: Int64)?
     /// Only a tick of its own shows that a stream is there; else one of any stream of the same request does.
     var isWithheld: Bool
@@ -23,19 +23,30 @@ struct StreamGaps: Sendable {
   struct Doubt: Sendable {
     /// Of its last tick on the old one.
     var since: Int64
-    /// How long it may take to come.
+    /// The time that it may take to come.
     var patience: Duration
-    /// How long it may if the connection ends meanwhile: then nobody can wait longer for it.
+    /// The same if the connection ends meanwhile: then nobody can wait longer for it.
     var expected: Duration = .zero
+    /// Nothing was received between the two connections.
+    var isAfterLoss = false
   }
 
-  private struct Waiting {
+  fileprivate struct Waiting {
     var since: Int64
     var until: Duration
     var expectedAt: Duration
+    var isAfterLoss: Bool
+    /// The time up to which a connection had delivered everything that has ended too early for the stream to be overdue:
+    /// nobody knows whether it had been withheld there.
+    var unknownUntil: Int64?
   }
 
-  /// How long a stream may take to come on a new connection that the old one has delivered just now.
+  private struct Span: Hashable {
+    var start: Int64
+    var end: Int64
+  }
+
+  /// The time that a stream may take to come on a new connection if the old one has delivered it just now.
   static let patience = Duration.seconds(10)
 
   /// After this long without a tick of theirs, streams that were granted are quiet and not missing.
@@ -49,10 +60,18 @@ struct StreamGaps: Sendable {
   var isEmpty: Bool { open.isEmpty && doubts.isEmpty }
 
   /// From there ticks may be missing of which no gap speaks yet: a gap must begin there if the process is killed now.
-  var watermark: Int64? { doubts.values.map(\.since).min() }
+  var watermark: Int64? {
+    if doubts.isEmpty { return nil }
+    let missing = missing
+    return doubts.lazy.filter { !missing.contains($0.key) }.map(\.value.since).min()
+  }
 
-  /// When ``expire(at:)`` is to be called.
+  /// All streams that an open gap names.
+  private var missing: Set<String> { open.reduce(into: Set<String>()) { $0.formUnion($1.streams) } }
+
+  /// The moment in which ``expire(at:)`` is to be called.
   var deadline: Duration? {
+    // Of one that is withheld only a tick says anything.
     let quiet = open.filter { !$0.isWithheld }.compactMap(\.granted).map { $0.now + quietAfter }
     return (quiet + doubts.values.map(\.until)).min()
   }
@@ -68,10 +87,13 @@ struct StreamGaps: Sendable {
     for index in open.indices where !open[index].streams.isDisjoint(with: streams) {
       open[index].granted = nil
     }
-    let known = open.reduce(into: Set<String>()) { $0.formUnion($1.streams) }
-    let new = Set(streams).subtracting(known)
-    for stream in new { doubts[stream] = nil }
-    return new.isEmpty ? [] : [begin(new, at: time, detail: detail, isWithheld: false)]
+    let new = Set(streams).subtracting(missing)
+    // Of one in doubt nobody knows whether it was there until now.
+    let starts = Dictionary(grouping: new) { min(doubts[$0]?.since ?? time, time) }
+    for stream in streams { doubts[stream] = nil }
+    return starts.sorted { $0.key < $1.key }.map { start, streams in
+      begin(Set(streams), at: start, detail: detail, isWithheld: false)
+    }
   }
 
   /// The exchange has subscribed them, on the connection in use.
@@ -94,73 +116,83 @@ struct StreamGaps: Sendable {
 
   /// The streams were delivered by the connection that was in use, and by the one that is in use now not yet.
   mutating func doubt(_ streams: [String: Doubt], at now: Duration) {
-    if streams.isEmpty { return }
-    let missing = open.reduce(into: Set<String>()) { $0.formUnion($1.streams) }
-    for (stream, doubt) in streams where !missing.contains(stream) {
+    for (stream, doubt) in streams {
+      // Its own tick is waited for already.
+      if open.contains(where: { $0.isWithheld && $0.streams.contains(stream) }) { continue }
       let until = now + doubt.patience
       if let known = doubts[stream], known.until <= until { continue }
       doubts[stream] = Waiting(
-        since: doubt.since, until: until, expectedAt: now + doubt.expected)
+        since: min(doubts[stream]?.since ?? doubt.since, doubt.since), until: until,
+        expectedAt: now + doubt.expected, isAfterLoss: doubt.isAfterLoss,
+        unknownUntil: doubts[stream]?.unknownUntil)
     }
   }
 
   /// Ticks of these streams arrived on the connection in use.
   mutating func delivered(_ streams: Set<String>, at time: Int64) -> [GapChange] {
-    if !doubts.isEmpty { for stream in streams { doubts[stream] = nil } }
+    let unknown = doubts.isEmpty ? [] : unknown(streams)
     var ended: [OpenGaps] = []
     for index in open.indices where !open[index].streams.isDisjoint(with: streams) {
       ended.append(open[index].gaps)
       if open[index].granted != nil, !open[index].isWithheld {
+        // Up to now the gap speaks of them, also of those that are in doubt.
+        for stream in open[index].streams { doubts[stream]?.since.raise(to: time) }
         open[index].streams = []
       } else {
         open[index].streams.subtract(streams)
       }
     }
-    return end(ended, at: time)
+    return unknown + end(ended, at: time)
   }
 
-  /// The connection in use ends. What it should have delivered by now it has not had.
+  /// The connection in use is lost. What it should have delivered by now it has not had.
+  ///
+  /// - Parameter complete: up to then it had delivered everything; microseconds UTC, nil if it had delivered nothing.
+  mutating func connectionLost(completeUntil complete: Int64?, at now: Duration) -> [GapChange] {
+    let changes = withheld { $0.expectedAt <= now }
+    for stream in doubts.keys { doubts[stream]?.note(unknownUntil: complete) }
+    return changes
+  }
+
+  /// Another connection takes over from the one in use.
   ///
   /// - Parameter patience: a time more for a connection that was well until then: it may only be read late.
-  mutating func connectionEnded(at now: Duration, patience: Duration = .zero) -> [GapChange] {
-    var changes: [GapChange] = []
-    for (stream, doubt) in doubts.sorted(by: { $0.key < $1.key }) where doubt.expectedAt + patience <= now {
-      doubts[stream] = nil
-      changes.append(begin([stream], at: doubt.since, detail: nil, isWithheld: true))
-    }
+  mutating func connectionReplaced(
+    completeUntil complete: Int64?, at now: Duration, patience: Duration = .zero
+  ) -> [GapChange] {
+    let changes = withheld { $0.expectedAt + patience <= now }
+    for (stream, doubt) in doubts where doubt.isAfterLoss { doubts[stream]?.note(unknownUntil: complete) }
     return changes
   }
 
   /// The process is about to end: what should have come by now is missing, of the rest nothing is known.
   mutating func runEnds(at now: Duration) -> [GapChange] {
-    defer { doubts = [:] }
-    return connectionEnded(at: now)
+    let changes = withheld { $0.expectedAt <= now }
+    return changes + unknown(Set(doubts.keys))
   }
 
-  /// What is due: doubts become gaps, and streams that were granted and stay quiet were there since then.
+  /// Does what is due: doubts become gaps, and streams that were granted and stay quiet were there since then.
   ///
   /// - Parameter isDelivering: whether the connection in use has delivered in the meantime.
   mutating func expire(at now: Duration, isDelivering: Bool) -> [GapChange] {
-    var changes: [GapChange] = []
-    for (stream, doubt) in doubts.sorted(by: { $0.key < $1.key }) where doubt.until <= now {
-      doubts[stream] = nil
-      changes.append(begin([stream], at: doubt.since, detail: nil, isWithheld: true))
-    }
-    var quiet: [(gaps: OpenGaps, utc: Int64)] = []
+    let changes = withheld { $0.until <= now }
+    var quiet: [(gaps: OpenGaps, time: Int64)] = []
     for index in open.indices {
       guard !open[index].isWithheld, let granted = open[index].granted, now >= granted.now + quietAfter
       else { continue }
       if isDelivering {
         open[index].streams = []
-        if !quiet.contains(where: { $0.gaps === open[index].gaps }) {
-          quiet.append((open[index].gaps, granted.utc))
-        }
+        quiet.append((open[index].gaps, granted.utc))
       } else {
         open[index].granted?.now = now
       }
     }
-    for ended in quiet { changes += end([ended.gaps], at: ended.utc) }
+    // Entries of one gap end together, with the last of them.
+    let ends = Dictionary(grouping: quiet) { ObjectIdentifier($0.gaps) }.values.map { same in
+      (gaps: same[0].gaps, time: same.map(\.time).max() ?? 0)
+    }
     return changes
+      + ends.sorted { $0.time < $1.time }.flatMap { end([$0.gaps], at: $0.time) }
   }
 
   /// Only these streams are wanted from now on.
@@ -200,6 +232,44 @@ struct StreamGaps: Sendable {
 
   // MARK: Gaps
 
+  /// The end of doubts about these streams, which are there now.
+  private mutating func unknown(_ streams: Set<String>) -> [GapChange] {
+    var spans: [Span: [String]] = [:]
+    for stream in streams {
+      guard let doubt = doubts.removeValue(forKey: stream), let end = doubt.unknownUntil, end > doubt.since
+      else { continue }
+      spans[Span(start: doubt.since, end: end), default: []].append(stream)
+    }
+    return spans.sorted { $0.key.start < $1.key.start }.flatMap { span, streams in
+      let gaps = OpenGaps()
+      return [
+        GapChange.open(
+          startedAt: span.start, cause: .unsubscribed, streams: streams.sorted(), detail: nil, gaps),
+        .close(endedAt: span.end, gaps),
+      ]
+    }
+  }
+
+  /// The end of doubts: these streams are missing.
+  private mutating func withheld(_ isOverdue: (Waiting) -> Bool) -> [GapChange] {
+    var changes: [GapChange] = []
+    for (stream, doubt) in doubts.sorted(by: { $0.key < $1.key }) where isOverdue(doubt) {
+      doubts[stream] = nil
+      if let index = open.firstIndex(where: { $0.streams.contains(stream) }) {
+        // A gap speaks of it, which may end with the ticks of others: this one's part does not.
+        var own = open[index]
+        own.streams = [stream]
+        own.isWithheld = true
+        open[index].streams.remove(stream)
+        open.append(own)
+      } else {
+        changes.append(begin([stream], at: doubt.since, detail: nil, isWithheld: true))
+      }
+    }
+    open.removeAll { $0.streams.isEmpty }
+    return changes
+  }
+
   private func streams(of gaps: OpenGaps) -> [String] {
     open.filter { $0.gaps === gaps }.reduce(into: Set<String>()) { $0.formUnion($1.streams) }.sorted()
   }
@@ -237,4 +307,14 @@ struct StreamGaps: Sendable {
     open.removeAll { $0.streams.isEmpty }
     return changes
   }
+}
+
+extension StreamGaps.Waiting {
+  fileprivate mutating func note(unknownUntil time: Int64?) {
+    if let time { unknownUntil = max(unknownUntil ?? .min, time) }
+  }
+}
+
+extension Int64 {
+  fileprivate mutating func raise(to other: Int64) { self = Swift.max(self, other) }
 }

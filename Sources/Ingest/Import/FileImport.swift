@@ -36,10 +36,10 @@ package actor FileImport {
   private var proof = ImportProof()
   private var progress = Progress()
 
-  /// How much is committed at a time.
+  /// The bytes that are committed at a time.
   private static let ticksPerCommit = 1_000
   private static let bytesPerCommit = 1 << 20
-  /// How much of a line that is too long is kept.
+  /// The bytes of a line that is too long that are kept.
   private static let keptOfLongLine = 64 << 10
 
   /// - Parameters:

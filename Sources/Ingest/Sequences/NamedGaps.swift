@@ -32,7 +32,7 @@ struct NamedGaps: Sendable {
     }
   }
 
-  /// Whether a gap names the stream and was open at a moment between two times, in microseconds UTC.
+  /// True if a gap names the stream and was open at a moment between two times, in microseconds UTC.
   func cover(_ stream: String, from: Int64, to: Int64) -> Bool {
     func covers(_ gap: Named) -> Bool {
       gap.startedAt < to && (gap.endedAt ?? .max) > from && gap.streams.contains(stream)

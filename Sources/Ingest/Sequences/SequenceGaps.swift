@@ -4,7 +4,7 @@ import WAL
 /// The ids of a slot's streams over all of its connections, and the gaps where ids are missing.
 ///
 /// Ids are missing once no connection can deliver them any more: each has ended or is past them, or ten seconds have
-/// gone by. Where a gap of another cause speaks of the stream already, they need none of their own.
+/// gone by. One that lags is given more time: it is not past them before its events are as late. Where a gap of another cause speaks of the stream already, they need none of their own.
 ///
 /// Pure. Times of `now` are of one monotonic clock, all others are UTC.
 struct SequenceGaps: Sendable {
@@ -19,11 +19,21 @@ struct SequenceGaps: Sendable {
     case notProvable(stream: String, isSkipping: Bool)
   }
 
+  /// The prospect that a connection delivers ids that are awaited.
+  enum Prospect: Comparable, Sendable {
+    /// It has none.
+    case never
+    /// It should have delivered them by now.
+    case soon
+    /// It is behind: what it has delivered of any stream was made before.
+    case late
+  }
+
   private struct Stream {
     /// The highest id that was delivered, and its event; an id of -1 before any.
     var top = SequenceSkip.Neighbour(id: -1, receivedAt: 0, eventTime: nil)
     var events = 0
-    /// How many of `holes` are its own.
+    /// The number of `holes` that are its own.
     var holes: Int32 = 0
     var isProvable = true
     /// Not followed any more.
@@ -46,8 +56,10 @@ struct SequenceGaps: Sendable {
     var skips: Int
   }
 
-  /// How long another connection may take to deliver what one has skipped.
+  /// The time that another connection may take to deliver what one has skipped.
   static let patience = Duration.seconds(10)
+  /// The same for one that is behind.
+  static let mostPatience = EventPace.mostLag
   /// Skips of a stream within this time are one gap.
   static let gapLength = Duration.seconds(60)
   private static let lookPause = Duration.milliseconds(250)
@@ -64,10 +76,10 @@ struct SequenceGaps: Sendable {
   private var paces: [Int: SkipPace] = [:]
   private var findings: [Finding] = []
 
-  /// When ``settle(at:canCome:isCovered:)`` is to be called; that is also due whenever a connection has ended.
+  /// The moment in which ``settle(at:prospect:isCovered:)`` is to be called; that is also due whenever a connection has ended.
   private(set) var deadline: Duration?
 
-  /// Whether anything waits for ``settle(at:canCome:isCovered:)`` that has not been looked at.
+  /// True while something waits for ``settle(at:prospect:isCovered:)`` that has not been looked at.
   private(set) var isChanged = false
 
   /// Microseconds UTC: from there ticks may be missing that no gap speaks of yet.
@@ -108,7 +120,7 @@ struct SequenceGaps: Sendable {
     } else if hasGoneBack(here, behind: top, lastOfConnection) {
       find(.wentBack(stream: table.name(number), from: top.id, to: ids.last))
       for place in holes.indices where holes[place].stream == number {
-        holes[place].since = now - Self.patience
+        holes[place].since = now - Self.mostPatience
       }
       streams[number].top = here
     } else if ids.after > top.id {
@@ -153,7 +165,7 @@ struct SequenceGaps: Sendable {
     holes.append(hole)
     streams[hole.stream].holes += 1
     if holes.count > Self.holeLimit {
-      holes[holes.count - 1 - Self.holeLimit].since = hole.since - Self.patience
+      holes[holes.count - 1 - Self.holeLimit].since = hole.since - Self.mostPatience
     }
     isChanged = true
   }
@@ -188,18 +200,20 @@ struct SequenceGaps: Sendable {
   /// Decides which ids are missing.
   ///
   /// - Parameters:
-  ///   - canCome: whether a connection may still deliver the ids of a stream up to one.
+  ///   - prospect: the best one of all connections to deliver the ids of a stream up to one, of an event made before a
+  ///     time; milliseconds UTC, nil if that is not known.
   ///   - isCovered: whether a gap of another cause speaks of the stream between the two events.
   /// - Returns: the gaps, to be written after those of other causes.
   mutating func settle(
-    at now: Duration, canCome: (_ stream: String, _ upTo: Int64) -> Bool, isCovered: (SequenceSkip) -> Bool
+    at now: Duration, prospect: (_ stream: String, _ upTo: Int64, _ before: Int64?) -> Prospect,
+    isCovered: (SequenceSkip) -> Bool
   ) -> [GapChange] {
     isChanged = false
     var changes: [GapChange] = []
     var open: [Hole] = []
     for hole in holes {
       let name = table.name(hole.stream)
-      if now - hole.since < Self.patience, canCome(name, hole.before.id - 1) {
+      if isAwaited(hole, prospect(name, hole.before.id - 1, hole.before.eventTime), at: now) {
         open.append(hole)
         continue
       }
@@ -210,6 +224,14 @@ struct SequenceGaps: Sendable {
     holes = open
     deadline = open.isEmpty ? nil : now + Self.lookPause
     return changes
+  }
+
+  private func isAwaited(_ hole: Hole, _ prospect: Prospect, at now: Duration) -> Bool {
+    switch prospect {
+    case .never: false
+    case .soon: now - hole.since < Self.patience
+    case .late: now - hole.since < Self.mostPatience
+    }
   }
 
   private mutating func missing(_ skip: SequenceSkip, of number: Int, at now: Duration) -> GapChange? {

@@ -18,7 +18,7 @@ struct AttemptLimiter: Equatable, Sendable {
     attempts = ages.map { now - max($0, .zero) }.sorted()
   }
 
-  /// How long to wait until an attempt is allowed; zero if it is now.
+  /// The wait until an attempt is allowed; zero if it is now.
   /// - Parameter isUrgent: nothing is received until it succeeds. The last tenth of the attempts is kept for
   ///   those.
   mutating func wait(at now: Duration, isUrgent: Bool = true) -> Duration {

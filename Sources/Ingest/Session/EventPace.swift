@@ -19,10 +19,10 @@ struct EventPace: Equatable, Sendable {
   /// The most that was seen up to about a second ago.
   private var settled: Duration?
   private var settlesAt = Duration.zero
-  /// How late the newest event of the last delivery was; zero below ``tolerance``, and if none had a time.
+  /// The lateness of the last delivery's newest event; zero below ``tolerance``, and if none had a time.
   private(set) var lag = Duration.zero
 
-  /// How long events without a time count as on time after one that was, and how long they must flow alone before
+  /// The time for which events without a time count as on time after one that was, and that for which they flow alone before
   /// they are believed again: in a delivery that lags they may come before the first one that says so.
   static let credit = Duration.seconds(1)
   static let proof = Duration.seconds(5)
@@ -33,7 +33,7 @@ struct EventPace: Equatable, Sendable {
 
   init(tolerance: Duration = .seconds(1)) { self.tolerance = tolerance }
 
-  /// Whether it was ever told an event's time.
+  /// True once it was told an event's time.
   var isKnown: Bool { most != nil }
 
   /// A delivery has arrived.

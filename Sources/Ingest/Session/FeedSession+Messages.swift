@@ -39,7 +39,7 @@ extension FeedSession {
     case stopped
   }
 
-  /// How the streams of a standby stand beside those of the connection that it is to replace.
+  /// The standing of a standby's streams beside those of the connection that it is to replace.
   struct Standing: Equatable, Sendable {
     /// Each stream that is active was seen on both.
     var isCaughtUp = false
@@ -118,6 +118,8 @@ extension FeedSession {
   struct Limits: Equatable, Sendable {
     /// For the connection, TLS, the upgrade and the subscriptions together.
     var opening = Duration.seconds(30)
+    /// For the answer to a request to subscribe.
+    var answering = Subscriptions.patience
     /// After this long with a connection, back-off starts again from its beginning.
     var healthyAfter = Duration.seconds(60)
     var pingInterval = Duration.seconds(20)
@@ -125,17 +127,17 @@ extension FeedSession {
     var pongTimeout = Duration.seconds(10)
     /// Without data for so long a second connection is opened beside the first.
     var staleAfter = Duration.seconds(60)
-    /// How often the time until the next look doubles while there is nothing to find: 2⁶ = 64 times.
+    /// The times that the wait for the next look doubles while there is nothing to find: 2⁶ = 64 times as long.
     var staleDoublings = 6
     /// So many messages in a row that are no ticks stand in the place of ticks.
     var babbleMessages = 3
-    /// How long the first connection may come after the second with the data that ends a silence.
+    /// The time by which the first connection may come after the second with the data that ends a silence.
     var staleGrace = Duration.seconds(2)
     /// A connection is replaced at 95 to 100 % of it.
     var maximumAge = ExchangeLimits.binance.replacementAge
-    /// How long two connections run side by side before it counts what each has delivered.
+    /// The time for which two connections run side by side before it counts what each has delivered.
     var overlap = Duration.seconds(10)
-    /// How long a standby may lack streams that the current connection has.
+    /// The time for which a standby may lack streams that the current connection has.
     var lacking = Duration.seconds(60)
     /// The age at which the exchange ends a connection.
     var connectionAge = ExchangeLimits.binance.connectionAge

@@ -131,7 +131,7 @@ extension FeedSession {
     }
   }
 
-  /// Whether the exchange is about to end it: then a standby that lacks streams is better than none.
+  /// True if the exchange is about to end it: then a standby that lacks streams is better than none.
   private func isEnding(_ link: Link, at moment: Moment) -> Bool {
     link.isLeaving || moment.now >= link.openedAt + limits.connectionAge - limits.lastMinutes
   }

@@ -61,7 +61,7 @@ extension FeedSession {
     }
   }
 
-  /// When to dial the standby. Not while sockets are not read, and not as long as a third connection is there.
+  /// The moment to dial the standby; not while sockets are not read, nor as long as a third connection is there.
   private var standbyDue: Duration? {
     guard case .wanted(let notBefore) = standby?.state, draining == nil, !clock.isPaused else { return nil }
     return notBefore
@@ -86,13 +86,13 @@ extension FeedSession {
 
   // MARK: When
 
-  /// When the next attempt to connect is due, on the clock of `now`; nil unless it waits without a connection.
+  /// The moment of the next attempt to connect, on the clock of `now`; nil unless it waits without a connection.
   var nextAttempt: Duration? {
     guard phase == .running, case .waiting(let until) = current else { return nil }
     return until
   }
 
-  /// When `.timer` is wanted, on the clock of `now`.
+  /// The moment in which `.timer` is wanted, on the clock of `now`.
   var deadline: Duration? {
     switch phase {
     case .idle, .finished: nil

@@ -159,7 +159,7 @@ struct FeedSession: Sendable {
     }
   }
 
-  /// What is no tick may stand in the place of one.
+  /// A message that is no tick may stand in the place of one.
   private mutating func rejected(by id: ConnectionID, at moment: Moment) -> [Action] {
     var isBabble = false
     let limits = limits
@@ -173,7 +173,7 @@ struct FeedSession: Sendable {
     hurry(at: moment)
   }
 
-  /// What is dead by now is to be found out soon, and what is not, too.
+  /// A connection that is dead by now is to be found out soon, and one that is not, too.
   private mutating func hurry(at moment: Moment) {
     if case .open(var link) = current {
       link.liveness.hurry(at: moment.reading)

@@ -9,8 +9,6 @@ struct FreezeWatch: Sendable {
     var monotonic: Duration
     /// Of the same kind, but goes on meanwhile.
     var boot: Duration
-    /// Microseconds since 1970, UTC.
-    var utc: Int64
   }
 
   /// A stretch in which the loop did not turn.
@@ -20,9 +18,9 @@ struct FreezeWatch: Sendable {
     var length: Duration
   }
 
-  /// How often the loop turns at least while all is well.
+  /// The longest time between two turns of the loop while all is well.
   static let beat = Duration.milliseconds(250)
-  /// How late a turn may be before the loop counts as frozen.
+  /// The lateness of a turn with which the loop counts as frozen.
   let tolerance: Duration
 
   private var last: Clocks?

@@ -1,6 +1,6 @@
 /// A connection that is open: what it has delivered, whether it is alive, when it is to be replaced.
 struct Link: Equatable, Sendable {
-  /// When something was delivered, on the clock that stands still while sockets are not read, and in
+  /// The moment of a delivery, on the clock that stands still while sockets are not read, and in
   /// microseconds UTC.
   struct Mark: Equatable, Sendable {
     var time: Duration

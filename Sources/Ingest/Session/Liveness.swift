@@ -7,7 +7,7 @@ struct Liveness: Equatable, Sendable {
   /// The wait for an answer to a ping.
   private struct Wait: Equatable {
     var until: Duration
-    /// Whether the ping before was not answered either.
+    /// True if the ping before was not answered either.
     var isLast: Bool
   }
 
@@ -23,13 +23,13 @@ struct Liveness: Equatable, Sendable {
     pingDue = time + interval
   }
 
-  /// When to look again.
+  /// The moment of the next look.
   var deadline: Duration { wait.map { min($0.until, pingDue) } ?? pingDue }
 
   /// A ping is due now.
   mutating func hurry(at time: Duration) { pingDue = min(pingDue, time) }
 
-  /// Whether a ping was not answered in time, and the next one is not answered yet.
+  /// True while a ping was not answered in time, and the next one is not answered yet.
   var isInDoubt: Bool { wait?.isLast == true }
 
   mutating func arrived() { wait = nil }

@@ -11,7 +11,7 @@ struct ReadingClock: Equatable, Sendable {
   /// The time on this clock at a time on the monotonic one.
   func time(at now: Duration) -> Duration { (pausedSince ?? now) - lostToPauses }
 
-  /// When this clock will show a time, on the monotonic clock; nil as long as it stands still.
+  /// The moment in which this clock will show a time, on the monotonic clock; nil as long as it stands still.
   func moment(of time: Duration) -> Duration? { isPaused ? nil : time + lostToPauses }
 
   mutating func pause(at now: Duration) { pausedSince = pausedSince ?? now }

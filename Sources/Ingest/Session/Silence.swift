@@ -7,7 +7,7 @@ struct Silence: Equatable, Sendable {
   private var doublings = 0
   /// Of the last data, or of the connection's opening before any.
   private(set) var since: Duration
-  /// When to look.
+  /// The moment of the next look.
   private(set) var due: Duration
 
   init(interval: Duration, mostDoublings: Int, since time: Duration) {
@@ -17,7 +17,7 @@ struct Silence: Equatable, Sendable {
     due = time + interval
   }
 
-  /// When it has lasted for the interval.
+  /// The moment in which it has lasted for the interval.
   var isLongAt: Duration { since + interval }
 
   func length(at time: Duration) -> Duration { time - since }

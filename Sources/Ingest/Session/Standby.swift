@@ -39,7 +39,7 @@ struct Standby: Equatable, Sendable {
   private var primaryReadAt: Duration?
   private var standing = FeedSession.Standing()
   private var isCaughtUp = false
-  /// What was judged of this connection and is not to be said again.
+  /// Verdicts on this connection that are not to be said again.
   private var hasSaidLacking = false
   private var hasSaidLag = false
   private var isKept = false
@@ -69,7 +69,7 @@ struct Standby: Equatable, Sendable {
     }
   }
 
-  /// Whether the primary went on when the standby had stopped.
+  /// True if the primary went on when the standby had stopped.
   private func hasStopped(_ link: Link, _ limits: FeedSession.Limits) -> Bool {
     guard let primaryReadAt, let last = link.lastDataAt, !isListChanged else { return false }
     return primaryReadAt - last > limits.activity
@@ -85,7 +85,7 @@ struct Standby: Equatable, Sendable {
     isCaughtUp = standing.isCaughtUp && standing.lacking == 0 && (isListChanged || hasPrimarySpoken)
   }
 
-  /// Whether the two never delivered the same tick of streams that both have.
+  /// True if the two never delivered the same tick of streams that both have.
   var hasNothingInCommon: Bool { !isCaughtUp && standing.differing > 0 }
 
   mutating func noteSaid(_ verdict: Verdict) {
@@ -111,10 +111,10 @@ struct Standby: Equatable, Sendable {
   /// With another list, who delivers and who does not says nothing about a connection.
   private var isListChanged: Bool { purpose == .replacement(.listChanged) }
 
-  /// Whether the primary has delivered all there was until the standby was there.
+  /// True if the primary has delivered all there was until the standby was there.
   private var isPrimaryProven: Bool { primarySpokeBeside || isListChanged }
 
-  /// When to decide; nil if there is nothing to decide yet.
+  /// The moment to decide; nil if there is nothing to decide yet.
   ///
   /// - Parameter primarySilentAt: when the primary has been silent for too long. As this, on the clock that stands
   ///   still while sockets are not read.

@@ -9,7 +9,7 @@ struct CompletenessAccount: Sendable {
   private let since: Int64
   /// On a monotonic clock.
   private var next: Duration?
-  /// Whether there may be ticks that it does not know of.
+  /// True if there may be ticks that it does not know of.
   private var isBehind = false
 
   init(since: Int64) { self.since = since }

@@ -41,13 +41,8 @@ struct StreamTable: Sendable {
   /// The name's number, a new one if it was never seen; nil if the table is full.
   mutating func number(of name: UnsafeRawBufferPointer) -> Int? {
     let hash = hash(name)
-    let mask = places.count - 1
-    var place = Int(truncatingIfNeeded: hash) & mask
-    while places[place] != 0 {
-      let number = Int(places[place]) - 1
-      if names[number].hash == hash, isEqual(names[number].bytes, name) { return number }
-      place = (place + 1) & mask
-    }
+    let place = place(of: name, hash)
+    if places[place] != 0 { return Int(places[place]) - 1 }
     guard names.count < limit, text.count + name.count <= byteLimit else { return nil }
     names.append(Name(hash: hash, bytes: text.count..<text.count + name.count))
     text.append(contentsOf: name)
@@ -61,16 +56,21 @@ struct StreamTable: Sendable {
     var name = name
     return name.withUTF8 { bytes in
       let bytes = UnsafeRawBufferPointer(bytes)
-      let hash = hash(bytes)
-      let mask = places.count - 1
-      var place = Int(truncatingIfNeeded: hash) & mask
-      while places[place] != 0 {
-        let number = Int(places[place]) - 1
-        if names[number].hash == hash, isEqual(names[number].bytes, bytes) { return number }
-        place = (place + 1) & mask
-      }
-      return nil
+      let number = Int(places[place(of: bytes, hash(bytes))])
+      return number == 0 ? nil : number - 1
     }
+  }
+
+  /// The place where the name is, or where it would be.
+  private func place(of name: UnsafeRawBufferPointer, _ hash: UInt64) -> Int {
+    let mask = places.count - 1
+    var place = Int(truncatingIfNeeded: hash) & mask
+    while places[place] != 0 {
+      let number = Int(places[place]) - 1
+      if names[number].hash == hash, isEqual(names[number].bytes, name) { break }
+      place = (place + 1) & mask
+    }
+    return place
   }
 
   /// For callers off the hot path.

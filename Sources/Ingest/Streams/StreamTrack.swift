@@ -119,7 +119,7 @@ struct StreamTrack: Sendable {
   /// Microseconds UTC; nil for a stream that has not delivered.
   func lastReceived(_ stream: String) -> Int64? { table.existing(stream).map { streams[$0].lastReceived } }
 
-  /// How far a stream's ids are; nil before any.
+  /// The last of a stream's ids; nil before any.
   func lastID(_ stream: String) -> Int64? {
     table.existing(stream).flatMap { streams[$0].lastID < 0 ? nil : streams[$0].lastID }
   }

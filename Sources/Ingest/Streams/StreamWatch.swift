@@ -7,7 +7,7 @@ import WAL
 /// monotonic clock.
 struct StreamWatch: Sendable {
   struct Limits: Equatable, Sendable {
-    /// How long a stream may deliver nothing, from when it was subscribed to or from its last tick.
+    /// The time for which a stream may deliver nothing, from when it was subscribed to or from its last tick.
     var silence: Duration = .seconds(300)
     /// A stream has stopped only if its silence is so many times longer than its longest pause until then…
     var pauses: Int64 = 10
@@ -15,7 +15,7 @@ struct StreamWatch: Sendable {
     var knownAfter = 10
     /// With nothing from any stream for so long, no silence is that of one stream alone.
     var common: Duration = .seconds(60)
-    /// How long ticks may keep coming without a newer event time.
+    /// The time for which ticks may keep coming without a newer event time.
     var standstill: Duration = .seconds(300)
     /// Streams beyond this many are not watched.
     var streams = 65_536
@@ -38,11 +38,11 @@ struct StreamWatch: Sendable {
     var lastTickAt: Int64 = -1
     /// Since when it is subscribed to without having delivered.
     var awaitedSince: Int64 = -1
-    /// Whether an open connection is subscribed to it.
+    /// True while an open connection is subscribed to it.
     var isCarried = false
     /// Of deliveries with nothing but the stream's own silence in between.
     var longestPause: Int64 = 0
-    /// Where a pause may begin; none after a time in which the stream could not deliver.
+    /// The moment where a pause may begin; none after a time in which the stream could not deliver.
     var pauseFrom: Int64 = -1
     var deliveries = 0
     var isNamedSilent = false

@@ -3,7 +3,7 @@ import NIOCore
 /// The choice among the addresses of the exchange's name: those behind which no connection came about are left out
 /// for the next attempts, unless that leaves none.
 ///
-/// Whether an address takes TCP connections is found out within one attempt; this is about those that take them and
+/// An address that takes no TCP connections is found out within one attempt; this is about those that take them and
 /// then hang, or refuse the upgrade. Times are of one monotonic clock.
 struct AddressChoice: Sendable {
   private struct Failure {
@@ -11,7 +11,7 @@ struct AddressChoice: Sendable {
     var at: Duration
   }
 
-  /// How long an address is left out.
+  /// The time for which an address is left out.
   static let memory = Duration.seconds(600)
   /// Names may lead to other addresses each time.
   static let mostFailures = 64

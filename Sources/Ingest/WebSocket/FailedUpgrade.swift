@@ -13,7 +13,7 @@ struct FailedUpgrade: Equatable {
   private let isChunked: Bool
   private let retryAfter: RetryAfter?
 
-  /// How much of the body is read and reported.
+  /// The bytes of the body that are read and reported.
   static let maximumBody = 300
 
   init(_ head: HTTPResponseHead) {
@@ -38,7 +38,7 @@ struct FailedUpgrade: Equatable {
     }
   }
 
-  /// Whether enough of the body is there; a server that keeps the connection open may send no more.
+  /// True once enough of the body is there; a server that keeps the connection open may send no more.
   func isComplete(_ body: ByteBuffer) -> Bool {
     body.readableBytes >= expected
       || isChunked && body.readableBytesView.suffix(5).elementsEqual("0\r\n\r\n".utf8)

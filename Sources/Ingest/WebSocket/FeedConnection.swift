@@ -46,12 +46,12 @@ final class FeedConnection: ChannelInboundHandler {
   }
 
   let id: FeedSession.ConnectionID
-  /// Whether it has been open: only then does its data say that each stream is received.
+  /// True once it has been open: only then does its data say that each stream is received.
   private(set) var hasOpened = false
   private let owner: any FeedConnectionOwner
   private let wallClock: @Sendable () -> Int64
   private let requests: [SubscribeRequest]
-  private var subscriptions = Subscriptions()
+  private var subscriptions: Subscriptions
   private var askingAgain: (scheduled: Scheduled<Void>, at: Duration)?
   private var state: State
   private var frames: FrameReader
@@ -69,8 +69,10 @@ final class FeedConnection: ChannelInboundHandler {
 
   init(
     id: FeedSession.ConnectionID, endpoint: FeedEndpoint, target: FeedTarget, owner: any FeedConnectionOwner,
-    limits: ExchangeLimits = .binance, wallClock: @escaping @Sendable () -> Int64
+    limits: ExchangeLimits = .binance, answering: Duration = Subscriptions.patience,
+    wallClock: @escaping @Sendable () -> Int64
   ) {
+    subscriptions = Subscriptions(patience: answering)
     self.id = id
     self.owner = owner
     self.wallClock = wallClock
@@ -185,7 +187,7 @@ final class FeedConnection: ChannelInboundHandler {
     context.fireChannelReadComplete()
   }
 
-  /// Whether frames are exchanged.
+  /// True while frames are exchanged.
   private var isUpgraded: Bool {
     switch state {
     case .subscribing, .open, .draining: true
@@ -225,7 +227,7 @@ final class FeedConnection: ChannelInboundHandler {
     }
   }
 
-  /// Whether there was any data.
+  /// Gives what was read to the owner; true if there was any data.
   private func handOver() -> Bool {
     defer { intake = Intake() }
     guard !intake.isEmpty else { return false }

@@ -23,7 +23,7 @@ struct Outbox: Sendable {
   private var pongs: [ByteBuffer] = []
   /// Bounded by who asks: one ping at a time, and a connection's few requests.
   private var others: [Message] = []
-  /// When the newest messages left, at most `limit`.
+  /// The moments in which the newest messages left, at most `limit`.
   private var departures: [Duration] = []
 
   init(limit: Int, window: Duration = .milliseconds(1100), pongCapacity: Int = 64) {
@@ -51,7 +51,7 @@ struct Outbox: Sendable {
     return pongs.isEmpty ? others.removeFirst() : .pong(pongs.removeFirst())
   }
 
-  /// How long the next message must wait; nil if there is none.
+  /// The wait of the next message; nil if there is none.
   func pause(at now: Duration) -> Duration? { isEmpty ? nil : wait(at: now) }
 
   private var isEmpty: Bool { pongs.isEmpty && others.isEmpty }

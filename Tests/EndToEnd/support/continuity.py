@@ -18,11 +18,11 @@ A tick that the exchange sent late may come after ticks of its stream that were 
 
 Tight is a gap that is not longer than what is missing. A stream's missing time is from when the tick before a loss
 was made to when the one after it was: no stream shows more. Streams that lost nothing while a gap was open add to the
-gaps' time alone. The gap tightness is the time of all gaps, each as often as it has streams, by the missing time of
-what they cover; what follows the program's last end is in neither. One figure leaves out gaps of cause frozen and what
-only they cover: a process that does not run cannot be tight. One is by tick: each lost tick stands for the time since
-the one before it alone, so that streams which speak seldom do not flatter, and a gap around a single tick is twice as
-long as what is missing.
+gaps' time alone. The gap tightness is the time in gaps, each stream's for itself, by the missing time of what they
+cover. A moment of a stream counts once, however many gaps name it: a reader of them skips it once. What follows the
+program's last end is in neither. One figure leaves out gaps of cause frozen and what only they cover: a process that
+does not run cannot be tight. One is by tick: each lost tick stands for the time since the one before it alone, so that
+streams which speak seldom do not flatter, and a gap around a single tick is twice as long as what is missing.
 """
 
 import argparse
@@ -481,8 +481,12 @@ def read_gaps(log: sqlite3.Connection) -> list:
 
 def note_tightness(figures: Figures, gaps: list, judgement: Judgement, last_made: int) -> None:
     def seconds(counted_gaps) -> float:
-        ended = ((min(gap.ended, last_made), gap) for gap in counted_gaps if not gap.is_end)
-        return sum(len(gap.streams) * max(0, end - gap.started) for end, gap in ended) / SECOND
+        spans = Spans()
+        for gap in counted_gaps:
+            if not gap.is_end:
+                for stream in gap.streams:
+                    spans.add(stream, gap.started, min(gap.ended, last_made))
+        return spans.seconds
 
     figures.gap_stream_seconds = seconds(gaps)
     figures.missing_stream_seconds = judgement.spans.seconds
@@ -541,9 +545,8 @@ def compare(
         longest = max(figures.longest_gap_seconds, figures.seconds_after_end)
         if longest > most_gap_seconds:
             problems.append(f"a gap of {longest:.1f} s, allowed are {most_gap_seconds:g}")
-    if most_tightness is not None and (figures.gap_tightness or 0) > most_tightness:
-        problems.append(f"gaps are {figures.gap_tightness:.2f} times as long as what is missing, allowed are "
-                        f"{most_tightness:g}")
+    if most_tightness is not None and (tightness := figures.gap_tightness_without_frozen or 0) > most_tightness:
+        problems.append(f"gaps are {tightness:.2f} times as long as what is missing, allowed are {most_tightness:g}")
     if most_connections is not None and figures.most_connections > most_connections:
         problems.append(f"{figures.most_connections} connections at once, allowed are {most_connections}")
     return Result(figures, problems)
@@ -596,7 +599,7 @@ def main() -> int:
     parser.add_argument("--no-loss", action="store_true", help="nothing may be missing, no gap may be there")
     parser.add_argument("--most-connections", type=int, help="more open at once are wrong")
     parser.add_argument("--most-gap-seconds", type=float, help="a longer gap is wrong, also the one at the end")
-    parser.add_argument("--most-tightness", type=float, help="gaps that are longer by more than this factor are wrong")
+    parser.add_argument("--most-tightness", type=float, help="gaps that are longer by more than this factor are wrong, those of a frozen process left out")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     result = compare(

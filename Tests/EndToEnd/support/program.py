@@ -27,6 +27,7 @@ class Process:
     def __init__(
         self, command: list[str], environment: dict[str, str], folder: Path, number: int,
         stdout: int | None = None, stderr: int | None = None, prepare: Callable[[], None] | None = None,
+        before: tuple[str, ...] = (),
     ):
         """`stdout` and `stderr` are descriptors, in the place of files in the folder; `prepare` runs in the new
         process before the program."""
@@ -35,7 +36,7 @@ class Process:
         self._out, self._err = folder / f"{name}.out", folder / f"{name}.err"
         with open(self._out, "wb") as out, open(self._err, "wb") as err:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=out if stdout is None else stdout,
+                [*before, *command], stdin=subprocess.DEVNULL, stdout=out if stdout is None else stdout,
                 stderr=err if stderr is None else stderr, env=environment, cwd=folder, preexec_fn=prepare,
             )
 
@@ -107,6 +108,8 @@ class Tickwal:
             "AWS_EC2_METADATA_DISABLED": "true", "HOME": str(folder), "WAL_PATH": str(self.path), "MAX_BATCH_SIZE": "100",
             "MAX_BATCH_TIMEOUT": "0.5", **(environment or {}),
         }
+        self.before: tuple[str, ...] = ()
+        """A command that becomes the one that its arguments say, with the same process id."""
         self._started: list[Process] = []
 
     def start(
@@ -115,7 +118,7 @@ class Tickwal:
     ) -> Process:
         process = Process(
             [str(self.binary), *map(str, arguments)], {**self.environment, **environment}, self.folder,
-            len(self._started), stdout, stderr, prepare,
+            len(self._started), stdout, stderr, prepare, self.before,
         )
         self._started.append(process)
         return process

@@ -66,7 +66,7 @@ struct Envelope {
     }
   }
 
-  /// Whether this is the announcement that the server will close the connection: an event of no symbol, alone,
+  /// True for the announcement that the server will close the connection: an event of no symbol, alone,
   /// as data, or as `event`. The exchange's documents show the first and the last.
   func isShutdown(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
     if hasStream {

@@ -77,7 +77,7 @@ struct EventOutline: Equatable {
 }
 
 extension UnsafeBufferPointer<UInt8> {
-  /// Whether a string's text is this one. Escapes are looked through.
+  /// True if a string's text is this one. Escapes are looked through.
   func isEqual(_ string: JSONValue, to text: StaticString) -> Bool {
     let wanted = UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
     if string.hasEscapes {

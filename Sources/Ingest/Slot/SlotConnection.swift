@@ -1,0 +1,106 @@
+import WAL
+
+/// One connection of a slot, from the decision to connect until it is over, with all that is known of it alone: what
+/// ends with a connection is forgotten with this.
+struct SlotConnection: Sendable {
+  /// The part that it plays in the slot.
+  enum Part: Equatable, Sendable {
+    /// The only one, or the primary beside a standby: its data counts.
+    case inUse
+    /// Beside one in use; also after it was given up, until its end.
+    case standby
+    /// Another one has taken over from it; what it was like is known to the slot.
+    case replaced
+  }
+
+  var part: Part
+  /// Its server has been reached.
+  var isReached = false
+  /// The moment in which it was opened, on the clock that stands still while sockets are not read; nil before.
+  var openedAt: Duration?
+  /// Closed by this side, and not by the server yet.
+  var isDraining = false
+  /// The streams that it subscribes to, none if its URL says them; the list may have changed since.
+  let carried: [String]
+  /// Those of them that the exchange has refused it, with its words as JSON if it said any.
+  private(set) var refused: [String: String?] = [:]
+  /// The moments in which those were granted that it had been refused first; microseconds UTC.
+  private(set) var grantedLate: [String: Int64] = [:]
+  /// The time up to which it has delivered everything, microseconds UTC; nil before any tick.
+  private(set) var completeUntil: Int64?
+  private(set) var track = StreamTrack()
+  private var pace: EventPace
+  /// Milliseconds UTC: when its newest event was made, of those that say it.
+  private var newestEventTime: Int64?
+  /// On the clock that stands still while sockets are not read.
+  private var deliveredAt: Duration?
+
+  /// - Parameter lateness: see ``EventPace``.
+  init(_ part: Part, carried: [String], lateness: Duration) {
+    self.part = part
+    self.carried = carried
+    pace = EventPace(tolerance: lateness)
+  }
+
+  /// One that has delivered nothing for longer is not taken for one that lags.
+  private static let mostSilence = Duration.seconds(60)
+
+  var isOpen: Bool { openedAt != nil }
+  /// The streams that it subscribes to and was not refused.
+  var granted: [String] { refused.isEmpty ? carried : carried.filter { refused[$0] == nil } }
+
+  /// - Parameter time: microseconds UTC.
+  mutating func grant(_ streams: [String], at time: Int64) {
+    for stream in streams where refused.removeValue(forKey: stream) != nil { grantedLate[stream] = time }
+  }
+
+  mutating func refuse(_ streams: [String], detail: String?) {
+    refused.merge(streams.map { ($0, detail) }) { $1 }
+  }
+
+  /// Notes when the events of a delivery were made.
+  ///
+  /// - Returns: how late it came, nil if no event of the connection ever said its time; and whether event times have
+  ///   jumped ahead of this machine's clock.
+  mutating func noteTimes(of intake: Intake, at now: Duration) -> (lag: Duration?, hasJumped: Bool) {
+    if intake.ticks.isEmpty { return (nil, false) }
+    var newest = Int64.min
+    for entry in intake.ticks.entries {
+      if let time = entry.eventTime, time > newest { newest = time }
+    }
+    if newest == .min { return (pace.isKnown ? pace.noteWithoutTime(at: now) : nil, false) }
+    newestEventTime = max(newestEventTime ?? .min, newest)
+    let hasJumped = pace.note(eventTime: newest, at: now)
+    return (pace.lag, hasJumped)
+  }
+
+  /// Notes what it has delivered, some ticks at least.
+  ///
+  /// - Parameter sequences: get the ids.
+  mutating func delivered(
+    _ intake: Intake, lag: Duration, into sequences: inout SequenceGaps, at now: Duration
+  ) {
+    deliveredAt = now
+    let complete = intake.receivedAt - lag.wholeMicroseconds
+    track.note(intake, at: complete, into: &sequences, now: now)
+    completeUntil = max(completeUntil ?? .min, complete)
+  }
+
+  /// The prospect that it delivers ids of a stream, up to one.
+  ///
+  /// - Parameter time: the event after them was made then, milliseconds UTC; nil if that is not known.
+  func prospect(
+    of stream: String, upTo id: Int64, before time: Int64?, at now: Duration
+  ) -> SequenceGaps.Prospect {
+    guard canDeliver(stream, upTo: id) else { return .never }
+    guard let time, let newestEventTime, let deliveredAt else { return .soon }
+    return newestEventTime < time && now - deliveredAt < Self.mostSilence ? .late : .soon
+  }
+
+  private func canDeliver(_ stream: String, upTo id: Int64) -> Bool {
+    guard isReached else { return false }
+    if let last = track.lastID(stream) { return last < id }
+    guard isOpen else { return false }
+    return carried.isEmpty || carried.contains(stream) && refused[stream] == nil
+  }
+}
