@@ -136,7 +136,7 @@ struct AWSErrorClassifier {
 
   private func retryAfter(_ response: HTTPResponse) -> Duration? {
     guard let text = response.header("retry-after") else { return nil }
-    if let seconds = DecimalDigits.parse(text, upTo: .max) { return .seconds(min(seconds, 86_400)) }
+    if let seconds = DecimalDigits.parse(text, upTo: Int.max) { return .seconds(min(seconds, 86_400)) }
     guard let date = HTTPDate.epochSeconds(text.utf8) else { return nil }
     return .seconds(max(0, date - (response.date ?? now)))
   }

@@ -258,11 +258,14 @@ struct Overlap: Sendable {
   private func lane(of id: ConnectionID) -> Int? { lanes.firstIndex { $0?.id == id } }
 
   private mutating func beginLane(_ id: ConnectionID) {
-    guard let free = lanes.firstIndex(where: { $0 == nil }) else {
-      preconditionFailure("a slot has more connections than there may be")
-    }
-    lanes[free] = Lane(id: id)
-    memory.begin(lane: free)
+    let isFree = { (lane: Lane?) in lane == nil }
+    // A session has a third connection only while it drains: of that one less is to come than of the two of the pair,
+    // and what comes twice does less harm than an end.
+    let place =
+      lanes.firstIndex(where: isFree)
+      ?? lanes.firstIndex { lane in lane.map { pair?.role(of: $0.id) ?? .other } == .other } ?? 0
+    lanes[place] = Lane(id: id)
+    memory.begin(lane: place)
   }
 
   private mutating func forget() {
