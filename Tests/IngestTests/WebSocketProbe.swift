@@ -72,13 +72,20 @@ struct WebSocketProbe {
     iterator = stream.makeAsyncIterator()
     let loop = MultiThreadedEventLoopGroup.singleton.next()
     let status = loop.makePromise(of: String.self)
-    channel = try await ClientBootstrap(group: loop)
-      .channelInitializer { channel in
-        channel.eventLoop.makeCompletedFuture {
-          try channel.pipeline.syncOperations.addHandler(AnswerReader(status, continuation))
+    do {
+      // A machine that is busy may need long for it.
+      channel = try await ClientBootstrap(group: loop)
+        .connectTimeout(.hours(1))
+        .channelInitializer { channel in
+          channel.eventLoop.makeCompletedFuture {
+            try channel.pipeline.syncOperations.addHandler(AnswerReader(status, continuation))
+          }
         }
-      }
-      .connect(host: host, port: port).get()
+        .connect(host: host, port: port).get()
+    } catch {
+      status.fail(error)
+      throw error
+    }
     let request =
       "GET \(target) HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
       + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
