@@ -105,7 +105,7 @@ import WAL
 
   // MARK: Names
 
-  private static let longest = String(repeating: "n", count: StreamNameLimit.bytes)
+  private static let longest = String(repeating: "n", count: 2_048)
 
   @Test func `a name of 2,048 bytes is a stream's, one more is none`() {
     let escaped = #"\u006e"# + Self.longest.dropFirst()

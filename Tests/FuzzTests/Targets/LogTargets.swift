@@ -50,6 +50,7 @@ extension FuzzTarget {
   static let wal = FuzzTarget("wal", longest: 8_192, mutations: 500) { input in
     let path = temporaryFile
     let file = try FileDescriptor(opening: path + "-wal", O_WRONLY | O_CREAT | O_TRUNC)
+    defer { unlink(path + "-wal") }
     try file.writeAll(input.bytes)
     guard let frames = try WALFrames.read(beside: path) else { return }
     try hold((512...65_536).contains(frames.pageSize), "pages of \(frames.pageSize) bytes")
