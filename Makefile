@@ -7,7 +7,7 @@ SOAK_STREAMS ?= 600
 SOAK_BINARY ?= .build/release/tickwal
 
 # Tests that take all the cores there are; beside them those that wait for answers would wait for long.
-WALKS = ModelWalkTests|PowerLossTests|FailingCallTests|FailingExchangeTests|FlippedBitTests|FeedSessionWalkTests|SlotWalkTests
+WALKS = ModelWalkTests|PowerLossTests|FailingCallTests|FailingExchangeTests|FlippedBitTests|FeedSessionWalkTests|SlotWalkTests|FullVolumeTests|FuzzTests
 
 .PHONY: help run build test fuzz bench soak lint format clean
 

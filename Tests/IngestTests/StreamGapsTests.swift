@@ -240,7 +240,7 @@ private struct Rows {
             Dictionary(uniqueKeysWithValues: some.map { ($0, .init(since: time, patience: .seconds(10))) }),
             at: now)
         case 4: _ = gaps.delivered(Set(some), at: time)
-        default: _ = gaps.connectionEnded(at: now)
+        default: _ = gaps.connectionLost(completeUntil: time, at: now)
         }
         if let deadline = gaps.deadline, deadline <= now {
           _ = gaps.expire(at: now, isDelivering: Bool.random(using: &random))
