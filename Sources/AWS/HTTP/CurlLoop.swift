@@ -34,7 +34,7 @@ final class CurlLoop {
     var finished = 0
     while true {
       mailbox.take(&mail, finished: finished)
-      waiting += mail.submitted
+      for submission in mail.submitted { wait(submission) }
       for transfer in mail.cancelled { cancel(transfer) }
       startWaiting()
       if mail.isClosing { break }
@@ -54,6 +54,15 @@ final class CurlLoop {
       }
     }
     end()
+  }
+
+  /// A transfer may have been called off before it was submitted: then nobody asks for that again.
+  private func wait(_ submission: CurlMailbox.Submission) {
+    if submission.transfer.isCancelled {
+      answers.append((submission.continuation, .failure(CancellationError())))
+    } else {
+      waiting.append(submission)
+    }
   }
 
   private func startWaiting() {
