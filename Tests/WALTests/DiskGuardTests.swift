@@ -40,7 +40,8 @@ private let mebi = 1 << 20
     [(500, 0, .normal), (0, 0, .stop), (500, 0, .stop), (500, 0, .normal)],
     // A second pause soon after the first needs room for two seconds, a third for four.
     [
-      (0, 0, .stop), (70, 0, .stop), (70, 0, .low), (0, 0, .stop), (70, 0, .stop), (70, 0, .stop), (70, 0, .low),
+      (0, 0, .stop), (70, 0, .stop), (70, 0, .low), (0, 0, .stop), (70, 0, .stop), (70, 0, .stop),
+      (70, 0, .low),
       (0, 0, .stop), (70, 0, .stop), (70, 0, .stop), (0, 0, .stop), (70, 0, .stop), (70, 0, .stop),
       (70, 0, .stop), (70, 0, .stop), (70, 0, .low),
     ],

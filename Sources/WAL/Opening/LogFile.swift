@@ -219,7 +219,8 @@ package enum LogFile {
   private static func failed(_ doing: String, _ path: String) -> LogError {
     let code = errno
     return LogError(
-      NoRoom.isMeant(by: code) ? .diskFull : .failed, "\(doing) \(path) failed: \(NoRoom.text(code, at: path))")
+      NoRoom.isMeant(by: code) ? .diskFull : .failed,
+      "\(doing) \(path) failed: \(NoRoom.text(code, at: path))")
   }
 
   private static func bigEndian(_ bytes: [UInt8], at index: Int) -> Int32 {
