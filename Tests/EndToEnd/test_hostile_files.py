@@ -134,7 +134,7 @@ def test_input_that_looks_like_a_row_does_not_end_a_salvage(tickwal):
     assert len(row) == 57
     file = tickwal.folder / "rubbish.jsonl"
     file.write_bytes(row + b"\n")
-    tickwal.run_to_end("import", file)
+    tickwal.run_to_end("import", "--force", file)
     assert tickwal.log.value("select payload from dead_letters") == row
     log = bytearray(tickwal.path.read_bytes())
     place = bytes(log).index(row)

@@ -107,7 +107,8 @@ def test_a_comparison_that_is_refused_still_has_a_document(tickwal, make_place, 
     ended = tickwal.run_to_end(
         "reconcile", "--json", **{**place.environment(ministack.url), "AWS_SECRET_ACCESS_KEY": "no-such-key"}
     )
-    assert ended.code == 1 and json.loads(ended.out)["error"]["messages"], ended.err
+    document = json.loads(ended.out)
+    assert ended.code == 1 and all(consumer["failure"] for consumer in document["consumers"]), ended.err
 
 
 def test_marks_of_direction_do_not_reach_the_terminal(tickwal, make_exchange):

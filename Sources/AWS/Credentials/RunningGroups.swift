@@ -1,10 +1,14 @@
 import Glibc
 import Synchronization
 
-/// The process groups of programs that run for this process: they end with it, however it calls `exit`.
-enum RunningGroups {
+/// The process groups of programs that run for this process: they end with it, however it calls `exit`. Who calls
+/// `_exit` ends them first.
+package enum RunningGroups {
   private static let groups = Mutex<Set<pid_t>>([])
-  private static let isRegistered = atexit {
+  private static let isRegistered = atexit { end() }
+
+  /// Kills them all, at the end of the process.
+  package static func end() {
     // Whoever holds the lock may be gone for good.
     groups.withLockIfAvailable { groups in
       for group in groups { kill(-group, SIGKILL) }

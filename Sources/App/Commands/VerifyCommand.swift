@@ -48,11 +48,9 @@ struct VerifyCommand: DocumentCommand {
       } catch let error as LogError where output != nil && error.code != .newerSchema {
         report.failure = error.description
       }
-      if let output {
-        if report.failure == nil, report.verification?.problems.isEmpty == true {
-          report.unneeded = output
-          return report
-        }
+      if let output, report.failure == nil, report.verification?.problems.isEmpty == true {
+        report.unneeded = output
+      } else if let output {
         report.output = output
         report.salvaged = try await LogSalvage(
           of: path, to: output, consumers: Destinations.consumers, report: meter.show

@@ -6,7 +6,7 @@ import WAL
 enum ImmediateExit {
   /// The log can be written no more: nothing after that may look as if it had been kept.
   static func logFailed(_ error: LogError) -> Never {
-    ProcessEnd.now(.logFailed, lastWords: error.lines.map { "tickwal: \($0)" })
+    ProcessEnd.now(error.exitCode, lastWords: error.lines.map { "tickwal: \($0)" })
   }
 
   /// The log's files were taken away, and nobody waits for what there is to be saved once more.

@@ -1,3 +1,4 @@
+import AWS
 import Base
 import Glibc
 
@@ -16,6 +17,7 @@ enum ProcessEnd {
     console.endProgress()
     for line in lines { console.writeLine(line) }
     console.flush(within: time)
+    RunningGroups.end()
     _exit(code.rawValue)
   }
 }
