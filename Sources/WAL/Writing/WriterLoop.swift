@@ -82,6 +82,8 @@ struct WriterLoop {
     point.after()
     isCommitted = true
     hasStartedOver = false
+    // Started over: another WAL of the same length is not the one that was copied.
+    if connection.walFrames < copiedFrames { copiedFrames = 0 }
     rescue?.committed()
     hasChangedGaps = transaction.hasChangedGaps
     if newHead != head {
