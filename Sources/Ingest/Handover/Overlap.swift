@@ -81,6 +81,13 @@ struct Overlap: Sendable {
     return rest
   }
 
+  /// A connection is made while others are not over yet, though none of them is in use: what they deliver until their
+  /// end it delivers, too.
+  mutating func beginTogether(_ ids: [ConnectionID]) {
+    forgetsAt = nil
+    for id in ids where lane(of: id) == nil { beginLane(id) }
+  }
+
   mutating func standbyOpened(at now: Duration) {
     pair?.standbyOpened(at: now)
   }

@@ -298,6 +298,7 @@ struct SlotDecisions: Sendable {
     case .connect(let id):
       connections[id] = SlotConnection(
         id == pair?.standby ? .standby : .inUse, carried: subscriptions, lateness: rules.lateness)
+      if id != pair?.standby, connections.count > 1 { overlap.beginTogether(Array(connections.keys)) }
       actions.append(.connect(id))
     case .beginOverlap(let primary, let standby):
       pair = Pair(primary: primary, standby: standby)
