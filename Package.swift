@@ -11,12 +11,14 @@ let nio: [Target.Dependency] = [
   .product(name: "NIOSSL", package: "swift-nio-ssl"),
 ]
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let metrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
 
 let package = Package(
   name: "tickwal",
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-metrics", from: "2.7.0"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -30,13 +32,14 @@ let package = Package(
 
     .target(name: "Base", dependencies: ["COpenSSL", "CZlib"], swiftSettings: strict),
     .target(name: "Ticks", dependencies: ["Base"], swiftSettings: strict),
-    .target(name: "WAL", dependencies: ["Base", "CSQLite", log], swiftSettings: strict),
-    .target(name: "Ingest", dependencies: ["Base", "Ticks", "WAL", log] + nio, swiftSettings: strict),
-    .target(name: "AWS", dependencies: ["Base", "CCurl", "CGlibc", log], swiftSettings: strict),
+    .target(name: "Observe", dependencies: [metrics], swiftSettings: strict),
+    .target(name: "WAL", dependencies: ["Base", "CSQLite", log, metrics], swiftSettings: strict),
+    .target(name: "Ingest", dependencies: ["Base", "Ticks", "WAL", log, metrics] + nio, swiftSettings: strict),
+    .target(name: "AWS", dependencies: ["Base", "CCurl", "CGlibc", log, metrics], swiftSettings: strict),
     .target(
       name: "Shippers",
       dependencies: [
-        "Base", "Ticks", "WAL", "AWS", "CSQLite", log,
+        "Base", "Ticks", "WAL", "AWS", "CSQLite", log, metrics,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
     .target(
@@ -45,10 +48,10 @@ let package = Package(
     .executableTarget(
       name: "tickwal",
       dependencies: [
-        "Base", "Ticks", "WAL", "Ingest", "AWS", "Shippers", "Inspect", "Simulate", log,
+        "Base", "Observe", "Ticks", "WAL", "Ingest", "AWS", "Shippers", "Inspect", "Simulate", log, metrics,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
-      ],
+      ] + nio,
       path: "Sources/App", swiftSettings: strict),
 
     .target(
@@ -72,6 +75,7 @@ let package = Package(
       dependencies: ["Base", "Ticks", "WAL", "Ingest", "AWS", "Shippers", "Simulate", "tickwal", "CSQLite", "TestSupport"]
         + nio,
       swiftSettings: strict),
+    .testTarget(name: "ObserveTests", dependencies: ["Observe", metrics], swiftSettings: strict),
     .testTarget(name: "BaseTests", dependencies: ["Base", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "TicksTests", dependencies: ["Base", "Ticks", "TestSupport"], swiftSettings: strict),
     .testTarget(
@@ -103,7 +107,8 @@ let package = Package(
     .testTarget(
       name: "AppTests",
       dependencies: [
-        "Base", "Inspect", "Shippers", "WAL", "tickwal", "LogFixtures", "TestSupport", "CSQLite",
+        "Base", "Inspect", "Ingest", "Observe", "Shippers", "WAL", "tickwal", "LogFixtures", "TestSupport", "CSQLite",
+        metrics,
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ], swiftSettings: strict),
   ],

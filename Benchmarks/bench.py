@@ -50,7 +50,7 @@ def free_port():
 def environment(**variables):
     """From nothing; and how full this machine's disk is must not matter."""
     return {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "DISK_LOW": "0", "DISK_STOP": "0",
-            "BALLAST_SIZE": "0", **variables}
+            "BALLAST_SIZE": "0", "HTTP_LISTEN": "off", **variables}
 
 
 class Usage:

@@ -59,6 +59,7 @@ done
 [[ -n $url ]] || fail "The stand-in exchange did not say its address within 10 s." "$folder/simulate.log"
 
 "${apart[@]}" WAL_PATH="$folder/ticks.db" BINANCE_WS_URL="$url" STREAMS="${streams#,}" MAX_BATCH_TIMEOUT=5 \
+  HTTP_LISTEN=127.0.0.1:0 \
   DRAIN_ON_STOP=1 "$tickwal" run --local "$folder" 2>"$folder/run.log" &
 run=$!
 

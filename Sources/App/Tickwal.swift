@@ -6,7 +6,7 @@ import Glibc
 struct Tickwal: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "tickwal",
-    abstract: "A durable ingester of exchange ticks.", version: "0.1.0",
+    abstract: "A durable ingester of exchange ticks.", version: TickwalVersion.text,
     subcommands: [
       RunCommand.self, ShipCommand.self, ReplayCommand.self, ReconcileCommand.self, StatusCommand.self,
       SeekCommand.self, DeadLettersCommand.self,

@@ -79,7 +79,9 @@ extension FeedDriver {
       switch finding {
       case .followed(let stream): watch.proven(stream)
       case .notProvable(let stream, _): watch.notProven(stream)
-      case .skipped: counters.update { $0.sequenceBreaks += 1 }
+      case .skipped:
+        counters.update { $0.sequenceBreaks += 1 }
+        FeedMetrics.shared.sequenceBreaks.increment()
       case .wentBack: break
       }
       messages.found(finding, slot: slot.id, at: now)

@@ -263,6 +263,7 @@ final class FeedDriver {
     if !intake.rejected.isEmpty { messages.rejected(intake.rejected, at: now) }
     let late = watch.late
     let isFull = !mayRead
+    FeedMetrics.shared.lateTicks.increment(by: late - counters.statistics.late)
     let begun = gaps.count { $0.isBeginning }
     counters.update {
       $0.ticks += intake.ticks.count

@@ -9,6 +9,10 @@ package protocol Destination: Sendable {
   var address: String { get }
   /// The name of the things that are there, for people: `objects`, `items`.
   var unit: String { get }
+  /// How long what is there is kept; nil for ever.
+  var retention: Duration? { get }
+  /// The longest that a tick waits for others of its delivery; zero if it goes alone.
+  var batchWait: Duration { get }
   /// The view of what is there.
   var inventory: Inventory { get }
 
@@ -35,4 +39,9 @@ package protocol Destination: Sendable {
   /// - Returns: one finding or more.
   /// - Throws: `CancellationError` alone.
   func look(writes: Bool) async throws -> [DoctorFinding]
+}
+
+extension Destination {
+  package var retention: Duration? { nil }
+  package var batchWait: Duration { .zero }
 }

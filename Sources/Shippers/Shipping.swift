@@ -36,7 +36,8 @@ package struct Shipping: Sendable {
     var logger = logger
     logger[metadataKey: "consumer"] = "\(consumer.name)"
     let attempts = Attempts(
-      reporter: TroubleReporter(logger: logger, now: clock.now), control: control, clock: clock
+      reporter: TroubleReporter(logger: logger, now: clock.now, progress: progress), control: control,
+      clock: clock
     ) { try await log.hold(consumer.name, why: $0) }
     try await destination.ship(
       from: consumer.next,
@@ -82,7 +83,7 @@ package struct ShippingContext: Sendable {
     try await Shipper(
       sink: sink, log: log, control: control, progress: progress,
       reporter: DeadLetterReporter(logger: logger, now: clock.now),
-      expiry: ExpiryReporter(logger: logger, now: clock.now)
+      expiry: ExpiryReporter(logger: logger, now: clock.now), metrics: ShipMetrics(sink.consumer)
     ).run(reader: reader, next: next)
   }
 }

@@ -62,6 +62,7 @@ extension TickLog {
       if wasKilled { try transaction.openCrashGaps() }
       try transaction.openPredecessorGap(streams)
       try transaction.connection.setMeta(.feed, FeedMeta.running)
+      try transaction.connection.countStreamTime(at: transaction.now)
       try transaction.connection.setMeta(.streams, MetaList(streams))
       try transaction.connection.setFeedSlots([:], at: transaction.now)
       // Written back, so that times which a clock set back has put into the future grow old like others.

@@ -155,6 +155,18 @@ package final class TickLog: Sendable {
   /// Whether the volume has no room for ticks: they are refused, or the commit of those taken is retried.
   package var isDiskFull: Bool { writer.isDiskFull }
 
+  /// The bytes that wait for their commit, and how many may.
+  package var queueBytes: (waiting: Int, capacity: Int) { writer.queueBytes }
+
+  /// For how long the writer has been at one piece of work, a system call perhaps; nil while it waits for some.
+  package var busyFor: Duration? { writer.busySince.map { MonotonicClock.now() - $0 } }
+
+  /// The failure after which nothing can be written any more; nil as long as there is none.
+  package var knownFailure: LogError? { writer.failure.value }
+
+  /// The room on the log's volume as it was found last; nil before the first look.
+  package var diskLevel: DiskLevel? { writer.diskLevel }
+
   /// Waits for the failure after which nothing can be written any more.
   /// - Throws: `CancellationError`.
   package func failure() async throws -> LogError { try await writer.failure.wait() }

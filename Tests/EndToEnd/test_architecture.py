@@ -11,6 +11,7 @@ SOURCES = ROOT / "Sources"
 # Which of our modules each one may import.
 BELOW = {
     "Base": set(),
+    "Observe": set(),
     "Ticks": {"Base"},
     "WAL": {"Base"},
     "Ingest": {"Base", "Ticks", "WAL"},
@@ -18,7 +19,7 @@ BELOW = {
     "Shippers": {"Base", "Ticks", "WAL", "AWS"},
     "Inspect": {"Base", "Ticks", "WAL", "AWS", "Shippers"},
     "Simulate": {"Base"},
-    "App": {"Base", "Ticks", "WAL", "Ingest", "AWS", "Shippers", "Inspect", "Simulate"},
+    "App": {"Base", "Observe", "Ticks", "WAL", "Ingest", "AWS", "Shippers", "Inspect", "Simulate"},
 }
 
 # Which files may touch a library of the system.

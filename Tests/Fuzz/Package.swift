@@ -5,10 +5,13 @@ import PackageDescription
 // Of modules that need more than their parsers do, these are only the files with the parsers.
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 
+let metrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
+
 let package = Package(
   name: "fuzz",
   dependencies: [
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-metrics", from: "2.7.0"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
   ],
   targets: [
@@ -19,8 +22,8 @@ let package = Package(
     .systemLibrary(name: "CZlib", pkgConfig: "zlib"),
     .target(name: "Base", dependencies: ["COpenSSL", "CZlib"]),
     .target(name: "Ticks", dependencies: ["Base"]),
-    .target(name: "WAL", dependencies: ["Base", "CSQLite", log]),
-    .target(name: "AWS", dependencies: ["Base", "CCurl", "CGlibc", log]),
+    .target(name: "WAL", dependencies: ["Base", "CSQLite", log, metrics]),
+    .target(name: "AWS", dependencies: ["Base", "CCurl", "CGlibc", log, metrics]),
     .target(
       name: "Ingest",
       dependencies: [

@@ -46,6 +46,11 @@ final class CredentialCache: Sendable {
     }
   }
 
+  /// Whether there are keys, and the seconds until they expire; nil without keys, and for keys that do not. `now` as above.
+  func expiry(now: Int) -> (hasKeys: Bool, secondsLeft: Int?) {
+    state.withLock { ($0.source != nil, $0.credentials.secondsLeft(now: now)) }
+  }
+
   /// Has the provider asked anew, unless that has happened since these were handed out. `now` as above.
   func invalidate(rejected: Credentials, now: Int) {
     state.withLock { $0.credentials.invalidate(rejected, now: now) }

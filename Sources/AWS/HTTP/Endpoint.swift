@@ -36,7 +36,7 @@ package struct Endpoint: Sendable, Hashable, CustomStringConvertible {
   }
 
   /// Scheme, host and port of a URL; nil if it has a user name, or what a path or query may not hold.
-  init?(serverOf url: URLText) {
+  package init?(serverOf url: URLText) {
     guard let scheme = Scheme(rawValue: url.scheme), url.userInfo == nil,
       url.text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f })
     else { return nil }

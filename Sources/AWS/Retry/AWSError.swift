@@ -24,7 +24,7 @@ package struct AWSError: Error, Sendable, Equatable {
   }
 
   /// The way to treat it.
-  package enum Kind: String, Sendable {
+  package enum Kind: String, Sendable, CaseIterable {
     /// Network, 5xx, a conflict with a request in flight: the same again later.
     case transient
     /// Too fast: the same again later, and slower.

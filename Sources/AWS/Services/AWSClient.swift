@@ -66,6 +66,15 @@ package final class AWSClient: Sendable {
     try await credentials.credentials(now: elapsed(), wall: now() + serverClock.state.withLock { $0.lead })
   }
 
+  /// Epoch seconds UTC: when the keys in force expire; nil without keys, and for keys that do not.
+  package var credentialsExpiry: Int? { keysState.secondsLeft.map { now() + $0 } }
+
+  private var keysState: (hasKeys: Bool, secondsLeft: Int?) { credentials.expiry(now: elapsed()) }
+  package var hasCredentials: Bool { keysState.hasKeys }
+
+  /// Seconds by which the services' clock is ahead of this machine's, as it was found out; 0 as long as it was not.
+  package var clockOffset: Int { serverClock.state.withLock { $0.lead } }
+
   /// Sends until an answer's status is `accepted`, or as `retry` says. Throws `AWSError` or `CancellationError`.
   ///
   /// `damage` says what shows that an answer is not as it was sent, or about something else than was sent: such
@@ -79,7 +88,9 @@ package final class AWSClient: Sendable {
     while true {
       do {
         try await gate.enter(operation.service, clock)
-        let response = try await self.attempt(operation, request, damage: damage, accepting: accepted)
+        let response = try await measured(operation) {
+          try await self.attempt(operation, request, damage: damage, accepting: accepted)
+        }
         gate.ended(operation.service, nil)
         return response
       } catch let error as AWSError {
@@ -91,9 +102,24 @@ package final class AWSClient: Sendable {
           : retry.backoff.delay(afterAttempt: attempt, retryAfter: error.retryAfter, using: &generator)
         retry.onFailure(Retry.Failure(attempt: attempt, error: error, delay: delay))
         guard let delay else { throw error }
+        operation.metrics.retried(error)
         try await clock.sleep(for: delay)
         attempt += 1
       }
+    }
+  }
+
+  private func measured(
+    _ operation: Operation, _ attempt: () async throws -> HTTPResponse
+  ) async throws -> HTTPResponse {
+    let start = MonotonicClock.now()
+    do {
+      let response = try await attempt()
+      operation.metrics.ended(nil, after: MonotonicClock.now() - start)
+      return response
+    } catch let error as AWSError {
+      operation.metrics.ended(error, after: MonotonicClock.now() - start)
+      throw error
     }
   }
 
@@ -178,4 +204,12 @@ struct Operation: Sendable {
   var service: Service
   /// nil: sent without a signature.
   var signing: (signer: SigV4Signer, keys: SigningKeyCache)?
+  let metrics: OperationMetrics
+
+  init(name: String, service: Service, signing: (signer: SigV4Signer, keys: SigningKeyCache)?) {
+    self.name = name
+    self.service = service
+    self.signing = signing
+    metrics = OperationMetrics(service, name)
+  }
 }

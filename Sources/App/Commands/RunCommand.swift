@@ -1,5 +1,6 @@
 import ArgumentParser
 import Base
+import CoreMetrics
 import Ingest
 import Logging
 import WAL
@@ -80,6 +81,8 @@ struct SinkOptions: ParsableArguments, Sendable {
 extension Configuration {
   /// Starts logging, and says what is in force.
   func startLogging() -> Logger {
+    // Before any handle is made.
+    MetricsSystem.bootstrap(MetricCatalogue.registry)
     ConsoleLogHandler.bootstrap(logging)
     let logger = Logger(label: "tickwal")
     for warning in warnings { logger.warning("\(warning)") }

@@ -28,8 +28,13 @@ struct StatusCommand: DocumentCommand {
     let observer = try FeedObserver(logPath: path)
     guard watch else {
       let report = try await report(path, observer)
-      if json { return try await StandardOutput.shared.write(report.document) }
-      return try await StandardOutput.shared.say(lines(report))
+      if json {
+        try await StandardOutput.shared.write(report.document)
+      } else {
+        try await StandardOutput.shared.say(lines(report))
+      }
+      if !report.health.isHealthy { throw ArgumentParser.ExitCode(ExitCode.problems.rawValue) }
+      return
     }
     let json = json
     try await Signals.cancelling {

@@ -13,6 +13,7 @@ struct Configuration: Sendable {
   let destinations: [any DestinationSettings]
   let feed: FeedSettings
   let stop: StopSettings
+  let observe: ObserveSettings
   /// The settings that the command uses, in the order of the documentation, safe to show.
   let entries: [SettingEntry]
   /// Settings that are probably not meant, one sentence each.
@@ -30,10 +31,13 @@ struct Configuration: Sendable {
     logging = LoggingSettings(&reader)
     writer = WriterSettings(&reader)
     space = SpaceSettings(&reader)
+    observe = ObserveSettings(&reader)
     stop = StopSettings(&reader)
     reader.warnOfUnknownNames(
       families: Destinations.kinds.flatMap { $0.variableFamilies } + [
-        "BINANCE_", "WAL_", "COMMIT_", "FEED_", "STREAMS_", "DISK_", "BALLAST_",
+        "BINANCE_", "WAL_", "COMMIT_", "FEED_", "STREAMS_", "DISK_", "BALLAST_", "HTTP_LISTEN",
+        "HTTP_ALLOWED",
+        "READY_", "HEARTBEAT_",
       ])
     guard reader.problems.isEmpty else { throw BadSettings(problems: reader.problems) }
     entries = reader.entries
@@ -84,8 +88,9 @@ struct RunFlags: SettingFlags {
   @OptionGroup(title: "The log") var writer: WriterSettings.Flags
   @OptionGroup(title: "The log") var space: SpaceSettings.Flags
   @OptionGroup(title: "Messages") var logging: LoggingSettings.Flags
+  @OptionGroup(title: "Observing") var observe: ObserveSettings.Flags
   @OptionGroup(title: "Stopping") var stop: StopSettings.Flags
   var groups: [any ParsableArguments & Sendable] {
-    [aws] + destinations.groups + [feed, log, writer, space, logging, stop]
+    [aws] + destinations.groups + [feed, log, writer, space, logging, observe, stop]
   }
 }

@@ -100,6 +100,38 @@ struct ControlAnswer: Codable, Sendable, Equatable {
       case ended
     }
 
+    /// How the process stands beside its feed.
+    struct Process: Codable, Sendable, Equatable {
+      /// Deliveries of a consumer that fail, and are tried again.
+      struct Trouble: Codable, Sendable, Equatable {
+        let consumer: String
+        /// Microseconds UTC.
+        let since: Int64
+        let failures: Int
+        let error: String
+      }
+
+      /// Ticks a second, over the last half minute.
+      struct Rates: Codable, Sendable, Equatable {
+        var appended = 0.0
+        var shipped: [String: Double] = [:]
+      }
+
+      /// The room on the log's volume: `normal`, `low`, `stop` or `full`; nil as long as nobody has looked.
+      var disk: String?
+      /// Where HTTP is served, or why it is not.
+      var http: String?
+      /// Seconds: the age of the oldest unshipped tick that is well, by consumer.
+      var maximumAge: [String: Double] = [:]
+      var troubles: [Trouble] = []
+      var rates: Rates?
+
+      enum CodingKeys: String, CodingKey {
+        case disk, http, troubles, rates
+        case maximumAge = "maximum_age"
+      }
+    }
+
     /// How many, and the first names.
     struct Streams: Codable, Sendable, Equatable {
       var count = 0
@@ -123,9 +155,10 @@ struct ControlAnswer: Codable, Sendable, Equatable {
     var paused = false
     /// The names that the log's files have lost, in words; `nil` as long as they have them.
     var logLost: String?
+    var process: Process?
 
     enum CodingKeys: String, CodingKey {
-      case state, connected, since, connections, streams, granted, silent, refused, paused
+      case state, connected, since, connections, streams, granted, silent, refused, paused, process
       case logLost = "log_lost"
       case plannedConnections = "planned_connections"
       case nextAttemptAt = "next_attempt_at"

@@ -69,6 +69,9 @@ final class AWSConnection: AWSAccess {
     }
   }
 
+  /// The client, if it was needed by now.
+  var madeClient: AWSClient? { parts.withLock { $0?.client } }
+
   func close() {
     parts.withLock { $0?.transport.close() }
   }

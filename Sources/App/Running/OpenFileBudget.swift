@@ -20,15 +20,18 @@ struct OpenFileBudget: Sendable, Equatable {
   /// - Parameters:
   ///   - cores: swift-nio has a thread with three files for each.
   ///   - slots: of the feed, each with a connection, its successor and one that is being tried; 0 without a feed.
+  ///   - observers: the most clients of HTTP at a time; 0 without a server.
   ///   - deliveries: those that the consumers may have on their way at a time.
-  init(limit: Int, cores: Int, slots: Int, consumers: Int, deliveries: Int) {
+  init(limit: Int, cores: Int, slots: Int, consumers: Int, observers: Int = 0, deliveries: Int) {
     self.limit = limit
     // Standard streams, libdispatch (epoll, timers, signals), the log with its -wal, -shm, lock and ballast, control
     // socket and clients, a reader for operators, a child's pipe.
     let basis = 3 + 8 + 5 + 6 + 2 + 2
     let feed = slots > 0 ? 3 * slots + 3 * cores + 2 : 0
     // A reader or two of two files each, and a local sink's.
-    reserved = basis + feed + 4 * consumers
+    // HTTP has a listener, a loop of its own, its clients, and a reader for them all.
+    let watched = observers > 0 ? observers + 8 : 0
+    reserved = basis + feed + 4 * consumers + watched
     wanted = deliveries > 0 ? deliveries + Self.otherConnections : 0
   }
 

@@ -21,6 +21,7 @@ extension Configuration {
     return OpenFileBudget(
       limit: OpenFileLimit.value, cores: Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))),
       slots: hasFeed ? (streams + perConnection - 1) / perConnection : 0, consumers: enabled.count,
+      observers: hasFeed && observe.listen != nil ? HTTPServer.mostClients : 0,
       deliveries: needsAWS ? max(1, enabled.map(\.deliveries).reduce(0, +)) : 0)
   }
 

@@ -88,18 +88,29 @@ struct ShippingRun: Sendable {
           ImmediateExit.fullVolume(interrupted)
         }
       ).run(watch: watch.watch) { [hasFeed = makeFeed != nil] running in
-        try await ControlServer(
-          operations: Operations(
-            log: log, loops: running.loops, shipping: { shipping }, logger: logger,
-            feed: {
-              var feed =
-                hasFeed
-                ? ControlAnswer.Feed(running.feed.value?.statistics) : ControlAnswer.Feed(state: .none)
-              feed.logLost = log.knownLoss?.description
-              return feed
-            }),
-          logger: logger
-        ).run()
+        let feed: @Sendable () -> ControlAnswer.Feed = {
+          var feed =
+            hasFeed
+            ? ControlAnswer.Feed(running.feed.value?.statistics) : ControlAnswer.Feed(state: .none)
+          feed.logLost = log.knownLoss?.description
+          return feed
+        }
+        let observing = Observing(
+          log: log, running: running, shipping: shipping,
+          settings: hasFeed ? settings.observe : settings.observe.silent, connection: connection, feed: feed,
+          logger: logger)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+          group.addTask { try await observing.run() }
+          group.addTask {
+            try await ControlServer(
+              operations: Operations(
+                log: log, loops: running.loops, shipping: { shipping }, logger: logger,
+                feed: { observing.completing(feed()) }),
+              logger: logger
+            ).run()
+          }
+          try await group.waitForAll()
+        }
       }
     } catch {
       Console.standardError.endProgress()

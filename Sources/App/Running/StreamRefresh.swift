@@ -1,5 +1,6 @@
 import AWS
 import Base
+import CoreMetrics
 import Ingest
 import Logging
 import WAL
@@ -25,6 +26,7 @@ struct StreamRefresh: Sendable {
   let hangups: Watch<Int>
   let target: any StreamTarget
   let logger: Logger
+  private let lastReload = Meter(label: "streams_last_reload_success")
   var now: @Sendable () -> Duration = { MonotonicClock.now() }
   var sleep: @Sendable (Duration) async throws -> Void = { try await ContinuousClock().sleep(for: $0) }
 
@@ -39,6 +41,7 @@ struct StreamRefresh: Sendable {
   ///   - isDue: whether the list is to be read at once, because the one in force is an older one.
   func run(names: [String], seen: Int, isDue: Bool = false) async throws {
     var state = StreamListState(names: names)
+    lastReload.set(1)
     var seen = seen
     if isDue, let read { try await refresh(&state, read, isAsked: false) }
     while true {
@@ -74,8 +77,10 @@ struct StreamRefresh: Sendable {
     let list: StreamList
     do {
       list = try await read()
+      lastReload.set(1)
     } catch {
       try Task.checkCancellation()
+      lastReload.set(0)
       let reason = (error as? CommandFailure)?.lines.joined(separator: " ") ?? "\(error)"
       // AWS's texts have the number of the request in them.
       let kind = (error as? AWSError)?.code.rawValue ?? reason

@@ -87,6 +87,8 @@ struct FeedReport {
   /// The names that the files of the process's log have lost: what is read here is not what it writes.
   var logLost: String? { told?.logLost }
 
+  var ofProcess: ControlAnswer.Feed.Process? { told?.process }
+
   private var running: ControlAnswer.Feed? { told?.state == .running ? told : nil }
 
   // MARK: For programs

@@ -22,6 +22,11 @@ indirect enum JSONDocument: Sendable, Equatable {
     .object(pairs.map { Member(key: $0.key, value: $0.value) })
   }
 
+  /// Of an object; none of anything else.
+  var members: [Member] {
+    if case .object(let members) = self { members } else { [] }
+  }
+
   /// On one line.
   ///
   /// Reference: RFC 8259.

@@ -6,6 +6,7 @@ struct StatusReport {
   let status: LogStatus
   let path: String
   let feed: FeedReport
+  let health: HealthReport
   /// The status a second before, for rates.
   var last: LogStatus?
 
@@ -13,6 +14,7 @@ struct StatusReport {
     self.status = status
     self.feed = FeedReport(view: feed, status: status)
     self.path = path
+    health = HealthReport(status: status, view: feed)
     self.last = last
   }
 
@@ -22,7 +24,7 @@ struct StatusReport {
     let facts = TextTable(.init(""), .init(""), rows: facts).lines(width: width)
     let consumers =
       status.consumers.isEmpty ? ["no consumer was ever enabled"] : consumerTable.lines(width: width)
-    return facts + [""] + consumers + holdLines + gapLines(width: width)
+    return health.lines + [""] + facts + [""] + consumers + holdLines + gapLines(width: width)
   }
 
   private var facts: [[String]] {
@@ -38,12 +40,26 @@ struct StatusReport {
       ["last tick", status.lastReceivedAt.map { UTCTime.readable(microseconds: $0) } ?? "never"],
     ]
     rows += feed.rows
+    rows += rateRows
     rows.append(["size", size])
     if let deadLetters { rows.append(["dead letters", deadLetters]) }
     rows.append(["gaps", gaps])
     rows += provenRows
     return rows
   }
+
+  /// As the process that has the log open tells them.
+  private var rateRows: [[String]] {
+    var rows: [[String]] = []
+    if let rates = feed.ofProcess?.rates {
+      let out = rates.shipped.sorted { $0.key < $1.key }.map { "\($0.key) \(Self.rate($0.value))" }
+      rows.append(["rates", (["in \(Self.rate(rates.appended))"] + out).joined(separator: ", ")])
+    }
+    if let http = feed.ofProcess?.http { rows.append(["http", http]) }
+    return rows
+  }
+
+  private static func rate(_ value: Double) -> String { "\(Figures.grouped(Int(value.rounded())))/s" }
 
   private var deadLetters: String? {
     let counts =
@@ -147,6 +163,15 @@ struct StatusReport {
   // MARK: For programs
 
   var document: JSONDocument {
+    let verdict: JSONDocument = .object(["healthy": .bool(health.isHealthy), "problems": health.document])
+    let process: JSONDocument = .object([
+      "rates": rates, "disk": feed.ofProcess?.disk.map { .string($0) } ?? .null,
+      "http": feed.ofProcess?.http.map { .string($0) } ?? .null, "feed": feed.document,
+    ])
+    return .object(verdict.members + ofLog.members + process.members)
+  }
+
+  private var ofLog: JSONDocument {
     .object([
       "path": .string(path), "log_id": .string(status.logID.rawValue),
       "writer_pid": status.writerPID.map { .integer(Int($0)) } ?? .null,
@@ -164,7 +189,16 @@ struct StatusReport {
           }),
       ]),
       "completeness": status.completeness.map(document) ?? .null,
-      "feed": feed.document,
+    ])
+  }
+
+  /// Ticks a second over the last half minute; null if no process says them.
+  private var rates: JSONDocument {
+    guard let rates = feed.ofProcess?.rates else { return .null }
+    return .object([
+      "appended": .number(rates.appended),
+      "shipped": .object(
+        rates.shipped.sorted { $0.key < $1.key }.map { .init(key: $0.key, value: .number($0.value)) }),
     ])
   }
 

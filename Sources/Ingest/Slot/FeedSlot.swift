@@ -226,8 +226,19 @@ final class FeedSlot: FeedConnectionOwner {
       at: abandoned?.remote)
   }
 
+  /// The end of a connection, or of an attempt.
+  private func count(_ connection: FeedConnection?, _ cause: DisconnectCause) {
+    if connection?.hasOpened == true {
+      FeedMetrics.shared.disconnected(cause)
+    } else {
+      FeedMetrics.shared.connected(.failed)
+    }
+  }
+
   private func sever(_ id: FeedSession.ConnectionID) {
-    switch links.removeValue(forKey: id)?.stage {
+    let link = links.removeValue(forKey: id)
+    if let link { count(link.connection, isOver ? .replaced : .silent) }
+    switch link?.stage {
     case .dialing(let dial): dial.abandon()
     case .connected(let connection): connection.abandon()
     case .recording, nil: break
@@ -244,6 +255,7 @@ final class FeedSlot: FeedConnectionOwner {
     let remote = links[id]?.remote
     if let remote { feed.addresses.opened(remote) }
     links[id]?.remote = nil
+    FeedMetrics.shared.connected(.opened)
     ask { $0.opened(id, at: $1, &$2) }
     let granted = decisions.rules.subscribes ? decisions.connections[id]?.granted ?? [] : streams
     feed.opened(connection, of: self, at: remote, granted: granted.count)
@@ -256,6 +268,7 @@ final class FeedSlot: FeedConnectionOwner {
     if hasJumped { feed.eventsJumped() }
     // That may have ended this one.
     let isHere = decisions.connections[id] != nil
+    if isHere { FeedMetrics.shared.received(intake) }
     let ended =
       isHere && connection.hasOpened && !intake.ticks.isEmpty
       ? feed.dataArrived(self, at: intake.receivedAt) : []
@@ -272,6 +285,7 @@ final class FeedSlot: FeedConnectionOwner {
       $0.duplicates += duplicates - countedDuplicates
       if !intake.ticks.isEmpty { $0.lastDataAt = intake.receivedAt }
     }
+    FeedMetrics.shared.duplicates.increment(by: duplicates - countedDuplicates)
     countedDuplicates = duplicates
   }
 
@@ -292,6 +306,8 @@ final class FeedSlot: FeedConnectionOwner {
 
   private func lost(_ id: FeedSession.ConnectionID, _ reason: FeedError, cause: Gap.Cause) {
     guard let link = links.removeValue(forKey: id) else { return }
+    let isReplaced = decisions.connections[id]?.isDraining == true
+    count(link.connection, isReplaced ? .replaced : DisconnectCause(reason.code))
     if let remote = link.remote, !reason.isAboutPace { feed.addresses.failed([remote]) }
     if decisions.connections[id]?.isDraining != true { feed.lost(reason, of: self, at: link.remote) }
     decide { $0.ended(id, cause: cause, at: $1, &$2) }

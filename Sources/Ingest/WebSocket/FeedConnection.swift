@@ -151,6 +151,7 @@ final class FeedConnection: ChannelInboundHandler {
     if case .ended = state { return }
     if intake.receivedAt == 0 { intake.receivedAt = wallClock() }
     var bytes = unwrapInboundIn(data)
+    FeedMetrics.shared.receivedBytes.increment(by: bytes.readableBytes)
     do {
       if received.readableBytes == 0 {
         received = bytes

@@ -15,6 +15,7 @@ struct ItemDestination<Table: ItemTable>: Destination {
   }
 
   var unit: String { "items" }
+  var retention: Duration? { .seconds(settings.retentionDays * 86_400) }
   var inventory: Inventory { .ticks(ItemInventory(table: table, settings: settings)) }
 
   func ship(from next: Offset, _ context: ShippingContext) async throws {

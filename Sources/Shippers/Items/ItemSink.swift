@@ -47,7 +47,9 @@ struct ItemSink<Table: ItemTable>: Sink {
       switch outcome {
       case .written:
         sayWhatWaits(pacing.accepted())
-        return Confirmation()
+        let sent = Confirmation.Sent(
+          bytes: tick.payload.count, receivedAt: tick.receivedAt, isObject: false)
+        return Confirmation(sent: sent)
       case .undecodable(let error):
         return dead(delivery, cause: "\(error)", attempts: tries, payload: Array(batch.bytes[tick.payload]))
       case .refused(let refusal):

@@ -11,6 +11,7 @@ struct Shipper<S: Sink>: Sendable {
   let progress: ShippingProgress
   let reporter: DeadLetterReporter
   let expiry: ExpiryReporter
+  let metrics: ShipMetrics
 
   private enum Event: Sendable {
     case fetched([Prepared<S.Delivery>])
@@ -72,10 +73,13 @@ struct Shipper<S: Sink>: Sendable {
           return .committed
         }
       }
+      metrics.underWay(window.unconfirmed, of: sink.limit)
       guard let event = try await group.next() else { return }
       switch event {
       case .fetched(let prepared): state.fetched(prepared)
-      case .confirmed(let range, let confirmation): window.confirm(range, confirmation)
+      case .confirmed(let range, let confirmation):
+        metrics.confirmed(confirmation)
+        window.confirm(range, confirmation)
       case .committed: state.committing = 0
       case .stopped: break
       }
@@ -120,6 +124,7 @@ struct Shipper<S: Sink>: Sendable {
       try transaction.commit(consumer, from: first, next: next, expired: expired)
     }
     KillPoint.offset.after()
+    metrics.committed(ticks: first.distance(to: next), expired: expired)
     progress.committed(
       next: next, expired: expired, deadLetters: deadLetters.count)
     reporter.added(deadLetters)

@@ -1,3 +1,4 @@
+import Base
 import Synchronization
 import WAL
 
@@ -8,6 +9,17 @@ package final class ShippingProgress: Sendable {
     package internal(set) var next: Offset
     package internal(set) var expired = 0
     package internal(set) var deadLetters = 0
+    /// Deliveries that fail; nil while none does.
+    package internal(set) var trouble: Trouble?
+  }
+
+  /// Deliveries that fail, and are tried again.
+  package struct Trouble: Sendable, Equatable {
+    /// Microseconds since 1970, UTC.
+    package let since: Int64
+    package internal(set) var failures: Int
+    /// Of the last one; safe for logs.
+    package internal(set) var error: String
   }
 
   package let consumer: ConsumerName
@@ -20,6 +32,17 @@ package final class ShippingProgress: Sendable {
   }
 
   package var snapshot: Snapshot { state.withLock { $0 } }
+
+  func failed(_ error: String, at time: Int64 = WallClock.now()) {
+    state.withLock { state in
+      var trouble = state.trouble ?? Trouble(since: time, failures: 0, error: error)
+      trouble.failures += 1
+      trouble.error = error
+      state.trouble = trouble
+    }
+  }
+
+  func recovered() { state.withLock { $0.trouble = nil } }
 
   func moved(to next: Offset) { state.withLock { $0.next = next } }
 

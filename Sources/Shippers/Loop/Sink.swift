@@ -44,18 +44,36 @@ package struct Prepared<Delivery: Sendable>: Sendable {
 
 /// The rest that a confirmed delivery leaves to be written in the transaction that moves the offset past it.
 package struct Confirmation: Sendable {
+  /// What has gone out, for the metrics.
+  package struct Sent: Sendable {
+    /// Of the bodies.
+    package let bytes: Int
+    /// Microseconds since 1970, UTC; of the oldest tick.
+    package let receivedAt: Int64
+    package let isObject: Bool
+
+    package init(bytes: Int, receivedAt: Int64, isObject: Bool) {
+      self.bytes = bytes
+      self.receivedAt = receivedAt
+      self.isObject = isObject
+    }
+  }
+
   /// Ticks not written because their TTL had passed.
   package let expired: Int
   package let deadLetters: [DeadLetter]
+  /// The part that has gone out; nil if nothing had to.
+  package let sent: Sent?
   /// More to write.
   package let record: (@Sendable (WriteTransaction) throws -> Void)?
 
   package init(
-    expired: Int = 0, deadLetters: [DeadLetter] = [],
+    expired: Int = 0, deadLetters: [DeadLetter] = [], sent: Sent? = nil,
     record: (@Sendable (WriteTransaction) throws -> Void)? = nil
   ) {
     self.expired = expired
     self.deadLetters = deadLetters
+    self.sent = sent
     self.record = record
   }
 }

@@ -9,10 +9,17 @@ final class TroubleReporter: Sendable {
   private let logger: Logger
   private let now: @Sendable () -> Duration
   private let over: Logger.Message
+  private let progress: ShippingProgress?
   private let state = Mutex(TroubleSummary())
 
-  /// - Parameter over: what is said when the trouble is over.
-  init(logger: Logger, now: @escaping @Sendable () -> Duration, over: Logger.Message = "delivering again") {
+  /// - Parameters:
+  ///   - over: what is said when the trouble is over.
+  ///   - progress: is told of the trouble, and of its end.
+  init(
+    logger: Logger, now: @escaping @Sendable () -> Duration, over: Logger.Message = "delivering again",
+    progress: ShippingProgress? = nil
+  ) {
+    self.progress = progress
     self.logger = logger
     self.now = now
     self.over = over
@@ -23,6 +30,7 @@ final class TroubleReporter: Sendable {
   ///   - details: safe for logs.
   func failed(_ message: Logger.Message, cause: String, _ details: @autoclosure () -> Logger.Metadata) {
     let now = now()
+    if let progress { progress.failed(details()["error"].map { "\($0)" } ?? cause) }
     guard let said = state.withLock({ $0.failed(cause, now: now) }) else { return }
     logger.warning(message, metadata: metadata(details(), said))
   }
@@ -53,6 +61,7 @@ final class TroubleReporter: Sendable {
 
   func succeeded() {
     guard let past = state.withLock({ $0.isQuiet ? nil : $0.succeeded(now: now()) }) else { return }
+    progress?.recovered()
     logger.notice(
       over, metadata: ["failures": "\(past.failures)", "after_seconds": "\(past.lasted.components.seconds)"])
   }

@@ -22,6 +22,7 @@ struct ObjectDestination: Destination {
   }
 
   var unit: String { "objects" }
+  var batchWait: Duration { settings.maximumWait }
 
   var inventory: Inventory {
     .objects(ObjectInventory(store: store, openStore: openStore, settings: settings, address: address))

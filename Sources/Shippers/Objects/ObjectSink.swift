@@ -160,6 +160,9 @@ struct ObjectSink: Sink {
           DeadLetter(
             offset: row.offset, consumer: consumer, cause: row.cause, attempts: 0, payload: row.payload)
         },
+      sent: batch.firstReceivedAt.map {
+        Confirmation.Sent(bytes: batch.body.count, receivedAt: $0, isObject: true)
+      },
       record: { try $0.markShipped(plan) })
   }
 }

@@ -63,6 +63,9 @@ package struct LogStatus: Sendable {
   /// The process that holds the log open for writing, if any.
   package let writerPID: Int32?
   package let feed: Feed
+  /// Seconds that streams have been in gaps, and in the list of the feed, each stream counted; down time as well.
+  package var gapStreamSeconds = 0.0
+  package var feedStreamSeconds = 0.0
 }
 
 extension LogReader {
@@ -80,7 +83,9 @@ extension LogReader {
         rejectedInput: try connection.deadLetterCount(of: .feed),
         rejectedImport: try connection.deadLetterCount(of: .fileImport),
         fileBytes: size(of: path), walBytes: size(of: path + "-wal"), writerPID: LogLock.holder(of: path),
-        feed: try connection.feedStatus(at: now))
+        feed: try connection.feedStatus(at: now),
+        gapStreamSeconds: Double(try connection.gapStreamTime(at: now)) / 1_000,
+        feedStreamSeconds: Double(try connection.feedStreamTime(at: now)) / 1_000)
     }
   }
 

@@ -86,6 +86,7 @@ struct LogUpkeep {
         agedAtLeast: RetentionRule.gaps.microseconds, at: ages.time(at: now))
       if let oldGap { try connection.deleteGaps(through: oldGap) }
     }
+    let trimmed = try connection.trimmed()
     if let boundary { try trimmer.move(to: boundary, head: head) }
     // Rows are left before the start where a plan held them until now: the plan goes with them.
     if hasRows { try connection.deleteShippedPlans(through: try connection.trimmed()) }
@@ -93,6 +94,7 @@ struct LogUpkeep {
     KillPoint.trim.before()
     try connection.run("COMMIT")
     KillPoint.trim.after()
+    if let boundary { LogMetrics.shared.trimmedTicks.increment(by: trimmed.distance(to: boundary)) }
     return hasRows || boundary != nil
   }
 

@@ -7,24 +7,56 @@ extension SQLiteConnection {
     try run(
       "INSERT INTO gaps(started_at, ended_at, cause, streams, detail) VALUES (?1, max(?1, ?2), ?3, ?4, ?5)",
       .int(startedAt), .int(endedAt), .text(cause.rawValue), .text(JSONText.array(streams)), .text(detail))
-    return Gap.ID(rawValue: lastInsertedRow)
+    let id = Gap.ID(rawValue: lastInsertedRow)
+    try addGapTime(of: id, 1)
+    return id
+  }
+
+  /// Adds a gap's length, once for each of its streams, to what all ended gaps together are; nothing for an open one.
+  private func addGapTime(of id: Gap.ID, _ sign: Int64) throws(SQLiteError) {
+    try run(
+      """
+      INSERT INTO meta(key, value)
+      SELECT ?1, ?2 * \(Self.gapMilliseconds("ended_at")) FROM gaps WHERE id = ?3 AND ended_at IS NOT NULL
+      ON CONFLICT(key) DO UPDATE SET value = max(0, value + excluded.value)
+      """, .text(MetaKey<Int64>.gapStreamTime.name), .int(sign), .int(id.rawValue))
+  }
+
+  private static func gapMilliseconds(_ end: String) -> String {
+    """
+    (max(0, \(end) - started_at) / 1000 * CASE WHEN json_valid(streams) THEN json_array_length(streams) ELSE 0 END)
+    """
+  }
+
+  /// Milliseconds that streams have been in gaps, since the log is counted: ended ones, and those that are open so far.
+  ///
+  /// - Parameter now: microseconds since 1970, UTC.
+  func gapStreamTime(at now: Int64) throws(SQLiteError) -> Int64 {
+    let open = try int(
+      "SELECT sum(\(Self.gapMilliseconds("?1"))) FROM gaps WHERE ended_at IS NULL", .int(now))
+    return (try meta(.gapStreamTime) ?? 0).addingSaturated(open ?? 0)
   }
 
   func endGap(_ id: Gap.ID, at endedAt: Int64) throws(SQLiteError) {
     try run(
       "UPDATE gaps SET ended_at = max(started_at, ?) WHERE id = ? AND ended_at IS NULL", .int(endedAt),
       .int(id.rawValue))
+    if changes == 1 { try addGapTime(of: id, 1) }
   }
 
   /// - Returns: whether there is such a gap, and it has ended.
   func extendGap(_ id: Gap.ID, to endedAt: Int64, detail: String?) throws(SQLiteError) -> Bool {
+    try addGapTime(of: id, -1)
     try run(
       "UPDATE gaps SET ended_at = max(ended_at, ?), detail = ? WHERE id = ? AND ended_at IS NOT NULL",
       .int(endedAt), .text(detail), .int(id.rawValue))
-    return changes == 1
+    guard changes == 1 else { return false }
+    try addGapTime(of: id, 1)
+    return true
   }
 
   func reopenGap(_ id: Gap.ID) throws(SQLiteError) -> Bool {
+    try addGapTime(of: id, -1)
     try run("UPDATE gaps SET ended_at = NULL WHERE id = ?", .int(id.rawValue))
     return changes == 1
   }

@@ -69,6 +69,12 @@ extension MetaKey<Int64> {
   static var lastReceivedAt: Self { Self(name: "last_received_at") }
   /// Microseconds since 1970, UTC; before that the exchange does not want to be asked.
   static var feedHold: Self { Self(name: "feed_hold") }
+  /// Milliseconds in which streams were in gaps that have ended, each stream counted.
+  static var gapStreamTime: Self { Self(name: "gap_stream_ms") }
+  /// Milliseconds for which streams were in the feed's list, each stream counted, until ``feedStreamSince``.
+  static var feedStreamTime: Self { Self(name: "feed_stream_ms") }
+  /// Microseconds since 1970, UTC: since then the list is as it is.
+  static var feedStreamSince: Self { Self(name: "feed_stream_since") }
 }
 
 extension MetaKey<String> {
@@ -188,6 +194,26 @@ extension SQLiteConnection {
       try setMeta(.feedSlot(number), MetaList(streams))
       if try meta(.feedData(number)) == nil { try setMeta(.feedData(number), String(now)) }
     }
+  }
+
+  /// Milliseconds for which streams have been in the feed's list, each stream counted, whether a process ran or not.
+  ///
+  /// - Parameter now: microseconds since 1970, UTC.
+  func feedStreamTime(at now: Int64) throws(SQLiteError) -> Int64 {
+    let counted = try meta(.feedStreamTime) ?? 0
+    guard let since = try meta(.feedStreamSince), now > since else { return counted }
+    let streams =
+      try int(
+        "SELECT CASE WHEN json_valid(value) THEN json_array_length(value) END FROM meta WHERE key = ?",
+        .text(MetaKey<MetaList>.streams.name)) ?? 0
+    let (time, overflow) = (now.subtractingSaturated(since) / 1_000).multipliedReportingOverflow(by: streams)
+    return overflow ? .max : counted.addingSaturated(time)
+  }
+
+  /// Counts for another list of streams from now on. To be called before that is written.
+  func countStreamTime(at now: Int64) throws(SQLiteError) {
+    try setMeta(.feedStreamTime, feedStreamTime(at: now))
+    try setMeta(.feedStreamSince, now)
   }
 
   // MARK: Consumers

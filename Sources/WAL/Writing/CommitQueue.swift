@@ -42,6 +42,9 @@ struct CommitQueue<Request> {
     self.limits = limits
   }
 
+  /// The times at which the requests that were taken last had been queued.
+  var takenSince: [Duration] { taken.filter { $0.ticks > 0 }.map(\.since) }
+
   var isEmpty: Bool { first == waiting.count }
   var isHalfEmpty: Bool { bytes <= limits.capacity / 2 }
 

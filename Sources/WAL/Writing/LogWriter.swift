@@ -18,6 +18,8 @@ final class LogWriter: Sendable {
     var queue: CommitQueue<WriteRequest>
     var phase = Phase.running
     var roomWaiters: [@Sendable () -> Void] = []
+    var busySince: Duration?
+    var diskLevel: DiskLevel?
     /// While the volume has no room for what is queued.
     var stall: Stall?
     /// Whether the volume has room for more ticks.
@@ -84,6 +86,17 @@ final class LogWriter: Sendable {
     let connection: SQLiteConnection
     init(_ connection: SQLiteConnection) { self.connection = connection }
   }
+
+  /// Bytes that wait for their commit, and how many may.
+  var queueBytes: (waiting: Int, capacity: Int) {
+    state.withLock { ($0.queue.bytes, $0.queue.limits.capacity) }
+  }
+
+  /// Since when the thread has been at one piece of work, on the monotonic clock; nil while it waits for some.
+  var busySince: Duration? { state.withLock { $0.busySince } }
+
+  /// The last verdict on the volume; nil before the first piece of upkeep.
+  var diskLevel: DiskLevel? { state.withLock { $0.diskLevel } }
 
   var isDiskFull: Bool { state.withLock { $0.stall != nil || !$0.mayAppend } }
 
@@ -194,7 +207,9 @@ final class LogWriter: Sendable {
   }
 
   private func next() -> Next {
-    state.wait { state in
+    state.withLock { $0.busySince = nil }
+    defer { state.withLock { $0.busySince = MonotonicClock.now() } }
+    return state.wait { state in
       let isClosing = if case .closing = state.phase { true } else { false }
       let now = MonotonicClock.now()
       let decision = state.queue.decide(now: now)
@@ -290,6 +305,10 @@ final class LogWriter: Sendable {
         let outcomes = try loop.commit(group)
         head.update { $0 = loop.head }
         if loop.hasChangedGaps { gapChanges.update { $0 += 1 } }
+        let now = MonotonicClock.now()
+        for since in state.withLock({ $0.queue.takenSince }) {
+          LogMetrics.shared.appendWait.record(now - since)
+        }
         for (request, outcome) in zip(group, outcomes) { request.completion(outcome) }
         if !isPassing {
           loop.disk?.writeSucceeded()
@@ -351,7 +370,9 @@ final class LogWriter: Sendable {
   private func publish(_ loop: WriterLoop) {
     let mayAppend = loop.disk?.state.mayAppend ?? true
     let mayRetry = loop.disk?.state.mayRetry ?? true
+    let level = loop.disk.map { DiskLevel($0.state.level) }
     let room = state.withLock { state in
+      state.diskLevel = level
       state.mayRetry = mayRetry
       if mayAppend, !state.mayAppend { state.pause.ended(wall: wallClock(), at: MonotonicClock.now()) }
       state.mayAppend = mayAppend

@@ -12,6 +12,9 @@ package final class WriteTransaction {
   var head: Offset
   /// Whether a gap was opened or closed.
   private(set) var hasChangedGaps = false
+  /// The causes of gaps begun, and the dead letters added, for the metrics: they count once the group is durable.
+  private(set) var begunGaps: [Gap.Cause] = []
+  private(set) var addedLetters: [ConsumerName: Int] = [:]
 
   init(_ connection: SQLiteConnection, head: Offset, now: Int64) {
     self.connection = connection
@@ -122,6 +125,7 @@ package final class WriteTransaction {
     startedAt: Int64, cause: Gap.Cause, streams: [String], detail: String? = nil
   ) throws -> Gap.ID {
     let id = try connection.insertGap(startedAt: startedAt, cause: cause, streams: streams, detail: detail)
+    begunGaps.append(cause)
     hasChangedGaps = true
     return id
   }
@@ -137,6 +141,7 @@ package final class WriteTransaction {
   ) throws -> Gap.ID {
     let id = try connection.insertGap(
       startedAt: startedAt, endedAt: endedAt, cause: cause, streams: streams, detail: detail)
+    begunGaps.append(cause)
     hasChangedGaps = true
     return id
   }
@@ -197,6 +202,20 @@ package final class WriteTransaction {
 
   package func add(_ letter: DeadLetter) throws {
     try connection.insertDeadLetter(letter, at: now)
+    addedLetters[letter.consumer, default: 0] += 1
+  }
+
+  /// What a request has counted that is undone.
+  func restore(_ counted: Counted) {
+    begunGaps.removeSubrange(counted.gaps...)
+    addedLetters = counted.letters
+  }
+
+  var counted: Counted { Counted(gaps: begunGaps.count, letters: addedLetters) }
+
+  struct Counted {
+    let gaps: Int
+    let letters: [ConsumerName: Int]
   }
 
   /// Keeps input that is no tick: the newest 10,000 of the owner's, so that an import pushes nothing of the feed's out.

@@ -11,6 +11,7 @@ struct WriterLoop {
   private let options: TickLog.Options
   private let logger: Logger
   private let lock: LogLock
+  private let metrics = LogMetrics.shared
   private var logID: LogID
   private var hasNoteFailed = false
   private let place: LogPlace
@@ -64,6 +65,7 @@ struct WriterLoop {
   /// All of it is durable on return: `synchronous=FULL` syncs SQLite's WAL in COMMIT.
   mutating func commit(_ group: [WriteRequest]) throws(SQLiteError) -> [Outcome] {
     isCommitted = false
+    let start = MonotonicClock.now()
     if connection.isInTransaction { try connection.execute("ROLLBACK") }
     try connection.run("BEGIN IMMEDIATE")
     let transaction = WriteTransaction(connection, head: head, now: options.wallClock())
@@ -81,6 +83,8 @@ struct WriterLoop {
     try connection.run("COMMIT")
     point.after()
     isCommitted = true
+    metrics.commitDuration.record(MonotonicClock.now() - start)
+    metrics.committed(group, began: transaction.begunGaps, letters: transaction.addedLetters)
     hasStartedOver = false
     // Started over: another WAL of the same length is not the one that was copied.
     if connection.walFrames < copiedFrames { copiedFrames = 0 }
@@ -123,6 +127,7 @@ struct WriterLoop {
     guard request.body != nil || !request.rejected.isEmpty else { return .success(range) }
     // Ticks that were received stay, whatever becomes of the rest of the request.
     try connection.run("SAVEPOINT request")
+    let counted = transaction.counted
     do {
       if !request.rejected.isEmpty { try transaction.add(request.rejected, of: request.owner) }
       try request.body?(transaction)
@@ -131,6 +136,7 @@ struct WriterLoop {
     } catch {
       try connection.run("ROLLBACK TO request")
       try connection.run("RELEASE request")
+      transaction.restore(counted)
       return .failure((error as? SQLiteError).map { LogError("writing to the log", $0) } ?? error)
     }
     try connection.run("RELEASE request")
@@ -186,8 +192,11 @@ struct WriterLoop {
       connection.setBusyTimeout(milliseconds: CheckpointSchedule.patienceMilliseconds)
       defer { connection.setBusyTimeout(milliseconds: WriterLoop.busyTimeoutMilliseconds) }
       KillPoint.checkpoint.before()
+      let start = MonotonicClock.now()
       let result = try connection.checkpoint(mode)
       KillPoint.checkpoint.after()
+      metrics.checkpointDuration.record(MonotonicClock.now() - start)
+      if result.isBlocked { metrics.blockedCheckpoints.increment() }
       if let warning = checkpoints.finished(result) {
         logger.warning(
           "SQLite's WAL grows because a reader holds an old snapshot; close long transactions in other shells",

@@ -1,0 +1,141 @@
+"""Each metric of the operators' page is there, no other is, and each moves when its cause happens."""
+
+import re
+import subprocess
+import time
+
+from support.http import Scrape, address_of, wait_for
+
+# As OPERATIONS and the settled names have them.
+NAMES = """
+feed_connections feed_connects_total feed_disconnects_total feed_messages_total feed_received_bytes_total
+feed_last_tick_timestamp_seconds feed_event_delay_seconds feed_streams feed_streams_granted feed_streams_silent
+feed_paused feed_duplicates_dropped_total feed_late_ticks_total feed_sequence_breaks_total gaps_open gaps_total
+gap_stream_seconds_total feed_stream_seconds_total
+log_appended_ticks_total log_appended_bytes_total log_commit_duration_seconds log_commit_ticks
+log_append_wait_seconds log_queue_bytes log_queue_capacity_bytes log_head_offset log_oldest_offset log_file_bytes
+log_sqlite_wal_bytes log_checkpoint_duration_seconds log_checkpoints_blocked_total log_volume_available_bytes
+log_volume_size_bytes log_disk_state log_trimmed_ticks_total
+ship_next_offset ship_lag_ticks ship_oldest_unshipped_timestamp_seconds ship_last_success_timestamp_seconds
+ship_ticks_total ship_objects_total ship_bytes_total ship_delivery_seconds ship_in_flight ship_concurrency_limit
+ship_open_batches ship_held dead_letters dead_letters_created_total ship_expired_ticks_total
+ship_skipped_ticks_total ship_retention_seconds ship_batch_wait_seconds
+aws_requests_total aws_request_duration_seconds aws_retries_total aws_throttles_total
+aws_credentials_expiry_timestamp_seconds aws_clock_offset_seconds
+logging_messages_total logging_messages_dropped_total streams_last_reload_success heartbeat_failures_total
+http_requests_total build_info
+""".split()
+PROCESS = {
+    "process_cpu_seconds_total", "process_resident_memory_bytes", "process_virtual_memory_bytes", "process_open_fds",
+    "process_max_fds", "process_threads", "process_start_time_seconds",
+}
+STREAMS = ["btcusdt@miniTicker", "ethusdt@aggTrade"]
+
+
+def start(tickwal, url, *arguments, **environment):
+    return tickwal.start("run", *arguments, BINANCE_WS_URL=url, HTTP_LISTEN="127.0.0.1:0", **environment)
+
+
+def test_every_name_is_there_and_no_other_and_each_moves(tickwal, make_place, ministack, simulate):
+    place = make_place(*STREAMS)
+    began = time.time()
+    run = start(
+        tickwal, simulate("--rate", "200"), HEARTBEAT_URL="http://127.0.0.1:1/5ecret", HEARTBEAT_SECONDS="0.1",
+        **place.environment(ministack.url))
+    address = address_of(run)
+    moved = wait_for(
+        run, address, "both destinations are fed, and heartbeats fail",
+        lambda scrape: scrape["ship_objects_total"] > 1 and scrape["heartbeat_failures_total"] > 0
+        and scrape['ship_ticks_total{consumer="dynamodb"}'] > 50)
+    assert moved.names == {f"tickwal_{name}" for name in NAMES} | PROCESS
+    moving = """
+        feed_messages_total feed_received_bytes_total feed_event_delay_seconds_count log_appended_ticks_total
+        log_appended_bytes_total log_commit_duration_seconds_count log_commit_ticks_sum log_append_wait_seconds_count
+        log_head_offset log_oldest_offset log_file_bytes log_sqlite_wal_bytes log_queue_capacity_bytes
+        log_volume_available_bytes log_volume_size_bytes ship_objects_total feed_stream_seconds_total
+    """.split()
+    for name in moving:
+        assert moved[name] > 0, name
+    assert moved["feed_connections"] == moved['feed_connects_total{result="opened"}'] == 1
+    assert moved["feed_streams"] == moved["feed_streams_granted"] == 2
+    assert began <= moved["feed_last_tick_timestamp_seconds"] <= time.time()
+    for consumer in ("s3", "dynamodb"):
+        label = f'{{consumer="{consumer}"}}'
+        assert moved[f"ship_next_offset{label}"] > 1 and moved[f"ship_bytes_total{label}"] > 0
+        assert moved[f"ship_delivery_seconds_count{label}"] > 0 and moved[f"ship_concurrency_limit{label}"] > 0
+        assert began <= moved[f"ship_last_success_timestamp_seconds{label}"] <= time.time()
+        assert began <= moved[f"ship_oldest_unshipped_timestamp_seconds{label}"] <= time.time() + 1
+        assert moved[f"ship_held{label}"] == 0
+    assert moved['ship_batch_wait_seconds{consumer="s3"}'] == 0.5
+    assert moved['ship_retention_seconds{consumer="dynamodb"}'] == 86400
+    assert moved['aws_requests_total{service="dynamodb",operation="UpdateItem",result="ok"}'] > 50
+    assert moved['aws_request_duration_seconds_count{service="s3",operation="PutObject"}'] > 0
+    assert moved["aws_credentials_expiry_timestamp_seconds"] == float("inf")
+    assert moved['log_disk_state{state="normal"}'] == 1 and moved.total("log_disk_state") == 1
+    assert moved.total("logging_messages_total") > 0 and moved["streams_last_reload_success"] == 1
+    assert moved['http_requests_total{result="ok"}'] > 0
+    assert moved.samples['process_open_fds'] > 10
+    assert re.search(r'tickwal_build_info\{version="[0-9.]+"\} 1\n', moved.text)
+    # From 0 with each value of a label.
+    for cause in ("closed", "stale", "disk_full", "sequence", "frozen"):
+        assert f'gaps_total{{cause="{cause}"}}' in moved.text and f'gaps_open{{cause="{cause}"}}' in moved.text
+    assert moved['aws_throttles_total{service="sts"}'] == 0
+    assert "5ecret" not in run.err
+    check = subprocess.run(["promtool", "check", "metrics"], input=moved.text, capture_output=True, text=True)
+    assert check.returncode == 0, check.stdout + check.stderr
+    run.terminate()
+
+
+def test_a_lost_connection_and_its_gap_are_counted_and_go_on_after_a_restart(tickwal, make_exchange):
+    exchange = make_exchange()
+    settings = {"STREAMS": "a@miniTicker,b@miniTicker", "S3_WRITE": "0", "DYNAMO_WRITE": "0"}
+    message = b'{"stream":"a@miniTicker","data":{"e":"24hrMiniTicker","E":1,"s":"A"}}'
+    run = start(tickwal, exchange.url, **settings)
+    address = address_of(run)
+    exchange.client(0).send(message)
+    wait_for(run, address, "a tick is there", lambda scrape: scrape["log_appended_ticks_total"] == 1)
+    exchange.client(0).drop()
+    exchange.client(1)
+    lost = wait_for(
+        run, address, "the gap is open", lambda scrape: scrape['gaps_open{cause="closed"}'] == 1)
+    assert lost['gaps_total{cause="closed"}'] == 1 and lost.total("feed_disconnects_total") == 1
+    grown = wait_for(
+        run, address, "it grows",
+        lambda scrape: scrape["gap_stream_seconds_total"] > lost["gap_stream_seconds_total"])
+    exchange.client(1).send(message)
+    ended = wait_for(run, address, "it has ended", lambda scrape: scrape.total("gaps_open") == 0)
+    assert ended["gap_stream_seconds_total"] >= grown["gap_stream_seconds_total"]
+    assert ended["feed_late_ticks_total"] == 0
+    run.terminate()
+    run = start(tickwal, exchange.url, **settings)
+    again = Scrape(address_of(run))
+    assert again["gap_stream_seconds_total"] >= ended["gap_stream_seconds_total"]
+    assert again["feed_stream_seconds_total"] > ended["feed_stream_seconds_total"]
+    assert again["log_appended_ticks_total"] == 0 and again["log_head_offset"] == 2
+
+
+def test_lags_are_right_after_a_restart_and_with_a_destination_off(tickwal, make_exchange):
+    exchange = make_exchange()
+    message = b'{"stream":"a@miniTicker","data":{"e":"24hrMiniTicker","E":1,"s":"A"}}'
+    settings = {"STREAMS": "a@miniTicker", "MAX_BATCH_TIMEOUT": "86400"}
+    run = start(tickwal, exchange.url, "--local", tickwal.folder, **settings)
+    address = address_of(run)
+    for _ in range(30):
+        exchange.client(0).send(message)
+    before = wait_for(
+        run, address, "the table has them, the batch waits",
+        lambda scrape: scrape['ship_lag_ticks{consumer="local-s3"}'] == 30
+        and scrape['ship_lag_ticks{consumer="local-dynamodb"}'] == 0)
+    waiting = before['ship_oldest_unshipped_timestamp_seconds{consumer="local-s3"}']
+    run.terminate()
+    run = start(tickwal, exchange.url, "--local", tickwal.folder, S3_WRITE="0", **settings)
+    after = Scrape(address_of(run))
+    assert after['ship_lag_ticks{consumer="local-s3"}'] == 30
+    assert after['ship_lag_ticks{consumer="local-dynamodb"}'] == 0
+    assert after['ship_next_offset{consumer="local-dynamodb"}'] == 31
+    # Nothing waits for one that is off.
+    assert after['ship_oldest_unshipped_timestamp_seconds{consumer="local-s3"}'] > waiting
+    run.terminate()
+    run = start(tickwal, exchange.url, "--local", tickwal.folder, **settings)
+    again = Scrape(address_of(run))
+    assert abs(again['ship_oldest_unshipped_timestamp_seconds{consumer="local-s3"}'] - waiting) < 0.1
