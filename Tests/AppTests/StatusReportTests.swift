@@ -117,7 +117,8 @@ import Testing
     ).document.text
     #expect(
       text.hasSuffix(
-        #""completeness":null,"feed":{"state":"running","connected":true,"since":1795238000123456,"#
+        #""completeness":null,"rates":null,"disk":null,"http":null,"#
+          + #""feed":{"state":"running","connected":true,"since":1795238000123456,"#
           + #""connections":2,"planned_connections":3,"streams":2500,"granted":1040,"#
           + #""silent":{"count":0,"names":[]},"refused":{"count":1,"names":["x@trade"]},"paused":false,"#
           + #""last_tick_at":null,"attempts_last_5_minutes":2,"next_attempt_at":null,"held_until":null,"why":null,"log_lost":null}}"#
