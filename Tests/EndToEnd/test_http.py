@@ -99,7 +99,7 @@ def test_a_cut_feed_is_not_ready_and_alive(tickwal, simulate):
     assert [part["part"] for part in document["parts"] if not part["well"]] == ["feed"]
     assert get(address, "/livez")[0] == 200
     ended = tickwal.run_to_end("status")
-    assert ended.code == 1 and ended.out.startswith(b"not healthy:\n  feed for ")
+    assert ended.code == 1 and ended.out.startswith(b"not healthy:\n  feed for ") and ended.err == ""
     told = json.loads(tickwal.run_to_end("status", "--json").out)
     assert not told["healthy"] and told["problems"][0]["part"] == "feed"
     # The connection has failed, which is counted, and no heartbeat is due.

@@ -121,4 +121,6 @@ def test_other_commands_end_with_words_and_not_by_a_crash(tickwal, settings, arg
             return
     ended = command.end()
     assert ended.code in (0, 1, 74, 78), ended.err
-    assert ended.code == 0 or "EMFILE" in ended.err or "RLIMIT_NOFILE" in ended.err, ended.err
+    # A log without a process is not healthy, which `status` says with 1.
+    if not ended.out.startswith(b"not healthy"):
+        assert ended.code == 0 or "EMFILE" in ended.err or "RLIMIT_NOFILE" in ended.err, ended.err

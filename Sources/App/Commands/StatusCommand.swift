@@ -8,6 +8,8 @@ struct StatusCommand: DocumentCommand {
   static let configuration = CommandConfiguration(
     commandName: "status", abstract: "Show the log, its feed, its consumers and what they have not shipped.",
     discussion: """
+      Says first whether all is well, and ends with 1 if not.
+
       Reads the log, and asks a running `run` for its feed, for a second at most: works with `run` up, stopped or down, \
       and disturbs nothing.
       """)
@@ -33,7 +35,7 @@ struct StatusCommand: DocumentCommand {
       } else {
         try await StandardOutput.shared.say(lines(report))
       }
-      if !report.health.isHealthy { throw ArgumentParser.ExitCode(ExitCode.problems.rawValue) }
+      if !report.health.isHealthy { ProcessEnd.now(.problems) }
       return
     }
     let json = json
