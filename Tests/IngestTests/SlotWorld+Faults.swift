@@ -27,6 +27,7 @@ final class SlotPeer {
   var isGone = false
   var lastPing = 0
   var babblesUntil = Duration.zero
+  var rejectedInARow = 0
   var granted: Set<Int> = []
   var withheld: Set<Int> = []
   /// Up to then the exchange refuses these.

@@ -65,12 +65,15 @@ struct SlotConnection: Sendable {
   mutating func noteTimes(of intake: Intake, at now: Duration) -> (lag: Duration?, hasJumped: Bool) {
     if intake.ticks.isEmpty { return (nil, false) }
     var newest = Int64.min
+    var oldest = Int64.max
     for entry in intake.ticks.entries {
-      if let time = entry.eventTime, time > newest { newest = time }
+      guard let time = entry.eventTime else { continue }
+      newest = max(newest, time)
+      oldest = min(oldest, time)
     }
     if newest == .min { return (pace.isKnown ? pace.noteWithoutTime(at: now) : nil, false) }
     newestEventTime = max(newestEventTime ?? .min, newest)
-    let hasJumped = pace.note(eventTime: newest, at: now)
+    let hasJumped = pace.note(eventTime: newest, oldest: oldest, at: now)
     return (pace.lag, hasJumped)
   }
 
@@ -85,6 +88,9 @@ struct SlotConnection: Sendable {
     track.note(intake, at: complete, into: &sequences, now: now)
     completeUntil = max(completeUntil ?? .min, complete)
   }
+
+  /// The time since it delivered anything; nil before.
+  func sinceDelivery(at now: Duration) -> Duration? { deliveredAt.map { now - $0 } }
 
   /// The prospect that it delivers ids of a stream, up to one.
   ///

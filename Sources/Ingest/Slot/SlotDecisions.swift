@@ -193,22 +193,36 @@ struct SlotDecisions: Sendable {
       return
     }
     let passed = overlap.pass(intake, from: id, lag: lag, at: time)
+    let lateness = lateness(of: intake, from: id, lag: lag, at: time)
     if !intake.ticks.isEmpty {
       lastTickAt = time
-      connections[id]?.delivered(intake, lag: lag ?? .zero, into: &sequences, at: time)
+      connections[id]?.delivered(intake, lag: lateness, into: &sequences, at: time)
     }
     if connections[id]?.isOpen == true, !intake.ticks.isEmpty {
       decide(
-        .data(id, receivedAt: intake.receivedAt, lag: lag ?? .zero), handingOver: passed,
+        .data(id, receivedAt: intake.receivedAt, lag: lateness), handingOver: passed,
         ending: gaps + endsOfStreamGaps(intake, from: id) + missing, at: moment, &attempts)
+      if intake.rejectedSince > 0 {
+        decide(.rejected(id, messages: intake.rejectedSince), at: moment, &attempts)
+      }
     } else {
       // Until each stream is subscribed, data says nothing about the others. What is no tick never does.
       decide(
-        intake.ticks.isEmpty && !intake.rejected.isEmpty ? .rejected(id) : .arrived(id),
+        intake.ticks.isEmpty && !intake.rejected.isEmpty
+          ? .rejected(id, messages: intake.rejectedSince) : .arrived(id),
         handingOver: passed, ending: missing, at: moment, &attempts)
     }
     if sequences.isChanged { settleSequences(at: time) }
     compare(at: moment, &attempts)
+  }
+
+  /// The lateness to be reckoned with. Where no more ticks follow in the same read, what is missing begins with the last
+  /// of those that it brought, and a lag that is too small to count matters.
+  private func lateness(of intake: Intake, from id: ConnectionID, lag: Duration?, at now: Duration) -> Duration {
+    guard intake.rejectedSince > 0, let since = connections[id]?.sinceDelivery(at: now) else {
+      return lag ?? .zero
+    }
+    return max(lag ?? .zero, lag == nil ? since : min(since, rules.lateness))
   }
 
   private mutating func endsOfStreamGaps(_ intake: Intake, from id: ConnectionID) -> [GapChange] {
