@@ -297,7 +297,9 @@ final class SlotWorld {
     if peer.isGone || peer.health == .dead { return }
     let id = peer.id
     switch message {
-    case .reached: decide { decisions, _, _ in decisions.reached(id) }
+    case .reached:
+      decide { decisions, _, _ in decisions.reached(id) }
+      subscribe(peer)
     case .judged(let verdict):
       tell("\(id.number) \(verdict)")
       decide { $0.judged(verdict, by: id, at: $1, &$2) }

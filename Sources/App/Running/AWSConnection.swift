@@ -103,7 +103,8 @@ final class AWSConnection: AWSAccess {
   private static func readable(_ file: (name: String, value: String)) throws(CommandFailure) -> String {
     guard let problem = FileProblem.file(file.value) else { return file.value }
     throw CommandFailure(
-      .badValue, "\(file.name) is '\(Text.oneLine(file.value))' but must be the path of a readable file: \(problem)")
+      .badValue,
+      "\(file.name) is '\(Text.oneLine(file.value))' but must be the path of a readable file: \(problem)")
   }
 
   private func make() throws -> Parts {

@@ -106,7 +106,7 @@ struct SlotConnection: Sendable {
   private func canDeliver(_ stream: String, upTo id: Int64) -> Bool {
     guard isReached else { return false }
     if let last = track.lastID(stream) { return last < id }
-    guard isOpen else { return false }
+    // One that is not open yet has asked for its streams: what the server sent since may lie unread.
     return carried.isEmpty || carried.contains(stream) && refused[stream] == nil
   }
 }

@@ -218,7 +218,9 @@ struct SlotDecisions: Sendable {
 
   /// The lateness to be reckoned with. Where no more ticks follow in the same read, what is missing begins with the last
   /// of those that it brought, and a lag that is too small to count matters.
-  private func lateness(of intake: Intake, from id: ConnectionID, lag: Duration?, at now: Duration) -> Duration {
+  private func lateness(
+    of intake: Intake, from id: ConnectionID, lag: Duration?, at now: Duration
+  ) -> Duration {
     guard intake.rejectedSince > 0, let since = connections[id]?.sinceDelivery(at: now) else {
       return lag ?? .zero
     }
