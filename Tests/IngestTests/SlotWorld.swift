@@ -63,8 +63,8 @@ final class SlotWorld {
 
   /// Nothing takes longer on its way, unless it lags.
   static let longestWay = 250
-  /// A gap's ends are times of receipt.
-  static let slack = Duration.milliseconds(longestWay + 20)
+  /// A gap's ends are times of receipt, and after a lag so little lateness is none any more.
+  static let slack = Duration.milliseconds(longestWay + 20) + EventPace.recovery
 
   var random: SplitMix64
   var decisions: SlotDecisions

@@ -106,7 +106,8 @@ struct SlotConnection: Sendable {
   private func canDeliver(_ stream: String, upTo id: Int64) -> Bool {
     guard isReached else { return false }
     if let last = track.lastID(stream) { return last < id }
-    // One that is not open yet has asked for its streams: what the server sent since may lie unread.
-    return carried.isEmpty || carried.contains(stream) && refused[stream] == nil
+    // One that is not open yet has asked for its streams, and what was refused is asked for again: what the server has
+    // granted and sent since may lie unread.
+    return carried.isEmpty || carried.contains(stream)
   }
 }

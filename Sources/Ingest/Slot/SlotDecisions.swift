@@ -28,6 +28,8 @@ struct SlotDecisions: Sendable {
   private var watermark: Int64?
   /// On the clock that stands still while sockets are not read.
   private var lastTickAt: Duration?
+  /// Microseconds UTC: when the connection in use has delivered its last ticks.
+  private var inUseReceivedAt = Int64.min
   /// The next attempt as it was told last.
   private var toldAttempt: Duration?
   private var actions: [Action] = []
@@ -62,7 +64,7 @@ struct SlotDecisions: Sendable {
   /// The moment in which ``timerFired(at:_:)`` is wanted, on the monotonic clock.
   var deadline: Duration? {
     let others = Self.earlier(
-      overlap.deadline, Self.earlier(streamGaps.deadline, sequences.deadline))
+      overlap.deadline, Self.earlier(streamGaps.deadline, sequencesDeadline))
     return Self.earlier(session.deadline, others.flatMap { session.clock.moment(of: $0) })
   }
 
@@ -196,6 +198,7 @@ struct SlotDecisions: Sendable {
     let lateness = lateness(of: intake, from: id, lag: lag, at: time)
     if !intake.ticks.isEmpty {
       lastTickAt = time
+      if connections[id]?.part == .inUse { inUseReceivedAt = intake.receivedAt }
       connections[id]?.delivered(intake, lag: lateness, into: &sequences, at: time)
     }
     if connections[id]?.isOpen == true, !intake.ticks.isEmpty {
@@ -255,7 +258,7 @@ struct SlotDecisions: Sendable {
       submit(gaps: streamGaps.expire(at: now, isDelivering: isDelivering))
     }
     decide(.timer, at: moment, &attempts)
-    if let deadline = sequences.deadline, deadline <= now { settleSequences(at: now) }
+    if let deadline = sequencesDeadline, deadline <= now { settleSequences(at: now) }
     compare(at: moment, &attempts)
   }
 
@@ -338,7 +341,9 @@ struct SlotDecisions: Sendable {
       actions.append(.connectionsChanged)
     case .report(let report): actions.append(.report(report))
     case .finished:
-      // No connection is left that could deliver what is awaited.
+      // No connection is left that could deliver what is awaited. What lies between the last data of the one in use and
+      // the first of one that was about to take over lies in the gap of the time until the next run.
+      namedGaps.noteEnd(from: max(session.lastDataAt, inUseReceivedAt))
       settleSequences(at: reading(at: moment))
       isOver = true
       actions.append(.finished)
