@@ -38,6 +38,7 @@ def main() -> int:
     parser.add_argument("--rate", type=float, help="ticks a second; " + ", ".join(f"{k}: {r:,}" for k, r in RATES.items()))
     parser.add_argument("--faults-every", type=float, default=10, help="seconds, over all connections")
     parser.add_argument("--fault-kinds", help="kind feed: these alone, such as freeze,lag")
+    parser.add_argument("--phases", help="kinds local and aws: these alone, such as quota,jumps")
     parser.add_argument("--stops-every", type=float, default=60, help="kind feed: seconds between SIGSTOPs, about; 0: none")
     parser.add_argument("--most-tightness", type=float, help="kind feed: gaps longer than what is missing by more are wrong")
     parser.add_argument("--rotate-every", type=float, default=10, help="seconds, over all connections, about")

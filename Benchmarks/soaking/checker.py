@@ -23,6 +23,8 @@ from support import continuity, oracle
 from support.delivery import NAME, assert_gaps
 from support.log import Log, Tick
 
+from .clock import TrueTimes
+
 SECOND = 1_000_000
 AGE = 3 * SECOND
 """Of a tick when it is looked at: the journal is written once a second."""
@@ -66,11 +68,12 @@ def event_of(row: bytes) -> tuple[str, str, int | None, int]:
 
 
 class Checker:
-    def __init__(self, journal: pathlib.Path, log: pathlib.Path, store):
+    def __init__(self, journal: pathlib.Path, log: pathlib.Path, store, times: TrueTimes | None = None):
         self.figures = continuity.Figures()
         self.objects = self.items = self.from_objects = self.wrong_count = self.trimmed = 0
         self.wrong: list[str] = []
         self._path, self._log, self._store = journal, Log(log), store
+        self._times = times or TrueTimes()
         self._file = open(journal, "rb", buffering=1 << 20)
         self._punched = 0
         self._matching = continuity.Matching(self._file, self.figures, self._missed)
@@ -147,7 +150,7 @@ class Checker:
                     "select offset, received_at, event_time, stream, payload, checksum from ticks where offset >= ? "
                     "order by offset limit ?", (self._next, PAGE)
                 ):
-                    if row[1] > newest:
+                    if self._times.of(row[1]) > newest:
                         break
                     ticks.append(row)
             return int(meta.get(b"head", 0)), int(meta.get(b"trimmed", 0)), positions, ticks
@@ -157,7 +160,7 @@ class Checker:
     def _take(self, offset, received, event_time, stream: bytes, payload: bytes, stored: int) -> None:
         if checksum(offset, received, event_time, stream, payload) != stored:
             self._say(f"the checksum at offset {offset} is wrong")
-        if not self._matching.match(offset, received, stream, payload):
+        if not self._matching.match(offset, self._times.follow(received), stream, payload):
             self._say(f"the exchange has not sent offset {offset} now: {stream.decode()} {payload[:200]!r}")
         tick = Tick(offset, received, event_time, stream.decode(), payload.decode())
         if oracle.event_time(tick) != event_time:
@@ -184,14 +187,16 @@ class Checker:
             last, key = self._objects[first]
             lines = self._store.read(key).text.splitlines()
             events = [event_of(line) for line in lines[self._next - first:]]
-            if max(made for *_, made in events) > journal_end:
+            if max(self._times.of(made) for *_, made in events) > journal_end:
                 return
             began = microseconds(NAME.fullmatch(key)["time"])
+            self._times.follow(began)
             for stream, payload, received, made in events:
                 self.from_objects += 1
                 budget -= 1
+                true = self._times.follow(received) if received else made
                 if not self._matching.match(
-                    self._next, received or made, stream.encode(), payload.encode(), is_exact=received is not None
+                    self._next, true, stream.encode(), payload.encode(), is_exact=received is not None
                 ):
                     self._say(f"the exchange has not sent offset {self._next} now: {stream} {payload[:200]}")
                 self._expect(Tick(self._next, received or began, None, stream, payload), 0 if received else LONGEST_BATCH)
@@ -290,7 +295,7 @@ class Checker:
         self._matching.finish()
         with sqlite3.connect(f"{self._log.path.as_uri()}?mode=ro", uri=True) as log:
             log.text_factory = bytes
-            gaps = continuity.read_gaps(log)
+            gaps = [self._times.of_gap(gap) for gap in continuity.read_gaps(log)]
         log.close()
         judgement = continuity.Judgement(continuity.Cover(gaps), figures, self._matching.under_way)
         for stream, times in self._missing.items():
@@ -314,18 +319,24 @@ def is_alike(item: dict, expected: dict, ttl_slack: int) -> bool:
     return {**expected, "ttl_days": 0} == {**item, "ttl_days": 0}
 
 
-def follow(connection, journal: pathlib.Path, log: pathlib.Path, make_store, most_gap_seconds: float) -> None:
-    """The process that checks: tells how far it is now and then, and when it is asked to finish, what it found."""
+def follow(
+    connection, journal: pathlib.Path, log: pathlib.Path, make_store, most_gap_seconds: float, began: int
+) -> None:
+    """The process that checks: tells how far it is now and then, and when it is asked to finish, what it found.
+    `began`: when the soak did, in microseconds."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(5)
     try:
-        checker = Checker(journal, log, make_store())
-        said = time.monotonic()
-        while not connection.poll(0 if checker.step() else 0.3):
+        checker = Checker(journal, log, make_store(), TrueTimes(began))
+        said, order = time.monotonic(), None
+        while order != "finish":
+            order = connection.recv() if connection.poll(0 if checker.step() else 0.3) else None
+            if order == "hold":
+                connection.send("held")
+                order = connection.recv()
             if time.monotonic() > said + 5:
                 said = time.monotonic()
                 connection.send(summary(checker))
-        connection.recv()
         problems = checker.finish(most_gap_seconds)
         connection.send({**summary(checker), "problems": problems, "figures": vars(checker.figures)})
     except Exception:
