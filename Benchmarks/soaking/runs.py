@@ -1,5 +1,6 @@
 """The program under the soak, started again and again."""
 
+import pathlib
 import re
 import signal
 import subprocess
@@ -89,8 +90,17 @@ class Runs:
         self.end_by_kill()
         self.start()
 
-    def end_by_signal(self) -> None:
+    def _ask_to_end(self) -> None:
+        # In its very first moments a signal ends any program.
+        deadline = time.monotonic() + STOP_SECONDS
+        while self.process.poll() is None and not hears(self.process.pid, signal.SIGTERM):
+            if time.monotonic() > deadline:
+                raise Broken(f"run did not listen to SIGTERM in {STOP_SECONDS} s: {self.output.tail()}")
+            time.sleep(0.05)
         self.process.terminate()
+
+    def end_by_signal(self) -> None:
+        self._ask_to_end()
         began = time.monotonic()
         self.ended(0)
         self._counts["SIGTERM"] += 1
@@ -106,7 +116,7 @@ class Runs:
         self.may_be_killed = True
         wait()
         if self.process.poll() is None:
-            self.process.terminate()
+            self._ask_to_end()
         code = self.ended(0, -signal.SIGKILL)
         self.may_be_killed = False
         self._counts["SIGTERM" if code == 0 else "kills at named points"] += 1
@@ -129,6 +139,15 @@ class Runs:
             return "", [f"{arguments[0]} did not end in {seconds:g} s"]
         wrong = [f"{arguments[0]} ended with {done.returncode}: {(done.stdout + done.stderr)[-3000:]}"]
         return done.stdout, wrong if done.returncode else []
+
+
+def hears(pid: int, number: signal.Signals) -> bool:
+    """Whether the program does something of its own about a signal. Reference: proc(5), status."""
+    try:
+        status = dict(line.split(":", 1) for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines())
+    except OSError:
+        return False
+    return any(int(status.get(mask, "0"), 16) >> number - 1 & 1 for mask in ("SigCgt", "SigIgn"))
 
 
 def limited(files: int) -> list[str]:
