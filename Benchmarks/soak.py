@@ -7,7 +7,8 @@ a tenth of the attempts to connect is refused. It enforces its limits (streams, 
 
   feed   the feed and the log alone, never ended but suspended (SIGSTOP) about every minute for 2 to 40 seconds; compared
          with what the exchange made at the end
-  local  the whole program with folders as sinks: killed, stopped, its disk filled, all the while trimming; each tick is
+  local  the whole program with folders as sinks: killed, stopped, its disk filled, its quota used up, its files taken
+         away, its clock set, its messages not read, started with few descriptors, all the while trimming; each tick is
          compared with the journal, its object and its item while it runs
   aws    the same with S3 and DynamoDB (MiniStack), which stop answering now and then
 

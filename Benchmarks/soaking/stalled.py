@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import pathlib
+import select
 import signal
 import threading
 import time
@@ -20,6 +21,7 @@ class Output:
 
     def __init__(self, path: pathlib.Path):
         self._path, self._flows = path, threading.Event()
+        self._file = open(path, "wb", buffering=0)
         self._flows.set()
         self._reading, self.writing = os.pipe()
         fcntl.fcntl(self.writing, F_SETPIPE_SZ, 4096)
@@ -27,9 +29,13 @@ class Output:
         self._thread.start()
 
     def _read(self) -> None:
-        with open(self._path, "wb", buffering=0) as file:
-            while self._flows.wait() and (data := os.read(self._reading, 65_536)):
-                file.write(data)
+        while True:
+            self._flows.wait()
+            if not select.select([self._reading], [], [], 0.1)[0] or not self._flows.is_set():
+                continue
+            if not (data := os.read(self._reading, 65_536)):
+                return
+            self._file.write(data)
 
     @contextlib.contextmanager
     def stalled(self):
@@ -61,6 +67,7 @@ class Output:
         os.close(self.writing)
         self._thread.join()
         os.close(self._reading)
+        self._file.close()
 
 
 def stalled_messages(soak) -> None:
