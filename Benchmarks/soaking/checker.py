@@ -70,7 +70,7 @@ def event_of(row: bytes) -> tuple[str, str, int | None, int]:
 class Checker:
     def __init__(self, journal: pathlib.Path, log: pathlib.Path, store, times: TrueTimes | None = None):
         self.figures = continuity.Figures()
-        self.objects = self.items = self.from_objects = self.wrong_count = self.trimmed = 0
+        self.objects = self.items = self.from_objects = self.wrong_count = self.trimmed = self.stretched = 0
         self.wrong: list[str] = []
         self._path, self._log, self._store = journal, Log(log), store
         self._times = times or TrueTimes()
@@ -297,6 +297,8 @@ class Checker:
             log.text_factory = bytes
             gaps = [self._times.of_gap(gap) for gap in continuity.read_gaps(log)]
         log.close()
+        # Their ends are from before the clock was set back, their beginnings from after.
+        self.stretched = sum(gap.ended < gap.started for gap in gaps)
         judgement = continuity.Judgement(continuity.Cover(gaps), figures, self._matching.under_way)
         for stream, times in self._missing.items():
             for made in times:
@@ -347,4 +349,5 @@ def summary(checker: Checker) -> dict:
     return {
         "ticks": checker.figures.in_log, "objects": checker.objects, "items": checker.items,
         "from_objects": checker.from_objects, "wrong": checker.wrong_count, "trimmed": checker.trimmed,
+        "stretched": checker.stretched,
     }

@@ -13,9 +13,9 @@ def name(phase) -> str:
 
 
 def phases(soak) -> dict:
-    """Each with its weight, in the order in which they are made once; those alone that were asked for."""
+    """Each with its weight; those alone that were asked for."""
     found = {
-        kills: 8, stops: 1, hangups: 1, stalled_messages: 2, few_descriptors: 2, soak.jumps: 3,
+        kills: 8, stalled_messages: 2, few_descriptors: 2, soak.jumps: 3,
         removed_lock: 1, removed_socket: 1, removed_wal: 1, removed_log: 1, moved_log: 1,
     }
     if Quota.is_there:
@@ -26,7 +26,7 @@ def phases(soak) -> dict:
         found |= {full_disk: 2, removed_ballast: 1}
     if soak.stack:
         found[outage] = 2
-    found[calm] = 1
+    found |= {stops: 1, hangups: 1, calm: 1}
     wanted = soak.options.phases and soak.options.phases.split(",")
     return {phase: weight for phase, weight in found.items() if not wanted or name(phase) in wanted}
 

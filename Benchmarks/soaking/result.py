@@ -24,7 +24,8 @@ def show_all(soak, report: dict, verified: list[str], reconciled: list[str]) -> 
         "missing without a gap": figures.get("missing_uncovered", 0),
         **{name: seen.get(name, 0) for name in ("objects", "items", "trimmed")},
         "trimmed before it was read": seen.get("from_objects", 0), "wrong": seen.get("wrong", 0),
-        "gaps": figures.get("gaps", {}), "longest gap, s": figures.get("longest_gap_seconds", 0.0),
+        "gaps": figures.get("gaps", {}), "gaps stretched by a clock set back": seen.get("stretched", 0),
+        "longest gap, s": figures.get("longest_gap_seconds", 0.0),
     })
     show("at most", dict(soak.largest))
     print("\nprocesses")

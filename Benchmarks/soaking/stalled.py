@@ -75,7 +75,14 @@ def stalled_messages(soak) -> None:
     so much that some of it must be dropped."""
     runs, dice = soak.runs, soak.dice
     soak.wait(3)
-    before, end = runs.output.size, dice.choice((runs.kill, runs.terminate, None))
+    end = dice.choice((runs.kill, runs.terminate, None))
+    if not end:
+        # So that it answers each SIGHUP at once, and asks for no secret.
+        runs.changed = {"STREAMS": ",".join(soak.streams)}
+        runs.terminate()
+        runs.changed = {}
+        soak.wait(3)
+    before = runs.output.size
     with runs.output.stalled():
         soak.counts["stderr stalled"] += 1
         # It stands still for longer than FEED_STALE_SECONDS.
@@ -97,7 +104,7 @@ def stalled_messages(soak) -> None:
 
 def flood(soak) -> None:
     """Messages beyond what is kept: one for each SIGHUP that is heard alone."""
-    for _ in range(MOST_KEPT // 20):
+    for _ in range(MOST_KEPT // 25):
         soak.runs.process.send_signal(signal.SIGHUP)
-        time.sleep(0.0005)
+        time.sleep(0.001)
     soak.wait(1)

@@ -37,7 +37,7 @@ class WholeSoak:
         self.dice = random.Random(options.seed)
         self.volume = Volume(folder, options.volume << 20)
         self.log = self.volume.folder / "ticks.db"
-        streams = names(options.streams)
+        self.streams = streams = names(options.streams)
         self.stack, arguments = None, ["--local", str(folder / "local")]
         variables, make_store = {"STREAMS": ",".join(streams)}, lambda: Folder(folder / "local")
         if options.kind == "aws":
@@ -163,6 +163,7 @@ class WholeSoak:
         self._deadline, self._next_report = self._began + seconds, self._began + REPORT_SECONDS
         weights = phases(self)
         order = list(weights)
+        self.dice.shuffle(order)
         try:
             while not self.is_over:
                 (order.pop(0) if order else self.dice.choices(list(weights), weights.values())[0])(self)
