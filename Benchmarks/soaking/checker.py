@@ -5,27 +5,21 @@ Trimming runs all the time, so a tick is looked at when it is a few seconds old,
 journal, in its object and as its item. What is trimmed before that must be in an object already, and is read there.
 """
 
-import json
 import os
 import pathlib
-import signal
 import sqlite3
-import struct
 import subprocess
 import time
-import traceback
-import zlib
 from array import array
 from collections import defaultdict, deque
-from datetime import datetime
 
 from support import continuity, oracle
 from support.delivery import NAME, assert_gaps
 from support.log import Log, Tick
 
 from .clock import TrueTimes
+from .rows import SECOND, checksum, event_of, is_alike, microseconds
 
-SECOND = 1_000_000
 AGE = 3 * SECOND
 """Of a tick when it is looked at: the journal is written once a second."""
 PAGE = 5_000
@@ -34,37 +28,8 @@ MOST_PENDING = 200_000
 MOST_EXAMPLES = 20
 JOURNAL_KEPT = 1 << 30
 LONGEST_BATCH = 120 * SECOND
-HELD_BACK = 3
-"""Seconds: while two connections run side by side, ticks wait up to 2 s for their turn, behind later ones."""
 PATIENCE_SECONDS = 180
 """How long a log may be unreadable."""
-
-
-def checksum(offset, received, event_time, stream: bytes, payload: bytes) -> int:
-    data = struct.pack("<qq", offset, received)
-    data += b"\0" if event_time is None else b"\1" + struct.pack("<q", event_time)
-    return zlib.crc32(b"".join(
-        (data, struct.pack("<I", len(stream)), stream, struct.pack("<I", len(payload)), payload)))
-
-
-def microseconds(text: str) -> int:
-    moment = datetime.strptime(text + "+0000", "%Y-%m-%dT%H-%M-%S.%fZ%z")
-    return int(moment.timestamp()) * SECOND + moment.microsecond
-
-
-def event_of(row: bytes) -> tuple[str, str, int | None, int]:
-    """Of a row that the simulated exchange's event became: stream, payload, the time of receipt if it tells that, and
-    a time not before the event was made, by less than a millisecond."""
-    fields = json.loads(row)
-    received, made = None, (fields["event_time"] + 1) * 1_000
-    if "data" in fields:
-        payload = row[row.index(b',"data":') + 8:row.rindex(b"}")].decode()
-        if "E" not in fields["data"]:
-            received = made = microseconds(fields["iso_timestamp"])
-    else:
-        amounts = ",".join(f'"{letter}":"{fields[name]}"' for letter, name in oracle.PRICES.items())
-        payload = f'{{"e":"{fields["event_type"]}","E":{fields["event_time"]},"s":"{fields["symbol"]}",{amounts}}}'
-    return fields["stream_type"], payload, received, made
 
 
 class Checker:
@@ -311,43 +276,3 @@ class Checker:
             self._say(f"missing and not covered: {example}")
         if figures.longest_gap_seconds > most_gap_seconds:
             self._say(f"a gap of {figures.longest_gap_seconds:.1f} s, allowed are {most_gap_seconds:g}")
-
-
-def is_alike(item: dict, expected: dict, ttl_slack: int) -> bool:
-    """Whether they differ in `ttl_days` alone, where that of the batch's first row is expected: not by too much."""
-    late = item.get("ttl_days", ("N", 0))[1] - expected["ttl_days"][1]
-    if not ttl_slack or not -HELD_BACK <= late <= ttl_slack / SECOND:
-        return False
-    return {**expected, "ttl_days": 0} == {**item, "ttl_days": 0}
-
-
-def follow(
-    connection, journal: pathlib.Path, log: pathlib.Path, make_store, most_gap_seconds: float, began: int
-) -> None:
-    """The process that checks: tells how far it is now and then, and when it is asked to finish, what it found.
-    `began`: when the soak did, in microseconds."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(5)
-    try:
-        checker = Checker(journal, log, make_store(), TrueTimes(began))
-        said, order = time.monotonic(), None
-        while order != "finish":
-            order = connection.recv() if connection.poll(0 if checker.step() else 0.3) else None
-            if order == "hold":
-                connection.send("held")
-                order = connection.recv()
-            if time.monotonic() > said + 5:
-                said = time.monotonic()
-                connection.send(summary(checker))
-        problems = checker.finish(most_gap_seconds)
-        connection.send({**summary(checker), "problems": problems, "figures": vars(checker.figures)})
-    except Exception:
-        connection.send({"problems": [f"the check has failed: {traceback.format_exc()}"]})
-
-
-def summary(checker: Checker) -> dict:
-    return {
-        "ticks": checker.figures.in_log, "objects": checker.objects, "items": checker.items,
-        "from_objects": checker.from_objects, "wrong": checker.wrong_count, "trimmed": checker.trimmed,
-        "stretched": checker.stretched,
-    }

@@ -5,7 +5,7 @@ def show(title: str, values: dict) -> None:
     print(f"\n{title}")
     for name, value in values.items():
         text = f"{value:,.1f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else value
-        print(f"  {name.replace('_', ' '):38}{text}")
+        print(f"  {name.replace('_', ' '):44}{text}")
 
 
 def show_all(soak, report: dict, verified: list[str], reconciled: list[str]) -> None:

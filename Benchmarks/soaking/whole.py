@@ -13,8 +13,8 @@ from collections import Counter
 
 from support.log import Log
 
-from .checker import follow
 from .clock import Jumps
+from .following import follow
 from .parts import Exchange, environment, limits_broken, names
 from .phases import name, phases
 from .result import show_all
