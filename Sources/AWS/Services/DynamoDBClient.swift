@@ -1,3 +1,5 @@
+import Base
+
 /// Amazon DynamoDB, as far as it is needed here.
 ///
 /// Every call throws `AWSError`, or `CancellationError`. Without `retry` it is tried once.
@@ -29,6 +31,20 @@ package struct DynamoDBClient: Sendable {
   /// Writes one item; it is durable when this returns. `body` is the request's JSON, ready made.
   package func updateItem(body: [UInt8], retry: Retry = .never) async throws -> Answer {
     try await updateItem.call(body, retry: retry).answer
+  }
+
+  /// The same, tried once, without a task that waits for the answer.
+  ///
+  /// - Parameters:
+  ///   - isPatient: as ``HTTPRequest/isPatient``.
+  ///   - completion: called once, on a thread that many requests share; it must not block, and what it returns is
+  ///     called when the other answers of that moment are given.
+  /// - Returns: calls the attempt off; `nil` if nothing was sent and ``updateItem(body:retry:)`` must be used.
+  package func submitUpdateItem(
+    body: [UInt8], isPatient: Bool = false,
+    _ completion: @escaping @Sendable (Result<Answer, any Error>) -> Wake?
+  ) -> CallOff? {
+    updateItem.submit(body, isPatient: isPatient) { completion($0.map { $0.answer }) }
   }
 
   /// Reads items as they are now, in no certain order; keys without an item are left out.

@@ -30,10 +30,22 @@ struct JSONService: Sendable {
   func call(_ body: [UInt8], retry: Retry) async throws -> HTTPResponse {
     var request = template
     request.body = body
-    // A page that some proxy sends with status 200 must not count as the service's word.
-    return try await client.call(operation, request, retry: retry, damage: Self.damage) {
-      $0.status == 200 && $0.body.first == UInt8(ascii: "{")
-    }
+    return try await client.call(
+      operation, request, retry: retry, damage: Self.damage, accepting: Self.isAccepted)
+  }
+
+  /// One attempt without a task that waits for the answer; see ``AWSClient/submit(_:_:damage:accepting:_:)``.
+  func submit(_ body: [UInt8], isPatient: Bool, _ completion: @escaping AnswerCompletion) -> CallOff? {
+    var request = template
+    request.body = body
+    request.isPatient = isPatient
+    return client.submit(
+      operation, request, damage: Self.damage, accepting: Self.isAccepted, completion)
+  }
+
+  /// A page that some proxy sends with status 200 must not count as the service's word.
+  private static func isAccepted(_ response: HTTPResponse) -> Bool {
+    response.status == 200 && response.body.first == UInt8(ascii: "{")
   }
 
   /// DynamoDB sends a checksum with each answer; one that lost it on the way must not be taken for an error, either.
