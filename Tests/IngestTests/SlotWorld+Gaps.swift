@@ -96,7 +96,8 @@ extension SlotWorld {
   func noteStop(_ known: Set<ObjectIdentifier>) {
     let end = decisions.lastDataAt
     for (id, row) in rows where row.ids != nil && !known.contains(id) {
-      check(row.startedAt < end, "\(row) lies in the gap of the stop, from \(Double(end) / 1e6) on")
+      let isOfInUse = (row.endedAt ?? .max) <= max(end, decisions.inUseReceivedAt)
+      check(isOfInUse, "\(row) lies in the gap of the stop, from \(Double(end) / 1e6) on")
     }
     let gaps = OpenGaps()
     kept.append(gaps)

@@ -29,7 +29,7 @@ struct SlotDecisions: Sendable {
   /// On the clock that stands still while sockets are not read.
   private var lastTickAt: Duration?
   /// Microseconds UTC: when the connection in use has delivered its last ticks.
-  private var inUseReceivedAt = Int64.min
+  private(set) var inUseReceivedAt = Int64.min
   /// The next attempt as it was told last.
   private var toldAttempt: Duration?
   private var actions: [Action] = []
