@@ -39,7 +39,7 @@ final class DynamoTable: ItemTable {
   /// - Parameter body: of an UpdateItem.
   func write(_ body: [UInt8]) async throws -> ItemRefusal? {
     do {
-      note(try await client.updateItem(body: body).date)
+      note(try await client.updateItem(body: body, table: name).date)
       return nil
     } catch let error as AWSError where DynamoTable.blamesTheItem(error) {
       note(error.date)

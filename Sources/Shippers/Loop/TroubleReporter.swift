@@ -20,11 +20,15 @@ final class TroubleReporter: Sendable {
 
   /// - Parameters:
   ///   - cause: names the failure's kind; there are few of them.
+  ///   - needsOperator: whether it stays until a person has changed something.
   ///   - details: safe for logs.
-  func failed(_ message: Logger.Message, cause: String, _ details: @autoclosure () -> Logger.Metadata) {
+  func failed(
+    _ message: Logger.Message, cause: String, needsOperator: Bool = false,
+    _ details: @autoclosure () -> Logger.Metadata
+  ) {
     let now = now()
     guard let said = state.withLock({ $0.failed(cause, now: now) }) else { return }
-    logger.warning(message, metadata: metadata(details(), said))
+    logger.log(level: needsOperator ? .error : .warning, message, metadata: metadata(details(), said))
   }
 
   /// The operator is needed. Until ``released()`` no success elsewhere counts as the end of it.
