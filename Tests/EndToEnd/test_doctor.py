@@ -78,7 +78,7 @@ def test_ttl_is_seen_by_who_may_see_it(ready, ministack):
     ({"BINANCE_WEBSOCKET_SECRET": "absent"}, "secret", ""),
     ({"S3_BUCKET": "no-such-bucket-here"}, "bucket", ""),
     ({"DYNAMO_TABLE_NAME": "absent"}, "table", ""),
-    ({"BINANCE_WS_URL": "ws://127.0.0.1:1"}, "exchange", "could not connect"),
+    ({"BINANCE_WS_URL": "ws://127.0.0.1:1"}, "exchange", "ECONNREFUSED"),
     ({"WAL_PATH": "/nowhere/ticks.db"}, "log", "WAL_PATH"),
 ])
 def test_what_is_in_the_way_is_named(ready, environment, name, words):

@@ -34,9 +34,16 @@ struct WALPath: Sendable, Equatable, CustomStringConvertible {
     if let reason = FileProblem.file(text) { throw problem(reason, "an existing log") }
   }
 
+  /// The place that a relative path means, so that a start in another folder is noticed.
+  private var place: String {
+    guard text.first != "/", let folder = getcwd(nil, 0) else { return "" }
+    defer { free(folder) }
+    return ", looked for as \(Text.oneLine(String(cString: folder) + "/" + text))"
+  }
+
   private func problem(_ reason: String, _ allowed: String) -> BadSettings {
     BadSettings(problems: [
-      .init(name: "WAL_PATH", value: Text.oneLine(text), allowed: allowed, reason: reason)
+      .init(name: "WAL_PATH", value: Text.oneLine(text), allowed: allowed, reason: reason + place)
     ])
   }
 }

@@ -18,8 +18,9 @@ enum DoctorRules {
     }
     return .warning(
       "clock",
-      ahead.map { "\(abs($0.seconds)) s \($0.seconds > 0 ? "ahead of" : "behind") that of \($0.service)" }
-        .joined(separator: ", "),
+      ahead.map { service, seconds in
+        "\(abs(seconds)) s \(seconds > 0 ? "ahead of" : seconds < 0 ? "behind" : "from") that of \(service)"
+      }.joined(separator: ", "),
       "signatures are corrected, but rows carry this machine's time: synchronize it (timedatectl)")
   }
 

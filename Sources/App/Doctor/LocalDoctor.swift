@@ -79,8 +79,7 @@ struct LocalDoctor: Sendable {
     } catch {
       return .failed("exchange", "\(error)", "correct BINANCE_WS_URL")
     }
-    let host = address.host.contains(":") ? "[\(address.host)]" : address.host
-    let place = "\(address.isSecure ? "wss" : "ws")://\(host):\(address.port)"
+    let place = "\(address.isSecure ? "wss" : "ws")://\(address.hostHeader)"
     let asked = "the feed asks for \(address.shownTarget)"
     do {
       try await FeedProbe.open(
