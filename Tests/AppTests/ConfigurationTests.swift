@@ -137,8 +137,8 @@ import WAL
     let settings = try configuration([
       "MAX_BATCH_SIZE": "500", "S3_BUCKET": "crypto-live-bucket", "TESTNET": "0",
     ])
-    let marked = settings.table.lines().filter { $0.hasPrefix("*") }
-    #expect(marked.map { $0.split(separator: " ")[1] } == ["MAX_BATCH_SIZE", "TESTNET"])
+    let marked = settings.table.lines().filter { $0.hasSuffix("*") }
+    #expect(marked.map { $0.split(separator: " ")[0] } == ["MAX_BATCH_SIZE", "TESTNET"])
     #expect(Set(settings.metadata(all: false).keys) == ["MAX_BATCH_SIZE", "TESTNET"])
     #expect(settings.metadata(all: true).count == settings.entries.count)
     #expect(

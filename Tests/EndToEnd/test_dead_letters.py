@@ -55,7 +55,7 @@ def test_they_are_said_and_shown(refused):
     assert [each["consumer"] for each in listed(tickwal, "--consumer", "feed")["dead_letters"]] == ["feed"]
     assert len(listed(tickwal, "--limit", "1")["dead_letters"]) == 1
     shown = tickwal.succeed("dead-letters", "show", letters["dynamodb"]["id"]).out.decode()
-    assert "1" * (401 << 10) in shown and "409600 is the most" in shown
+    assert "1" * (401 << 10) in shown and "400 KiB is the most" in shown
 
 
 def test_a_retry_that_is_refused_counts_and_discard_records(refused):

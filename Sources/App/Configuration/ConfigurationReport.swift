@@ -4,11 +4,11 @@ import Logging
 
 /// The settings in force, for people, for programs and for the log line at start. Nothing secret is in it.
 extension Configuration {
-  /// What was changed from its default has a star before it.
+  /// What was changed from its default has a star at its end.
   var table: TextTable {
     TextTable(
-      .init(""), .init("setting"), .init("value"), .init("from"),
-      rows: entries.map { [$0.isChanged ? "*" : "", $0.name, Self.shown($0), $0.source.rawValue] })
+      .init("setting"), .init("value"), .init("from"), .init(""),
+      rows: entries.map { [$0.name, Self.shown($0), $0.source.rawValue, $0.isChanged ? "*" : ""] })
   }
 
   /// What is to be said below the table.
