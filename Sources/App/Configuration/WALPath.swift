@@ -35,10 +35,13 @@ struct WALPath: Sendable, Equatable, CustomStringConvertible {
   }
 
   /// The place that a relative path means, so that a start in another folder is noticed.
-  private var place: String {
-    guard text.first != "/", let folder = getcwd(nil, 0) else { return "" }
+  private var place: String { text.first == "/" ? "" : ", looked for as \(Text.oneLine(absolute))" }
+
+  /// From the root of the file system.
+  var absolute: String {
+    guard text.first != "/", let folder = getcwd(nil, 0) else { return text }
     defer { free(folder) }
-    return ", looked for as \(Text.oneLine(String(cString: folder) + "/" + text))"
+    return String(cString: folder) + "/" + (text.hasPrefix("./") ? String(text.dropFirst(2)) : text)
   }
 
   private func problem(_ reason: String, _ allowed: String) -> BadSettings {

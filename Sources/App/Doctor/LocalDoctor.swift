@@ -24,7 +24,7 @@ struct LocalDoctor: Sendable {
     }
     findings.add([space(path)])
     guard access(path.text, F_OK) == 0 else {
-      findings.add([.ok("log", "\(path) is not there yet; run makes it")])
+      findings.add([.ok("log", "\(path.absolute) is not there yet; run makes it")])
       return streams(nil)
     }
     var known: [String]?
@@ -35,7 +35,7 @@ struct LocalDoctor: Sendable {
         known = try await reader.lastKnownStreams()
         try await reader.close()
         return [
-          .ok("log", "\(path) holds the ticks up to \(Figures.grouped(status.head.rawValue))"),
+          .ok("log", "\(path.absolute) holds the ticks up to \(Figures.grouped(status.head.rawValue))"),
           process(status),
           DoctorRules.backlog(status.consumers),
         ]
@@ -57,7 +57,7 @@ struct LocalDoctor: Sendable {
     }
     return DoctorRules.space(
       free: Int(volume.f_bavail * volume.f_frsize), of: Int(volume.f_blocks * volume.f_frsize),
-      limits: settings.space.disk, folder: path.folder)
+      limits: settings.space.disk, folder: Folder.parent(of: path.absolute))
   }
 
   /// The stream to ask for where none is known: each exchange of this kind has it.
