@@ -36,7 +36,9 @@ package struct Shipping: Sendable {
     var logger = logger
     logger[metadataKey: "consumer"] = "\(consumer.name)"
     let attempts = Attempts(
-      reporter: TroubleReporter(logger: logger, now: clock.now), control: control, clock: clock
+      reporter: TroubleReporter(
+        logger: logger, now: clock.now, position: { (progress.snapshot.next, log.head) }), control: control,
+      clock: clock
     ) { try await log.hold(consumer.name, why: $0) }
     try await destination.ship(
       from: consumer.next,

@@ -69,9 +69,9 @@ package final class AWSClient: Sendable {
   /// Sends until an answer's status is `accepted`, or as `retry` says. Throws `AWSError` or `CancellationError`.
   ///
   /// `damage` says what shows that an answer is not as it was sent, or about something else than was sent: such
-  /// an answer counts for nothing.
+  /// an answer counts for nothing. Errors name the `resource`.
   func call(
-    _ operation: Operation, _ request: HTTPRequest, retry: Retry,
+    _ operation: Operation, _ request: HTTPRequest, on resource: AWSResource? = nil, retry: Retry,
     damage: (HTTPResponse) -> String? = { _ in nil }, accepting accepted: (HTTPResponse) -> Bool
   ) async throws -> HTTPResponse {
     var generator = SystemRandomNumberGenerator()
@@ -82,7 +82,8 @@ package final class AWSClient: Sendable {
         let response = try await self.attempt(operation, request, damage: damage, accepting: accepted)
         gate.ended(operation.service, nil)
         return response
-      } catch let error as AWSError {
+      } catch var error as AWSError {
+        error.resource = resource
         gate.ended(operation.service, error)
         let isLast = !error.isRetriable || retry.maximumAttempts.map { attempt >= $0 } ?? false
         let delay =
@@ -161,7 +162,7 @@ package final class AWSClient: Sendable {
   /// - Parameter completion: as that of ``HTTPTransport/submit(_:_:)``; errors are `AWSError` or `CancellationError`.
   /// - Returns: calls the attempt off; `nil` if nothing was sent and `call` must be used.
   func submit(
-    _ operation: Operation, _ unsigned: HTTPRequest,
+    _ operation: Operation, _ unsigned: HTTPRequest, on resource: AWSResource? = nil,
     damage: @escaping @Sendable (HTTPResponse) -> String? = { _ in nil },
     accepting accepted: @escaping @Sendable (HTTPResponse) -> Bool,
     _ completion: @escaping AnswerCompletion
@@ -180,8 +181,13 @@ package final class AWSClient: Sendable {
         gate.ended(operation.service, nil)
       } catch {
         let error = (error as? TransportError).map { AWSClient.error($0, operation) } ?? error
-        if let error = error as? AWSError { gate.ended(operation.service, error) }
-        result = .failure(error)
+        if var error = error as? AWSError {
+          error.resource = resource
+          gate.ended(operation.service, error)
+          result = .failure(error)
+        } else {
+          result = .failure(error)
+        }
       }
       return completion(result)
     }

@@ -52,8 +52,9 @@ final class AWSConnection: AWSAccess {
     } catch let error as CancellationError {
       throw error
     } catch {
-      logger.warning(
-        "there are no credentials yet: AWS is not asked until there are", metadata: ["error": "\(error)"])
+      logger.error(
+        "there are no credentials yet: AWS is not asked until there are",
+        metadata: ["error": "\(error)", "hint": "put keys where they are looked for (docs/aws.md)"])
     }
   }
 

@@ -39,7 +39,7 @@ final class DynamoTable: ItemTable {
   /// - Parameter body: of an UpdateItem.
   func write(_ body: [UInt8]) async throws -> ItemRefusal? {
     do {
-      note(try await client.updateItem(body: body).date)
+      note(try await client.updateItem(body: body, table: name).date)
       return nil
     } catch let error as AWSError where DynamoTable.blamesTheItem(error) {
       return refusal(error)
@@ -50,7 +50,7 @@ final class DynamoTable: ItemTable {
     _ body: [UInt8], isPatient: Bool,
     _ completion: @escaping @Sendable (Result<ItemRefusal?, any Error>) -> Wake?
   ) -> CallOff? {
-    client.submitUpdateItem(body: body, isPatient: isPatient) { [self] result in
+    client.submitUpdateItem(body: body, table: name, isPatient: isPatient) { [self] result in
       switch result {
       case .success(let answer):
         note(answer.date)
