@@ -10,13 +10,16 @@ ticks a second, CPU time of tickwal alone for each tick, and peak memory.
   items      backlog -> UpdateItem to nginx, which answers at once
   both       objects and items at a time, for the peak memory of a full backlog
   local      backlog -> files and table in a folder
+  steady     400 ticks a second in bursts of 8, both sinks: what a day costs
 
 Baselines: what the Python pipeline does with one core (json + gzip, boto3's update_item one at a time, sqlite3
-with 1,000 rows a commit).
+with 1,000 rows a commit), and beside it the plainest loop in C (Benchmarks/c): the same rows into the same table, the
+same text through zlib, the same bodies over curl, 64 at a time.
 """
 
 import argparse
 import contextlib
+import datetime
 import gzip
 import itertools
 import json
@@ -34,9 +37,13 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.parse
+
+from bursts import Bursts
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-STAGES = ("feed", "import", "objects", "items", "local", "both")
+STAGES = ("feed", "import", "objects", "items", "local", "both", "steady")
+BURST, STEADY_RATE = 8, 400
 KEYS = {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench"}
 STREAMS = [f"sym{number:03d}usdt@miniTicker" for number in range(400)]
 
@@ -90,6 +97,10 @@ class Measured:
     def _end_late(self):
         self._is_late = True
         self._process.kill()
+
+    @property
+    def pid(self):
+        return self._process.pid
 
     @property
     def is_running(self):
@@ -308,22 +319,136 @@ def baseline_sqlite(recorded, folder):
     return rate
 
 
+class Loops:
+    """The plainest loops in C, made when they are first needed."""
+
+    LIBRARIES = {"append": ["sqlite3"], "deflate": ["z"], "items": ["curl", "crypto"]}
+
+    def __init__(self, folder, repeat):
+        self._folder, self._repeat = folder, repeat
+
+    def _made(self, name):
+        program = self._folder / f"loop-{name}"
+        if not program.exists():
+            compiler = shutil.which("cc") or shutil.which("clang")
+            if not compiler:
+                sys.exit("there is no C compiler for the baselines: install gcc")
+            subprocess.run([compiler, "-O2", "-std=gnu17", "-Wall", "-Wextra", "-Werror", "-o", program,
+                            ROOT / f"Benchmarks/c/{name}.c", *(f"-l{library}" for library in self.LIBRARIES[name])],
+                           check=True)
+        return program
+
+    def run(self, name, *arguments, before=lambda: None):
+        """So many a second, and CPU microseconds for each: medians."""
+        runs = []
+        for _ in range(self._repeat):
+            before()
+            done = subprocess.run([self._made(name), *map(str, arguments)], check=True, capture_output=True, text=True)
+            runs.append(tuple(map(float, done.stdout.split())))
+        return tuple(statistics.median(column) for column in zip(*runs))
+
+
+NUMBERS = {"c": "close_price", "o": "open_price", "h": "high_price", "l": "low_price", "v": "total_traded_volume",
+           "q": "total_traded_base_asset_volume"}
+
+
+def row(line):
+    """What the object has of a recorded message, without white space."""
+    message = json.loads(line)
+    event = message["data"]
+    time_of_event = datetime.datetime.fromtimestamp(event["E"] / 1000, datetime.timezone.utc)
+    return {"event_type": event["e"], "event_time": event["E"],
+            "iso_timestamp": time_of_event.strftime("%Y-%m-%dT%H-%M-%S.%fZ"), "stream_type": message["stream"],
+            "symbol": event["s"], **{name: event[key] for key, name in NUMBERS.items()}}
+
+
+def compact(value):
+    return json.dumps(value, separators=(",", ":"))
+
+
+def item(line):
+    """The body of an UpdateItem for it."""
+    values = row(line) | {"ttl_days": 1_700_086_400}
+    key = {name: {"S": values.pop(name)} for name in ("stream_type", "iso_timestamp")}
+    types = {"event_type": "S", "symbol": "S"}
+    return {"TableName": "crypto-live-miniticker", "Key": key,
+            "UpdateExpression": "SET " + ",".join(f"#{name}=:{name}" for name in values),
+            "ExpressionAttributeNames": {f"#{name}": name for name in values},
+            "ExpressionAttributeValues": {f":{name}": {types.get(name, "N"): str(value)}
+                                          for name, value in values.items()}}
+
+
+def write_lines(path, make, recorded):
+    with open(recorded) as lines, open(path, "w") as file:
+        file.writelines(compact(make(line)) + "\n" for line in lines)
+    return path
+
+
+def usage_so_far(pid):
+    """CPU seconds and context switches of a process, all its threads together, and its peak memory in MiB."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    ticks = int(fields[11]) + int(fields[12])
+    switches = 0
+    for status in pathlib.Path(f"/proc/{pid}/task").glob("*/status"):
+        with contextlib.suppress(OSError):
+            switches += sum(int(line.split()[1]) for line in status.read_text().splitlines() if "ctxt_switches" in line)
+    [peak] = [line.split()[1] for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+              if line.startswith("VmHWM")]
+    return ticks / os.sysconf("SC_CLK_TCK"), switches, int(peak) / 1024
+
+
+def bench_steady(tickwal, folder, recorded, url, seconds, limit):
+    """A rate as on most days, once everything runs. The streams are so few that the URL names them all."""
+    log, streams = folder / "steady.db", STREAMS[:100]
+    with open(recorded) as lines:
+        messages = [line.strip().encode() for line in itertools.islice(lines, 100_000)
+                    if json.loads(line)["stream"] in streams]
+    with Bursts(messages, STEADY_RATE, BURST) as feed, Measured(
+            [tickwal, "run"], folder, limit, WAL_PATH=str(log), STREAMS=",".join(streams), AWS_ENDPOINT_URL=url,
+            BINANCE_WS_URL=f"{feed.url}/stream?streams={'/'.join(map(urllib.parse.quote, streams))}", **KEYS) as run:
+        while not log.exists() or not log.stat().st_size or head(log) < STEADY_RATE:
+            if not run.is_running:
+                run.fail("ended, or was ended")
+            time.sleep(0.05)
+        before, began, cpu, switches = head(log), time.monotonic(), *usage_so_far(run.pid)[:2]
+        time.sleep(seconds)
+        now, now_switches, peak = usage_so_far(run.pid)
+        took, ticks = time.monotonic() - began, head(log) - before
+        run.terminate()
+        run.end(began)
+    return {"ticks_per_second": round(ticks / took), "cpu_microseconds_per_tick": round((now - cpu) / ticks * 1e6, 1),
+            "peak_mib": round(peak, 1), "percent_of_a_core": round((now - cpu) / took * 100, 2),
+            "context_switches_per_second": round((now_switches - switches) / took)}
+
+
 class Table:
     """A line for each stage, printed as soon as it is known."""
 
     def __init__(self):
         self.results = {}
-        print(f"{'stage':10}{'ticks/s':>12}{'CPU µs/tick':>14}{'peak MiB':>11}{'baseline/s':>13}{'ratio':>9}")
+        print(f"{'stage':10}{'ticks/s':>12}{'CPU µs/tick':>14}{'peak MiB':>11}{'baseline/s':>13}{'ratio':>9}"
+              f"{'C/s':>12}{'ratio':>8}{'C CPU µs':>11}{'ratio':>8}")
 
-    def add(self, stage, runs, baseline=None):
-        """runs: (ticks, Usage) of each repetition."""
+    def add_steady(self, runs):
+        middle = sorted(runs, key=lambda run: run["percent_of_a_core"])[len(runs) // 2]
+        print(f"{'steady':10}{middle['ticks_per_second']:12,.0f}{middle['cpu_microseconds_per_tick']:14.2f}"
+              f"{max(run['peak_mib'] for run in runs):11.1f}    {middle['percent_of_a_core']} % of a core, "
+              f"{middle['context_switches_per_second']} context switches a second", flush=True)
+        self.results["steady"] = {**middle, "baseline_per_second": None}
+
+    def add(self, stage, runs, baseline=None, loop=None):
+        """runs: (ticks, Usage) of each repetition; loop: what ``Loops.run`` gives."""
         rate = statistics.median(ticks / usage.seconds for ticks, usage in runs)
         cpu = statistics.median(usage.cpu / ticks * 1e6 for ticks, usage in runs)
         peak = max(usage.peak_mib for _, usage in runs)
         compared = f"{baseline:13,.0f}{rate / baseline:8.1f}x" if baseline else ""
+        if loop:
+            compared += f"{loop[0]:12,.0f}{rate / loop[0]:7.2f}x{loop[1]:11.2f}{cpu / loop[1]:7.2f}x"
         print(f"{stage:10}{rate:12,.0f}{cpu:14.2f}{peak:11.1f}{compared}", flush=True)
         self.results[stage] = {"ticks_per_second": round(rate), "cpu_microseconds_per_tick": round(cpu, 2),
                                "peak_mib": round(peak, 1), "baseline_per_second": baseline and round(baseline)}
+        if loop:
+            self.results[stage] |= {"loop_per_second": round(loop[0]), "loop_cpu_microseconds": round(loop[1], 2)}
 
 
 def main():
@@ -333,6 +458,7 @@ def main():
     parser.add_argument("--slow-ticks", type=int, default=200_000,
                         help="backlog of items and local, if less than that (default: 200,000)")
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--steady-seconds", type=float, default=20, help="how long steady looks on (default: 20)")
     parser.add_argument("--limit", type=float, default=900,
                         help="seconds until a process that has not ended counts as failed (default: 900)")
     parser.add_argument("--only", help="stages, separated by commas")
@@ -364,13 +490,17 @@ def main():
             for file in folder.glob(f"{log.name}*"):
                 file.unlink()
 
+        loops = Loops(folder, options.repeat)
         durable = apart(baseline_sqlite, recorded, folder)
+        appended = None
+        if wanted("feed") or wanted("import"):
+            appended = loops.run("append", recorded, folder / "loop.db", 1_000, before=lambda: remove(folder / "loop.db"))
         if wanted("feed"):
             runs = []
             for _ in range(options.repeat):
                 runs.append((options.ticks, bench_feed(tickwal, folder, options.ticks, options.limit)))
                 remove(folder / "feed.db")
-            table.add("feed", runs, durable)
+            table.add("feed", runs, durable, appended)
 
         backlogs = {options.ticks: folder / "backlog.db", few: folder / "few.db"}
         imports = []
@@ -378,11 +508,11 @@ def main():
             remove(backlogs[options.ticks])
             imports.append((options.ticks, measure("import", recorded, WAL_PATH=str(backlogs[options.ticks]))))
         if wanted("import"):
-            table.add("import", imports, durable)
+            table.add("import", imports, durable, appended)
         if few < options.ticks:
             measure("import", beginning, WAL_PATH=str(backlogs[few]))
 
-        def ship(stage, ticks, arguments=(), baseline=lambda: None, **variables):
+        def ship(stage, ticks, arguments=(), baseline=lambda: None, loop=lambda: None, **variables):
             if not wanted(stage):
                 return
             runs = []
@@ -393,12 +523,20 @@ def main():
                 runs.append((ticks, usage))
                 remove(log)
                 shutil.rmtree(folder / "local", ignore_errors=True)
-            table.add(stage, runs, baseline())
+            table.add(stage, runs, baseline(), loop())
 
-        ship("objects", options.ticks, baseline=lambda: apart(baseline_rows, recorded), DYNAMO_WRITE="0")
-        ship("items", few, baseline=lambda: apart(baseline_items, recorded, url), S3_WRITE="0")
+        ship("objects", options.ticks, baseline=lambda: apart(baseline_rows, recorded),
+             loop=lambda: loops.run("deflate", write_lines(folder / "rows", row, recorded), 6, 1_000), DYNAMO_WRITE="0")
+        ship("items", few, baseline=lambda: apart(baseline_items, recorded, url),
+             loop=lambda: loops.run("items", write_lines(folder / "items", item, beginning), url, 64), S3_WRITE="0")
         ship("local", few, arguments=("--local", str(folder / "local")))
         ship("both", options.ticks)
+        if wanted("steady"):
+            runs = []
+            for _ in range(options.repeat):
+                runs.append(bench_steady(tickwal, folder, recorded, url, options.steady_seconds, options.limit))
+                remove(folder / "steady.db")
+            table.add_steady(runs)
         if options.json:
             pathlib.Path(options.json).write_text(json.dumps(table.results, indent=2) + "\n")
 

@@ -7,7 +7,8 @@ a tenth of the attempts to connect is refused. It enforces its limits (streams, 
 
   feed   the feed and the log alone, never ended but suspended (SIGSTOP) about every minute for 2 to 40 seconds; compared
          with what the exchange made at the end
-  local  the whole program with folders as sinks: killed, stopped, its disk filled, all the while trimming; each tick is
+  local  the whole program with folders as sinks: killed, stopped, its disk filled, its quota used up, its files taken
+         away, its clock set, its messages not read, started with few descriptors, all the while trimming; each tick is
          compared with the journal, its object and its item while it runs
   aws    the same with S3 and DynamoDB (MiniStack), which stop answering now and then
 
@@ -38,6 +39,7 @@ def main() -> int:
     parser.add_argument("--rate", type=float, help="ticks a second; " + ", ".join(f"{k}: {r:,}" for k, r in RATES.items()))
     parser.add_argument("--faults-every", type=float, default=10, help="seconds, over all connections")
     parser.add_argument("--fault-kinds", help="kind feed: these alone, such as freeze,lag")
+    parser.add_argument("--phases", help="kinds local and aws: these alone, such as quota,jumps")
     parser.add_argument("--stops-every", type=float, default=60, help="kind feed: seconds between SIGSTOPs, about; 0: none")
     parser.add_argument("--most-tightness", type=float, help="kind feed: gaps longer than what is missing by more are wrong")
     parser.add_argument("--rotate-every", type=float, default=10, help="seconds, over all connections, about")

@@ -12,7 +12,7 @@ for task in "$@"; do
     run) wanted+=(sqlite3) ;;
     test) wanted+=(sqlite3 python3-venv tinyproxy-bin openssl prometheus "${sinks[@]}") ;;
     bench) wanted+=(python3-venv "${sinks[@]}") ;;
-    soak) wanted+=(python3-venv e2fsprogs util-linux) ;;
+    soak) wanted+=(python3-venv e2fsprogs util-linux strace) ;;
     lint) wanted+=(shellcheck) ;;
     *)
       echo "packages.sh: unknown task '$task'" >&2

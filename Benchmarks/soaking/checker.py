@@ -5,25 +5,21 @@ Trimming runs all the time, so a tick is looked at when it is a few seconds old,
 journal, in its object and as its item. What is trimmed before that must be in an object already, and is read there.
 """
 
-import json
 import os
 import pathlib
-import signal
 import sqlite3
-import struct
 import subprocess
 import time
-import traceback
-import zlib
 from array import array
 from collections import defaultdict, deque
-from datetime import datetime
 
 from support import continuity, oracle
 from support.delivery import NAME, assert_gaps
 from support.log import Log, Tick
 
-SECOND = 1_000_000
+from .clock import TrueTimes
+from .rows import SECOND, checksum, event_of, is_alike, microseconds
+
 AGE = 3 * SECOND
 """Of a tick when it is looked at: the journal is written once a second."""
 PAGE = 5_000
@@ -32,45 +28,17 @@ MOST_PENDING = 200_000
 MOST_EXAMPLES = 20
 JOURNAL_KEPT = 1 << 30
 LONGEST_BATCH = 120 * SECOND
-HELD_BACK = 3
-"""Seconds: while two connections run side by side, ticks wait up to 2 s for their turn, behind later ones."""
 PATIENCE_SECONDS = 180
 """How long a log may be unreadable."""
 
 
-def checksum(offset, received, event_time, stream: bytes, payload: bytes) -> int:
-    data = struct.pack("<qq", offset, received)
-    data += b"\0" if event_time is None else b"\1" + struct.pack("<q", event_time)
-    return zlib.crc32(b"".join(
-        (data, struct.pack("<I", len(stream)), stream, struct.pack("<I", len(payload)), payload)))
-
-
-def microseconds(text: str) -> int:
-    moment = datetime.strptime(text + "+0000", "%Y-%m-%dT%H-%M-%S.%fZ%z")
-    return int(moment.timestamp()) * SECOND + moment.microsecond
-
-
-def event_of(row: bytes) -> tuple[str, str, int | None, int]:
-    """Of a row that the simulated exchange's event became: stream, payload, the time of receipt if it tells that, and
-    a time not before the event was made, by less than a millisecond."""
-    fields = json.loads(row)
-    received, made = None, (fields["event_time"] + 1) * 1_000
-    if "data" in fields:
-        payload = row[row.index(b',"data":') + 8:row.rindex(b"}")].decode()
-        if "E" not in fields["data"]:
-            received = made = microseconds(fields["iso_timestamp"])
-    else:
-        amounts = ",".join(f'"{letter}":"{fields[name]}"' for letter, name in oracle.PRICES.items())
-        payload = f'{{"e":"{fields["event_type"]}","E":{fields["event_time"]},"s":"{fields["symbol"]}",{amounts}}}'
-    return fields["stream_type"], payload, received, made
-
-
 class Checker:
-    def __init__(self, journal: pathlib.Path, log: pathlib.Path, store):
+    def __init__(self, journal: pathlib.Path, log: pathlib.Path, store, times: TrueTimes | None = None):
         self.figures = continuity.Figures()
-        self.objects = self.items = self.from_objects = self.wrong_count = self.trimmed = 0
+        self.objects = self.items = self.from_objects = self.wrong_count = self.trimmed = self.stretched = 0
         self.wrong: list[str] = []
         self._path, self._log, self._store = journal, Log(log), store
+        self._times = times or TrueTimes()
         self._file = open(journal, "rb", buffering=1 << 20)
         self._punched = 0
         self._matching = continuity.Matching(self._file, self.figures, self._missed)
@@ -147,7 +115,7 @@ class Checker:
                     "select offset, received_at, event_time, stream, payload, checksum from ticks where offset >= ? "
                     "order by offset limit ?", (self._next, PAGE)
                 ):
-                    if row[1] > newest:
+                    if self._times.of(row[1]) > newest:
                         break
                     ticks.append(row)
             return int(meta.get(b"head", 0)), int(meta.get(b"trimmed", 0)), positions, ticks
@@ -157,7 +125,7 @@ class Checker:
     def _take(self, offset, received, event_time, stream: bytes, payload: bytes, stored: int) -> None:
         if checksum(offset, received, event_time, stream, payload) != stored:
             self._say(f"the checksum at offset {offset} is wrong")
-        if not self._matching.match(offset, received, stream, payload):
+        if not self._matching.match(offset, self._times.follow(received), stream, payload):
             self._say(f"the exchange has not sent offset {offset} now: {stream.decode()} {payload[:200]!r}")
         tick = Tick(offset, received, event_time, stream.decode(), payload.decode())
         if oracle.event_time(tick) != event_time:
@@ -184,14 +152,16 @@ class Checker:
             last, key = self._objects[first]
             lines = self._store.read(key).text.splitlines()
             events = [event_of(line) for line in lines[self._next - first:]]
-            if max(made for *_, made in events) > journal_end:
+            if max(self._times.of(made) for *_, made in events) > journal_end:
                 return
             began = microseconds(NAME.fullmatch(key)["time"])
+            self._times.follow(began)
             for stream, payload, received, made in events:
                 self.from_objects += 1
                 budget -= 1
+                true = self._times.follow(received) if received else made
                 if not self._matching.match(
-                    self._next, received or made, stream.encode(), payload.encode(), is_exact=received is not None
+                    self._next, true, stream.encode(), payload.encode(), is_exact=received is not None
                 ):
                     self._say(f"the exchange has not sent offset {self._next} now: {stream} {payload[:200]}")
                 self._expect(Tick(self._next, received or began, None, stream, payload), 0 if received else LONGEST_BATCH)
@@ -290,8 +260,10 @@ class Checker:
         self._matching.finish()
         with sqlite3.connect(f"{self._log.path.as_uri()}?mode=ro", uri=True) as log:
             log.text_factory = bytes
-            gaps = continuity.read_gaps(log)
+            gaps = [self._times.of_gap(gap) for gap in continuity.read_gaps(log)]
         log.close()
+        # Their ends are from before the clock was set back, their beginnings from after.
+        self.stretched = sum(gap.ended < gap.started for gap in gaps)
         judgement = continuity.Judgement(continuity.Cover(gaps), figures, self._matching.under_way)
         for stream, times in self._missing.items():
             for made in times:
@@ -304,36 +276,3 @@ class Checker:
             self._say(f"missing and not covered: {example}")
         if figures.longest_gap_seconds > most_gap_seconds:
             self._say(f"a gap of {figures.longest_gap_seconds:.1f} s, allowed are {most_gap_seconds:g}")
-
-
-def is_alike(item: dict, expected: dict, ttl_slack: int) -> bool:
-    """Whether they differ in `ttl_days` alone, where that of the batch's first row is expected: not by too much."""
-    late = item.get("ttl_days", ("N", 0))[1] - expected["ttl_days"][1]
-    if not ttl_slack or not -HELD_BACK <= late <= ttl_slack / SECOND:
-        return False
-    return {**expected, "ttl_days": 0} == {**item, "ttl_days": 0}
-
-
-def follow(connection, journal: pathlib.Path, log: pathlib.Path, make_store, most_gap_seconds: float) -> None:
-    """The process that checks: tells how far it is now and then, and when it is asked to finish, what it found."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(5)
-    try:
-        checker = Checker(journal, log, make_store())
-        said = time.monotonic()
-        while not connection.poll(0 if checker.step() else 0.3):
-            if time.monotonic() > said + 5:
-                said = time.monotonic()
-                connection.send(summary(checker))
-        connection.recv()
-        problems = checker.finish(most_gap_seconds)
-        connection.send({**summary(checker), "problems": problems, "figures": vars(checker.figures)})
-    except Exception:
-        connection.send({"problems": [f"the check has failed: {traceback.format_exc()}"]})
-
-
-def summary(checker: Checker) -> dict:
-    return {
-        "ticks": checker.figures.in_log, "objects": checker.objects, "items": checker.items,
-        "from_objects": checker.from_objects, "wrong": checker.wrong_count, "trimmed": checker.trimmed,
-    }

@@ -1,5 +1,6 @@
 """What every soak has: an exchange, and programs with an environment made from nothing."""
 
+import contextlib
 import os
 import pathlib
 import signal
@@ -35,6 +36,15 @@ class Exchange:
                  "--journal", self.journal, "--report", self.report],
                 env=environment(), stdout=subprocess.PIPE, stderr=log, start_new_session=True)
         self.url = self.process.stdout.readline().decode().strip()
+
+    @contextlib.contextmanager
+    def suspended(self):
+        """It stands still, and makes nothing."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
 
     def stop(self) -> list[str]:
         if self.process.poll() is None:

@@ -57,6 +57,8 @@ class Lives:
     AGES = (1, 2, 5, 10, 20, 40, 80, 160)
     SAMPLE_SECONDS = 2
     """A life may be short."""
+    AT_WORK = 5
+    """The age by which a process has opened what it needs, on a busy machine, too."""
     CONNECTIONS = 24
     """To sinks; how many there are by then is chance."""
 
@@ -94,6 +96,8 @@ class Lives:
             if third < 5:
                 continue
             for place, what, slack in ((0, "memory", 16), (1, "open files", self.CONNECTIONS)):
+                if place == 1 and age < self.AT_WORK:
+                    continue
                 values = [sample[place] for sample in samples]
                 found += [f"at an age of {age} s, from the first processes to the last, {problem}"
                           for problem in grown(what, values[:third], values[-third:], slack)]

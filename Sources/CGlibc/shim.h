@@ -1,6 +1,8 @@
 #pragma once
 
 #include <spawn.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 
 // Swift's own module of glibc leaves out what the headers declare for _GNU_SOURCE alone.
 

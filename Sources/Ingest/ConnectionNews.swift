@@ -3,6 +3,8 @@
 struct ConnectionNews: Sendable {
   enum Line: Equatable, Sendable {
     case connected
+    /// The first one after a loss, with how long there was none.
+    case connectedAfter(Duration)
     /// With how often it was lost in the time of ``memory``.
     case connectedAgain(losses: Int)
   }
@@ -18,6 +20,10 @@ struct ConnectionNews: Sendable {
   /// True if the loss before was told, or there was none.
   private var isTold = true
   private var toldAt: Duration?
+  /// The moment in which the connection was lost; nil while there is one, or was none yet.
+  private var lostAt: Duration?
+  /// The time without a connection before this one.
+  private var gapLength: Duration?
   private var losses: [Duration] = []
 
   /// There is no connection: one was lost, or an attempt has failed.
@@ -25,6 +31,7 @@ struct ConnectionNews: Sendable {
   mutating func lost(isTold: Bool, at now: Duration) {
     if isOpen {
       isOpen = false
+      lostAt = now
       self.isTold = false
       forget(at: now)
       if losses.count < Self.mostLosses { losses.append(now) }
@@ -35,6 +42,8 @@ struct ConnectionNews: Sendable {
   /// Nil if nothing is to be said, as nothing was of the loss before.
   mutating func connected(at now: Duration) -> Line? {
     isOpen = true
+    gapLength = lostAt.map { now - $0 }
+    lostAt = nil
     return isTold ? tell(at: now) : nil
   }
 
@@ -43,14 +52,16 @@ struct ConnectionNews: Sendable {
     guard isOpen, !isTold, toldAt.map({ now - $0 >= Self.period }) ?? true else { return nil }
     // A single loss of which nothing was said is over, and so is what there was to say.
     let line = tell(at: now)
-    return line == .connected ? nil : line
+    if case .connectedAgain = line { return line }
+    return nil
   }
 
   private mutating func tell(at now: Duration) -> Line {
     isTold = true
     toldAt = now
     forget(at: now)
-    return losses.count > 1 ? .connectedAgain(losses: losses.count) : .connected
+    if losses.count > 1 { return .connectedAgain(losses: losses.count) }
+    return gapLength.map { .connectedAfter($0) } ?? .connected
   }
 
   private mutating func forget(at now: Duration) { losses.removeAll { now - $0 > Self.memory } }

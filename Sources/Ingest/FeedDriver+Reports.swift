@@ -46,7 +46,8 @@ extension FeedDriver {
     watch.subscribed(slot.streams, at: now)
     if connection.id.number > 1, slot.openConnections == 1 { counters.update { $0.reconnects += 1 } }
     connectionsChanged()
-    messages.connected(slot: slot.id, streams: granted, address: named(address), at: now)
+    messages.connected(
+      slot: slot.id, streams: granted, address: named(address), gaps: slot.openGap?.all ?? [], at: now)
   }
 
   /// - Parameter address: of the server, if the connection was not open.

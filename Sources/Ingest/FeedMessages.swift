@@ -30,11 +30,16 @@ struct FeedMessages {
 
   // MARK: Connections
 
-  /// - Parameter address: the server's, where its name may have several.
-  mutating func connected(slot: SlotID, streams: Int, address: String? = nil, at now: Duration) {
-    say(
-      news[slot, default: ConnectionNews()].connected(at: now), slot,
-      Self.metadata(address).merging([LogKey.streams: "\(streams)"]) { $1 })
+  /// - Parameters:
+  ///   - address: the server's, where its name may have several.
+  ///   - gaps: those of the slot that are open, and end with its first tick.
+  mutating func connected(
+    slot: SlotID, streams: Int, address: String? = nil, gaps: [Gap.ID] = [], at now: Duration
+  ) {
+    var metadata = Self.metadata(address)
+    metadata[LogKey.streams] = "\(streams)"
+    if !gaps.isEmpty { metadata[LogKey.gaps] = "\(gaps.map { "\($0.rawValue)" }.joined(separator: ","))" }
+    say(news[slot, default: ConnectionNews()].connected(at: now), slot, metadata)
   }
 
   private static func metadata(_ address: String?) -> Logger.Metadata {
@@ -52,6 +57,12 @@ struct FeedMessages {
     metadata[LogKey.slot] = "\(slot.number)"
     switch line {
     case .connected: logger.info("connected to the exchange", metadata: metadata)
+    case .connectedAfter(let time):
+      metadata[LogKey.lostFor] = "\(Figures.duration(time))"
+      logger.notice(
+        metadata[LogKey.gaps] == nil
+          ? "connected to the exchange again"
+          : "connected to the exchange again; what may be missing meanwhile is a gap", metadata: metadata)
     case .connectedAgain(let losses):
       metadata[LogKey.losses] = "\(losses)"
       logger.notice(

@@ -29,6 +29,10 @@ enum LogKey {
   static let since = "since"
   /// The number of times that the connection was lost.
   static let losses = "losses"
+  /// The time without a connection.
+  static let lostFor = "lost_for"
+  /// The ids of gaps that a connection leaves behind.
+  static let gaps = "gaps"
   /// Equal lines not written since the last one.
   static let heldBack = "held_back"
 }

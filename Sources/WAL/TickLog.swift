@@ -116,21 +116,28 @@ package final class TickLog: Sendable {
   ///
   /// While the volume has no room for ticks it may overtake those that wait.
   ///
-  /// - Parameter body: runs on the writer's thread, more than once if the commit is retried; what it throws
-  ///   undoes what it did, and only that.
+  /// - Parameters:
+  ///   - isPatient: whether it may wait, a fifth of a second at most, so that it shares the commit of ticks and costs
+  ///     no fsync of its own; until ``hurry()``.
+  ///   - body: runs on the writer's thread, more than once if the commit is retried; what it throws undoes what it
+  ///     did, and only that.
   package func write<T: Sendable>(
-    _ body: @escaping @Sendable (WriteTransaction) throws -> T
+    isPatient: Bool = false, _ body: @escaping @Sendable (WriteTransaction) throws -> T
   ) async throws -> T {
     let result = LastResult<T>()
     var request = WriteRequest(
       body: { transaction in result.set(try body(transaction)) }, completion: { _ in })
     request.mayPass = true
+    request.isPatient = isPatient
     _ = try await submit(request)
     guard let value = result.value else {
       preconditionFailure("the commit was confirmed without its body having run")
     }
     return value
   }
+
+  /// Has the patient writes that wait by now committed at once.
+  package func hurry() { writer.hurry() }
 
   // MARK: Looking
 
@@ -142,6 +149,19 @@ package final class TickLog: Sendable {
   package func head(beyond offset: Offset) async throws -> Offset {
     try await writer.head.wait { $0 > offset }
   }
+
+  /// Waits until the head is beyond `offset`, or until something else is so, and returns the head.
+  ///
+  /// - Parameter isOver: asked at each commit of ticks, and after each ``recheckHead()``.
+  /// - Throws: `CancellationError`.
+  package func head(beyond offset: Offset, orUntil isOver: @escaping @Sendable () -> Bool) async throws
+    -> Offset
+  {
+    try await writer.head.wait { $0 > offset || isOver() }
+  }
+
+  /// Has those who wait for the head look again.
+  package func recheckHead() { writer.head.recheck() }
 
   /// The count of commits that have opened or closed gaps since the log was opened.
   package var gapChanges: Int { writer.gapChanges.value }

@@ -51,6 +51,30 @@ import Testing
           + "SignedHeaders=content-type;host;x-amz-date;x-amz-target, Signature=") == true)
   }
 
+  @Test func `what is submitted is signed, judged and counted as what is called`() async throws {
+    let transport = ScriptedTransport(
+      Self.ok, .lost, .answer(400, [:], ClassifierTests.json("ThrottlingException")), Self.ok)
+    let client = DynamoDBClient(try client(transport))
+    let results = Mutex<[Result<Answer, any Error>]>([])
+    func submit() -> CallOff? {
+      client.submitUpdateItem(body: Array("{}".utf8)) { result in
+        results.withLock { $0.append(result) }
+        return nil
+      }
+    }
+    // Nobody has asked for keys yet, which takes a task.
+    #expect(submit() == nil)
+    #expect(transport.requests.isEmpty)
+    _ = try await client.updateItem(body: Array("{}".utf8))
+    for _ in 0..<3 { #expect(submit() != nil) }
+    let all = results.withLock { $0 }
+    #expect((all[0].failure as? AWSError)?.code == .transport)
+    #expect((all[1].failure as? AWSError)?.kind == .throttled)
+    #expect(try all[2].get() == Answer(date: Self.now, requestID: "R1"))
+    #expect(transport.requests[3].headers["Authorization"] == transport.requests[0].headers["Authorization"])
+    #expect(transport.requests[3].headers["Authorization"] != nil)
+  }
+
   @Test func `without retry a failure is thrown at once`() async throws {
     let transport = ScriptedTransport(.answer(500))
     let error = await #expect(throws: AWSError.self) {
@@ -421,5 +445,11 @@ import Testing
     let s3 = S3Client(try client(ScriptedTransport(.answer(200, [:], body))))
     let error = await #expect(throws: AWSError.self) { _ = try await s3.listObjects(bucket: "b", prefix: "") }
     #expect(error?.isRetriable == true)
+  }
+}
+
+extension Result {
+  fileprivate var failure: Failure? {
+    if case .failure(let error) = self { error } else { nil }
   }
 }

@@ -1,4 +1,5 @@
 import AWS
+import Base
 import Synchronization
 
 /// Answers from a list, one a request, and remembers what was asked; the last answer is repeated.
@@ -16,6 +17,16 @@ final class ScriptedTransport: HTTPTransport {
       state.requests.append(request)
       return state.answers.count > 1 ? state.answers.removeFirst() : state.answers[0]
     }.get()
+  }
+
+  /// Answers before it returns.
+  func submit(_ request: HTTPRequest, _ completion: @escaping AnswerCompletion) -> CallOff? {
+    let answer = state.withLock { state in
+      state.requests.append(request)
+      return state.answers.count > 1 ? state.answers.removeFirst() : state.answers[0]
+    }
+    completion(answer.mapError { $0 })?()
+    return {}
   }
 }
 

@@ -1,3 +1,4 @@
+import Base
 import Foundation
 import Synchronization
 import TestSupport
@@ -252,6 +253,31 @@ import Testing
       await server.wait { $0.abandoned == 1 }
       let status = try await transport.send(HTTPRequest(.get, endpoint)).status
       #expect(status == 200)
+    }
+  }
+
+  @Test func `what no task waits for is answered, called off, or refused`() async throws {
+    try await withServer(Script { $0.line.contains("slow") ? .silence : .answer(body: $0.body) }) {
+      server, transport, endpoint in
+      let ended = Watch<[String: Result<HTTPResponse, any Error>]>([:])
+      func submit(_ path: String) throws -> CallOff {
+        try #require(
+          transport.submit(HTTPRequest(.post, endpoint, path: path, body: Array(path.utf8))) { answer in
+            // Told once the answers of that moment are all there.
+            return { ended.update { $0[path] = answer } }
+          })
+      }
+      let callOff = try submit("/slow")
+      for number in 0..<8 { _ = try submit("/\(number)") }
+      let answers = try await ended.wait { $0.count == 8 }
+      for (path, answer) in answers { #expect(try answer.get().body == Array(path.utf8)) }
+      await server.wait { $0.received.count == 9 }
+      callOff()
+      let all = try await ended.wait { $0.count == 9 }
+      #expect(throws: CancellationError.self) { try all["/slow"]?.get() }
+      await server.wait { $0.abandoned == 1 }
+      transport.close()
+      #expect(transport.submit(HTTPRequest(.get, endpoint)) { _ in nil } == nil)
     }
   }
 

@@ -133,6 +133,21 @@ import WAL
     #expect(warnings == ["S3_BUKET is set, but tickwal has no setting of that name"])
   }
 
+  @Test func `what was changed from its default is marked, and the exchange is named`() throws {
+    let settings = try configuration([
+      "MAX_BATCH_SIZE": "500", "S3_BUCKET": "crypto-live-bucket", "TESTNET": "0",
+    ])
+    let marked = settings.table.lines().filter { $0.hasSuffix("*") }
+    #expect(marked.map { $0.split(separator: " ")[0] } == ["MAX_BATCH_SIZE", "TESTNET"])
+    #expect(Set(settings.metadata(all: false).keys) == ["MAX_BATCH_SIZE", "TESTNET"])
+    #expect(settings.metadata(all: true).count == settings.entries.count)
+    #expect(
+      settings.notes == [
+        "* 2 settings changed from the default",
+        "the feed connects to wss://stream.binance.com:9443/stream?streams=…",
+      ])
+  }
+
   @Test func `nothing secret is shown`() throws {
     let settings = try configuration([
       "AWS_ACCESS_KEY_ID": "AKIASECRET", "AWS_SECRET_ACCESS_KEY": "hunter2", "AWS_SESSION_TOKEN": "hunter3",
@@ -140,7 +155,8 @@ import WAL
       "BINANCE_WS_URL": "wss://host/ws?listenKey=hunter7&streams=a@b",
     ])
     let everything = [
-      settings.table.lines().joined(), settings.document.text, String(describing: settings.metadata),
+      settings.table.lines().joined(), settings.document.text,
+      String(describing: settings.metadata(all: true)), settings.notes.joined(),
     ].joined()
     #expect(!everything.contains("hunter"))
     #expect(!everything.contains("AKIASECRET"))

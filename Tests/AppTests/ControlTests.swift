@@ -156,6 +156,20 @@ import Testing
     }
   }
 
+  @Test func `a socket that somebody has removed is made anew`() async throws {
+    try await withLog { log, path in
+      try await serving(log) {
+        let isThere = try await eventually { access(path + ".sock", F_OK) == 0 }
+        #expect(isThere && unlink(path + ".sock") == 0)
+        // It wakes the thread, which has looked for its name a moment ago, or not.
+        let isBack = try await eventually { access(path + ".sock", F_OK) == 0 }
+        #expect(isBack)
+        _ = try answer(try await talk(path, Array("rubbish\n".utf8)))
+      }
+      #expect(access(path + ".sock", F_OK) != 0)
+    }
+  }
+
   @Test func `a path that is too long for a socket is reached through its folder`() async throws {
     let long = "/" + String(repeating: "long", count: 20) + "/" + String(repeating: "path", count: 20)
     try await withLog(in: long) { log, path in

@@ -6,12 +6,27 @@ import WAL
 
 @Suite struct DoctorTests {
   @Test(arguments: [
-    (1_000, 1_000, DoctorFinding.Verdict.ok), (1_000, 1_060, .ok), (1_000, 1_061, .warning),
-    (1_000, 900, .warning),
+    ([0, 0], DoctorFinding.Verdict.ok), ([60, 0], .ok), ([0, 61], .warning), ([-100], .warning),
+    ([], .skipped),
   ])
-  func `a clock may differ by a minute`(server: Int, machine: Int, verdict: DoctorFinding.Verdict) {
-    #expect(DoctorRules.clock(server: server, machine: machine).verdict == verdict)
-    #expect(DoctorRules.clock(server: nil, machine: machine).verdict == .skipped)
+  func `a clock may differ by a minute`(ahead: [Int], verdict: DoctorFinding.Verdict) {
+    let finding = DoctorRules.clock(ahead.map { ("S3", $0) })
+    #expect(finding.verdict == verdict)
+    #expect(finding.summary.contains("behind") == (ahead == [-100]))
+  }
+
+  @Test func `what has not answered in time is named, and what comes later is passed over`() async {
+    let findings = DoctorFindings()
+    await findings.of("quick") { [.ok("quick", "x")] }
+    await findings.of("slow") {
+      findings.timeIsUp(after: .seconds(8))
+      return [.ok("slow", "too late")]
+    }
+    #expect(findings.all.map(\.verdict) == [.ok, .failed])
+    #expect(findings.all.last?.summary == "no answer within 8 s")
+    var news: [String] = []
+    for await finding in findings.news { news.append(finding.name) }
+    #expect(news == ["quick", "slow"])
   }
 
   @Test func `a volume that fills up is a warning`() {
@@ -45,8 +60,9 @@ import WAL
     #expect(DoctorReport(findings: fine).isWell)
     #expect(!DoctorReport(findings: fine + [.failed("d", "w")]).isWell)
     #expect(
-      DoctorReport(findings: fine).lines == [
-        "ok       a  x", "warning  b  y", "         → do\\nthis", "skipped  c  z",
+      fine.flatMap(DoctorReport.lines) == [
+        "ok       a              x", "warning  b              y", "         → do\\nthis",
+        "skipped  c              z",
       ])
     #expect(
       DoctorReport(findings: [.failed("d", "w")]).document.text

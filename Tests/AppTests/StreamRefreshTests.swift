@@ -180,7 +180,7 @@ import WAL
       rig.set(["a@t", "b@t"])
       try await rig.interval()
       #expect(try await eventually { rig.calls == [.update(["a@t", "b@t"])] })
-      #expect(rig.logs.messages(.warning).count == 2)
+      #expect(rig.logs.messages(.error).count == 2)
       #expect(!rig.logs.entries.contains { "\($0)".contains("hunter2") })
     }
   }

@@ -48,11 +48,27 @@ import Testing
       ])
   }
 
-  @Test func `a table fits its width by cutting the widest text`() {
-    let table = TextTable(.init("a"), .init("n", .right), rows: [[String(repeating: "x", count: 50), "12"]])
+  @Test func `a table fits its width by wrapping the widest text between words`() {
+    let table = TextTable(
+      .init("a"), .init("n", .right),
+      rows: [
+        ["one of two connections ended", "12"], [String(repeating: "x", count: 100), "3"], ["b", "4"],
+      ])
     let lines = table.lines(width: 20)
-    #expect(lines == ["a                  n", String(repeating: "x", count: 15) + "…  12"])
+    #expect(
+      lines == [
+        "a                  n", "one of two        12", "connections", "ended", "xxxxxxxxxxxxxxxx   3",
+        "xxxxxxxxxxxxxxxx", "xxxxxxxxxxxxxxxx", "xxxxxxxxxxxxxxx…", "b                  4",
+      ])
     #expect(lines.allSatisfy { DisplayWidth.of($0) <= 20 })
+    #expect(DisplayWidth.wrapped("币安 人生", to: 5, atMost: 2) == ["币安", "人生"])
+    #expect(DisplayWidth.wrapped("", to: 5, atMost: 2) == [""])
+  }
+
+  @Test func `a backlog that only gets less says how long it takes`() {
+    #expect(RunWatch.backlog(0, shipped: 5, in: .seconds(5)) == "all shipped")
+    #expect(RunWatch.backlog(43_000, shipped: 0, in: .seconds(5)) == "43,000 behind")
+    #expect(RunWatch.backlog(9_000, shipped: 3_000, in: .seconds(60)) == "9,000 behind (50/s, 3 min left)")
   }
 
   @Test func `wide characters count twice`() {

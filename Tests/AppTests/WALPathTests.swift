@@ -29,4 +29,12 @@ import Testing
     #expect(throws: BadSettings.self) { try WALPath(text: "/dev/null/x.db").checkWritable() }
     #expect(throws: Never.self) { try WALPath(text: folder + "/none.db").checkWritable() }
   }
+
+  @Test func `a log that is looked for in this folder is named with the folder`() {
+    let here = FileManager.default.currentDirectoryPath
+    let error = #expect(throws: BadSettings.self) { try WALPath(text: "./no-such-log.db").checkReadable() }
+    #expect(error?.lines.joined().contains("looked for as \(here)/no-such-log.db") == true)
+    let absolute = #expect(throws: BadSettings.self) { try WALPath(text: "/no-such-log.db").checkReadable() }
+    #expect(absolute?.lines.joined().contains("looked for") == false)
+  }
 }

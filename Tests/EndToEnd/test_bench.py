@@ -12,7 +12,7 @@ from support.program import PATIENCE
 
 BENCH = Path(__file__).resolve().parents[2] / "Benchmarks/bench.py"
 BASELINES = {"feed", "import", "objects", "items"}
-STAGES = BASELINES | {"local", "both"}
+STAGES = BASELINES | {"local", "both", "steady"}
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def bench(binary, tmp_path):
     def run(*options: str) -> subprocess.CompletedProcess:
         return subprocess.run(
             [sys.executable, BENCH, "--tickwal", binary, "--ticks", "600", "--slow-ticks", "300", "--repeat", "1",
-             *options],
+             "--steady-seconds", "2", *options],
             env={"PATH": os.environ["PATH"], "TMPDIR": str(tmp_path)}, stdin=subprocess.DEVNULL, capture_output=True,
             text=True, timeout=len(STAGES) * PATIENCE,
         )

@@ -2,9 +2,11 @@
 
 import json
 import sqlite3
+import subprocess
 
 import pytest
 
+from support.program import PATIENCE
 from support.ticks import combined, mini_tickers
 
 COUNT = 50
@@ -48,12 +50,12 @@ def test_they_are_said_and_shown(refused):
     assert document["counts"] == {"dynamodb": 1, "feed": 1}
     letters = {letter["consumer"]: letter for letter in document["dead_letters"]}
     assert letters["dynamodb"]["offset"] == BAD and letters["dynamodb"]["attempts"] == 1
-    assert "409600 is the most" in letters["dynamodb"]["cause"]
+    assert "400 KiB is the most" in letters["dynamodb"]["cause"]
     assert letters["feed"]["offset"] is None and letters["feed"]["payload"] == '{"rubbish":'
     assert [each["consumer"] for each in listed(tickwal, "--consumer", "feed")["dead_letters"]] == ["feed"]
     assert len(listed(tickwal, "--limit", "1")["dead_letters"]) == 1
     shown = tickwal.succeed("dead-letters", "show", letters["dynamodb"]["id"]).out.decode()
-    assert "1" * (401 << 10) in shown and "409600 is the most" in shown
+    assert "1" * (401 << 10) in shown and "400 KiB is the most" in shown
 
 
 def test_a_retry_that_is_refused_counts_and_discard_records(refused):
@@ -127,3 +129,43 @@ def test_wrong_words_are_explained(tickwal):
         ended = tickwal.run_to_end("dead-letters", *arguments)
         assert ended.code == code and said in ended.err, (arguments, ended)
     assert b"no dead letters" in tickwal.succeed("dead-letters", "retry", "--all").out
+
+
+def test_all_are_given_up_by_who_means_it_and_counted(tickwal):
+    file = tickwal.folder / "mixed.jsonl"
+    file.write_text(combined("a@trade", '{"n":1}') + "\n" + "no tick\n" * 150)
+    tickwal.succeed("import", file)
+    ended = tickwal.run_to_end("dead-letters", "discard", "--all")
+    assert ended.code == 64 and "this gives up 150 dead letters" in ended.err and "--yes" in ended.err
+    assert tickwal.log.ask("select count(*) from dead_letters") == [(150,)]
+    assert tickwal.succeed("dead-letters", "discard", "--all", "--yes").out == b"150 discarded\n"
+    assert tickwal.log.ask("select count(*) from dead_letters") == [(0,)]
+
+
+def test_a_terminal_is_asked_before_all_are_given_up(tickwal):
+    file = tickwal.folder / "mixed.jsonl"
+    file.write_text(combined("a@trade", '{"n":1}') + "\n" + "no tick\n" * 3)
+    tickwal.succeed("import", file)
+
+    def answer(word: str) -> tuple[int, str]:
+        import os
+        import pty
+
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(
+            [tickwal.binary, "dead-letters", "discard", "--all"], stdin=theirs, stdout=subprocess.PIPE, stderr=theirs,
+            env={**tickwal.environment, "TERM": "xterm"}, cwd=tickwal.folder,
+        )
+        os.close(theirs)
+        said = b""
+        while b"Type yes" not in said:
+            said += os.read(ours, 1000)
+        os.write(ours, word.encode() + b"\n")
+        out, _ = process.communicate(timeout=PATIENCE)
+        os.close(ours)
+        return process.returncode, out.decode()
+
+    assert answer("no")[0] == 1
+    assert tickwal.log.ask("select count(*) from dead_letters") == [(3,)]
+    code, said = answer("yes")
+    assert code == 0 and said.endswith("3 discarded\n")

@@ -1,6 +1,7 @@
 """`doctor` says what `run` would find, writes nothing, and exits 0 only if `run` would work."""
 
 import json
+import re
 
 import pytest
 
@@ -45,6 +46,10 @@ def test_it_speaks_in_lines_and_writes_when_asked_to(ready):
     ended = tickwal.succeed("doctor", "--write")
     text = ended.out.decode()
     assert "ok       bucket-write" in text and "ok       table-write" in text
+    assert "opens a WebSocket of btcusdt@miniTicker; the feed asks for /stream?streams=…" in text
+    assert re.search(r"ok       clock +0 s from that of STS, 0 s from that of S3, 0 s from that of DynamoDB", text) or (
+        "ok       clock" in text and all(f"from that of {name}" in text for name in ("STS", "S3", "DynamoDB"))
+    )
     assert place.keys_under() == DOCTORS and place.items() == {}
     # What is there from the first time is in nobody's way.
     assert "ok       bucket-write" in tickwal.succeed("doctor", "--write").out.decode()
@@ -59,8 +64,8 @@ def test_ttl_is_seen_by_who_may_see_it(ready, ministack):
     ministack.client("dynamodb").update_time_to_live(
         TableName=place.table, TimeToLiveSpecification={"Enabled": False, "AttributeName": "ttl_days"}
     )
-    ttl = checks(tickwal.succeed("doctor", "--json", **admin))["ttl"]
-    assert ttl["verdict"] == "warning"
+    ttl = checks(tickwal.run_to_end("doctor", "--json", **admin))["ttl"]
+    assert ttl["verdict"] == "failed"
     assert f"--table-name {place.table} --time-to-live-specification Enabled=true" in ttl["remedy"]
 
 
@@ -73,7 +78,7 @@ def test_ttl_is_seen_by_who_may_see_it(ready, ministack):
     ({"BINANCE_WEBSOCKET_SECRET": "absent"}, "secret", ""),
     ({"S3_BUCKET": "no-such-bucket-here"}, "bucket", ""),
     ({"DYNAMO_TABLE_NAME": "absent"}, "table", ""),
-    ({"BINANCE_WS_URL": "ws://127.0.0.1:1"}, "exchange", "could not connect"),
+    ({"BINANCE_WS_URL": "ws://127.0.0.1:1"}, "exchange", "ECONNREFUSED"),
     ({"WAL_PATH": "/nowhere/ticks.db"}, "log", "WAL_PATH"),
 ])
 def test_what_is_in_the_way_is_named(ready, environment, name, words):
@@ -84,6 +89,39 @@ def test_what_is_in_the_way_is_named(ready, environment, name, words):
     assert name in {check for check, content in found.items() if content["verdict"] == "failed"}, found
     assert words in found[name]["summary"], found[name]
     assert name in ended.err
+
+
+def test_an_exchange_that_refuses_the_upgrade_is_named(ready, make_exchange):
+    tickwal, _ = ready
+    refusal = b"HTTP/1.1 451 Unavailable For Legal Reasons\r\nContent-Length: 0\r\n\r\n"
+    exchange = make_exchange(first=[lambda connection, _: connection.sendall(refusal)])
+    ended = tickwal.run_to_end("doctor", "--json", BINANCE_WS_URL=exchange.url)
+    assert ended.code == 1 and "451" in checks(ended)["exchange"]["summary"]
+    assert "does not serve this country" in checks(ended)["exchange"]["remedy"]
+
+
+def test_what_hangs_is_named_and_holds_up_nothing_else(ready, relay):
+    tickwal, _ = ready
+    relay.stall()
+    process = tickwal.start("doctor", AWS_ENDPOINT_URL=relay.url)
+    process.wait_until(lambda: b"ok       exchange" in process.out, "the exchange is told")
+    assert process.is_running, "AWS is waited for"
+    ended = process.end()
+    text = ended.out.decode()
+    # run does without STS.
+    for verdict, name in [("warning", "identity"), ("failed ", "secret"), ("failed ", "bucket"), ("failed ", "table")]:
+        assert re.search(rf"{verdict}  {name} +no answer within 8 s", text), text
+    assert ended.code == 1 and "not everything is well: secret, bucket, table" in ended.err
+
+
+def test_a_log_in_use_is_told_with_its_process_and_backlog(ready):
+    tickwal, _ = ready
+    run = tickwal.start("run", S3_BUCKET="not-there-at-all")
+    run.wait_until(lambda: tickwal.path.exists() and tickwal.log.head > 5, "ticks are in the log")
+    found = checks(tickwal.succeed("doctor", "--json"))
+    assert found["process"]["summary"] == f"process {run.pid} has the log open"
+    assert found["backlog"]["summary"].startswith("dynamodb ") and "; s3 " in found["backlog"]["summary"]
+    run.kill()
 
 
 def test_a_folder_is_looked_at_without_keys(tickwal, simulate):

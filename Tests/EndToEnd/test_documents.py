@@ -1,7 +1,9 @@
-"""docs/durability.md names the tests that attack each promise: they must be there."""
+"""What the documents say of the program and of its tests is so."""
 
 import re
 from pathlib import Path
+
+from support import messages
 
 ROOT = Path(__file__).resolve().parents[2]
 FUNCTION = re.compile(r"func (?:`([^`]+)`|(\w+))\s*[(<]")
@@ -23,4 +25,20 @@ def test_the_tests_that_the_documents_name_exist():
             paths = list((ROOT / "Tests").rglob(f"{suite}.swift"))
             if not paths or test and test not in {a or b for a, b in FUNCTION.findall(paths[0].read_text())}:
                 missing.append(name)
+    assert missing == []
+
+
+def test_each_message_of_the_code_is_in_docs_operations_md():
+    said = messages.said_by_the_code()
+    assert len(said) > 80
+    shown, _ = messages.documented()
+    missing = [f"{file}: {text}" for text, file in said.items() if not any(messages.covers(text, each) for each in shown)]
+    assert missing == []
+
+
+def test_each_message_of_docs_operations_md_is_in_the_code():
+    shown, ends = messages.documented()
+    assert len(shown) > 80 and len(ends) > 30
+    texts = [text for source in messages.sources().values() for text in messages.literals(source)]
+    missing = [each for each in shown + ends if not messages.has_parts(texts, each)]
     assert missing == []

@@ -204,4 +204,4 @@ def test_a_line_that_unpacks_beyond_a_message_is_kept_aside_with_its_beginning(t
     tickwal.succeed("import", file)
     assert tickwal.log.head == 2
     [(length, cause)] = tickwal.log.ask("select length(payload), cause from dead_letters")
-    assert length == 64 << 10 and "line 2 has more than 16777216 bytes" in cause
+    assert length == 64 << 10 and "line 2 has more than 16 MiB" in cause

@@ -103,3 +103,19 @@ def test_no_proxy_is_obeyed(tickwal, make_place, gateway, certificate, proxy, si
         AWS_CA_BUNDLE=str(certificate[0]), BINANCE_WS_URL=simulate(), **place.environment(gateway.url),
     )
     assert gateway.seen and "CONNECT" not in log.read_text()
+
+
+def test_the_roots_of_a_profile_are_trusted(tickwal, make_place, gateway, certificate, simulate, tmp_path):
+    place = make_place("btcusdt@miniTicker")
+    gateway.know(Key(place.keys.id, place.keys.secret))
+    config = tmp_path / "config"
+    config.write_text(f"[default]\nca_bundle = {certificate[0]}\n")
+    environment = place.environment(gateway.url) | {"AWS_CONFIG_FILE": str(config), "BINANCE_WS_URL": simulate()}
+    tickwal.succeed("doctor", **environment)
+    # The variable comes first, as for AWS's own tools.
+    other = tickwal.run_to_end("doctor", AWS_CA_BUNDLE="/etc/ssl/certs/ca-certificates.crt", **environment)
+    assert other.code == 1 and b"TLS failed" in other.out
+    config.write_text("[default]\nca_bundle = /nowhere/roots.pem\n")
+    missing = tickwal.run_to_end("doctor", **environment)
+    assert b"ca_bundle of profile default is '/nowhere/roots.pem'" in missing.out + missing.err.encode()
+    assert missing.code in (1, 78)

@@ -378,6 +378,18 @@ def peak_memory(shipped) -> int:
     return int(said.splitlines()[-1])
 
 
+def test_what_is_found_is_printed_before_all_is_compared(in_aws, ministack, relay):
+    """One place answers no more, and what the other one lacks is told by then."""
+    shipped, place = in_aws
+    gone = place.keys_under("batch_jsonl/dt=")[0]
+    place.delete_object(gone)
+    relay.stall()
+    process = shipped.tickwal.start("reconcile", AWS_ENDPOINT_URL_DYNAMODB=relay.url)
+    process.wait_until(lambda: b"3 objects compared" in process.out, "the objects are reported")
+    assert process.out.decode().startswith(f"s3 missing: {gone} (offsets 1 to 100): not there\n")
+    process.kill()
+
+
 def test_the_right_it_needs_beyond_those_of_run_is_needed(in_aws, ministack, secrets):
     shipped, place = in_aws
     assert shipped.compare("--full").code == 0
@@ -385,6 +397,7 @@ def test_the_right_it_needs_beyond_those_of_run_is_needed(in_aws, ministack, sec
     ended = shipped.tickwal.run_to_end("reconcile", "--full", **environment)
     assert ended.code == 1 and "s3: 3 objects compared, 3 agree" in ended.out.decode()
     assert "BatchGetItem" in ended.err and "AccessDenied" in ended.err
+    assert f"the right dynamodb:BatchGetItem on arn:aws:dynamodb:{REGION}:*:table/{place.table}" in ended.err
     compared = Compared(shipped.tickwal.run_to_end("reconcile", "--full", "--json", **environment))
     assert compared.consumers["s3"]["failure"] is None
     assert "could not read the items of" in compared.consumers["dynamodb"]["failure"]

@@ -95,6 +95,45 @@ def test_a_range_that_was_never_planned_is_refused(tickwal):
     assert ended.code == 1 and "plan" in ended.err
 
 
+def test_the_end_that_is_in_no_object_yet_is_left_out(tickwal):
+    for number, count in enumerate((COUNT, 30)):
+        file = tickwal.folder / f"{number}.jsonl"
+        file.write_text("".join(combined(*tick) + "\n" for tick in mini_tickers(count, seed=number)))
+        tickwal.succeed("import", file)
+        if number == 0:
+            tickwal.drain("--local", "out", DYNAMO_WRITE="0")
+    to_s3 = ["--to", "s3", "--local", "out"]
+    ended = tickwal.succeed("replay", "--from-offset", "1", *to_s3)
+    assert f"ended at offset {COUNT}, the last that is in an object: 30 ticks after it are in none yet" in ended.err
+    ended = tickwal.run_to_end("replay", "--from-offset", "1", "--to-offset", str(COUNT + 1), *to_s3)
+    assert ended.code == 1 and "was never planned" in ended.err
+
+
+def test_times_name_ranges_as_well_as_offsets(tickwal):
+    file = tickwal.folder / "ticks.jsonl"
+    file.write_text("".join(combined(*tick) + "\n" for tick in mini_tickers(20)))
+    tickwal.succeed("import", file)
+    rows = tickwal.succeed("replay", "--from-offset", "1", "--to", "stdout").out
+    assert tickwal.succeed("replay", "--since", "-30m", "--to", "stdout").out == rows
+    [first] = tickwal.log.ask("select min(received_at) from ticks")[0]
+    moment = tickwal.log.ask(f"select strftime('%Y-%m-%dT%H:%M:%S', {first} / 1000000, 'unixepoch')")[0][0]
+    until = f"{moment}.{first % 1_000_000:06}Z"
+    count = tickwal.log.ask(f"select count(*) from ticks where received_at <= {first}")[0][0]
+    assert tickwal.succeed("replay", "--since", until, "--until", until, "--to", "stdout").out.count(b"\n") == count
+    for arguments, code, said in [
+        (["--since", "soon"], 78, "a time (UTC) such as 02:10"),
+        (["--since", "-30m", "--from-offset", "1"], 78, "given without --from-offset"),
+        (["--since", "-30m", "--until", "-10m"], 1, "the log has no ticks that were received"),
+    ]:
+        ended = tickwal.run_to_end("replay", *arguments, "--to", "stdout")
+        assert ended.code == code and said in ended.err, ended.err
+    tickwal.drain("--local", "out", S3_WRITE="0")
+    ended = tickwal.succeed("seek", "--consumer", "local-dynamodb", "--at", "-30m", "--dry-run")
+    assert b"20 ticks" in ended.out
+    assert tickwal.run_to_end("seek", "--consumer", "local-dynamodb", "--at", "-30m", "--offset", "1").code == 64
+    assert b"20 items compared" in tickwal.succeed("reconcile", "--local", "out", "--since", "-30m").out
+
+
 def test_missing_arguments_are_usage_errors(tickwal):
     for arguments in (["replay"], ["replay", "--from-offset", "1"], ["replay", "--to", "stdout"]):
         assert tickwal.run_to_end(*arguments).code == 64, arguments

@@ -123,8 +123,8 @@ def test_a_long_read_lets_the_wal_grow_which_is_said_and_ends_with_it(tickwal, m
             grow(10)
             assert sent < 200 * 64, "nothing was said"
         [line] = [line for line in run.err.splitlines() if GROWS in line]
-        said = int(line.split("wal_bytes=")[1].split()[0])
-        assert 64 << 20 <= said <= status()["wal_bytes"]
+        amount = float(line.split('size="')[1].split(" MiB")[0])
+        assert 64 <= amount <= status()["wal_bytes"] / (1 << 20) + 0.1 and f"path={tickwal.path}-wal" in line
         grow(20)
         assert status()["wal_bytes"] > 80 << 20
         assert b"a reader keeps it from starting over" in tickwal.succeed("status").out

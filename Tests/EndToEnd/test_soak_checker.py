@@ -1,6 +1,7 @@
 """What checks a soak finds whatever is wrong."""
 
 import gzip
+import os
 import shutil
 import signal
 import sqlite3
@@ -12,8 +13,12 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "Benchmarks"))
 
 from soaking.checker import Checker  # noqa: E402
+from soaking.clock import JUMP_SECONDS, MARGIN, TrueTimes  # noqa: E402
+from soaking.stalled import Output  # noqa: E402
 from soaking.stops import Stops  # noqa: E402
 from soaking.stores import Folder  # noqa: E402
+from support.continuity import NEVER, Gap  # noqa: E402
+from support.waiting import wait_until  # noqa: E402
 
 KINDS = ["miniTicker", "trade", "bookTicker", "depth@100ms"]
 STREAMS = [f"s{number // len(KINDS)}usdt@{KINDS[number % len(KINDS)]}" for number in range(20)]
@@ -154,3 +159,44 @@ def test_a_program_is_never_suspended_if_nobody_wants_it():
     stops.step(10_000)
     stops.finish(10_000)
     assert stops.count == 0
+
+
+BEGAN = 1_700_000_000_000_000
+JUMP = JUMP_SECONDS * 1_000_000
+
+
+def test_times_of_a_clock_that_had_jumped_are_told_from_others():
+    times = TrueTimes(BEGAN)
+    for true in (BEGAN - MARGIN, BEGAN, BEGAN + 7 * 3_600_000_000):
+        assert [times.of(true + jump) for jump in (-JUMP, 0, JUMP)] == [true] * 3
+    assert TrueTimes().of(BEGAN + JUMP) == BEGAN + JUMP
+
+
+@pytest.mark.parametrize("before,after,ends_with_the_tick", [(JUMP, 0, True), (0, -JUMP, True), (0, 0, False)])
+def test_a_gap_in_which_the_clock_was_set_back_lasts_until_the_next_tick(before, after, ends_with_the_tick):
+    times, last, first = TrueTimes(BEGAN), BEGAN + 10_000_000, BEGAN + 14_000_000
+    times.follow(last + before)
+    times.follow(first + after)
+    gap = Gap(last + before, max(last + before, first + after), "crash", frozenset([b"a@trade"]))
+    empty = Gap(last + before, last + before, "crash", gap.streams)
+    assert times.of_gap(gap) == Gap(last, first, "crash", gap.streams)
+    assert times.of_gap(empty).ended == (first if ends_with_the_tick else last)
+    # One at another time is as short as it says.
+    assert times.of_gap(Gap(first + 5_000_000, first + 5_000_000, "crash", gap.streams)).ended == first + 5_000_000
+    assert times.of_gap(Gap(last + before, NEVER, "crash", gap.streams)) == Gap(last, NEVER, "crash", gap.streams)
+
+
+def test_what_a_program_says_while_nobody_reads_comes_when_it_flows_again(tmp_path):
+    output = Output(tmp_path / "run.log")
+    os.write(output.writing, b"first\n")
+    wait_until(lambda: output.since(0) == "first\n", "it is read", 60)
+    with output.stalled():
+        # More than the pipe holds: it is full while nobody reads.
+        os.set_blocking(output.writing, False)
+        count = 0
+        with pytest.raises(BlockingIOError):
+            while True:
+                count += os.write(output.writing, b"x" * 512)
+        assert 4096 <= count <= 2 * 4096
+    wait_until(lambda: output.since(0) == "first\n" + "x" * count, "it flows again", 60)
+    output.close()

@@ -129,8 +129,8 @@ def test_config_shows_what_is_in_force_and_from_where(tickwal):
         "config", "--max-batch-size=7", S3_BUCKET="my-bucket", AWS_SECRET_ACCESS_KEY="hunter2",
         BINANCE_WS_URL="wss://host/ws?listenKey=hunter3",
     )
-    rows = {line.split()[0]: line.split() for line in ended.out.decode().splitlines()}
-    assert rows["MAX_BATCH_SIZE"][1:] == ["7", "rows", "flag"]
-    assert rows["S3_BUCKET"][1:] == ["my-bucket", "environment"]
+    rows = {line.split()[0]: line.split() for line in ended.out.decode().partition("\n\n")[0].splitlines()}
+    assert rows["MAX_BATCH_SIZE"][1:] == ["7", "rows", "flag", "*"]
+    assert rows["S3_BUCKET"][1:] == ["my-bucket", "environment", "*"]
     assert rows["REGION"][1:] == ["ap-southeast-1", "default"]
     assert "hunter" not in ended.out.decode() + ended.err

@@ -1,5 +1,6 @@
 import TestSupport
 import Testing
+import WAL
 
 @testable import Ingest
 
@@ -37,6 +38,18 @@ import Testing
     lost(reset, at: 10)
     connected(at: 11)
     #expect(said() == ["connected 1", "lost 1 reset", "connected 1"])
+  }
+
+  @Test mutating func `a connection after a loss says how long there was none, and its gap`() {
+    connected(at: 0)
+    lost(reset, at: 10)
+    messages.connected(slot: SlotID(number: 1), streams: 1, gaps: [Gap.ID(rawValue: 3)], at: .seconds(54))
+    let first = logs.entries[0]
+    let last = logs.entries[logs.entries.count - 1]
+    #expect(first.message == "connected to the exchange")
+    #expect(last.message == "connected to the exchange again; what may be missing meanwhile is a gap")
+    #expect(last.metadata["lost_for"] == "44 s")
+    #expect(last.metadata["gaps"] == "3")
   }
 
   @Test mutating func `a feed that flaps is said to, and never that it is connected alone`() {

@@ -22,6 +22,18 @@ import Testing
     #expect(pace.isKnown)
   }
 
+  @Test func `a delivery with all that had waited is as late as its newest event, though that is not much`() {
+    var pace = EventPace()
+    let now = Int64(1_700_000_000_000)
+    _ = pace.note(eventTime: now, at: .zero)
+    _ = pace.note(eventTime: now + 16_600, oldest: now + 100, at: .seconds(17))
+    #expect(pace.lag == .milliseconds(400))
+    _ = pace.note(eventTime: now + 17_900, oldest: now + 17_500, at: .seconds(18))
+    #expect(pace.lag == .zero)
+    _ = pace.note(eventTime: now + 18_500, oldest: .min, at: .seconds(19))
+    #expect(pace.lag == .zero)
+  }
+
   @Test func `what says no time may be as late as the last that did is old, until it flows alone`() {
     var pace = EventPace()
     #expect(pace.noteWithoutTime(at: .zero) == .zero)

@@ -126,6 +126,18 @@ private struct Harness {
     #expect(harness.owner.events == ["received 2", "received 1"])
   }
 
+  @Test func `messages that are no ticks, three in a row, are not hidden by the ticks around them`() throws {
+    let harness = try Harness()
+    let rubbish = try serverFrame(.text, Array(#"{"msg":"busy"}"#.utf8))
+    try harness.receive(message(1) + rubbish + rubbish + message(2))
+    #expect(harness.owner.deliveries.map(\.rejectedSince) == [0])
+    try harness.receive(message(3) + rubbish + rubbish)
+    try harness.receive(rubbish + rubbish + message(4) + rubbish + rubbish + rubbish + message(5))
+    #expect(harness.owner.deliveries.map(\.rejectedSince) == [0, 2, 1, 3, 0])
+    #expect(harness.owner.deliveries.map(\.ticks.count) == [2, 1, 0, 1, 1])
+    #expect(harness.owner.arrivals == 0)
+  }
+
   @Test func `a message of 16 MiB in many pieces arrives, one more byte is refused`() throws {
     let harness = try Harness()
     let opening = #"{"stream":"a@b","data":{"x":""#

@@ -336,6 +336,9 @@ import WAL
       feed.at(5.3, .rejected(id(1))) == [.openGap(startedAt: 5_000, cause: .stale)])
     #expect(feed.at(7, .rejected(id(1))) == [])
     #expect(feed.at(8, .data(id(1), receivedAt: 8_000)) == [.closeGap(endedAt: 8_000)])
+    // Several of one read count as several.
+    #expect(feed.at(9, .rejected(id(1), messages: 2)) == [])
+    #expect(feed.at(9, .rejected(id(1), messages: 1)) == [.openGap(startedAt: 8_000, cause: .stale)])
   }
 
   // MARK: A standby that lacks streams

@@ -16,11 +16,11 @@ private struct NaiveOverlap {
   var appended: [Appended] = []
   /// How much was appended when a connection began; nobody else is known.
   var start: [ID: Int] = [:]
-  var delivered: Set<ID> = []
+  var deliveredAt: [ID: Duration] = [:]
   var pair: (primary: ID, standby: ID)?
   var held: [(text: String, until: Duration)] = []
   var flowing: Set<String> = []
-  var lingersUntil: Duration?
+  var endedAt: Duration?
   var forgetsAt: Duration?
   var duplicates = 0
 
@@ -74,7 +74,7 @@ private struct NaiveOverlap {
 
   mutating func pass(_ texts: [String], from id: ID, at now: Duration) -> [String] {
     guard start[id] != nil else { return texts }
-    delivered.insert(id)
+    deliveredAt[id] = now
     var result: [String] = []
     for text in texts {
       let stream = Self.stream(text)
@@ -103,25 +103,28 @@ private struct NaiveOverlap {
   mutating func ended(_ id: ID, at now: Duration) -> [String] {
     guard start[id] != nil else { return [] }
     let rest = id == pair?.primary || id == pair?.standby ? endPair() : []
-    if delivered.contains(id) { lingersUntil = now + .seconds(10) }
+    if deliveredAt[id] != nil { endedAt = now }
     start[id] = nil
     if start.isEmpty { forget() }
     if start.count == 1 {
-      if let lingersUntil, lingersUntil > now { forgetsAt = lingersUntil } else { forget() }
+      if let endedAt { forgetsAt = max(now, endedAt + .seconds(10)) } else { forget() }
     }
     return rest
   }
 
   mutating func expire(at now: Duration) -> [String] {
     let result = flow { _, until in until <= now }
-    if let forgetsAt, forgetsAt <= now { forget() }
+    if let forgetsAt, forgetsAt <= now {
+      let isSilentSince = start.keys.contains { deliveredAt[$0] ?? .zero <= endedAt ?? .zero }
+      if isSilentSince { self.forgetsAt = now + .seconds(10) } else { forget() }
+    }
     return result
   }
 
   mutating func forget() {
     start = [:]
     appended = []
-    lingersUntil = nil
+    endedAt = nil
     forgetsAt = nil
   }
 }

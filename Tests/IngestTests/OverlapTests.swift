@@ -110,12 +110,37 @@ import WAL
     _ = overlap.release()
     _ = overlap.ended(1, at: .seconds(1))
     #expect(overlap.deadline == .seconds(11))
-    #expect(overlap.pass(intake("a 1", "a 4"), from: 2, at: .seconds(1)).texts == ["a 4"])
+    #expect(overlap.pass(intake("a 1", "a 4"), from: 2, at: .seconds(2)).texts == ["a 4"])
     #expect(overlap.expire(at: .milliseconds(10_999)).isEmpty)
     #expect(overlap.pass(intake("a 2"), from: 2, at: .milliseconds(10_999)).texts == [])
     #expect(overlap.expire(at: .seconds(11)).isEmpty)
     #expect(overlap.deadline == nil)
     #expect(overlap.pass(intake("a 3"), from: 2, at: .seconds(11)).texts == ["a 3"])
+  }
+
+  /// Its server's queue may hold what the ended one has delivered.
+  @Test func `one that has been silent since the other's end is waited for before anything is forgotten`() {
+    var overlap = joined()
+    _ = overlap.pass(intake("a 1", "a 2"), from: 1, at: .seconds(1))
+    _ = overlap.release()
+    _ = overlap.ended(1, at: .seconds(1))
+    #expect(overlap.expire(at: .seconds(11)).isEmpty)
+    #expect(overlap.deadline == .seconds(21))
+    #expect(overlap.pass(intake("a 2"), from: 2, at: .seconds(14)).texts == [])
+    #expect(overlap.expire(at: .seconds(21)).isEmpty)
+    #expect(overlap.deadline == nil)
+  }
+
+  @Test func `a connection made while another one drains has no tick twice with it`() {
+    var overlap = joined()
+    _ = overlap.pass(intake("a 1"), from: 1, at: .zero)
+    _ = overlap.pass(intake("a 1"), from: 2, at: .zero)
+    _ = overlap.release()
+    // The one in use ends, the one before has not yet.
+    _ = overlap.ended(2, at: .seconds(1))
+    overlap.beginTogether([1, 3])
+    #expect(overlap.pass(intake("a 2"), from: 3, at: .seconds(2)).texts == ["a 2"])
+    #expect(overlap.pass(intake("a 2"), from: 1, at: .seconds(2)).texts == [])
   }
 
   @Test func `a standby that never delivered leaves nothing to remember`() {
@@ -173,6 +198,21 @@ import WAL
     #expect(overlap.standing.isCaughtUp)
     _ = overlap.begin(primary: 1, standby: 3)
     #expect(!overlap.standing.isCaughtUp)
+  }
+
+  @Test func `what a connection that has ended was first with shows nothing of the one that came after it`() {
+    var overlap = joined()
+    _ = overlap.pass(intake("a 8", "a 9"), from: 2, at: .zero)
+    _ = overlap.ended(2, at: .seconds(2))
+    _ = overlap.begin(primary: 1, standby: 3)
+    overlap.standbyOpened(at: .seconds(3))
+    // The primary lags: it still owes what the first standby had.
+    #expect(overlap.pass(intake("a 8"), from: 1, lag: .seconds(9), at: .seconds(5)).texts == [])
+    #expect(!overlap.standing.isCaughtUp)
+    _ = overlap.pass(intake("a 20"), from: 3, at: .seconds(6))
+    #expect(!overlap.standing.isCaughtUp)
+    _ = overlap.pass(intake("a 20"), from: 1, at: .seconds(15))
+    #expect(overlap.standing.isCaughtUp)
   }
 
   @Test func `a stream that the primary has not delivered for ten seconds does not count`() {

@@ -30,6 +30,32 @@ import Testing
     #expect(results.1 <= results.2 * 1.5)
   }
 
+  @Test func `a stop at any moment leaves nothing without a gap, and no gap within that of the stop`() async {
+    let walks = ProcessInfo.processInfo.environment["TICKWAL_SLOT_WALKS"].flatMap(UInt64.init) ?? 24
+    let first = SplitMix64.seedForTest()
+    await withTaskGroup(of: Void.self) { group in
+      for number in 0..<walks { group.addTask { Self.stop(first &+ number) } }
+    }
+  }
+
+  private static func stop(_ seed: UInt64) {
+    let world = SlotWorld(seed: seed, limits: quick)
+    world.faults = SlotFault.allCases
+    world.start()
+    world.run(for: .seconds(100 + Int(seed % 200)))
+    world.thaw()
+    world.isStopped = true
+    let known = Set(world.rows.keys)
+    world.decide { $0.stop(at: $1, &$2) }
+    world.run(for: .seconds(60))
+    if world.troubles.isEmpty { world.check(world.isFinished, "stopped, but not finished") }
+    world.noteStop(known)
+    world.checkNothingIsMissing()
+    world.checkNoSkipIsFalse()
+    let again: Comment = "again with TICKWAL_SLOT_WALKS=1 TICKWAL_TEST_SEED=\(seed)"
+    #expect(world.troubles == [], again)
+  }
+
   private static func walk(_ seed: UInt64) -> (Set<SlotFault>, Double, Double) {
     let world = SlotWorld(seed: seed, limits: quick)
     world.faults = SlotFault.allCases

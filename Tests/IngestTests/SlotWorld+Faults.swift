@@ -27,6 +27,7 @@ final class SlotPeer {
   var isGone = false
   var lastPing = 0
   var babblesUntil = Duration.zero
+  var rejectedInARow = 0
   var granted: Set<Int> = []
   var withheld: Set<Int> = []
   /// Up to then the exchange refuses these.
@@ -65,10 +66,14 @@ extension SlotWorld {
       peer.refused = (some(of: Set(streams.indices)), now + milliseconds(1_000...60_000))
     }
     send(.reached, from: peer, after: milliseconds(1...500))
+  }
+
+  /// The server is reached, and is sent the requests.
+  func subscribe(_ peer: SlotPeer) {
     peer.unsettled = 2
     let middle = streams.count / 2
     for part in [0..<middle, middle..<streams.count] {
-      schedule(.askAgain(peer, Array(part), tries: 0), in: peer.lastArrival - now + milliseconds(0...300))
+      schedule(.askAgain(peer, Array(part), tries: 0), in: milliseconds(0...300))
     }
   }
 

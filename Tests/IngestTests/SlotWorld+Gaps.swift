@@ -90,6 +90,21 @@ extension SlotWorld {
 
   // MARK: The end
 
+  /// The gap that the feed leaves when it has ended. What lies in it needs no gap for its ids.
+  ///
+  /// - Parameter known: the gaps that there were before the stop.
+  func noteStop(_ known: Set<ObjectIdentifier>) {
+    let end = decisions.lastDataAt
+    for (id, row) in rows where row.ids != nil && !known.contains(id) {
+      let isOfInUse = (row.endedAt ?? .max) <= max(end, decisions.inUseReceivedAt)
+      check(isOfInUse, "\(row) lies in the gap of the stop, from \(Double(end) / 1e6) on")
+    }
+    let gaps = OpenGaps()
+    kept.append(gaps)
+    rows[ObjectIdentifier(gaps)] = Row(
+      startedAt: end, endedAt: nil, cause: .shutdown, streams: Set(streams.map(\.name)))
+  }
+
   /// Each tick is in the log, or a gap that names its stream covers it.
   func checkNothingIsMissing() {
     for stream in streams {

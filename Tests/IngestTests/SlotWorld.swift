@@ -63,8 +63,8 @@ final class SlotWorld {
 
   /// Nothing takes longer on its way, unless it lags.
   static let longestWay = 250
-  /// A gap's ends are times of receipt.
-  static let slack = Duration.milliseconds(longestWay + 20)
+  /// A gap's ends are times of receipt, and after a lag so little lateness is none any more.
+  static let slack = Duration.milliseconds(longestWay + 20) + EventPace.recovery
 
   var random: SplitMix64
   var decisions: SlotDecisions
@@ -236,10 +236,58 @@ final class SlotWorld {
     readOn()
   }
 
+  /// One socket after the other, several messages in one read.
   private func readOn() {
     let waiting = unread
     unread = []
-    for (peer, message) in waiting { arrive(peer, message) }
+    var seen: [SlotPeer] = []
+    for (peer, _) in waiting where !seen.contains(where: { $0 === peer }) {
+      seen.append(peer)
+      var read = Read(limit: Int.random(in: 1...400, using: &random))
+      for (other, message) in waiting where other === peer {
+        switch message {
+        case .data(let stream, let number): add(stream, number, from: peer, to: &read.intake)
+        case .rubbish: read.addRubbish(from: peer)
+        default:
+          hand(over: &read, from: peer)
+          arrive(peer, message)
+          continue
+        }
+        if read.isToBeHandedOver(peer) { hand(over: &read, from: peer) }
+      }
+      hand(over: &read, from: peer)
+    }
+  }
+
+  private func hand(over read: inout Read, from peer: SlotPeer) {
+    let intake = read.take(at: wall)
+    if intake.isEmpty || peer.isGone || peer.health == .dead { return }
+    receive(intake, from: peer)
+  }
+
+  /// What one read of a socket brings, as a connection counts it.
+  private struct Read {
+    var intake = Intake()
+    let limit: Int
+
+    init(limit: Int) { self.limit = limit }
+
+    mutating func addRubbish(from peer: SlotPeer) {
+      intake.rejected.append(RejectedInput(payload: Array("{}".utf8), cause: "rubbish"))
+      intake.messages += 1
+      intake.rejectedSince += 1
+      peer.rejectedInARow += 1
+    }
+
+    func isToBeHandedOver(_ peer: SlotPeer) -> Bool {
+      peer.rejectedInARow == FeedSession.Limits.babble || intake.messages >= limit
+    }
+
+    mutating func take(at time: Int64) -> Intake {
+      defer { intake = Intake() }
+      intake.receivedAt = time
+      return intake
+    }
   }
 
   // MARK: What connections bring
@@ -249,7 +297,9 @@ final class SlotWorld {
     if peer.isGone || peer.health == .dead { return }
     let id = peer.id
     switch message {
-    case .reached: decide { decisions, _, _ in decisions.reached(id) }
+    case .reached:
+      decide { decisions, _, _ in decisions.reached(id) }
+      subscribe(peer)
     case .judged(let verdict):
       tell("\(id.number) \(verdict)")
       decide { $0.judged(verdict, by: id, at: $1, &$2) }
@@ -264,7 +314,9 @@ final class SlotWorld {
       if number == peer.lastPing { decide { $0.handle(.answered(id), at: $1, &$2) } }
     case .rubbish:
       let rejected = RejectedInput(payload: Array("{}".utf8), cause: "rubbish")
-      receive(Intake(rejected: [rejected], messages: 1, receivedAt: wall), from: peer)
+      peer.rejectedInARow += 1
+      receive(
+        Intake(rejected: [rejected], messages: 1, receivedAt: wall, rejectedSince: 1), from: peer)
     case .refused, .ended:
       tell("\(id.number) ended")
       forget(peer)
@@ -274,18 +326,25 @@ final class SlotWorld {
   }
 
   private func deliver(_ stream: Int, _ number: Int, from peer: SlotPeer) {
+    var intake = Intake(receivedAt: wall)
+    add(stream, number, from: peer, to: &intake)
+    receive(intake, from: peer)
+  }
+
+  private func add(_ stream: Int, _ number: Int, from peer: SlotPeer, to intake: inout Intake) {
     let made = streams[stream].made[number]
-    var intake = Intake(messages: 1, receivedAt: wall)
+    peer.rejectedInARow = 0
+    intake.messages += 1
+    intake.rejectedSince = 0
     intake.ticks.append(
       receivedAt: wall, eventTime: Int64(made / .milliseconds(1)), stream: streams[stream].name,
       payload: "\(number)")
     if streams[stream].hasIDs, let ids = IDStep(after: Int64(number) + 99, last: Int64(number) + 100) {
-      intake.steps = [Intake.Step(tick: 0, ids: ids)]
+      intake.steps.append(Intake.Step(tick: intake.ticks.count - 1, ids: ids))
     }
     peer.delivered += 1
     streams[stream].receivedAt[number] = streams[stream].receivedAt[number] ?? wall
     peer.skipped[stream] = peer.skipped[stream]?.filter { $0 > number }
-    receive(intake, from: peer)
   }
 
   private func receive(_ intake: Intake, from peer: SlotPeer) {

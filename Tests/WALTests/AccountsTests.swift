@@ -65,6 +65,22 @@ import Testing
     }
   }
 
+  @Test func `a clock that was set back hides no offset of a time`() async throws {
+    try await withLog { (log, _) async throws in
+      var batch = TickBatch()
+      for time in [10, 20, 90, 30, 40, 5] {
+        batch.append(receivedAt: Int64(time), eventTime: nil, stream: "s", payload: "{}")
+      }
+      try await log.append(batch)
+      try await withReader(log) { (reader) async throws in
+        #expect(try await reader.firstOffset(receivedFrom: 80)?.rawValue == 3)
+        #expect(try await reader.lastOffset(receivedUntil: 20)?.rawValue == 6)
+        #expect(try await reader.lastOffset(receivedUntil: 4) == nil)
+        #expect(try await reader.firstOffset(receivedFrom: 91) == nil)
+      }
+    }
+  }
+
   @Test func `offsets of a time are found whatever is missing`() async throws {
     try await withLog { (log, _) async throws in
       var batch = TickBatch()
@@ -77,12 +93,12 @@ import Testing
         try $0.setMeta("trimmed", "5")
       }
       try await withReader(log) { (reader) async throws in
-        #expect(try await reader.offsets(receivedIn: 100..<200) == range(10...19))
-        #expect(try await reader.offsets(receivedIn: 0..<1_000) == range(6...40))
-        #expect(try await reader.offsets(receivedIn: 121..<139) == nil)
-        #expect(try await reader.offsets(receivedIn: 0..<60) == nil)
-        #expect(try await reader.offsets(receivedIn: 401..<500) == nil)
-        #expect(try await reader.offsets(receivedIn: 400..<401) == range(40...40))
+        for (time, offset) in [(0, 6), (60, 6), (100, 10), (101, 11), (115, 14), (400, 40), (401, nil)] {
+          #expect(try await reader.firstOffset(receivedFrom: Int64(time))?.rawValue == offset.map(Int64.init))
+        }
+        for (time, offset) in [(59, nil), (60, 6), (199, 19), (139, 11), (400, 40), (9_999, 40)] {
+          #expect(try await reader.lastOffset(receivedUntil: Int64(time))?.rawValue == offset.map(Int64.init))
+        }
       }
     }
   }

@@ -1,5 +1,6 @@
 import Base
 import LogFixtures
+import Logging
 import TestSupport
 import Testing
 
@@ -37,6 +38,34 @@ struct Refusal: Error, Equatable {}
       #expect(try await reader.meta("test-3") == "written")
       #expect(try await readAll(reader).ticks.count == 2_000)
       try await reader.close()
+    }
+  }
+
+  @Test func `a patient write is durable with the next ticks, or when it is hurried`() async throws {
+    var options = TickLog.Options.make()
+    options.limits.patience = .seconds(3_600)
+    try await withTemporaryFolder { folder in
+      let log = try await TickLog.open(
+        path: folder + "/ticks.db", options: options, logger: Logger(label: "test"))
+      func write(_ key: String) -> Task<Void, any Error> {
+        Task { try await log.write(isPatient: true) { try $0.setMeta(key, "written") } }
+      }
+      let first = write("test-1")
+      try await log.append(ticks(1))
+      // It may have come after those ticks.
+      try await log.append(ticks(1, from: 2))
+      try await first.value
+      let second = write("test-2")
+      let hurrying = Task {
+        while !Task.isCancelled {
+          log.hurry()
+          await Task.yield()
+        }
+      }
+      try await second.value
+      hurrying.cancel()
+      await hurrying.value
+      try await log.close()
     }
   }
 

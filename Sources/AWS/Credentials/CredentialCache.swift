@@ -51,6 +51,14 @@ final class CredentialCache: Sendable {
     state.withLock { ($0.source != nil, $0.credentials.secondsLeft(now: now)) }
   }
 
+  /// The credentials that serve now; `nil` if somebody has to ask for them first, which `credentials` does.
+  func ready(now: Int) -> Credentials? {
+    // A copy takes the step: nobody is told to ask.
+    var credentials = state.withLock { $0.credentials }
+    guard case .use(let ready) = credentials.step(now: now) else { return nil }
+    return ready
+  }
+
   /// Has the provider asked anew, unless that has happened since these were handed out. `now` as above.
   func invalidate(rejected: Credentials, now: Int) {
     state.withLock { $0.credentials.invalidate(rejected, now: now) }

@@ -26,7 +26,7 @@ enum SmallFile {
       // A socket gives ENXIO.
       case EINVAL, EISDIR, ENXIO:
         throw CredentialError(.unreadable, "\(path): not a regular file, so it is not read")
-      case EFBIG: throw CredentialError(.unreadable, "\(path): larger than \(maximumBytes) bytes")
+      case EFBIG: throw CredentialError(.unreadable, "\(path): larger than \(Figures.bytes(maximumBytes))")
       case EACCES, EPERM: throw CredentialError(.denied, "\(path): \(error.reason)")
       default: throw CredentialError(.unreadable, "\(path): \(error.reason)")
       }

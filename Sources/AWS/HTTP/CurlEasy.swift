@@ -12,6 +12,7 @@ final class CurlEasy {
 
   let easy: UnsafeMutableRawPointer
   private let configuration: TransportConfiguration
+  private let sockets: CurlSockets
   private let errorText: UnsafeMutablePointer<CChar>
   private var buffer: UnsafeMutableBufferPointer<UInt8>
   private var lines: UnsafeMutableBufferPointer<curl_slist>
@@ -30,12 +31,14 @@ final class CurlEasy {
   /// The value of `errno` with which the last socket could not be made; curl does not note it.
   private var socketError: Int32 = 0
 
-  init(_ configuration: TransportConfiguration) throws(TransportError) {
+  /// - Parameter sockets: is told of the sockets that are made and closed; it must live as long as the connections.
+  init(_ configuration: TransportConfiguration, _ sockets: CurlSockets) throws(TransportError) {
     guard let easy = curl_easy_init() else {
       throw TransportError(code: .failed, origin: "curl", detail: "no handle")
     }
     self.easy = easy
     self.configuration = configuration
+    self.sockets = sockets
     errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
     errorText.initialize(to: 0)
     buffer = .allocate(capacity: 4 << 10)
@@ -116,6 +119,15 @@ final class CurlEasy {
       curl_easy_set_open_socket(easy) { this, _, address in
         guard let address else { return CURL_SOCKET_BAD }
         return CurlEasy.from(this).openSocket(address.pointee)
+      })
+    // A connection outlives the handle that it was made for.
+    try set(
+      curl_easy_set_pointer(
+        easy, CURLOPT_CLOSESOCKETDATA, Unmanaged.passUnretained(sockets).toOpaque()))
+    try set(
+      curl_easy_set_close_socket(easy) { sockets, socket in
+        CurlSockets.from(sockets).closing(socket)
+        return Glibc.close(socket)
       })
     try set(curl_easy_set_string(easy, CURLOPT_PROTOCOLS_STR, "http,https"))
     try set(curl_easy_set_string(easy, CURLOPT_USERAGENT, configuration.userAgent))
@@ -225,6 +237,7 @@ final class CurlEasy {
     let socket = Glibc.socket(
       address.family, address.socktype | Int32(SOCK_CLOEXEC.rawValue), address.protocol)
     socketError = socket < 0 ? errno : 0
+    if socket >= 0 { sockets.opened(socket) }
     return socket
   }
 

@@ -1,3 +1,4 @@
+import Base
 import CCurl
 import Glibc
 
@@ -6,25 +7,30 @@ import Glibc
 /// The handles are confined to the thread that runs `run`; the mailbox is what other threads see.
 final class CurlLoop {
   private static let keptHandles = 256
-  /// Milliseconds without curl's own wait.
-  private static let pause: Int32 = 50
-
+  /// Microseconds.
+  private static let nap: UInt32 = 1_000
   private let multi: UnsafeMutableRawPointer
+  private let sockets: CurlSockets
   private let mailbox: CurlMailbox
   private let configuration: TransportConfiguration
   private let isOutOfMemory: () -> Bool
   /// Those that wait for a connection here, where their time does not run yet.
   private var waiting: [CurlMailbox.Submission] = []
   private var active: [ObjectIdentifier: CurlEasy] = [:]
+  /// Those of the active ones whose answer is to be seen at once.
+  private var impatient = 0
   private var idle: [CurlEasy] = []
-  private var answers: [(CurlTransfer.Continuation, Result<HTTPResponse, any Error>)] = []
+  private var answers: [(AnswerCompletion, Result<HTTPResponse, any Error>)] = []
+  private var wakes: [Wake] = []
 
   init(
-    multi: UnsafeMutableRawPointer, mailbox: CurlMailbox, configuration: TransportConfiguration,
-    isOutOfMemory: @escaping () -> Bool
+    multi: UnsafeMutableRawPointer, sockets: CurlSockets, mailbox: CurlMailbox,
+    configuration: TransportConfiguration, isOutOfMemory: @escaping () -> Bool
   ) {
     self.isOutOfMemory = isOutOfMemory
     self.multi = multi
+    self.sockets = sockets
+    sockets.attach(to: multi)
     self.mailbox = mailbox
     self.configuration = configuration
   }
@@ -32,6 +38,7 @@ final class CurlLoop {
   func run() {
     var mail = CurlMailbox.Mail()
     var finished = 0
+    var result = CURLM_OK
     while true {
       mailbox.take(&mail, finished: finished)
       for submission in mail.submitted { wait(submission) }
@@ -39,19 +46,18 @@ final class CurlLoop {
       startWaiting()
       if mail.isClosing { break }
 
-      var running: Int32 = 0
-      let result = isOutOfMemory() ? CURLM_OUT_OF_MEMORY : curl_multi_perform(multi, &running)
+      if result == CURLM_OK { result = isOutOfMemory() ? CURLM_OUT_OF_MEMORY : sockets.act(multi) }
       collect()
       if result != CURLM_OK { fail(result) }
       startWaiting()
       finished = answers.count
       giveBack()
-      if mailbox.mayFallAsleep() {
-        // With nothing under way the limit only bounds how long a missed wake-up would go unnoticed.
-        let result = curl_multi_poll(multi, nil, 0, active.isEmpty ? 60_000 : 1_000, nil)
-        // Out of memory: it has not waited.
-        if result != CURLM_OK { poll(nil, 0, Self.pause) }
-      }
+      // Answers that nobody is in a hurry for are looked at a little later, all at once: to be woken for each costs more
+      // than the answer.
+      if impatient == 0, !active.isEmpty { usleep(Self.nap) }
+      // With nothing under way the limit only bounds how long a missed wake-up would go unnoticed.
+      let limit = mailbox.mayFallAsleep() ? Duration.seconds(active.isEmpty ? 60 : 1) : .zero
+      result = sockets.wait(multi, atMost: limit)
     }
     end()
   }
@@ -59,7 +65,7 @@ final class CurlLoop {
   /// A transfer may have been called off before it was submitted: then nobody asks for that again.
   private func wait(_ submission: CurlMailbox.Submission) {
     if submission.transfer.isCancelled {
-      answers.append((submission.continuation, .failure(CancellationError())))
+      answers.append((submission.completion, .failure(CancellationError())))
     } else {
       waiting.append(submission)
     }
@@ -78,11 +84,11 @@ final class CurlLoop {
   private func start(_ submission: CurlMailbox.Submission) {
     let transfer = submission.transfer
     if transfer.isCancelled {
-      answers.append((submission.continuation, .failure(CancellationError())))
+      answers.append((submission.completion, .failure(CancellationError())))
       return
     }
     do throws(TransportError) {
-      let handle = if let kept = idle.popLast() { kept } else { try CurlEasy(configuration) }
+      let handle = if let kept = idle.popLast() { kept } else { try CurlEasy(configuration, sockets) }
       do throws(TransportError) {
         try handle.prepare(submission)
       } catch {
@@ -95,8 +101,9 @@ final class CurlLoop {
         throw Self.failure(result)
       }
       active[ObjectIdentifier(transfer)] = handle
+      if !transfer.request.isPatient { impatient += 1 }
     } catch {
-      answers.append((submission.continuation, .failure(error)))
+      answers.append((submission.completion, .failure(error)))
     }
   }
 
@@ -114,7 +121,7 @@ final class CurlLoop {
     if let handle = active[ObjectIdentifier(transfer)] {
       finish(handle) { _ in .failure(CancellationError()) }
     } else if let place = waiting.firstIndex(where: { $0.transfer === transfer }) {
-      answers.append((waiting.remove(at: place).continuation, .failure(CancellationError())))
+      answers.append((waiting.remove(at: place).completion, .failure(CancellationError())))
     }
   }
 
@@ -138,15 +145,20 @@ final class CurlLoop {
     let result = curl_multi_remove_handle(multi, handle.easy)
     precondition(result == CURLM_OK, "curl_multi_remove_handle: \(result.rawValue)")
     active[ObjectIdentifier(submission.transfer)] = nil
+    if !submission.transfer.request.isPatient { impatient -= 1 }
     handle.release()
     if idle.count < Self.keptHandles { idle.append(handle) }
-    answers.append((submission.continuation, response))
+    answers.append((submission.completion, response))
   }
 
-  /// On curl's thread and without any lock: resuming a task may run other code.
+  /// On curl's thread and without any lock: a completion may run other code.
   private func giveBack() {
-    for (continuation, result) in answers { continuation.resume(with: result) }
+    for (completion, result) in answers {
+      if let wake = completion(result) { wakes.append(wake) }
+    }
     answers.removeAll(keepingCapacity: true)
+    for wake in wakes { wake() }
+    wakes.removeAll(keepingCapacity: true)
   }
 
   private func end() {
@@ -156,10 +168,9 @@ final class CurlLoop {
     }
     for submission in waiting {
       let error = TransportError.closed(submission.transfer.request.endpoint)
-      answers.append((submission.continuation, .failure(error)))
+      answers.append((submission.completion, .failure(error)))
     }
     waiting = []
-    mailbox.end()
     idle.removeAll()
     curl_multi_cleanup(multi)
     giveBack()

@@ -1,12 +1,4 @@
-import CCurl
 import Synchronization
-
-/// curl's multi handle, as far as other threads may use it.
-// Safe because curl's own thread alone uses it for anything but curl_multi_wakeup, which curl allows from any thread.
-// Breaks if one does so after the handle was freed: the mailbox forgets it before.
-struct CurlMulti: @unchecked Sendable {
-  let pointer: UnsafeMutableRawPointer
-}
 
 /// The mail that tasks leave for curl's thread: new transfers, cancelled ones, and the wish to close.
 ///
@@ -14,7 +6,7 @@ struct CurlMulti: @unchecked Sendable {
 final class CurlMailbox: Sendable {
   struct Submission {
     var transfer: CurlTransfer
-    var continuation: CurlTransfer.Continuation
+    var completion: AnswerCompletion
   }
 
   struct Mail {
@@ -27,19 +19,20 @@ final class CurlMailbox: Sendable {
   private struct State {
     var mail = Mail()
     var unfinished = 0
-    /// curl's thread waits in `curl_multi_poll`, or is about to.
+    /// curl's thread waits, or is about to.
     var isAsleep = false
     var isClosed = false
-    /// nil once the thread has ended: waking it then would touch freed memory.
-    var multi: CurlMulti?
   }
 
+  private let wakeUp: WakeUp
   private let limit: Int
   private let state: Mutex<State>
 
-  init(multi: CurlMulti, limit: Int) {
+  /// - Parameter wakeUp: wakes curl's thread.
+  init(wakeUp: WakeUp, limit: Int) {
+    self.wakeUp = wakeUp
     self.limit = limit
-    state = Mutex(State(multi: multi))
+    state = Mutex(State())
   }
 
   /// nil when taken; else why not.
@@ -49,7 +42,7 @@ final class CurlMailbox: Sendable {
       if state.unfinished >= limit { return .overloaded }
       state.unfinished += 1
       state.mail.submitted.append(submission)
-      Self.wake(&state)
+      wake(&state)
       return nil
     }
   }
@@ -60,7 +53,7 @@ final class CurlMailbox: Sendable {
     state.withLock { state in
       guard !state.isClosed else { return }
       state.mail.cancelled.append(transfer)
-      Self.wake(&state)
+      wake(&state)
     }
   }
 
@@ -69,7 +62,7 @@ final class CurlMailbox: Sendable {
       guard !state.isClosed else { return }
       state.isClosed = true
       state.mail.isClosing = true
-      Self.wake(&state)
+      wake(&state)
     }
   }
 
@@ -92,14 +85,9 @@ final class CurlMailbox: Sendable {
     }
   }
 
-  /// The thread is done with curl; nothing wakes it any more.
-  func end() {
-    state.withLock { $0.multi = nil }
-  }
-
-  private static func wake(_ state: inout State) {
-    guard state.isAsleep, let multi = state.multi else { return }
+  private func wake(_ state: inout State) {
+    guard state.isAsleep else { return }
     state.isAsleep = false
-    curl_multi_wakeup(multi.pointer)
+    wakeUp.wake()
   }
 }

@@ -1,9 +1,7 @@
 import Synchronization
 
-/// One request on its way from the awaiting task to curl's thread and back.
+/// One request on its way to curl's thread and back.
 final class CurlTransfer: Sendable {
-  typealias Continuation = CheckedContinuation<HTTPResponse, any Error>
-
   let request: HTTPRequest
   private let cancelled = Atomic(false)
 

@@ -32,19 +32,28 @@ package final class CurlTransport: HTTPTransport {
     if let limit { curl_multi_set_long(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, limit) }
     curl_multi_set_long(multi, CURLMOPT_PIPELINING, Int(CURLPIPE_NOTHING))
 
-    let shared = CurlMulti(pointer: multi)
-    mailbox = CurlMailbox(multi: shared, limit: configuration.maximumRequests)
     do throws(SystemError) {
+      let wakeUp = try WakeUp()
+      mailbox = CurlMailbox(wakeUp: wakeUp, limit: configuration.maximumRequests)
+      let handles = Handles(multi: multi, sockets: try CurlSockets(wakeup: wakeUp))
       _ = try DedicatedThread { [mailbox] in
         Self.quieten()
         CurlLoop(
-          multi: shared.pointer, mailbox: mailbox, configuration: configuration, isOutOfMemory: isOutOfMemory
+          multi: handles.multi, sockets: handles.sockets, mailbox: mailbox, configuration: configuration,
+          isOutOfMemory: isOutOfMemory
         ).run()
       }
     } catch {
       curl_multi_cleanup(multi)
       throw unavailable(error.description)
     }
+  }
+
+  // Safe because both are handed to curl's own thread, which alone uses them from then on.
+  // Breaks if anything here keeps them.
+  private struct Handles: @unchecked Sendable {
+    let multi: UnsafeMutableRawPointer
+    let sockets: CurlSockets
   }
 
   deinit {
@@ -55,7 +64,10 @@ package final class CurlTransport: HTTPTransport {
     let transfer = CurlTransfer(request)
     return try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { continuation in
-        let submission = CurlMailbox.Submission(transfer: transfer, continuation: continuation)
+        let submission = CurlMailbox.Submission(transfer: transfer) { answer in
+          continuation.resume(with: answer)
+          return nil
+        }
         guard let refusal = mailbox.submit(submission) else { return }
         var error = TransportError.closed(request.endpoint)
         error.code = refusal
@@ -64,6 +76,14 @@ package final class CurlTransport: HTTPTransport {
     } onCancel: {
       mailbox.cancel(transfer)
     }
+  }
+
+  package func submit(_ request: HTTPRequest, _ completion: @escaping AnswerCompletion) -> CallOff? {
+    let transfer = CurlTransfer(request)
+    guard mailbox.submit(CurlMailbox.Submission(transfer: transfer, completion: completion)) == nil else {
+      return nil
+    }
+    return { [mailbox] in mailbox.cancel(transfer) }
   }
 
   /// Finishes every waiting request with `TransportError.Code.closed` and ends the thread; waits for neither.

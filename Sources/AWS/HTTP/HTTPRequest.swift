@@ -25,6 +25,8 @@ package struct HTTPRequest: Sendable {
   package var maximumResponseBytes: Int
   /// The whole exchange's limit in place of the transport's.
   package var timeout: Duration?
+  /// Whether the answer may lie unseen for a millisecond or two, to be taken up together with others.
+  package var isPatient = false
   /// Whether the configured proxy is used; services on this machine's own link are asked without.
   package var usesProxy: Bool
 

@@ -43,6 +43,8 @@ package struct AWSError: Error, Sendable, Equatable {
   package var kind: Kind
   /// `PutObject`, `UpdateItem`, …
   package var operation: String
+  /// The thing that it is done to; nil where there is none, as with STS.
+  package var resource: AWSResource?
   /// nil when there was no answer.
   package var status: Int?
   /// One line in the service's own words.
@@ -74,7 +76,7 @@ package struct AWSError: Error, Sendable, Equatable {
 
 extension AWSError: CustomStringConvertible {
   package var description: String {
-    var text = "\(operation): \(code.rawValue)"
+    var text = "\(operation)\(resource.map { " on \($0)" } ?? ""): \(code.rawValue)"
     if let status { text += " (HTTP \(status))" }
     if !message.isEmpty { text += ": \(message)" }
     if let requestID { text += " [request \(requestID)]" }

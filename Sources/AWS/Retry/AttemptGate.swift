@@ -12,6 +12,15 @@ final class AttemptGate: Sendable {
     try await clock.sleep(for: wait)
   }
 
+  /// - Returns: whether there is nothing to wait for; if there is, nothing has happened.
+  func enterAtOnce(_ service: Service) -> Bool {
+    change(service) { budget in
+      guard budget.enter() > .zero else { return true }
+      budget.leave()
+      return false
+    }
+  }
+
   /// The end of an attempt, with its error; nil for an answer that counts as the service being well.
   func ended(_ service: Service, _ error: AWSError?) {
     switch error?.kind {

@@ -78,9 +78,9 @@ package final class AWSClient: Sendable {
   /// Sends until an answer's status is `accepted`, or as `retry` says. Throws `AWSError` or `CancellationError`.
   ///
   /// `damage` says what shows that an answer is not as it was sent, or about something else than was sent: such
-  /// an answer counts for nothing.
+  /// an answer counts for nothing. Errors name the `resource`.
   func call(
-    _ operation: Operation, _ request: HTTPRequest, retry: Retry,
+    _ operation: Operation, _ request: HTTPRequest, on resource: AWSResource? = nil, retry: Retry,
     damage: (HTTPResponse) -> String? = { _ in nil }, accepting accepted: (HTTPResponse) -> Bool
   ) async throws -> HTTPResponse {
     var generator = SystemRandomNumberGenerator()
@@ -93,7 +93,8 @@ package final class AWSClient: Sendable {
         }
         gate.ended(operation.service, nil)
         return response
-      } catch let error as AWSError {
+      } catch var error as AWSError {
+        error.resource = resource
         gate.ended(operation.service, error)
         let isLast = !error.isRetriable || retry.maximumAttempts.map { attempt >= $0 } ?? false
         let delay =
@@ -127,35 +128,95 @@ package final class AWSClient: Sendable {
     _ operation: Operation, _ unsigned: HTTPRequest, damage: (HTTPResponse) -> String?,
     accepting accepted: (HTTPResponse) -> Bool
   ) async throws -> HTTPResponse {
-    let (lead, round) = serverClock.state.withLock { ($0.lead, $0.round) }
-    let signedAt = now() + lead
-    var request = unsigned
+    var signing = signing()
+    if operation.signing != nil { signing.keys = try await keys(operation, wall: signing.at) }
+    let response = try await answer(operation, signed(unsigned, operation, signing))
+    return try judged(response, operation, signing, damage: damage, accepting: accepted)
+  }
+
+  /// What one attempt is signed with.
+  private struct Signing {
+    /// Epoch seconds.
+    let at: Int
+    /// Of the server's clock.
+    let round: Int
     var keys: Credentials?
-    if let (signer, signingKeys) = operation.signing {
-      let found = try await self.keys(operation, wall: signedAt)
-      signer.sign(&request, credentials: found, epochSeconds: signedAt) { signingKeys.key(found, day: $0) }
-      keys = found
-    }
-    let response = try await answer(operation, request)
+  }
+
+  private func signing() -> Signing {
+    let (lead, round) = serverClock.state.withLock { ($0.lead, $0.round) }
+    return Signing(at: now() + lead, round: round)
+  }
+
+  private func signed(_ unsigned: HTTPRequest, _ operation: Operation, _ signing: Signing) -> HTTPRequest {
+    guard let (signer, signingKeys) = operation.signing, let keys = signing.keys else { return unsigned }
+    var request = unsigned
+    signer.sign(&request, credentials: keys, epochSeconds: signing.at) { signingKeys.key(keys, day: $0) }
+    return request
+  }
+
+  /// The answer, if it is one that counts. Throws `AWSError` if not, and does what follows from it for later attempts.
+  private func judged(
+    _ response: HTTPResponse, _ operation: Operation, _ signing: Signing, damage: (HTTPResponse) -> String?,
+    accepting accepted: (HTTPResponse) -> Bool
+  ) throws(AWSError) -> HTTPResponse {
     if let damage = damage(response) {
       throw AWSError(
         .unexpectedAnswer, .transient, operation: operation.name, status: response.status, message: damage,
         requestID: response.requestID)
     }
     if accepted(response) {
-      if keys != nil { serverClock.state.withLock { $0.accepted() } }
+      if signing.keys != nil { serverClock.state.withLock { $0.accepted() } }
       return response
     }
 
     let classifier = AWSErrorClassifier(
-      operation: operation.name, signedAt: signedAt, now: now(),
+      operation: operation.name, signedAt: signing.at, now: now(),
       region: operation.service == .s3 ? region : nil)
     var error = classifier.error(response)
-    if let keys {
+    if let keys = signing.keys {
       error.message = Redaction.redacted(error.message, [keys.secretAccessKey, keys.sessionToken])
     }
-    react(to: error, keys, sentIn: round)
+    react(to: error, signing.keys, sentIn: signing.round)
     throw error
+  }
+
+  // MARK: Without a task
+
+  /// One attempt without a task of its own, if there is nothing to wait for before it is sent.
+  ///
+  /// - Parameter completion: as that of ``HTTPTransport/submit(_:_:)``; errors are `AWSError` or `CancellationError`.
+  /// - Returns: calls the attempt off; `nil` if nothing was sent and `call` must be used.
+  func submit(
+    _ operation: Operation, _ unsigned: HTTPRequest, on resource: AWSResource? = nil,
+    damage: @escaping @Sendable (HTTPResponse) -> String? = { _ in nil },
+    accepting accepted: @escaping @Sendable (HTTPResponse) -> Bool,
+    _ completion: @escaping AnswerCompletion
+  ) -> CallOff? {
+    var signing = signing()
+    if operation.signing != nil {
+      guard let keys = credentials.ready(now: elapsed()) else { return nil }
+      signing.keys = keys
+    }
+    guard gate.enterAtOnce(operation.service) else { return nil }
+    return transport.submit(signed(unsigned, operation, signing)) { [self, signing] answer in
+      let result: Result<HTTPResponse, any Error>
+      do {
+        result = .success(
+          try judged(answer.get(), operation, signing, damage: damage, accepting: accepted))
+        gate.ended(operation.service, nil)
+      } catch {
+        let error = (error as? TransportError).map { AWSClient.error($0, operation) } ?? error
+        if var error = error as? AWSError {
+          error.resource = resource
+          gate.ended(operation.service, error)
+          result = .failure(error)
+        } else {
+          result = .failure(error)
+        }
+      }
+      return completion(result)
+    }
   }
 
   private func keys(_ operation: Operation, wall: Int) async throws -> Credentials {
@@ -171,10 +232,14 @@ package final class AWSClient: Sendable {
     do {
       return try await transport.send(request)
     } catch let error as TransportError {
-      throw AWSError(
-        .transport, error.isRetriable ? .transient : .permanent, operation: operation.name,
-        message: error.description)
+      throw AWSClient.error(error, operation)
     }
+  }
+
+  private static func error(_ error: TransportError, _ operation: Operation) -> AWSError {
+    AWSError(
+      .transport, error.isRetriable ? .transient : .permanent, operation: operation.name,
+      message: error.description)
   }
 
   private func react(to error: AWSError, _ keys: Credentials?, sentIn round: Int) {

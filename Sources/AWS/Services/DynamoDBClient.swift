@@ -1,3 +1,5 @@
+import Base
+
 /// Amazon DynamoDB, as far as it is needed here.
 ///
 /// Every call throws `AWSError`, or `CancellationError`. Without `retry` it is tried once.
@@ -26,9 +28,28 @@ package struct DynamoDBClient: Sendable {
     batchGetItem = service("BatchGetItem", maximumResponseBytes: 100 << 20)
   }
 
-  /// Writes one item; it is durable when this returns. `body` is the request's JSON, ready made.
-  package func updateItem(body: [UInt8], retry: Retry = .never) async throws -> Answer {
-    try await updateItem.call(body, retry: retry).answer
+  /// Writes one item; it is durable when this returns. `body` is the request's JSON, ready made, with the table that
+  /// errors name.
+  package func updateItem(
+    body: [UInt8], table: String? = nil, retry: Retry = .never
+  ) async throws -> Answer {
+    try await updateItem.call(body, on: table.map(resource), retry: retry).answer
+  }
+
+  /// The same, tried once, without a task that waits for the answer.
+  ///
+  /// - Parameters:
+  ///   - isPatient: as ``HTTPRequest/isPatient``.
+  ///   - completion: called once, on a thread that many requests share; it must not block, and what it returns is
+  ///     called when the other answers of that moment are given.
+  /// - Returns: calls the attempt off; `nil` if nothing was sent and ``updateItem(body:table:retry:)`` must be used.
+  package func submitUpdateItem(
+    body: [UInt8], table: String? = nil, isPatient: Bool = false,
+    _ completion: @escaping @Sendable (Result<Answer, any Error>) -> Wake?
+  ) -> CallOff? {
+    updateItem.submit(body, on: table.map(resource), isPatient: isPatient) {
+      completion($0.map { $0.answer })
+    }
   }
 
   /// Reads items as they are now, in no certain order; keys without an item are left out.
@@ -40,7 +61,8 @@ package struct DynamoDBClient: Sendable {
     table: String, keys: [DynamoItem], retry: Retry = .never
   ) async throws -> FoundItems {
     let (output, answer) = try await batchGetItem.call(
-      BatchGetItem.Input(requestItems: [table: BatchGetItem.Keys(keys: keys)]), retry: retry,
+      BatchGetItem.Input(requestItems: [table: BatchGetItem.Keys(keys: keys)]), on: resource(table),
+      retry: retry,
       as: BatchGetItem.Output.self)
     return FoundItems(
       items: output.responses.values.flatMap { $0 },
@@ -49,7 +71,8 @@ package struct DynamoDBClient: Sendable {
 
   /// The table's keys and state. A missing table throws `AWSError.Code.resourceNotFound`.
   package func describeTable(_ name: String, retry: Retry = .never) async throws -> TableDescription {
-    let (output, answer) = try await describeTable.call(["TableName": name], retry: retry, as: Output.self)
+    let (output, answer) = try await describeTable.call(
+      ["TableName": name], on: resource(name), retry: retry, as: Output.self)
     let types = Dictionary(
       output.table.attributeDefinitions.map { ($0.attributeName, $0.attributeType) }
     ) { first, _ in first }
@@ -66,10 +89,12 @@ package struct DynamoDBClient: Sendable {
   /// Whether and by which attribute the table's items expire.
   package func describeTimeToLive(_ name: String, retry: Retry = .never) async throws -> TimeToLive {
     let (output, _) = try await describeTimeToLive.call(
-      ["TableName": name], retry: retry, as: TimeToLiveOutput.self)
+      ["TableName": name], on: resource(name), retry: retry, as: TimeToLiveOutput.self)
     let description = output.timeToLiveDescription
     return TimeToLive(status: description.timeToLiveStatus, attribute: description.attributeName)
   }
+
+  private func resource(_ table: String) -> AWSResource { .table(table, region: region) }
 
   private struct TimeToLiveOutput: Decodable {
     struct Description: Decodable {

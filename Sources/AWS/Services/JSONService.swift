@@ -27,13 +27,27 @@ struct JSONService: Sendable {
       ], maximumResponseBytes: maximumResponseBytes, timeout: Self.timeout)
   }
 
-  func call(_ body: [UInt8], retry: Retry) async throws -> HTTPResponse {
+  func call(_ body: [UInt8], on resource: AWSResource?, retry: Retry) async throws -> HTTPResponse {
     var request = template
     request.body = body
-    // A page that some proxy sends with status 200 must not count as the service's word.
-    return try await client.call(operation, request, retry: retry, damage: Self.damage) {
-      $0.status == 200 && $0.body.first == UInt8(ascii: "{")
-    }
+    return try await client.call(
+      operation, request, on: resource, retry: retry, damage: Self.damage, accepting: Self.isAccepted)
+  }
+
+  /// One attempt without a task that waits for the answer; see ``AWSClient/submit(_:_:on:damage:accepting:_:)``.
+  func submit(
+    _ body: [UInt8], on resource: AWSResource?, isPatient: Bool, _ completion: @escaping AnswerCompletion
+  ) -> CallOff? {
+    var request = template
+    request.body = body
+    request.isPatient = isPatient
+    return client.submit(
+      operation, request, on: resource, damage: Self.damage, accepting: Self.isAccepted, completion)
+  }
+
+  /// A page that some proxy sends with status 200 must not count as the service's word.
+  private static func isAccepted(_ response: HTTPResponse) -> Bool {
+    response.status == 200 && response.body.first == UInt8(ascii: "{")
   }
 
   /// DynamoDB sends a checksum with each answer; one that lost it on the way must not be taken for an error, either.
@@ -48,7 +62,7 @@ struct JSONService: Sendable {
   }
 
   func call<Value: Decodable>(
-    _ input: some Encodable, retry: Retry, as type: Value.Type
+    _ input: some Encodable, on resource: AWSResource, retry: Retry, as type: Value.Type
   ) async throws -> (Value, Answer) {
     let body: [UInt8]
     do {
@@ -56,16 +70,18 @@ struct JSONService: Sendable {
     } catch {
       throw AWSError(.validation, .permanent, operation: operation.name, message: "cannot be written as JSON")
     }
-    let response = try await call(body, retry: retry)
+    let response = try await call(body, on: resource, retry: retry)
     let decoder = JSONDecoder()
     decoder.keyDecodingStrategy = .custom { path in MemberName(path[path.count - 1]) }
     do {
       return (try decoder.decode(Value.self, from: Data(response.body)), response.answer)
     } catch {
       // The decoder's own words may quote the answer, and with it a secret.
-      throw AWSError(
+      var error = AWSError(
         .unexpectedAnswer, .permanent, operation: operation.name, status: response.status,
         message: "the answer lacks what it should hold", requestID: response.requestID)
+      error.resource = resource
+      throw error
     }
   }
 }

@@ -1,4 +1,4 @@
-/// The endpoints that a profile sets, as far as they are set.
+/// The endpoints that a profile sets, as far as they are set, and the roots that are trusted there.
 ///
 /// Reference: https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
 package struct ProfileEndpoints: Sendable, Equatable {
@@ -51,6 +51,13 @@ package struct ProfileEndpoints: Sendable, Equatable {
   /// A setting of the profile, with a name for messages.
   func value(_ setting: String) -> (name: String, value: String)? {
     settings[setting].map { ("\(setting) of profile \(profile)", $0) }
+  }
+
+  /// PEM file of trusted roots in place of the system's, with a name for messages.
+  ///
+  /// Reference: https://docs.aws.amazon.com/sdkref/latest/guide/feature-gen-config.html (`ca_bundle`)
+  package var caBundle: (name: String, value: String)? {
+    value("ca_bundle").flatMap { $0.value.isEmpty ? nil : $0 }
   }
 
   /// Whether it sets an endpoint, or which ones are used.

@@ -48,7 +48,7 @@ package struct S3Client: Sendable {
     client.objectEncryption?.add(to: &request.headers)
     let sent = headers[Self.checksum]
     let response = try await client.call(
-      put, request, retry: retry,
+      put, request, on: .object(bucket: bucket, key: key), retry: retry,
       damage: { response in
         guard let sent, response.status == 200, let stored = response.header(Self.checksum), stored != sent
         else {
@@ -63,7 +63,7 @@ package struct S3Client: Sendable {
   /// looks like, too.
   package func headObject(bucket: String, key: String, retry: Retry = .never) async throws -> S3Object? {
     let request = request(.head, bucket: bucket, key: key)
-    let response = try await client.call(head, request, retry: retry) {
+    let response = try await client.call(head, request, on: .object(bucket: bucket, key: key), retry: retry) {
       ($0.status == 200 && $0.isFromStore) || $0.status == 404
     }
     return response.status == 404 ? nil : S3Object(response)
@@ -76,7 +76,7 @@ package struct S3Client: Sendable {
     var request = request(.get, bucket: bucket, key: key)
     request.maximumResponseBytes = maximumBytes
     request.timeout = Self.timeout + .seconds(maximumBytes / Self.slowestBytesPerSecond)
-    let response = try await client.call(get, request, retry: retry) {
+    let response = try await client.call(get, request, on: .object(bucket: bucket, key: key), retry: retry) {
       ($0.status == 200 && $0.isFromStore) || ($0.status == 404 && ServiceFault($0).code == "NoSuchKey")
     }
     return response.status == 404 ? nil : (S3Object(response), response.body)
@@ -84,9 +84,16 @@ package struct S3Client: Sendable {
 
   /// Returns if the bucket is there, in this region, and the keys may list it; throws otherwise. The answer has no
   /// body, so the error's code is its status' name.
-  package func headBucket(_ name: String, retry: Retry = .never) async throws {
+  ///
+  /// - Returns: the bucket's region, if the answer says it.
+  package func headBucket(
+    _ name: String, retry: Retry = .never
+  ) async throws -> (region: String?, answer: Answer) {
     let request = request(.head, bucket: name, key: "")
-    _ = try await client.call(bucket, request, retry: retry) { $0.status == 200 }
+    let response = try await client.call(bucket, request, on: .bucket(name), retry: retry) {
+      $0.status == 200
+    }
+    return (response.header("x-amz-bucket-region"), response.answer)
   }
 
   /// The next keys that begin with `prefix`, in the order of their bytes; a thousand at most.
@@ -109,7 +116,7 @@ package struct S3Client: Sendable {
     // A key has 1,024 bytes at most, and three times that when they are encoded.
     request.maximumResponseBytes = 8 << 20
     var page: S3Page?
-    let response = try await client.call(list, request, retry: retry) { response in
+    let response = try await client.call(list, request, on: .bucket(bucket), retry: retry) { response in
       guard response.status == 200 else { return false }
       page = S3Page(xml: String(decoding: response.body, as: UTF8.self), answer: response.answer)
       return page != nil

@@ -3,8 +3,10 @@
 /// Reference: https://docs.aws.amazon.com/secretsmanager/latest/apireference/
 package struct SecretsManagerClient: Sendable {
   private let getSecretValue: JSONService
+  private let region: String
 
   package init(_ client: AWSClient) {
+    region = client.region
     getSecretValue = JSONService(
       client, .secretsManager, operation: "GetSecretValue", target: "secretsmanager",
       contentType: "application/x-amz-json-1.1",
@@ -18,7 +20,8 @@ package struct SecretsManagerClient: Sendable {
     struct Output: Decodable {
       var secretString: String
     }
-    let (output, _) = try await getSecretValue.call(["SecretId": id], retry: retry, as: Output.self)
+    let (output, _) = try await getSecretValue.call(
+      ["SecretId": id], on: .secret(id, region: region), retry: retry, as: Output.self)
     return SecretString(output.secretString)
   }
 }

@@ -14,7 +14,7 @@ struct ConfigCommand: DocumentCommand {
     if json {
       try await StandardOutput.shared.write(settings.document)
     } else {
-      try await StandardOutput.shared.say(settings.table.lines())
+      try await StandardOutput.shared.say(settings.table.lines() + [""] + settings.notes)
     }
     for warning in settings.warnings { Console.standardError.writeLine("warning: \(warning)") }
   }

@@ -16,9 +16,7 @@ struct ReconcileCommand: DocumentCommand {
       """)
 
   @Option(help: ArgumentHelp("Compare one consumer alone", valueName: "name")) var consumer: String?
-  @Option(help: ArgumentHelp("First offset (default: the first of all)", valueName: "n")) var fromOffset:
-    String?
-  @Option(help: ArgumentHelp("Last offset (default: the head)", valueName: "m")) var toOffset: String?
+  @OptionGroup var bounds: RangeFlags
   @Option(help: ArgumentHelp("What was received on this day (UTC) instead", valueName: "2026-11-22"))
   var day: String?
   @Flag(help: "Read and hash each object whole, and ask for every item instead of 1,000 at random places")
@@ -29,7 +27,7 @@ struct ReconcileCommand: DocumentCommand {
   @OptionGroup var flags: ShipFlags
 
   func run() async throws {
-    let bounds = try ReconcileBounds(from: fromOffset, to: toOffset, day: day)
+    let bounds = try RangeBounds(bounds, day: day)
     let settings = try Configuration(flags: flags, environment: ProcessEnvironment.current)
     ConsoleLogHandler.bootstrap(settings.logging)
     try settings.log.path.checkReadable()
@@ -40,15 +38,15 @@ struct ReconcileCommand: DocumentCommand {
       Console.standardError.endProgress()
       if command.json {
         try await StandardOutput.shared.write(report.document)
-      } else {
-        try await StandardOutput.shared.say(report.lines)
+      } else if let note = report.note {
+        try await StandardOutput.shared.say(note)
       }
       return report
     }
     if !report.agrees { throw CommandFailure(.problems, report.summary) }
   }
 
-  private func compare(_ settings: Configuration, _ bounds: ReconcileBounds) async throws -> ReconcileReport {
+  private func compare(_ settings: Configuration, _ bounds: RangeBounds) async throws -> ReconcileReport {
     let reader = try await LogReader(path: settings.log.path.text)
     do {
       let report = try await compare(reader, settings, bounds)
@@ -61,7 +59,7 @@ struct ReconcileCommand: DocumentCommand {
   }
 
   private func compare(
-    _ reader: LogReader, _ settings: Configuration, _ bounds: ReconcileBounds
+    _ reader: LogReader, _ settings: Configuration, _ bounds: RangeBounds
   ) async throws -> ReconcileReport {
     let logger = Logger(label: "tickwal")
     let connection = AWSConnection(settings.aws, logger: logger)
@@ -72,11 +70,18 @@ struct ReconcileCommand: DocumentCommand {
     let reconcile = try await Reconcile(
       reader: reader, from: offsets.first, through: offsets.last,
       options: Reconcile.Options(isFull: full, repairs: repair), logger: logger,
-      report: ReconcileMeter(console: .standardError).show)
+      report: ReconcileMeter(console: .standardError).show,
+      tell: { [json] news in if !json { try await Self.say(news) } })
     return ReconcileReport(
       path: settings.log.path.text, logID: try await reader.logID(), range: reconcile.range,
       trimmed: reconcile.trimmed, options: reconcile.options,
       results: try await reconcile.run(destinations))
+  }
+
+  /// As it is known: whoever waits, or gives up waiting, has what was found.
+  private static func say(_ news: Reconcile.News) async throws {
+    Console.standardError.endProgress()
+    try await StandardOutput.shared.say(ReconcileReport.lines(news))
   }
 
   /// The destinations of the settings, or the one that was named.

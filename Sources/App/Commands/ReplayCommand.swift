@@ -9,23 +9,30 @@ struct ReplayCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "replay", abstract: "Deliver a range of the log again; moves no consumer.",
     discussion: """
-      Reads beside a running `run`. Bounds are inclusive; the end defaults to the head at the start. To S3 it \
-      uploads the frozen objects that hold the range under their own keys, or with --prefix copies elsewhere.
+      Reads beside a running `run`. Bounds are inclusive, by offset or by time of receipt; the end defaults to the \
+      head at the start. To S3 it uploads the frozen objects that hold the range under their own keys, and ends \
+      with the last one there is unless --to-offset says more; or with --prefix copies elsewhere. What is refused \
+      five times in a row ends it with 1.
       """)
 
   private static let stdout = "stdout"
   private static var targets: [String] { Destinations.names + [stdout] }
 
-  @Option(help: ArgumentHelp("First offset", valueName: "n")) var fromOffset: String
-  @Option(help: ArgumentHelp("Last offset (default: the head)", valueName: "m")) var toOffset: String?
+  @OptionGroup var bounds: RangeFlags
   @Option(help: ArgumentHelp("Where to", valueName: Self.targets.joined(separator: "|"))) var to: String
   @Option(help: ArgumentHelp("With --to s3: upload copies under this folder instead", valueName: "folder"))
   var prefix: String?
   @Option(help: ArgumentHelp("Deliver to a folder instead of AWS", valueName: "folder")) var local: String?
   @OptionGroup var flags: ShipFlags
 
+  func validate() throws {
+    if bounds.fromOffset == nil, bounds.since == nil {
+      throw ValidationError("Missing expected argument '--from-offset <n>' or '--since <time>'")
+    }
+  }
+
   func run() async throws {
-    let (first, last) = try checkedArguments()
+    let bounds = try checkedArguments()
     let settings = try Configuration(flags: flags, environment: ProcessEnvironment.current)
     let target = settings.destinations.first { type(of: $0).name == to }
     if let prefix { try target?.check(copiesUnder: prefix) }
@@ -33,22 +40,25 @@ struct ReplayCommand: AsyncParsableCommand {
     try settings.log.path.checkReadable()
     let command = self
     let (outcome, unit) = try await Signals.cancelling {
-      try await command.replay(settings, to: target, from: first, through: last)
+      try await command.replay(settings, to: target, bounds)
     }
     Console.standardError.endProgress()
     try say(outcome, unit)
   }
 
   private func replay(
-    _ settings: Configuration, to target: (any DestinationSettings)?, from first: Offset,
-    through last: Offset?
+    _ settings: Configuration, to target: (any DestinationSettings)?, _ bounds: RangeBounds
   ) async throws -> (outcome: Replay.Outcome, unit: String) {
     let logger = Logger(label: "tickwal")
     let reader = try await LogReader(path: settings.log.path.text)
     do {
+      let offsets = try await bounds.offsets(in: reader)
+      let first = offsets.first ?? .first
       let meter = ReplayMeter(console: .standardError, first: first)
       let replay = try await Replay(
-        reader: reader, from: first, through: last, copiesUnder: prefix, logger: logger, report: meter.show)
+        reader: reader, from: first, through: offsets.last, mayEndEarlier: !bounds.hasLast,
+        copiesUnder: prefix,
+        logger: logger, report: meter.show)
       let outcome = try await deliver(replay, to: target, settings, logger)
       try await reader.close()
       return outcome
@@ -77,17 +87,14 @@ struct ReplayCommand: AsyncParsableCommand {
 
   // MARK: Arguments
 
-  private func checkedArguments() throws -> (first: Offset, last: Offset?) {
+  private func checkedArguments() throws -> RangeBounds {
     var problems: [BadSettings.Problem] = []
-    func offset(_ text: String, _ flag: String) -> Offset {
-      if let number = DecimalDigits.parse(text, upTo: Int64.max), number >= 1 {
-        return Offset(rawValue: number)
-      }
-      problems.append(.init(name: flag, value: Text.oneLine(text), allowed: "a whole number, 1 or more"))
-      return .first
+    var checked: RangeBounds?
+    do throws(BadSettings) {
+      checked = try RangeBounds(bounds)
+    } catch {
+      problems = error.problems
     }
-    let first = offset(fromOffset, "--from-offset")
-    let last = toOffset.map { offset($0, "--to-offset") }
     if !Self.targets.contains(to) {
       problems.append(
         .init(name: "--to", value: Text.oneLine(to), allowed: Text.alternatives(Self.targets)))
@@ -99,8 +106,8 @@ struct ReplayCommand: AsyncParsableCommand {
           name: "--prefix", value: Text.oneLine(prefix),
           allowed: "given with --to \(Text.alternatives(copied)) alone"))
     }
-    guard problems.isEmpty else { throw BadSettings(problems: problems) }
-    return (first, last)
+    guard problems.isEmpty, let checked else { throw BadSettings(problems: problems) }
+    return checked
   }
 
   // MARK: Outcome
@@ -112,10 +119,24 @@ struct ReplayCommand: AsyncParsableCommand {
     if let expired = outcome.expired {
       text += ", left out \(Figures.grouped(expired)) whose TTL has passed"
     }
+    if let end = outcome.endedEarly {
+      text +=
+        "; ended at offset \(end.last), the last that is in an object: "
+        + "\(Figures.counted(end.left, "tick")) after it \(end.left == 1 ? "is" : "are") in none yet"
+    }
     console.writeLine(text)
     guard !outcome.problems.isEmpty else { return }
     for problem in outcome.problems { console.writeLine("tickwal: \(Text.oneLine(problem))") }
     let count = outcome.problems.count + outcome.moreProblems
     throw CommandFailure(.problems, "\(Figures.grouped(count)) could not be replayed")
+  }
+}
+
+extension Refusal: CommandError {
+  var exitCode: ExitCode { .problems }
+  var lines: [String] {
+    [
+      "\(Text.oneLine(description, limit: 4_000)); what was delivered until now stays: run it again when that is mended"
+    ]
   }
 }

@@ -86,7 +86,12 @@ extension Configuration {
     ConsoleLogHandler.bootstrap(logging)
     let logger = Logger(label: "tickwal")
     for warning in warnings { logger.warning("\(warning)") }
-    logger.info("settings", metadata: metadata)
+    if logger.logLevel <= .debug {
+      logger.debug("settings", metadata: metadata(all: true))
+    } else {
+      logger.info(
+        "settings that differ from the defaults; `tickwal config` shows all", metadata: metadata(all: false))
+    }
     return logger
   }
 

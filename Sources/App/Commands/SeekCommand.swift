@@ -16,22 +16,30 @@ struct SeekCommand: AsyncParsableCommand {
       """)
 
   @Option(help: ArgumentHelp("Which consumer", valueName: "name")) var consumer: String
-  @Option(help: ArgumentHelp("What it is to read next", valueName: "n")) var offset: String
+  @Option(help: ArgumentHelp("What it is to read next", valueName: "n")) var offset: String?
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Instead of --offset: the first tick received at or after this time (UTC)",
+      valueName: "02:10|2026-11-22T02:10Z|-30m")) var at: String?
   @Flag(help: "Pass ticks over, never to deliver them") var skip = false
   @Flag(help: "Say what would happen, and change nothing") var dryRun = false
   @OptionGroup var flags: WriteFlags
 
-  func run() async throws {
-    guard let number = DecimalDigits.parse(offset, upTo: Int64.max), number >= 1 else {
-      throw BadSettings(problems: [
-        .init(name: "--offset", value: Text.oneLine(offset), allowed: "a whole number, 1 or more")
-      ])
+  func validate() throws {
+    guard (offset == nil) != (at == nil) else {
+      throw ValidationError("Missing expected argument '--offset <n>' or '--at <time>', and not both")
     }
+  }
+
+  func run() async throws {
+    let bounds = try RangeBounds(fromOffset: offset, since: at, flags: ("--offset", "--at"))
     let settings = try Configuration(flags: flags, environment: ProcessEnvironment.current)
     ConsoleLogHandler.bootstrap(settings.logging)
+    let start = try await LogReader.reading(settings) { try await bounds.offsets(in: $0).first }
     let request = ControlRequest.seek(
       SeekRequest(
-        consumer: ConsumerName(rawValue: consumer), offset: Offset(rawValue: number), maySkip: skip),
+        consumer: ConsumerName(rawValue: consumer), offset: start ?? .first, maySkip: skip),
       dryRun: dryRun)
     let logOperator = LogOperator(settings: settings, logger: Logger(label: "tickwal")) { .none }
     let answer = try await logOperator.ask(request)

@@ -1,12 +1,28 @@
 import Base
+import Ingest
 import Logging
 
 /// The settings in force, for people, for programs and for the log line at start. Nothing secret is in it.
 extension Configuration {
+  /// What was changed from its default has a star at its end.
   var table: TextTable {
     TextTable(
-      .init("setting"), .init("value"), .init("from"),
-      rows: entries.map { [$0.name, Self.shown($0), $0.source.rawValue] })
+      .init("setting"), .init("value"), .init("from"), .init(""),
+      rows: entries.map { [$0.name, Self.shown($0), $0.source.rawValue, $0.isChanged ? "*" : ""] })
+  }
+
+  /// What is to be said below the table.
+  var notes: [String] {
+    let changed = entries.count(where: \.isChanged)
+    let stars =
+      changed == 0
+      ? "everything has its default" : "* \(Figures.counted(changed, "setting")) changed from the default"
+    do throws(FeedError) {
+      let endpoint = try FeedEndpoint(url: feed.url?.text, testnet: feed.testnet)
+      return [stars, "the feed connects to \(endpoint.shownURL)"]
+    } catch {
+      return [stars, "the feed cannot connect: \(error)"]
+    }
   }
 
   /// `{"settings":{"NAME":{"value":…,"unit":…,"from":…}},"warnings":[…]}`
@@ -27,8 +43,11 @@ extension Configuration {
   }
 
   /// Each setting by its variable's name, for one message at start.
-  var metadata: Logger.Metadata {
-    Logger.Metadata(uniqueKeysWithValues: entries.map { ($0.name, .string($0.value ?? "")) })
+  ///
+  /// - Parameter all: also those that have their defaults.
+  func metadata(all: Bool) -> Logger.Metadata {
+    Logger.Metadata(
+      uniqueKeysWithValues: entries.filter { all || $0.isChanged }.map { ($0.name, .string($0.value ?? "")) })
   }
 
   private static func shown(_ entry: SettingEntry) -> String {

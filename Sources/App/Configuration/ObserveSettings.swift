@@ -29,7 +29,7 @@ struct ObserveSettings: Sendable, Equatable {
     "HTTP_ALLOWED_HOSTS", .hostNames,
     "Host names that HTTP clients may use besides the server's own addresses")
   static let readyMaxLag = Setting(
-    "READY_MAX_LAG_SECONDS", default: "120", unit: "s", .seconds(atMost: 31_536_000),
+    "READY_MAX_LAG_SECONDS", default: "300", unit: "s", .seconds(atMost: 31_536_000),
     "Age of a destination's oldest unshipped tick beyond which the process is not ready")
   static let heartbeatURL = Setting(
     "HEARTBEAT_URL", .heartbeatURL, "URL asked regularly while the process is ready; a secret")

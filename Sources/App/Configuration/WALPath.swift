@@ -34,9 +34,19 @@ struct WALPath: Sendable, Equatable, CustomStringConvertible {
     if let reason = FileProblem.file(text) { throw problem(reason, "an existing log") }
   }
 
+  /// The place that a relative path means, so that a start in another folder is noticed.
+  private var place: String { text.first == "/" ? "" : ", looked for as \(Text.oneLine(absolute))" }
+
+  /// From the root of the file system.
+  var absolute: String {
+    guard text.first != "/", let folder = getcwd(nil, 0) else { return text }
+    defer { free(folder) }
+    return String(cString: folder) + "/" + (text.hasPrefix("./") ? String(text.dropFirst(2)) : text)
+  }
+
   private func problem(_ reason: String, _ allowed: String) -> BadSettings {
     BadSettings(problems: [
-      .init(name: "WAL_PATH", value: Text.oneLine(text), allowed: allowed, reason: reason)
+      .init(name: "WAL_PATH", value: Text.oneLine(text), allowed: allowed, reason: reason + place)
     ])
   }
 }

@@ -29,7 +29,6 @@ final class ControlListener: Sendable {
     var farewell: [UInt8]?
   }
 
-  private let address: ControlAddress
   private let mail = Mutex(Mail())
   private let wake: FileDescriptor
   private let ended = Latch<Void>()
@@ -46,48 +45,25 @@ final class ControlListener: Sendable {
     missed: @escaping @Sendable (SystemError) -> Void,
     failed: @escaping @Sendable (SystemError) -> Void
   ) throws(SystemError) {
-    self.address = address
     let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
     var pair: [Int32] = [-1, -1]
     guard socketpair(AF_UNIX, type, 0, &pair) == 0 else { throw SystemError.last("making sockets") }
     let woken = FileDescriptor(owning: pair[0])
     wake = FileDescriptor(owning: pair[1])
-    let descriptor = socket(AF_UNIX, type, 0)
-    guard descriptor >= 0 else { throw SystemError.last("making a socket") }
-    let listening = FileDescriptor(owning: descriptor, name: address.path)
-    try Self.removeOld(address)
-    // Before it is bound, so that nobody else can ever connect. The umask takes more away, never less.
-    guard fchmod(descriptor, 0o600) == 0 else { throw SystemError.last("protecting", address.path) }
-    try address.withSocketAddress { (socketAddress, length) throws(SystemError) in
-      guard bind(descriptor, socketAddress, length) == 0 else {
-        throw SystemError.last("making", address.path)
-      }
-    }
-    guard listen(descriptor, Self.backlog) == 0 else { throw SystemError.last("listening on", address.path) }
-    let sockets = ListeningSockets(listening: listening, woken: woken)
+    let listening = try ListeningSocket(address)
+    let waking = WokenSocket(woken)
     _ = try DedicatedThread { [self] in
       let loop = ControlLoop(
-        sockets: sockets, takeMail: takeMail, hear: hear, missed: missed)
+        listening: listening, address: address, woken: waking, takeMail: takeMail, hear: hear, missed: missed)
       do throws(SystemError) {
         try loop.run()
       } catch {
         failed(error)
       }
       loop.closeAll()
+      loop.listening.removeName()
       ended.set(())
     }
-  }
-
-  /// Clients that connect while the thread does something else; more are refused by the system for a moment.
-  private static let backlog: Int32 = 8
-
-  private static func removeOld(_ address: ControlAddress) throws(SystemError) {
-    var info = stat()
-    guard lstat(address.path, &info) == 0 else { return }
-    guard info.st_mode & S_IFMT == S_IFSOCK else {
-      throw SystemError(doing: "making", subject: address.path, code: EEXIST)
-    }
-    guard unlink(address.path) == 0 else { throw SystemError.last("removing the old", address.path) }
   }
 
   /// Gives a client its answer. Any thread may call it.
@@ -105,7 +81,6 @@ final class ControlListener: Sendable {
     }
     // The task may be cancelled already, and this wait must not be.
     await Task { [ended] in _ = try? await ended.wait() }.value
-    unlink(address.path)
   }
 
   private func post(_ change: (inout Mail) -> Void) {

@@ -1,21 +1,19 @@
 import Base
 import Glibc
 
-/// The sockets that the thread of the control socket begins with.
-final class ListeningSockets: Sendable {
-  let listening: FileDescriptor
-  /// Readable when there is mail.
-  let woken: FileDescriptor
+/// The descriptor that is readable when there is mail.
+final class WokenSocket: Sendable {
+  private let descriptor: FileDescriptor
+  var number: Int32 { descriptor.number }
 
-  init(listening: consuming FileDescriptor, woken: consuming FileDescriptor) {
-    self.listening = listening
-    self.woken = woken
-  }
+  init(_ descriptor: consuming FileDescriptor) { self.descriptor = descriptor }
 }
 
 /// The thread of the control socket: waits for all clients at once, and does what ``ControlClients`` says.
 final class ControlLoop {
-  private let sockets: ListeningSockets
+  private(set) var listening: ListeningSocket
+  private let address: ControlAddress
+  private let woken: WokenSocket
   private let takeMail: () -> ControlListener.Mail
   private let hear: (ControlListener.Request) -> Void
   private let missed: (SystemError) -> Void
@@ -29,15 +27,22 @@ final class ControlLoop {
   /// The time until which nobody is accepted, for want of descriptors or memory.
   private var pausedUntil = Duration.zero
 
+  /// The time of the next look whether the socket can still be reached by its name.
+  private var nextLook = Duration.zero
+
   private static let pause = Duration.seconds(1)
+  private static let lookPause = Duration.seconds(5)
   private static let lastPatience = Duration.seconds(1)
 
   init(
-    sockets: ListeningSockets, takeMail: @escaping () -> ControlListener.Mail,
+    listening: ListeningSocket, address: ControlAddress, woken: WokenSocket,
+    takeMail: @escaping () -> ControlListener.Mail,
     hear: @escaping (ControlListener.Request) -> Void,
     missed: @escaping (SystemError) -> Void
   ) {
-    self.sockets = sockets
+    self.listening = listening
+    self.address = address
+    self.woken = woken
     self.takeMail = takeMail
     self.hear = hear
     self.missed = missed
@@ -50,7 +55,19 @@ final class ControlLoop {
       read(takeMail(), now)
       for id in clients.overdue(at: now) { lose(id, ETIMEDOUT) }
       if let end, clients.isEmpty || end <= now { return }
+      if nextLook <= now { nameAnew(now) }
       try turn(now)
+    }
+  }
+
+  /// Makes the socket anew if somebody has removed it. What cannot be done now may be later.
+  private func nameAnew(_ now: Duration) {
+    nextLook = now + Self.lookPause
+    guard !isStopping, !listening.hasName else { return }
+    do throws(SystemError) {
+      listening = try ListeningSocket(address)
+    } catch {
+      // The folder is full, or gone: what is wrong with the log's folder is said by the log.
     }
   }
 
@@ -77,8 +94,8 @@ final class ControlLoop {
     let isAccepting = !isStopping && !clients.isFull && pausedUntil <= now
     // A descriptor below 0 is passed over: one whose client has gone would end each wait while it is worked for.
     var waiting = [
-      pollfd(fd: sockets.woken.number, events: Int16(POLLIN), revents: 0),
-      pollfd(fd: isAccepting ? sockets.listening.number : -1, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: woken.number, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: isAccepting ? listening.number : -1, events: Int16(POLLIN), revents: 0),
     ]
     for id in ids {
       switch clients.wait(of: id) {
@@ -98,22 +115,22 @@ final class ControlLoop {
     if waiting[1].revents != 0 { try accept() }
   }
 
-  /// Milliseconds; below 0 for any time.
+  /// Milliseconds.
   private func timeout(_ now: Duration, isPaused: Bool) -> Int32 {
-    let next = [clients.nextDeadline, end, isPaused ? pausedUntil : nil].compactMap(\.self).min()
-    guard let next else { return -1 }
+    let next = [clients.nextDeadline, end, isPaused ? pausedUntil : nil].compactMap(\.self)
+      .reduce(nextLook, min)
     return Int32(min(max((next - now) / .milliseconds(1), 0), 60_000).rounded(.up))
   }
 
   private func emptyMailbox() {
     var buffer = [UInt8](repeating: 0, count: 64)
-    while buffer.withUnsafeMutableBytes({ FileBytes.read(sockets.woken.number, into: $0) }) > 0 {}
+    while buffer.withUnsafeMutableBytes({ FileBytes.read(woken.number, into: $0) }) > 0 {}
   }
 
   private func accept() throws(SystemError) {
     // The wait may have been long: a client's time begins now.
     let now = MonotonicClock.now()
-    let accepted = Glibc.accept(sockets.listening.number, nil, nil)
+    let accepted = Glibc.accept(listening.number, nil, nil)
     guard accepted >= 0 else {
       let code = errno
       // The other side may be gone by now.

@@ -9,32 +9,34 @@ struct AWSDoctor: Sendable {
   /// Whether a folder takes the place of the destinations.
   let isLocal: Bool
 
-  func findings() async throws -> [DoctorFinding] {
+  func credentials() async throws -> DoctorFinding {
     let delivers = !isLocal && settings.destinations.contains { $0.isEnabled }
-    let needed = delivers || settings.feed.streams == nil
-    guard needed else { return [.skipped("credentials", "nothing is delivered to AWS or read from it")] }
-    let credentials = try await DoctorFinding.of("credentials") {
-      describe(try await client.currentCredentials())
+    guard delivers || settings.feed.streams == nil else {
+      return .skipped("credentials", "nothing is delivered to AWS or read from it")
     }
-    guard credentials.verdict != .failed else { return [credentials] }
-    var date: Int?
-    var found = [credentials]
-    found.append(
-      try await DoctorFinding.of("identity") {
-        let identity = try await STSClient(client).callerIdentity(retry: DoctorFinding.retry)
-        date = identity.answer.date
-        return .ok("identity", "\(identity.arn), account \(identity.account)")
-      } otherwise: { error in
-        date = error.date
-        // run does not ask STS for it: only keys that are refused are in its way.
-        guard error.kind != .credentialsRefused else {
-          return .failed("identity", error.description, "these keys are not valid: make new ones")
-        }
-        return .warning("identity", error.description)
-      })
-    found.append(DoctorRules.clock(server: date, machine: WallClock.epochSeconds()))
-    found.append(try await secret())
-    return found
+    return try await DoctorFinding.of("credentials") {
+      do {
+        return describe(try await client.currentCredentials())
+      } catch let error as CredentialError where error.code == .unknownProfile {
+        guard let profile = settings.aws.profile else { throw error }
+        return .failed(
+          "credentials",
+          "PIPELINE_IAM_USER is '\(Text.oneLine(profile))' but must be a profile that exists: \(error)")
+      }
+    }
+  }
+
+  func identity() async throws -> DoctorFinding {
+    try await DoctorFinding.of("identity") {
+      let identity = try await STSClient(client).callerIdentity(retry: DoctorFinding.retry)
+      return .ok("identity", "\(identity.arn), account \(identity.account)").heard(identity.answer.date)
+    } otherwise: { error in
+      // run does not ask STS for it: only keys that are refused are in its way.
+      guard error.kind != .credentialsRefused else {
+        return .failed("identity", error.description, "these keys are not valid: make new ones")
+      }
+      return .warning("identity", error.description)
+    }
   }
 
   private func describe(_ keys: Credentials) -> DoctorFinding {
@@ -47,7 +49,7 @@ struct AWSDoctor: Sendable {
     return .ok("credentials", "from \(keys.source)\(left.map { ", for another \($0) s" } ?? "")")
   }
 
-  private func secret() async throws -> DoctorFinding {
+  func secret() async throws -> DoctorFinding {
     if let streams = settings.feed.streams {
       return .skipped("secret", "STREAMS names \(Figures.counted(streams.names.count, "stream"))")
     }

@@ -13,14 +13,28 @@ struct DestinationDoctor: Sendable {
   /// Whether a small object may be written.
   let writes: Bool
 
-  func findings() async throws -> [DoctorFinding] {
-    guard let local else { return try await looks(inFolder: nil) }
-    guard access(local, F_OK) == 0 else { return [absent(local)] }
+  enum Place: Sendable {
+    case aws
+    case folder(String)
+  }
+
+  /// The place to look at, with the finding about a folder.
+  ///
+  ///
+  /// - Returns: `nil` where there is nothing to look at.
+  func place(_ findings: DoctorFindings) throws -> Place? {
+    guard let local else { return .aws }
+    guard access(local, F_OK) == 0 else {
+      findings.add([absent(local)])
+      return nil
+    }
     do {
       let folder = try LocalPlace.absolute(local)
-      return [.ok("local", "\(folder) is a writable folder")] + (try await looks(inFolder: folder))
+      findings.add([.ok("local", "\(folder) is a writable folder")])
+      return .folder(folder)
     } catch let error as BadSettings {
-      return [.failed("local", error.lines.joined(separator: " "))]
+      findings.add([.failed("local", error.lines.joined(separator: " "))])
+      return nil
     }
   }
 
@@ -33,23 +47,16 @@ struct DestinationDoctor: Sendable {
     return .failed("local", "\(folder) cannot be made: \(reason)", "make \(parent), or correct --local")
   }
 
-  private func looks(inFolder folder: String?) async throws -> [DoctorFinding] {
-    var found: [DoctorFinding] = []
-    for settings in settings { found += try await look(settings, inFolder: folder) }
-    return found
-  }
-
-  private func look(
-    _ settings: any DestinationSettings, inFolder folder: String?
+  func look(
+    _ settings: any DestinationSettings, at place: Place
   ) async throws -> [DoctorFinding] {
     let check = type(of: settings).check
     guard settings.isEnabled else { return [.skipped(check, "\(type(of: settings).name) is not enabled")] }
     do {
       let destination =
-        if let folder {
-          try settings.destination(inFolder: folder, clock: .system)
-        } else {
-          try await settings.destination(aws ?? NoKeys())
+        switch place {
+        case .folder(let folder): try settings.destination(inFolder: folder, clock: .system)
+        case .aws: try await settings.destination(aws ?? NoKeys())
         }
       return try await destination.look(writes: writes)
     } catch is NoKeys {

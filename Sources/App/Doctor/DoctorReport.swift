@@ -7,14 +7,14 @@ struct DoctorReport: Sendable, Equatable {
 
   var isWell: Bool { findings.allSatisfy { $0.verdict != .failed } }
 
-  var lines: [String] {
-    let rows = TextTable(
-      TextTable.Column(""), TextTable.Column(""), TextTable.Column(""),
-      rows: findings.map { [$0.verdict.rawValue, $0.name, $0.summary] }
-    ).lines()
-    return zip(rows, findings).flatMap { row, finding in
-      [row] + (finding.remedy.map { ["         → " + Text.oneLine($0, limit: 1_000)] } ?? [])
-    }
+  /// The columns of the verdict and of the name; a line is printed before the next one is known.
+  private static let widths = (verdict: 7, name: 13)
+
+  static func lines(_ finding: DoctorFinding) -> [String] {
+    let verdict = DisplayWidth.padded(finding.verdict.rawValue, to: widths.verdict)
+    let name = DisplayWidth.padded(finding.name, to: widths.name)
+    return ["\(verdict)  \(name)  \(Text.oneLine(finding.summary, limit: 1_000))"]
+      + (finding.remedy.map { ["         → " + Text.oneLine($0, limit: 1_000)] } ?? [])
   }
 
   var document: JSONDocument {

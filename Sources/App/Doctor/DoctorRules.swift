@@ -1,3 +1,4 @@
+import Base
 import Shippers
 import WAL
 
@@ -6,15 +7,20 @@ enum DoctorRules {
   /// Seconds that the machine's clock may differ from the server's; beyond five minutes signatures are refused.
   static let tolerableSkew = 60
 
-  /// - Parameters: epoch seconds UTC.
-  static func clock(server: Int?, machine: Int) -> DoctorFinding {
-    guard let server else { return .skipped("clock", "no service told its time") }
-    let ahead = machine - server
-    guard abs(ahead) > tolerableSkew else {
-      return .ok("clock", "\(abs(ahead)) s from AWS's")
+  /// - Parameter ahead: seconds that this machine's clock is ahead of each service's.
+  static func clock(_ ahead: [(service: String, seconds: Int)]) -> DoctorFinding {
+    guard let worst = ahead.map(\.seconds).max(by: { abs($0) < abs($1) }) else {
+      return .skipped("clock", "no service told its time")
+    }
+    guard abs(worst) > tolerableSkew else {
+      return .ok(
+        "clock", ahead.map { "\(abs($0.seconds)) s from that of \($0.service)" }.joined(separator: ", "))
     }
     return .warning(
-      "clock", "\(abs(ahead)) s \(ahead > 0 ? "ahead of" : "behind") AWS's",
+      "clock",
+      ahead.map { service, seconds in
+        "\(abs(seconds)) s \(seconds > 0 ? "ahead of" : seconds < 0 ? "behind" : "from") that of \(service)"
+      }.joined(separator: ", "),
       "signatures are corrected, but rows carry this machine's time: synchronize it (timedatectl)")
   }
 
@@ -23,13 +29,37 @@ enum DoctorRules {
   ///   - limits: below `DISK_STOP` `run` appends nothing, below `DISK_LOW` it warns.
   static func space(free: Int, of total: Int, limits: DiskLimits, folder: String) -> DoctorFinding {
     let part = total > 0 ? Double(free) / Double(total) : 0
-    let text = "\(free >> 20) MiB of \(total >> 20) MiB free (\(Int(part * 100)) %) at \(folder)"
+    let stop = limits.stop.bytes(of: max(0, total))
+    let text =
+      "\(Figures.bytes(free)) of \(Figures.bytes(total)) free (\(Int(part * 100)) %) at \(folder); DISK_STOP is "
+      + (stop > 0 ? "below \(Figures.bytes(stop))" : "off")
     let remedy = "make room, or move WAL_PATH to a larger volume"
     if total <= 0 || free < limits.stop.bytes(of: total) {
-      return .failed("space", "\(text), below DISK_STOP: nothing would be appended", remedy)
+      return .failed("space", "\(text): nothing would be appended", remedy)
     }
     return free < limits.low.bytes(of: total)
-      ? .warning("space", "\(text), below DISK_LOW", remedy) : .ok("space", text)
+      ? .warning("space", "\(text), and DISK_LOW is reached: what is shipped is trimmed at once", remedy)
+      : .ok("space", text)
+  }
+
+  /// The oldest tick that may wait before shipping counts as behind.
+  static let tolerableAge = Duration.seconds(600)
+
+  static func backlog(_ consumers: [LogStatus.Consumer]) -> DoctorFinding {
+    let enabled = consumers.filter(\.isEnabled)
+    guard !enabled.isEmpty else { return .skipped("backlog", "no consumer is enabled in the log yet") }
+    var isBehind = false
+    let texts = enabled.map { consumer in
+      guard consumer.lag > 0 else { return "\(consumer.name) none" }
+      let age = Duration.seconds(consumer.oldestUnshippedSeconds)
+      if age > tolerableAge { isBehind = true }
+      return
+        "\(consumer.name) \(Figures.counted(consumer.lag, "tick")), the oldest \(Figures.duration(age)) old"
+    }
+    let text = texts.joined(separator: "; ")
+    return isBehind
+      ? .warning("backlog", text, "look at `tickwal status` and at what run says; without run: tickwal ship")
+      : .ok("backlog", text)
   }
 
   static func sqlite(_ version: SQLiteVersion) -> DoctorFinding {

@@ -1,4 +1,3 @@
-import AWS
 import Base
 import Glibc
 import Ingest
@@ -9,66 +8,99 @@ import WAL
 struct LocalDoctor: Sendable {
   let settings: Configuration
 
-  func log() async throws -> [DoctorFinding] {
+  /// Looks at the log, at the process that has it and at its volume.
+  ///
+  /// - Returns: the streams that a feed would ask for, as far as they are known here.
+  func log(_ findings: DoctorFindings) async throws -> [String] {
     let path = settings.log.path
+    findings.add([DoctorRules.sqlite(.current)])
     do {
       try path.checkWritable()
     } catch {
-      return [
+      findings.add([
         .failed("log", error.lines.joined(separator: " "), "correct WAL_PATH, or the rights on its folder")
-      ]
+      ])
+      return streams(nil)
     }
-    var found: [DoctorFinding] = []
-    if access(path.text, F_OK) != 0 {
-      found.append(.ok("log", "\(path) is not there yet; run makes it"))
-    } else {
+    findings.add([space(path)])
+    guard access(path.text, F_OK) == 0 else {
+      findings.add([.ok("log", "\(path.absolute) is not there yet; run makes it")])
+      return streams(nil)
+    }
+    var known: [String]?
+    try await findings.of("log") {
       do {
         let reader = try await LogReader(path: path.text)
         let status = try await reader.status()
+        known = try await reader.lastKnownStreams()
         try await reader.close()
-        found.append(.ok("log", "\(path) holds the ticks up to \(status.head)"))
+        return [
+          .ok("log", "\(path.absolute) holds the ticks up to \(Figures.grouped(status.head.rawValue))"),
+          process(status),
+          DoctorRules.backlog(status.consumers),
+        ]
       } catch let error as LogError {
-        found.append(.failed("log", "\(path): \(error)"))
+        return [.failed("log", "\(path): \(error)")]
       }
     }
-    var volume = statvfs()
-    if statvfs(path.folder, &volume) == 0 {
-      found.append(
-        DoctorRules.space(
-          free: Int(volume.f_bavail * volume.f_frsize), of: Int(volume.f_blocks * volume.f_frsize),
-          limits: settings.space.disk, folder: path.folder))
-    } else {
-      found.append(.warning("space", "\(path.folder): \(SystemError.lastText)"))
-    }
-    found.append(DoctorRules.sqlite(.current))
-    return found
+    return streams(known)
   }
 
-  /// Any answer of the exchange's server says that name, network and certificate are right.
-  func exchange() async throws -> DoctorFinding {
+  private func process(_ status: LogStatus) -> DoctorFinding {
+    .ok("process", status.writerPID.map { "process \($0) has the log open" } ?? "no process has the log open")
+  }
+
+  private func space(_ path: WALPath) -> DoctorFinding {
+    var volume = statvfs()
+    guard statvfs(path.folder, &volume) == 0 else {
+      return .warning("space", "\(path.folder): \(SystemError.lastText)")
+    }
+    return DoctorRules.space(
+      free: Int(volume.f_bavail * volume.f_frsize), of: Int(volume.f_blocks * volume.f_frsize),
+      limits: settings.space.disk, folder: Folder.parent(of: path.absolute))
+  }
+
+  /// The stream to ask for where none is known: each exchange of this kind has it.
+  private static let anyStream = "btcusdt@miniTicker"
+
+  private func streams(_ known: [String]?) -> [String] {
+    let named = settings.feed.streams?.names ?? known ?? []
+    return named.isEmpty ? [Self.anyStream] : named
+  }
+
+  /// The time for a connection: less than for all checks, so that it is this one that says what it waited for.
+  private static let patience = Duration.seconds(7)
+
+  /// Opens a WebSocket for one stream, as `run` does.
+  func exchange(streams: [String]) async throws -> DoctorFinding {
     let address: FeedEndpoint
     do {
       address = try FeedEndpoint(url: settings.feed.url?.text, testnet: settings.feed.testnet)
     } catch {
       return .failed("exchange", "\(error)", "correct BINANCE_WS_URL")
     }
-    var configuration = TransportConfiguration()
-    configuration.caBundle = settings.feed.caBundle
-    let host = address.host.contains(":") ? "[\(address.host)]" : address.host
-    let endpoint = Endpoint(scheme: address.isSecure ? .https : .http, host: host, port: address.port)
-    let answers = "\(endpoint) answers; the feed asks for \(address.shownTarget)"
-    let transport = try CurlTransport(configuration)
-    defer { transport.close() }
+    let place = "\(address.isSecure ? "wss" : "ws")://\(address.hostHeader)"
+    let asked = "the feed asks for \(address.shownTarget)"
     do {
-      _ = try await transport.send(HTTPRequest(.get, endpoint, timeout: .seconds(10)))
-      return .ok("exchange", answers)
-    } catch let error as TransportError where error.code == .responseTooLarge {
-      return .ok("exchange", answers)
-    } catch let error as TransportError where [.connectionLost, .malformedAnswer].contains(error.code) {
-      return .warning(
-        "exchange", "\(endpoint) takes connections, but answers no plain request: \(error.detail)")
-    } catch let error as TransportError {
-      return .failed("exchange", "\(error)", "check network and firewall; a proxy is not used for the feed")
+      try await FeedProbe.open(
+        FeedConfiguration(endpoint: address, streams: streams, caBundle: settings.feed.caBundle),
+        within: Self.patience)
+      let stream = address.ownTarget == nil ? " of \(streams[0])" : ""
+      return .ok("exchange", "\(place) opens a WebSocket\(stream); \(asked)")
+    } catch let error as FeedError {
+      return .failed("exchange", "\(place): \(error); \(asked)", Self.remedy(error))
+    }
+  }
+
+  private static func remedy(_ error: FeedError) -> String {
+    switch error.code {
+    case .refused(status: 451), .refused(status: 403):
+      "the exchange does not serve this country or address: run elsewhere, or set BINANCE_WS_URL"
+    case .refused(status: 429), .refused(status: 418):
+      "this address was too quick: look for other programs behind it, and wait"
+    case .refused, .badUpgrade: "correct BINANCE_WS_URL or the streams' names"
+    case .tlsFailed, .badCABundle: "correct BINANCE_WS_URL or FEED_CA_BUNDLE"
+    default: "check network and firewall; a proxy is not used for the feed"
     }
   }
 }

@@ -12,7 +12,7 @@ struct HelpText: Equatable {
     "ship": ["tickwal ship", "tickwal ship --local out"],
     "replay": [
       "tickwal replay --from-offset 1 --to-offset 1000 --to stdout",
-      "tickwal replay --from-offset 1 --to s3 --prefix copies",
+      "tickwal replay --from-offset 1 --to s3 --prefix batch_jsonl_2",
     ],
     "reconcile": ["tickwal reconcile --full --day 2026-11-22", "tickwal reconcile --consumer s3 --repair"],
     "status": ["tickwal status --watch", "tickwal status --json"],

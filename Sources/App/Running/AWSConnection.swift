@@ -52,8 +52,9 @@ final class AWSConnection: AWSAccess {
     } catch let error as CancellationError {
       throw error
     } catch {
-      logger.warning(
-        "there are no credentials yet: AWS is not asked until there are", metadata: ["error": "\(error)"])
+      logger.error(
+        "there are no credentials yet: AWS is not asked until there are",
+        metadata: ["error": "\(error)", "hint": "put keys where they are looked for (docs/aws.md)"])
     }
   }
 
@@ -76,10 +77,11 @@ final class AWSConnection: AWSAccess {
     parts.withLock { $0?.transport.close() }
   }
 
-  /// The profile's too. They are read once: another place is another destination.
+  /// The endpoints, and the PEM file of trusted roots if one is named: the profile's too. They are read once: another
+  /// place is another destination.
   ///
   /// - Throws: `CommandFailure` (78) for a setting or a file that means nothing.
-  private func endpoints() throws -> Endpoints {
+  private func reach() throws -> (endpoints: Endpoints, caBundle: String?) {
     let environment = settings.environment
     let named = environment["AWS_PROFILE"].flatMap { $0.isEmpty ? nil : $0 }
     let profile = settings.profile ?? named ?? "default"
@@ -94,7 +96,7 @@ final class AWSConnection: AWSAccess {
             "dynamodb": "\(endpoints.endpoint(.dynamodb, region: settings.region))",
           ])
       }
-      return endpoints
+      return (endpoints, try configured.caBundle.map(Self.readable))
     } catch let error as CredentialError {
       throw CommandFailure(.badValue, error.description)
     } catch let error as EndpointError {
@@ -102,13 +104,21 @@ final class AWSConnection: AWSAccess {
     }
   }
 
+  private static func readable(_ file: (name: String, value: String)) throws(CommandFailure) -> String {
+    guard let problem = FileProblem.file(file.value) else { return file.value }
+    throw CommandFailure(
+      .badValue,
+      "\(file.name) is '\(Text.oneLine(file.value))' but must be the path of a readable file: \(problem)")
+  }
+
   private func make() throws -> Parts {
     try parts.withLock { parts in
       if let parts { return parts }
       var configuration = TransportConfiguration(environment: settings.environment)
       configuration.connectionLimit = connectionLimit
+      let (endpoints, caBundle) = try reach()
+      configuration.caBundle = configuration.caBundle ?? caBundle
       let transport = try CurlTransport(configuration)
-      let endpoints = try endpoints()
       let context = CredentialContext(
         environment: settings.environment, transport: transport, region: settings.region,
         endpoints: endpoints)

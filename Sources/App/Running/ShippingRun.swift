@@ -79,7 +79,8 @@ struct ShippingRun: Sendable {
           "path": "\(log.path)", "head": "\(log.head)",
           "consumers": "\(consumers.map(\.name.rawValue).joined(separator: ","))",
         ])
-      let watch = RunWatch(label: label, log: log, logger: logger, console: .standardError)
+      let watch = RunWatch(
+        label: label, hasFeed: makeFeed != nil, log: log, logger: logger, console: .standardError)
       wasInterrupted = try await Pipeline(
         log: log, loops: loops, stopping: stopping, logger: logger,
         makeFeed: makeFeed.map { $0(log, connection) }, interrupted: interrupted,

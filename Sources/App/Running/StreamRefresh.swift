@@ -3,6 +3,7 @@ import Base
 import CoreMetrics
 import Ingest
 import Logging
+import Shippers
 import WAL
 
 /// The receiver of a changed list of streams: the feed.
@@ -85,9 +86,13 @@ struct StreamRefresh: Sendable {
       // AWS's texts have the number of the request in them.
       let kind = (error as? AWSError)?.code.rawValue ?? reason
       if state.failed(kind, at: now()) || isAsked {
-        logger.warning(
-          "the list of streams could not be read again: the one in force stays",
-          metadata: ["streams": "\(state.names.count)", "error": "\(reason)"])
+        let known = error as? AWSError
+        var metadata: Logger.Metadata = ["streams": "\(state.names.count)", "error": "\(reason)"]
+        if let hint = known?.hint { metadata["hint"] = "\(hint)" }
+        // A secret that is unusable stays so, too, until a person has changed it.
+        logger.log(
+          level: known?.needsOperator ?? true ? .error : .warning,
+          "the list of streams could not be read again: the one in force stays", metadata: metadata)
       }
       return
     }

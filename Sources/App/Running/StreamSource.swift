@@ -50,11 +50,13 @@ struct StreamSource: Sendable {
 
   private func report(_ failure: Retry.Failure) {
     guard failure.attempt == 1 || failure.attempt.isMultiple(of: 10) else { return }
-    logger.warning(
-      "could not read the secret with the streams: trying again",
-      metadata: [
-        "secret": "\(settings.secretName)", "attempt": "\(failure.attempt)", "error": "\(failure.error)",
-      ])
+    var metadata: Logger.Metadata = [
+      "secret": "\(settings.secretName)", "attempt": "\(failure.attempt)", "error": "\(failure.error)",
+    ]
+    if let hint = failure.error.hint { metadata["hint"] = "\(hint)" }
+    logger.log(
+      level: failure.error.needsOperator ? .error : .warning,
+      "could not read the secret with the streams: trying again", metadata: metadata)
   }
 
   /// Reads the secret's list once more, in a few tries; `nil` where the operator has named the streams.

@@ -19,6 +19,33 @@ enum DisplayWidth {
     return kept + "…"
   }
 
+  /// The text in lines of at most `width` columns, broken between words; a word that is longer is broken where it
+  /// must. What does not fit into the lines is cut off with an ellipsis. At least one line.
+  static func wrapped(_ text: String, to width: Int, atMost lines: Int) -> [String] {
+    guard of(text) > width, width > 0 else { return [truncated(text, to: width)] }
+    var found: [String] = []
+    var rest = Substring(text)
+    while !rest.isEmpty, found.count < lines - 1, of(rest) > width {
+      let most = fitting(rest, width)
+      let line = most.endIndex < rest.endIndex && rest[most.endIndex] == " " ? most : most.uptoLastWord
+      found.append(String(line))
+      rest = rest[line.endIndex...].drop { $0 == " " }
+    }
+    return found + (rest.isEmpty ? [] : [truncated(String(rest), to: width)])
+  }
+
+  /// The longest beginning that takes at most `width` columns, but for one character at least.
+  private static func fitting(_ text: Substring, _ width: Int) -> Substring {
+    var used = 0
+    var end = text.startIndex
+    while end < text.endIndex {
+      used += columns(text[end])
+      if used > width, end > text.startIndex { break }
+      end = text.index(after: end)
+    }
+    return text[..<end]
+  }
+
   static func padded(_ text: String, to width: Int, right: Bool = false) -> String {
     let blanks = String(repeating: " ", count: max(0, width - of(text)))
     return right ? blanks + text : text + blanks
@@ -35,5 +62,13 @@ enum DisplayWidth {
     default:
       return 1
     }
+  }
+}
+
+extension Substring {
+  /// Without the word at its end that goes on behind it; whole if it is one word.
+  fileprivate var uptoLastWord: Substring {
+    guard let blank = lastIndex(of: " "), blank > startIndex else { return self }
+    return self[..<blank]
   }
 }

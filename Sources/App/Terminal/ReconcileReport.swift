@@ -26,17 +26,25 @@ struct ReconcileReport: Sendable {
 
   // MARK: Text
 
-  var lines: [String] {
-    let note = trimmed.map {
+  /// The last line, where there is something to add to the ``lines(_:)`` of all news.
+  var note: String? {
+    trimmed.map {
       "offsets \($0.lowerBound) to \($0.upperBound) are not kept any more: their items are not compared"
     }
-    return results.flatMap(lines) + [note].compactMap(\.self)
   }
 
-  private func lines(_ result: Reconciliation) -> [String] {
-    var lines = result.problems.map { problem in
-      "\(result.consumer) \(problem.isRepaired ? "repaired" : problem.kind.rawValue): \(Text.oneLine(problem.text, limit: 2_000))"
+  /// The lines for what was found, or for what was found out in all of one consumer.
+  static func lines(_ news: Reconcile.News) -> [String] {
+    switch news {
+    case .found(let consumer, let problem):
+      let kind = problem.isRepaired ? "repaired" : problem.kind.rawValue
+      return ["\(consumer) \(kind): \(Text.oneLine(problem.text, limit: 2_000))"]
+    case .compared(let result): return lines(result)
     }
+  }
+
+  private static func lines(_ result: Reconciliation) -> [String] {
+    var lines: [String] = []
     if result.moreProblems > 0 {
       lines.append("\(result.consumer): \(Figures.grouped(result.moreProblems)) more")
     }

@@ -74,8 +74,19 @@ struct StatusReport {
     let recent = Gap.Cause.allCases.compactMap { cause in
       status.recentGaps[cause].map { "\(cause.rawValue) \(Figures.grouped($0))" }
     }
-    return "\(Figures.grouped(status.endedGaps)) ended, \(Figures.grouped(status.openGaps.count)) open; "
+    let stopped = gapsOfStop.isEmpty ? "" : ", 1 of the stop, which the next start ends"
+    return "\(Figures.grouped(status.endedGaps)) ended, \(Figures.grouped(openGaps.count)) open\(stopped); "
       + "last 24 h: \(recent.isEmpty ? "none" : recent.joined(separator: ", "))"
+  }
+
+  /// Those that a feed which was stopped in order has left: no run is there that could end them.
+  private var gapsOfStop: [Gap] {
+    status.writerPID == nil ? status.openGaps.filter { $0.cause == .shutdown } : []
+  }
+
+  private var openGaps: [Gap] {
+    let ofStop = gapsOfStop.map(\.id)
+    return status.openGaps.filter { !ofStop.contains($0.id) }
   }
 
   /// A line for each kind of stream that has delivered.
@@ -141,17 +152,18 @@ struct StatusReport {
   private static let shownStreams = 3
 
   private func gapLines(width: Int?) -> [String] {
-    guard !status.openGaps.isEmpty else { return [] }
+    let openGaps = openGaps
+    guard !openGaps.isEmpty else { return [] }
     let table = TextTable(
       .init("open gap since"), .init("for", .right), .init("cause"), .init("streams"),
-      rows: status.openGaps.suffix(Self.shownGaps).map { gap in
+      rows: openGaps.suffix(Self.shownGaps).map { gap in
         [
           UTCTime.readable(microseconds: gap.startedAt), Figures.duration(length(since: gap.startedAt)),
           gap.cause.rawValue,
           Text.list(gap.streams, limit: Self.shownStreams),
         ]
       })
-    let more = status.openGaps.count - Self.shownGaps
+    let more = openGaps.count - Self.shownGaps
     return [""] + table.lines(width: width) + (more > 0 ? ["and \(Figures.grouped(more)) older ones"] : [])
   }
 

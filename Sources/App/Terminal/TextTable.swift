@@ -26,7 +26,8 @@ struct TextTable: Sendable {
   }
 
   /// Lines without trailing blanks.
-  /// - Parameter width: where given, the widest left-aligned column is cut so that lines fit.
+  /// - Parameter width: where given, the widest left-aligned column is wrapped between words so that lines fit; what
+  ///   needs more than ``mostLines`` is cut.
   func lines(width: Int? = nil) -> [String] {
     let headings = columns.map(\.heading)
     let hasHeading = headings.contains { !$0.isEmpty }
@@ -35,17 +36,27 @@ struct TextTable: Sendable {
       all.map { column < $0.count ? DisplayWidth.of($0[column]) : 0 }.max() ?? 0
     }
     if let width { fit(&widths, into: width) }
-    return all.map { row in
-      var line = ""
-      for (column, cell) in row.prefix(columns.count).enumerated() {
-        if column > 0 { line += "  " }
-        line += DisplayWidth.padded(
-          DisplayWidth.truncated(cell, to: widths[column]), to: widths[column],
-          right: columns[column].alignment == .right)
+    return all.flatMap { row in
+      let cells = row.prefix(columns.count).enumerated().map { column, cell in
+        DisplayWidth.wrapped(cell, to: widths[column], atMost: Self.mostLines)
       }
-      while line.last == " " { line.removeLast() }
-      return line
+      return (0..<(cells.map(\.count).max() ?? 0)).map { number in
+        line(cells.map { number < $0.count ? $0[number] : "" }, widths)
+      }
     }
+  }
+
+  /// The most lines that a row takes.
+  private static let mostLines = 4
+
+  private func line(_ cells: [String], _ widths: [Int]) -> String {
+    var line = ""
+    for (column, cell) in cells.enumerated() {
+      if column > 0 { line += "  " }
+      line += DisplayWidth.padded(cell, to: widths[column], right: columns[column].alignment == .right)
+    }
+    while line.last == " " { line.removeLast() }
+    return line
   }
 
   private func fit(_ widths: inout [Int], into width: Int) {

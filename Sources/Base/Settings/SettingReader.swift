@@ -12,6 +12,8 @@ package struct SettingEntry: Sendable, Equatable {
   package let value: String?
   package let unit: String
   package let source: SettingSource
+  /// Whether it is another value than the default.
+  package let isChanged: Bool
 }
 
 /// Reads settings one after another, and keeps every mistake instead of stopping at the first.
@@ -67,7 +69,7 @@ package struct SettingReader {
     do {
       _ = try rule?.parse(text)
       let shown = isSecret ? "(hidden)" : Text.oneLine(rule?.shown(text) ?? text)
-      entries.append(SettingEntry(name: name, value: shown, unit: "", source: .environment))
+      entries.append(SettingEntry(name: name, value: shown, unit: "", source: .environment, isChanged: true))
     } catch {
       problems.append(
         BadSettings.Problem(
@@ -97,6 +99,8 @@ package struct SettingReader {
   private mutating func note(_ setting: Setting<some Sendable>, _ text: String?, _ source: SettingSource) {
     let shown = text.map { Text.oneLine(setting.rule.shown($0)) }
     entries.append(
-      SettingEntry(name: setting.name, value: shown, unit: shown == nil ? "" : setting.unit, source: source))
+      SettingEntry(
+        name: setting.name, value: shown, unit: shown == nil ? "" : setting.unit, source: source,
+        isChanged: text != setting.defaultText))
   }
 }

@@ -30,6 +30,20 @@ package enum Figures {
     }
   }
 
+  /// Bytes with a unit: `512 B`, `1.5 KiB`, `64 MiB`.
+  package static func bytes(_ count: Int) -> String {
+    let units = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
+    guard count.magnitude >= 1024 else { return "\(count) B" }
+    var value = Double(count)
+    var unit = -1
+    // What would be shown as 1024 of a unit is 1 of the next.
+    while abs(value) >= 1023.95, unit < units.count - 1 {
+      value /= 1024
+      unit += 1
+    }
+    return "\(decimal(value)) \(units[unit])"
+  }
+
   /// One digit after the point, none if it would be zero or the number has three digits already.
   package static func decimal(_ value: Double) -> String {
     let tenths = Int((value * 10).rounded())

@@ -11,6 +11,17 @@ package final class Watch<Value: Sendable>: Sendable {
     var value: Value
     var waiting: [UInt64: Waiting] = [:]
     var nextID: UInt64 = 0
+
+    /// Removes those who have what they want. Most often nobody waits: that must cost next to nothing.
+    mutating func takeContent() -> [CheckedContinuation<Value, any Error>] {
+      guard !waiting.isEmpty else { return [] }
+      var content: [CheckedContinuation<Value, any Error>] = []
+      for (id, waiter) in waiting where waiter.isWanted(value) {
+        waiting[id] = nil
+        content.append(waiter.continuation)
+      }
+      return content
+    }
   }
 
   private let state: Mutex<State>
@@ -25,11 +36,13 @@ package final class Watch<Value: Sendable>: Sendable {
   package func update(_ change: (inout Value) -> Void) {
     let (value, woken) = state.withLock { state in
       change(&state.value)
-      let ids = state.waiting.filter { $0.value.isWanted(state.value) }.map(\.key)
-      return (state.value, ids.compactMap { state.waiting.removeValue(forKey: $0)?.continuation })
+      return (state.value, state.takeContent())
     }
     for continuation in woken { continuation.resume(returning: value) }
   }
+
+  /// Has those who wait look again: what they want has changed.
+  package func recheck() { update { _ in } }
 
   /// Waits for a value that `isWanted` accepts, and returns it.
   /// - Throws: `CancellationError`.

@@ -16,7 +16,7 @@ package struct FeedEndpoint: Equatable, Sendable {
   /// The query of a URL that names no streams, such as `timeUnit=MICROSECOND`: it goes with every list of streams.
   let query: String
   /// The value of the Host header.
-  let hostHeader: String
+  package let hostHeader: String
   /// True if the host is a name, which TLS can ask for (SNI); it must not for an address.
   let isHostName: Bool
 
@@ -53,6 +53,9 @@ package struct FeedEndpoint: Equatable, Sendable {
     let path = ownTarget.prefix { $0 != "?" }
     return path + URLText.redacted(String(ownTarget[path.endIndex...]))
   }
+
+  /// The URL that connections ask for, without what may be a secret.
+  package var shownURL: String { "\(isSecure ? "wss" : "ws")://\(hostHeader)\(shownTarget)" }
 
   /// Streams that one connection to it takes: of a path of its own, however many the list names.
   func capacity(_ limits: ExchangeLimits) -> Int { ownTarget == nil ? limits.streamsPerConnection : .max }

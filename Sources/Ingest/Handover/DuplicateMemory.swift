@@ -36,6 +36,8 @@ struct DuplicateMemory: Sendable {
     var key: TickKey
     var appended: UInt32 = 0
     var delivered: (UInt32, UInt32, UInt32) = (0, 0, 0)
+    /// A bit for each lane whose present connection has delivered it.
+    var metBy: UInt8 = 0
 
     subscript(lane: Int) -> UInt32 {
       get {
@@ -73,6 +75,7 @@ struct DuplicateMemory: Sendable {
   mutating func admit(_ key: TickKey, lane: Int, remembers: Bool) -> Bool {
     if let place = find(key) {
       records[place][lane] += 1
+      records[place].metBy |= 1 << lane
       guard records[place][lane] > records[place].appended else { return false }
       records[place].appended = records[place][lane]
       return true
@@ -80,17 +83,27 @@ struct DuplicateMemory: Sendable {
     guard remembers else { return true }
     var record = Record(key: key, appended: 1)
     record[lane] = 1
+    record.metBy = 1 << lane
     insert(record)
     return true
   }
 
+  /// True if the lane's connection is past the tick: it has delivered it, or began after it.
   func hasDelivered(_ key: TickKey, lane: Int) -> Bool {
     find(key).map { records[$0][lane] > 0 } ?? false
   }
 
+  /// True if the lane's connection itself has delivered the tick.
+  func isMet(_ key: TickKey, by lane: Int) -> Bool {
+    find(key).map { records[$0].metBy & 1 << lane != 0 } ?? false
+  }
+
   /// A new connection uses the lane: what was appended before it is none of its duplicates.
   mutating func begin(lane: Int) {
-    for place in records.indices { records[place][lane] = records[place].appended }
+    for place in records.indices {
+      records[place][lane] = records[place].appended
+      records[place].metBy &= ~(1 << lane)
+    }
   }
 
   mutating func removeAll() {

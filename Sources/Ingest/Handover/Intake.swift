@@ -22,6 +22,10 @@ struct Intake: Sendable {
   var messages = 0
   /// Microseconds UTC, taken once for the read.
   var receivedAt: Int64 = 0
+  /// Messages without ticks after the last of the ticks; only as a connection brings them in.
+  var rejectedSince = 0
+  /// Rejected input that was kept before of the same read.
+  var rejectedBefore = 0
   /// What messages brought beyond what is taken of one; only as a connection brings it in.
   var surplus: Surplus?
   /// Rejected input of the read that the last of `rejected` stands for.
@@ -42,21 +46,36 @@ struct Intake: Sendable {
     if decoder.surplus > 0 {
       surplus = Surplus(events: decoder.surplus, stream: decoder.arrayStream).joined(to: surplus)
     }
-    if rejected.count > Self.mostRejected { foldRejected() }
+    if rejected.count > mayKeep { foldRejected() }
     switch outcome {
-    case .ticks, .rejected: messages += 1
+    case .ticks:
+      messages += 1
+      rejectedSince = 0
+    case .rejected:
+      messages += 1
+      rejectedSince += 1
     // Said by the exchange about the connection: no data, and no end of a gap.
     case .answer, .serverShutdown: break
     }
     return outcome
   }
 
+  private var mayKeep: Int { max(1, Self.mostRejected - rejectedBefore) }
+
+  /// The intake of the rest of a read of which this part is handed over.
+  var rest: Intake {
+    var rest = Intake()
+    rest.receivedAt = receivedAt
+    rest.rejectedBefore = rejectedBefore + rejected.count
+    return rest
+  }
+
   /// Leaves one in place of all that are too many.
   private mutating func foldRejected() {
     // At first also the one that stands for all from then on.
-    folded += rejected.count - Self.mostRejected + (folded == 0 ? 1 : 0)
-    rejected.removeSubrange(Self.mostRejected...)
-    rejected[Self.mostRejected - 1].cause =
+    folded += rejected.count - mayKeep + (folded == 0 ? 1 : 0)
+    rejected.removeSubrange(mayKeep...)
+    rejected[mayKeep - 1].cause =
       "\(Figures.grouped(folded)) more inputs that came at once are no ticks; this is the first of them"
   }
 

@@ -12,7 +12,7 @@ struct Overlap: Sendable {
   typealias ConnectionID = FeedSession.ConnectionID
 
   struct Limits: Equatable, Sendable {
-    /// Different ticks that are remembered, the newest ones: about 40 bytes each.
+    /// Different ticks that are remembered, the newest ones: about 50 bytes each.
     var rememberedTicks = 262_144
     var heldBytes = 8 << 20
     /// The time for which a stream of the standby waits for the primary.
@@ -33,9 +33,12 @@ struct Overlap: Sendable {
 
   private struct Lane {
     var id: ConnectionID
-    var hasDelivered = false
+    var deliveredAt: Duration?
     /// What it delivered last was late.
     var isLagging = false
+
+    /// True if it may still deliver what was made before a moment.
+    func mayOwe(since moment: Duration) -> Bool { isLagging || deliveredAt ?? .zero <= moment }
   }
 
   /// Ticks dropped so far.
@@ -50,8 +53,9 @@ struct Overlap: Sendable {
   private var memory: DuplicateMemory
   private var lanes = [Lane?](repeating: nil, count: DuplicateMemory.lanes)
   private var held = HeldTicks()
-  /// Until when what ended connections delivered is remembered.
-  private var lingersUntil: Duration?
+  /// The end of the last connection that had delivered anything.
+  private var endedAt: Duration?
+  /// The moment in which what ended connections delivered may be forgotten.
   private var forgetsAt: Duration?
 
   init(limits: Limits = Limits()) {
@@ -101,7 +105,7 @@ struct Overlap: Sendable {
     var result = Intake(
       rejected: intake.rejected, messages: intake.messages, receivedAt: intake.receivedAt)
     result.ticks.reserveCapacity(ticks: intake.ticks.count, bytes: intake.ticks.byteCount)
-    lanes[lane]?.hasDelivered = true
+    lanes[lane]?.deliveredAt = now
     lanes[lane]?.isLagging = lag.map { $0 > .zero } == true
     let role = pair?.role(of: id) ?? .other
     if role == .primary { pair?.primaryLag = lag }
@@ -131,11 +135,11 @@ struct Overlap: Sendable {
     guard let lane = lane(of: id) else { return Intake() }
     let isOfPair = pair.map { $0.role(of: id) != .other } ?? false
     let rest = isOfPair ? endPair() : Intake()
-    if lanes[lane]?.hasDelivered == true { lingersUntil = now + limits.linger }
+    if lanes[lane]?.deliveredAt != nil { endedAt = now }
     lanes[lane] = nil
     switch lanes.count(where: { $0 != nil }) {
     case 0: forget()
-    case 1: if let lingersUntil, lingersUntil > now { forgetsAt = lingersUntil } else { forget() }
+    case 1: if let endedAt { forgetsAt = max(now, endedAt + limits.linger) } else { forget() }
     default: break
     }
     return rest
@@ -147,8 +151,8 @@ struct Overlap: Sendable {
     for stream in held.due(at: now) { flow(stream, into: &result) }
     result.noteNewest()
     if let forgetsAt, forgetsAt <= now {
-      // One that lags is still about to deliver what the ended one has.
-      if lanes.contains(where: { $0?.isLagging == true }) {
+      // One that lags is still about to deliver what the ended one has, and so may one that has been silent since.
+      if lanes.contains(where: { $0?.mayOwe(since: endedAt ?? .zero) == true }) {
         self.forgetsAt = now + limits.linger
       } else {
         forget()
@@ -176,7 +180,7 @@ struct Overlap: Sendable {
     {
       flow(stream, into: &result)
     }
-    if !append(tick, lane: lane, to: &result) { pair?.join(stream) }
+    if !append(tick, lane: lane, to: &result) { join(stream, by: tick, of: \.standby) }
     if pair?.phase(of: stream) == .held, held.isFirst(tick.key, of: stream) {
       pair?.join(stream)
       flow(stream, into: &result)
@@ -190,14 +194,22 @@ struct Overlap: Sendable {
     if pair?.phase(of: stream) == .awaited {
       let isKnown = primaryLane.map { memory.hasDelivered(tick.key, lane: $0) } ?? true
       pair?.begin(stream, as: isKnown ? .flowing : .held)
-      if isKnown { pair?.join(stream) }
+      if isKnown { join(stream, by: tick, of: \.primary) }
     }
     if pair?.phase(of: stream) == .held {
       held.add(tick.entry, of: tick.texts, key: tick.key, stream: stream, until: now + limits.hold)
       if held.byteCount > limits.heldBytes { flowAll(into: &result) }
     } else if !append(tick, lane: lane, to: &result) {
-      pair?.join(stream)
+      join(stream, by: tick, of: \.primary)
     }
+  }
+
+  /// Notes that both have delivered a tick, if the other one really has: a third, which has ended meanwhile, may have
+  /// been the first with it.
+  private mutating func join(_ stream: Int, by tick: Tick, of other: KeyPath<OverlapPair, ConnectionID>) {
+    guard let lane = pair.flatMap({ self.lane(of: $0[keyPath: other]) }), memory.isMet(tick.key, by: lane)
+    else { return }
+    pair?.join(stream)
   }
 
   /// - Returns: false if it was a duplicate.
@@ -278,7 +290,7 @@ struct Overlap: Sendable {
   private mutating func forget() {
     memory.removeAll()
     for lane in lanes.indices { lanes[lane] = nil }
-    lingersUntil = nil
+    endedAt = nil
     forgetsAt = nil
   }
 }

@@ -120,10 +120,15 @@ struct StreamGaps: Sendable {
       // Its own tick is waited for already.
       if open.contains(where: { $0.isWithheld && $0.streams.contains(stream) }) { continue }
       let until = now + doubt.patience
-      if let known = doubts[stream], known.until <= until { continue }
+      if let known = doubts[stream], known.until <= until {
+        // It may have begun on a connection that was not lost then, and has been since.
+        doubts[stream]?.isAfterLoss = known.isAfterLoss || doubt.isAfterLoss
+        continue
+      }
       doubts[stream] = Waiting(
         since: min(doubts[stream]?.since ?? doubt.since, doubt.since), until: until,
-        expectedAt: now + doubt.expected, isAfterLoss: doubt.isAfterLoss,
+        expectedAt: now + doubt.expected,
+        isAfterLoss: doubt.isAfterLoss || doubts[stream]?.isAfterLoss == true,
         unknownUntil: doubts[stream]?.unknownUntil)
     }
   }

@@ -108,7 +108,7 @@ package actor FileImport {
       rejected.append(
         RejectedInput(
           payload: Array(splitter.bytes(range).prefix(Self.keptOfLongLine)),
-          cause: "line \(lines) has more than \(LineSplitter.maximumLine) bytes"))
+          cause: "line \(lines) has more than \(Figures.bytes(LineSplitter.maximumLine))"))
     case .whole(let range):
       var line = splitter.bytes(range)
       if lines == 1, line.starts(with: Self.byteOrderMark) { line = line.dropFirst(3) }

@@ -15,6 +15,7 @@ struct NamedGaps: Sendable {
 
   private var open: [Named] = []
   private var ended: [Named] = []
+  private var endsAt: Int64?
 
   mutating func note(_ changes: [GapChange]) {
     for change in changes {
@@ -32,11 +33,15 @@ struct NamedGaps: Sendable {
     }
   }
 
+  /// Notes that the end of the run leaves a gap of all streams, from a time on in microseconds UTC.
+  mutating func noteEnd(from time: Int64) { endsAt = time }
+
   /// True if a gap names the stream and was open at a moment between two times, in microseconds UTC.
   func cover(_ stream: String, from: Int64, to: Int64) -> Bool {
     func covers(_ gap: Named) -> Bool {
       gap.startedAt < to && (gap.endedAt ?? .max) > from && gap.streams.contains(stream)
     }
+    if let endsAt, endsAt < to { return true }
     return open.contains(where: covers) || ended.contains(where: covers)
   }
 }

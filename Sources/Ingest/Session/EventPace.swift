@@ -40,13 +40,19 @@ struct EventPace: Equatable, Sendable {
   ///
   /// - Parameters:
   ///   - eventTime: milliseconds since 1970, UTC; the newest in it.
+  ///   - oldest: the oldest in it: one delivery may have all that had been waiting for long.
   ///   - now: of the monotonic clock.
   /// - Returns: whether event times have jumped ahead.
-  mutating func note(eventTime: Int64, at now: Duration) -> Bool {
+  mutating func note(eventTime: Int64, oldest: Int64? = nil, at now: Duration) -> Bool {
     let ahead = .milliseconds(eventTime) - now
     var best = max(most ?? ahead, ahead)
     if best - ahead > Self.mostLag { best = ahead }
     let late = best - ahead
+    if let oldest, case let longest = best + now - .milliseconds(oldest),
+      longest >= tolerance, longest <= Self.mostLag
+    {
+      isLagging = true
+    }
     isLagging = late >= (isLagging ? Self.recovery : tolerance)
     lag = isLagging ? late : .zero
     let hasJumped = settled.map { ahead - $0 >= tolerance } ?? false

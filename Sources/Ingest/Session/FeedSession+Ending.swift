@@ -1,5 +1,8 @@
 /// The way out: `stopped` or `retired`.
 extension FeedSession {
+  /// True from the end's being asked for until no connection is left.
+  var isEnding: Bool { if case .ending = phase { true } else { false } }
+
   mutating func end(within limit: Duration, at now: Duration) -> [Action] {
     var ending = Ending(left: [], until: now + limit)
     var actions: [Action] = []

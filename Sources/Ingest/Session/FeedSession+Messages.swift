@@ -11,8 +11,8 @@ extension FeedSession {
     case opened(ConnectionID, at: Int64)
     /// Bytes arrived that were no tick: a ping, a pong, an answer, a message that is none.
     case arrived(ConnectionID)
-    /// Messages arrived that are no ticks and should be.
-    case rejected(ConnectionID)
+    /// So many messages arrived in a row that are no ticks and should be.
+    case rejected(ConnectionID, messages: Int = 1)
     /// The answer to the newest ping: what the server had sent before it has arrived.
     case answered(ConnectionID)
     /// Ticks arrived, at microseconds UTC; duplicates count too. `lag`: how late they were, of what the connection
@@ -130,7 +130,7 @@ extension FeedSession {
     /// The times that the wait for the next look doubles while there is nothing to find: 2⁶ = 64 times as long.
     var staleDoublings = 6
     /// So many messages in a row that are no ticks stand in the place of ticks.
-    var babbleMessages = 3
+    static let babble = 3
     /// The time by which the first connection may come after the second with the data that ends a silence.
     var staleGrace = Duration.seconds(2)
     /// A connection is replaced at 95 to 100 % of it.

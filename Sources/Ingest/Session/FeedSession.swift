@@ -129,7 +129,7 @@ struct FeedSession: Sendable {
     case .started, .timer: return []
     case .opened(let id, let utc): opened(id, utc, at: moment)
     case .arrived(let id): change(id) { $0.liveness.arrived() }
-    case .rejected(let id): return rejected(by: id, at: moment)
+    case .rejected(let id, let messages): return rejected(messages, by: id, at: moment)
     case .answered(let id):
       change(id) { $0.liveness.arrived() }
       if case .open(let link) = current, link.id == id { gaps.proven() }
@@ -159,11 +159,10 @@ struct FeedSession: Sendable {
     }
   }
 
-  /// A message that is no tick may stand in the place of one.
-  private mutating func rejected(by id: ConnectionID, at moment: Moment) -> [Action] {
+  /// Messages that are no ticks may stand in the place of some.
+  private mutating func rejected(_ messages: Int, by id: ConnectionID, at moment: Moment) -> [Action] {
     var isBabble = false
-    let limits = limits
-    change(id) { isBabble = $0.babbled(limits) }
+    change(id) { isBabble = $0.rejected(messages) }
     guard isBabble, case .open(let link) = current, link.id == id else { return [] }
     return gaps.lost(.stale)
   }

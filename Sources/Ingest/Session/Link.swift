@@ -22,7 +22,7 @@ struct Link: Equatable, Sendable {
   /// Microseconds UTC: up to then it has delivered everything that it was sent; its last data less what that lagged.
   private(set) var completeUntil: Int64?
   /// Messages in a row that were no ticks.
-  private var rejected = 0
+  private var rejectedInARow = 0
   /// The exchange said that it will end it.
   var isLeaving = false
 
@@ -41,7 +41,7 @@ struct Link: Equatable, Sendable {
 
   mutating func received(at utc: Int64, lag: Duration, _ moment: FeedSession.Moment) {
     liveness.arrived()
-    rejected = 0
+    rejectedInARow = 0
     let mark = Mark(time: moment.reading, utc: utc)
     firstData = firstData ?? mark
     lastDataAt = moment.reading
@@ -53,10 +53,10 @@ struct Link: Equatable, Sendable {
 
   /// Messages arrived that are no ticks.
   /// - Returns: whether they have taken the place of ticks.
-  mutating func babbled(_ limits: FeedSession.Limits) -> Bool {
+  mutating func rejected(_ messages: Int) -> Bool {
     liveness.arrived()
-    rejected += 1
-    guard rejected >= limits.babbleMessages else { return false }
+    rejectedInARow += messages
+    guard rejectedInARow >= FeedSession.Limits.babble else { return false }
     unbrokenSince = nil
     return true
   }

@@ -65,12 +65,15 @@ struct SlotConnection: Sendable {
   mutating func noteTimes(of intake: Intake, at now: Duration) -> (lag: Duration?, hasJumped: Bool) {
     if intake.ticks.isEmpty { return (nil, false) }
     var newest = Int64.min
+    var oldest = Int64.max
     for entry in intake.ticks.entries {
-      if let time = entry.eventTime, time > newest { newest = time }
+      guard let time = entry.eventTime else { continue }
+      newest = max(newest, time)
+      oldest = min(oldest, time)
     }
     if newest == .min { return (pace.isKnown ? pace.noteWithoutTime(at: now) : nil, false) }
     newestEventTime = max(newestEventTime ?? .min, newest)
-    let hasJumped = pace.note(eventTime: newest, at: now)
+    let hasJumped = pace.note(eventTime: newest, oldest: oldest, at: now)
     return (pace.lag, hasJumped)
   }
 
@@ -86,6 +89,9 @@ struct SlotConnection: Sendable {
     completeUntil = max(completeUntil ?? .min, complete)
   }
 
+  /// The time since it delivered anything; nil before.
+  func sinceDelivery(at now: Duration) -> Duration? { deliveredAt.map { now - $0 } }
+
   /// The prospect that it delivers ids of a stream, up to one.
   ///
   /// - Parameter time: the event after them was made then, milliseconds UTC; nil if that is not known.
@@ -100,7 +106,8 @@ struct SlotConnection: Sendable {
   private func canDeliver(_ stream: String, upTo id: Int64) -> Bool {
     guard isReached else { return false }
     if let last = track.lastID(stream) { return last < id }
-    guard isOpen else { return false }
-    return carried.isEmpty || carried.contains(stream) && refused[stream] == nil
+    // One that is not open yet has asked for its streams, and what was refused is asked for again: what the server has
+    // granted and sent since may lie unread.
+    return carried.isEmpty || carried.contains(stream)
   }
 }

@@ -2,8 +2,12 @@ import WAL
 
 /// The ids of a slot's streams: what its connections deliver is noted, and what is missing becomes gaps.
 extension SlotDecisions {
+  /// The moment in which ``settleSequences(at:)`` is wanted. Until the end of the run a connection may still deliver.
+  var sequencesDeadline: Duration? { session.isEnding ? nil : sequences.deadline }
+
   /// Writes the gaps of ids that no connection will deliver. To be asked for after gaps of other causes were written.
   mutating func settleSequences(at now: Duration) {
+    if session.isEnding { return }
     let (connections, named) = (connections, namedGaps)
     let changes = sequences.settle(at: now) { stream, id, time in
       connections.values.map { $0.prospect(of: stream, upTo: id, before: time, at: now) }.max() ?? .never

@@ -28,6 +28,8 @@ struct SlotDecisions: Sendable {
   private var watermark: Int64?
   /// On the clock that stands still while sockets are not read.
   private var lastTickAt: Duration?
+  /// Microseconds UTC: when the connection in use has delivered its last ticks.
+  private(set) var inUseReceivedAt = Int64.min
   /// The next attempt as it was told last.
   private var toldAttempt: Duration?
   private var actions: [Action] = []
@@ -62,7 +64,7 @@ struct SlotDecisions: Sendable {
   /// The moment in which ``timerFired(at:_:)`` is wanted, on the monotonic clock.
   var deadline: Duration? {
     let others = Self.earlier(
-      overlap.deadline, Self.earlier(streamGaps.deadline, sequences.deadline))
+      overlap.deadline, Self.earlier(streamGaps.deadline, sequencesDeadline))
     return Self.earlier(session.deadline, others.flatMap { session.clock.moment(of: $0) })
   }
 
@@ -193,22 +195,39 @@ struct SlotDecisions: Sendable {
       return
     }
     let passed = overlap.pass(intake, from: id, lag: lag, at: time)
+    let lateness = lateness(of: intake, from: id, lag: lag, at: time)
     if !intake.ticks.isEmpty {
       lastTickAt = time
-      connections[id]?.delivered(intake, lag: lag ?? .zero, into: &sequences, at: time)
+      if connections[id]?.part == .inUse { inUseReceivedAt = intake.receivedAt }
+      connections[id]?.delivered(intake, lag: lateness, into: &sequences, at: time)
     }
     if connections[id]?.isOpen == true, !intake.ticks.isEmpty {
       decide(
-        .data(id, receivedAt: intake.receivedAt, lag: lag ?? .zero), handingOver: passed,
+        .data(id, receivedAt: intake.receivedAt, lag: lateness), handingOver: passed,
         ending: gaps + endsOfStreamGaps(intake, from: id) + missing, at: moment, &attempts)
+      if intake.rejectedSince > 0 {
+        decide(.rejected(id, messages: intake.rejectedSince), at: moment, &attempts)
+      }
     } else {
       // Until each stream is subscribed, data says nothing about the others. What is no tick never does.
       decide(
-        intake.ticks.isEmpty && !intake.rejected.isEmpty ? .rejected(id) : .arrived(id),
+        intake.ticks.isEmpty && !intake.rejected.isEmpty
+          ? .rejected(id, messages: intake.rejectedSince) : .arrived(id),
         handingOver: passed, ending: missing, at: moment, &attempts)
     }
     if sequences.isChanged { settleSequences(at: time) }
     compare(at: moment, &attempts)
+  }
+
+  /// The lateness to be reckoned with. Where no more ticks follow in the same read, what is missing begins with the last
+  /// of those that it brought, and a lag that is too small to count matters.
+  private func lateness(
+    of intake: Intake, from id: ConnectionID, lag: Duration?, at now: Duration
+  ) -> Duration {
+    guard intake.rejectedSince > 0, let since = connections[id]?.sinceDelivery(at: now) else {
+      return lag ?? .zero
+    }
+    return max(lag ?? .zero, lag == nil ? since : min(since, rules.lateness))
   }
 
   private mutating func endsOfStreamGaps(_ intake: Intake, from id: ConnectionID) -> [GapChange] {
@@ -239,7 +258,7 @@ struct SlotDecisions: Sendable {
       submit(gaps: streamGaps.expire(at: now, isDelivering: isDelivering))
     }
     decide(.timer, at: moment, &attempts)
-    if let deadline = sequences.deadline, deadline <= now { settleSequences(at: now) }
+    if let deadline = sequencesDeadline, deadline <= now { settleSequences(at: now) }
     compare(at: moment, &attempts)
   }
 
@@ -322,7 +341,9 @@ struct SlotDecisions: Sendable {
       actions.append(.connectionsChanged)
     case .report(let report): actions.append(.report(report))
     case .finished:
-      // No connection is left that could deliver what is awaited.
+      // No connection is left that could deliver what is awaited. What lies between the last data of the one in use and
+      // the first of one that was about to take over lies in the gap of the time until the next run.
+      namedGaps.noteEnd(from: max(session.lastDataAt, inUseReceivedAt))
       settleSequences(at: reading(at: moment))
       isOver = true
       actions.append(.finished)

@@ -61,6 +61,9 @@ final class FeedConnection: ChannelInboundHandler {
   private var received = ByteBuffer()
   private var intake = Intake()
   private var lastSize = (ticks: 0, bytes: 0)
+  private var rejectedInARow = 0
+  /// A part of what is being read went to the owner already.
+  private var hasHandedOver = false
   private var context: ChannelHandlerContext?
   private var isPaused = false
   /// The number in the newest ping, and whether it has come back.
@@ -170,7 +173,8 @@ final class FeedConnection: ChannelInboundHandler {
   }
 
   func channelReadComplete(context: ChannelHandlerContext) {
-    if !handOver(), isUpgraded { owner.arrived(self) }
+    if !handOver(), !hasHandedOver, isUpgraded { owner.arrived(self) }
+    hasHandedOver = false
     if isPingAnswered {
       isPingAnswered = false
       owner.answered(self)
@@ -224,8 +228,20 @@ final class FeedConnection: ChannelInboundHandler {
     switch outcome {
     case .answer(let answer): take(answer)
     case .serverShutdown: owner.serverWillClose(self)
-    case .ticks, .rejected: break
+    case .ticks: rejectedInARow = 0
+    case .rejected:
+      rejectedInARow += 1
+      // What comes after them in the same read must not hide that they stood in the place of ticks.
+      if rejectedInARow == FeedSession.Limits.babble { handOverPart() }
     }
+  }
+
+  /// Gives a part of what was read to the owner.
+  private func handOverPart() {
+    let rest = intake.rest
+    _ = handOver()
+    hasHandedOver = true
+    intake = rest
   }
 
   /// Gives what was read to the owner; true if there was any data.

@@ -1,3 +1,4 @@
+import Base
 import NIOCore
 import NIOWebSocket
 
@@ -91,7 +92,7 @@ struct FrameReader {
 
   private func checkSize(_ length: Int) throws(FeedError) {
     guard (0...maximumMessage).contains(length) else {
-      throw FeedError(.messageTooLarge, "a message is larger than \(maximumMessage) bytes")
+      throw FeedError(.messageTooLarge, "a message is larger than \(Figures.bytes(maximumMessage))")
     }
   }
 

@@ -97,7 +97,7 @@ struct Handshake {
     guard let length = Self.headLength(buffer.readableBytesView) else {
       if buffer.readableBytes > Self.maximumHead {
         throw FeedError(
-          .badUpgrade, "the head of the server's answer is larger than \(Self.maximumHead) bytes")
+          .badUpgrade, "the head of the server's answer is larger than \(Figures.bytes(Self.maximumHead))")
       }
       return nil
     }

@@ -5,9 +5,7 @@ import Shippers
 struct Inquiry: Sendable {
   let attempts: Attempts
 
-  /// The number of times that a refusal, or a missing bucket or table, is met before it counts: keys are read
-  /// anew meanwhile.
-  private static let patience = 5
+  private static let patience = Refusal.patience
 
   /// - Parameters:
   ///   - doing: completes "could not".

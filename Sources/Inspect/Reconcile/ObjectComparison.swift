@@ -47,6 +47,7 @@ struct ObjectComparison: Sendable {
         try await compare(key, name.range, &lastOutside, &result)
       }
       seen += keys.count
+      try await reconcile.tellNew(&result)
       report("names", seen, of: nil)
     }
   }
@@ -98,6 +99,7 @@ struct ObjectComparison: Sendable {
       }
       for (plan, finding) in zip(plans, try await look(at: plans)) { result.add(finding, plan) }
       next = last.range.upperBound.next
+      try await reconcile.tellNew(&result)
       report("ticks", range.lowerBound.distance(to: min(next, range.upperBound.next)), of: range.length)
     }
     if let hole = coverage?.holeAtEnd() { try await account(for: hole, &result) }

@@ -21,6 +21,7 @@ struct ComparisonFailure: Error, CustomStringConvertible {
   let description: String
 
   init(_ doing: String, _ key: String, _ error: any Error) {
-    description = "could not \(doing) \(key): \(error)"
+    let hint = (error as? AWSError)?.hint.map { "; \($0)" } ?? ""
+    description = "could not \(doing) \(key): \(error)\(hint)"
   }
 }

@@ -34,11 +34,21 @@ package struct Reconcile: Sendable {
 
   package typealias Report = @Sendable (Progress) -> Void
 
+  /// A finding as it is made, and the end of a consumer's comparison.
+  package enum News: Sendable {
+    case found(ConsumerName, Reconciliation.Problem)
+    case compared(Reconciliation)
+  }
+
+  /// May wait for whoever reads.
+  package typealias Tell = @Sendable (News) async throws -> Void
+
   let reader: LogReader
   package let options: Options
   let attempts: Attempts
   let clock: ShippingClock
   let report: Report
+  private let tell: Tell
   /// Chooses the items that are looked at where not all are.
   let random: any RandomNumberGenerator & Sendable
   /// The part of the bounds that is not kept any more: its items are not compared.
@@ -52,12 +62,13 @@ package struct Reconcile: Sendable {
   ///   - first: `nil` means the first of all: what was trimmed is still known by the objects' names.
   ///   - last: `nil` means the head at this moment.
   ///   - random: chooses the items that are looked at where not all are.
+  ///   - tell: takes each finding as it is made.
   /// - Throws: `LogError` with `notFound` for a range that the log does not have, or not any more.
   package init(
     reader: LogReader, from first: Offset?, through last: Offset?, options: Options,
     clock: ShippingClock = .system,
     random: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator(), logger: Logger,
-    report: @escaping Report
+    report: @escaping Report, tell: @escaping Tell = { _ in }
   ) async throws {
     let head = try await reader.head()
     guard head > .zero else { throw LogError(.notFound, "the log has no ticks: there is nothing to compare") }
@@ -79,6 +90,7 @@ package struct Reconcile: Sendable {
     self.clock = clock
     self.random = random
     self.report = report
+    self.tell = tell
     range = start...end
     names = start...(last ?? Offset(rawValue: .max))
     attempts = Attempts(
@@ -110,8 +122,18 @@ package struct Reconcile: Sendable {
       throw LogError(.notFound, "the log has shipped nothing there: no enabled consumer is in it")
     }
     var results: [Reconciliation] = []
-    for (destination, consumer) in chosen { results.append(try await compare(destination, consumer)) }
+    for (destination, consumer) in chosen {
+      var result = try await compare(destination, consumer)
+      try await tellNew(&result)
+      try await tell(.compared(result))
+      results.append(result)
+    }
     return results
+  }
+
+  /// Tells what was found since it was told last.
+  func tellNew(_ result: inout Reconciliation) async throws {
+    for problem in result.takeUntold() { try await tell(.found(result.consumer, problem)) }
   }
 
   /// - Parameter consumer: as the log has it; it delivers there.

@@ -54,6 +54,7 @@ package struct Reconciliation: Sendable, Equatable {
   package var isSample = false
   /// The first of the problems, at most ``problemLimit``.
   package private(set) var problems: [Problem] = []
+  private var told = 0
 
   package static let problemLimit = 100
 
@@ -74,6 +75,12 @@ package struct Reconciliation: Sendable, Equatable {
   mutating func end(with error: any Error) throws {
     if error is CancellationError || error is LogError { throw error }
     failure = "\(error)"
+  }
+
+  /// The problems that were found since the last call.
+  mutating func takeUntold() -> ArraySlice<Problem> {
+    defer { told = problems.count }
+    return problems[told...]
   }
 
   mutating func add(_ kind: Kind, isRepaired: Bool = false, _ text: @autoclosure () -> String) {

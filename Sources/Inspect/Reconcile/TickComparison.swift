@@ -53,6 +53,7 @@ struct TickComparison<Inventory: TickInventory>: Sendable {
       }
       suspects += try await compare(candidates, &result)
       if suspects.count >= Self.mostSuspects { try await settle(&suspects, &result) }
+      try await reconcile.tellNew(&result)
       report("ticks", done, of: isSample ? Self.sample : range.length)
     }
     try await settle(&suspects, &result)

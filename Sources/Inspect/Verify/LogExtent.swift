@@ -1,3 +1,4 @@
+import Base
 import WAL
 
 /// The ticks that must be in a log.
@@ -59,7 +60,8 @@ struct LogExtent {
     let known = max(last ?? .zero, trimmed, lost.last { $0.upperBound <= head ?? .zero }?.upperBound ?? .zero)
     if end > known.advanced(by: most) {
       problems.add(
-        .meta, "the head \(end) is beyond what a file of \(fileBytes) bytes can hold after offset \(known)")
+        .meta,
+        "the head \(end) is beyond what a file of \(Figures.bytes(fileBytes)) can hold after offset \(known)")
       end = known
     }
     if trimmed < end { kept = trimmed.next...end }

@@ -18,6 +18,17 @@ package struct DoctorFinding: Sendable, Equatable {
   package let summary: String
   /// The advice on what to do about it.
   package var remedy: String?
+  /// Seconds that this machine's clock was ahead of that of the service which answered; `nil` where none did.
+  package var clockAhead: Int?
+
+  /// The same with what the answer tells of the clocks.
+  ///
+  /// - Parameter date: the service's, epoch seconds UTC.
+  package func heard(_ date: Int?) -> DoctorFinding {
+    var finding = self
+    finding.clockAhead = date.map { WallClock.epochSeconds() - $0 }
+    return finding
+  }
 
   package static func ok(_ name: String, _ summary: String) -> DoctorFinding {
     DoctorFinding(name: name, verdict: .ok, summary: summary)
@@ -59,7 +70,7 @@ extension DoctorFinding {
     } catch let error as CancellationError {
       throw error
     } catch let error as AWSError {
-      return otherwise?(error) ?? failure(name, error)
+      return (otherwise?(error) ?? failure(name, error)).heard(error.date)
     } catch {
       return failure(name, error)
     }
@@ -79,8 +90,7 @@ extension DoctorFinding {
     guard let error = error as? AWSError else { return .failed(name, "\(error)") }
     let remedy: String? =
       switch error.kind {
-      case .credentialsRefused: "give the keys' owner the right, or use other keys"
-      case .missing: "make it, or correct its name or REGION"
+      case .credentialsRefused, .missing: error.hint
       case .transient: "check network, proxy and endpoint; run itself would try for ever"
       case .throttled, .clockSkewed, .permanent: nil
       }

@@ -33,7 +33,8 @@ enum DynamoLimits {
     var bytes = 0
     attributes.visitKey { bytes += size($0, $1) }
     attributes.visitRest { bytes += size($0, $1) }
-    return bytes > itemBytes ? "the item has \(bytes) bytes, and \(itemBytes) is the most" : nil
+    return bytes > itemBytes
+      ? "the item has \(Figures.bytes(bytes)), and \(Figures.bytes(itemBytes)) is the most" : nil
   }
 
   /// Of an attribute with its name.

@@ -39,12 +39,32 @@ final class DynamoTable: ItemTable {
   /// - Parameter body: of an UpdateItem.
   func write(_ body: [UInt8]) async throws -> ItemRefusal? {
     do {
-      note(try await client.updateItem(body: body).date)
+      note(try await client.updateItem(body: body, table: name).date)
       return nil
     } catch let error as AWSError where DynamoTable.blamesTheItem(error) {
-      note(error.date)
-      return ItemRefusal(cause: "\(error)", blame: RefusalWords.blame(error.message))
+      return refusal(error)
     }
+  }
+
+  func submit(
+    _ body: [UInt8], isPatient: Bool,
+    _ completion: @escaping @Sendable (Result<ItemRefusal?, any Error>) -> Wake?
+  ) -> CallOff? {
+    client.submitUpdateItem(body: body, table: name, isPatient: isPatient) { [self] result in
+      switch result {
+      case .success(let answer):
+        note(answer.date)
+        return completion(.success(nil))
+      case .failure(let error as AWSError) where DynamoTable.blamesTheItem(error):
+        return completion(.success(refusal(error)))
+      case .failure(let error): return completion(.failure(error))
+      }
+    }
+  }
+
+  private func refusal(_ error: AWSError) -> ItemRefusal {
+    note(error.date)
+    return ItemRefusal(cause: "\(error)", blame: RefusalWords.blame(error.message))
   }
 
   func hasRightKeys() async throws -> Bool {

@@ -8,12 +8,13 @@ struct TableLook: Sendable {
 
   func findings() async throws -> [DoctorFinding] {
     let keys = try await DoctorFinding.of("table") {
-      Self.keys(try await client.describeTable(name, retry: DoctorFinding.retry))
+      let table = try await client.describeTable(name, retry: DoctorFinding.retry)
+      return Self.keys(table).heard(table.answer.date)
     }
     guard keys.verdict != .failed else { return [keys] }
     let writing = try await DoctorFinding.of("table-write") {
       do {
-        _ = try await client.updateItem(body: impossibleUpdate, retry: DoctorFinding.retry)
+        _ = try await client.updateItem(body: impossibleUpdate, table: name, retry: DoctorFinding.retry)
         return .warning("table-write", "\(name) wrote an item although its condition cannot hold")
       } catch let error as AWSError where error.code == "ConditionalCheckFailedException" {
         return .ok("table-write", "\(name) takes items")
@@ -60,8 +61,8 @@ struct TableLook: Sendable {
       return .ok("ttl", "\(ttl.status) on ttl_days")
     }
     let other = ttl.attribute.map { " on \($0)" } ?? ""
-    return .warning(
-      "ttl", "\(ttl.status)\(other): items stay for ever",
+    return .failed(
+      "ttl", "\(ttl.status)\(other), not enabled on ttl_days: items stay for ever",
       "aws dynamodb update-time-to-live --region \(region) --table-name \(table) "
         + "--time-to-live-specification Enabled=true,AttributeName=ttl_days")
   }

@@ -31,18 +31,47 @@ struct ItemSink<Table: ItemTable>: Sink {
     }
   }
 
+  func start(_ delivery: TickDelivery, isPatient: Bool, _ completion: @escaping @Sendable (FirstTry) -> Wake?)
+    -> CallOff?
+  {
+    guard case .tick(let batch, let index) = delivery.content else { return nil }
+    let tick = batch.entries[index]
+    let ttl = ItemAttributes.ttl(receivedAt: tick.receivedAt, retentionDays: retentionDays)
+    guard table.clock.isAlive(ttl, own: tail.clock.wall() / 1_000_000) else { return nil }
+    let request: Table.Request
+    do throws(ItemFlaw) {
+      request = try table.request(batch, tick, retentionDays: retentionDays)
+    } catch {
+      return nil
+    }
+    KillPoint.item.before()
+    return table.submit(request, isPatient: isPatient) { result in
+      guard case .success(nil) = result else {
+        return completion(.open { try await deliver(delivery, batch, tick, after: result) })
+      }
+      KillPoint.item.after()
+      sayWhatWaits(pacing.accepted())
+      attempts.reporter.succeeded()
+      return completion(.confirmed(Confirmation()))
+    }
+  }
+
+  /// - Parameter first: what a first try has come to that was made already.
   private func deliver(
-    _ delivery: TickDelivery, _ batch: TickBatch, _ tick: TickBatch.Entry
+    _ delivery: TickDelivery, _ batch: TickBatch, _ tick: TickBatch.Entry,
+    after first: Result<ItemRefusal?, any Error>? = nil
   ) async throws -> Confirmation {
     let ttl = ItemAttributes.ttl(receivedAt: tick.receivedAt, retentionDays: retentionDays)
     if try await table.hasPassed(ttl, wall: tail.clock.wall(), attempts: attempts) {
       return Confirmation(expired: 1)
     }
     var tries = 0
+    var made = first
     while true {
       tries += 1
       let outcome = try await attempts.untilDone("write the item", key: "offset \(delivery.offset)") {
-        try await write(batch, tick)
+        defer { made = nil }
+        return try await write(batch, tick, made)
       }
       switch outcome {
       case .written:
@@ -79,14 +108,20 @@ struct ItemSink<Table: ItemTable>: Sink {
     case undecodable(ItemFlaw)
   }
 
-  private func write(_ batch: TickBatch, _ tick: TickBatch.Entry) async throws -> Outcome {
-    let request: Table.Request
-    do throws(ItemFlaw) {
-      request = try table.request(batch, tick, retentionDays: retentionDays)
-    } catch {
-      return .undecodable(error)
-    }
+  private func write(
+    _ batch: TickBatch, _ tick: TickBatch.Entry, _ made: Result<ItemRefusal?, any Error>?
+  ) async throws -> Outcome {
     do {
+      if let made {
+        if let refusal = try made.get() { return .refused(refusal) }
+        return .written
+      }
+      let request: Table.Request
+      do throws(ItemFlaw) {
+        request = try table.request(batch, tick, retentionDays: retentionDays)
+      } catch {
+        return .undecodable(error)
+      }
       KillPoint.item.before()
       if let refusal = try await table.write(request) { return .refused(refusal) }
       KillPoint.item.after()

@@ -25,6 +25,18 @@ protocol ItemTable: Sendable {
   /// - Returns: why the table does not take it as it is; `nil` when it has.
   func write(_ request: Request) async throws -> ItemRefusal?
 
+  /// Begins to write an item without a task that waits for its end, if nothing has to be waited for first.
+  ///
+  /// - Parameters:
+  ///   - isPatient: whether the end may be told a millisecond or two late.
+  ///   - completion: called once with what `write` would return or throw; it must not block, and what it returns is
+  ///     called a moment later.
+  /// - Returns: calls it off; `nil` if nothing was begun and `write` must be used.
+  func submit(
+    _ request: Request, isPatient: Bool,
+    _ completion: @escaping @Sendable (Result<ItemRefusal?, any Error>) -> Wake?
+  ) -> CallOff?
+
   /// Whether the table's keys are the ones that items are made for.
   func hasRightKeys() async throws -> Bool
 
@@ -59,6 +71,10 @@ struct ItemRefusal: Sendable {
 
 extension ItemTable {
   func close() {}
+  func submit(
+    _ request: Request, isPatient: Bool,
+    _ completion: @escaping @Sendable (Result<ItemRefusal?, any Error>) -> Wake?
+  ) -> CallOff? { nil }
   func flaw(_ attributes: ItemAttributes) -> String? { nil }
 
   /// Whether a TTL is over by the table's clock.

@@ -1,5 +1,6 @@
 import Base
 import Logging
+import Synchronization
 
 /// The time of a table, shared by all that write to it.
 final class TableClock: Sendable {
@@ -8,7 +9,10 @@ final class TableClock: Sendable {
     var said: Set<String> = []
   }
 
-  private let state = Watch(State())
+  // Asked twice for each item: a lock alone, and what some wait for beside it.
+  private let state = Mutex(State())
+  /// The count of questions that have ended.
+  private let answers = Watch(0)
   private let elapsed: @Sendable () -> Duration
 
   /// - Parameter elapsed: from any start, by a clock that nobody sets.
@@ -24,7 +28,14 @@ final class TableClock: Sendable {
   func heard(_ date: Int?, own: Int64) {
     guard let date else { return }
     let elapsed = seconds
-    state.update { $0.time.heard(Int64(date), own: own, elapsed: elapsed) }
+    state.withLock { $0.time.heard(Int64(date), own: own, elapsed: elapsed) }
+  }
+
+  /// Whether a TTL is certainly not over, so that nobody need be asked. Epoch seconds, as below.
+  func isAlive(_ ttl: Int64, own: Int64) -> Bool {
+    // A copy gives the verdict: nobody is told to ask.
+    var time = state.withLock { $0.time }
+    return time.verdict(ttl: ttl, own: own, elapsed: seconds) == .alive
   }
 
   /// Whether a TTL is over. Asks the table where that is needed.
@@ -39,13 +50,15 @@ final class TableClock: Sendable {
     _ ttl: Int64, own: Int64, ask: () async throws -> Int64?, say: (Logger.Message) -> Void
   ) async throws -> Bool {
     while true {
-      var verdict = TableTime.Verdict.alive
       let elapsed = seconds
-      state.update { verdict = $0.time.verdict(ttl: ttl, own: own, elapsed: elapsed) }
+      let (verdict, known) = state.withLock { state in
+        let verdict = state.time.verdict(ttl: ttl, own: own, elapsed: elapsed)
+        return (verdict, verdict == .wait ? answers.value : 0)
+      }
       switch verdict {
       case .alive: return false
       case .passed: return true
-      case .wait: _ = try await state.wait { !$0.time.isAsking }
+      case .wait: _ = try await answers.wait { $0 > known }
       case .ask: try await answer(own: own, ask: ask, say: say)
       }
     }
@@ -54,20 +67,19 @@ final class TableClock: Sendable {
   private func answer(
     own: Int64, ask: () async throws -> Int64?, say: (Logger.Message) -> Void
   ) async throws {
+    defer { answers.update { $0 += 1 } }
     let date: Int64?
     do {
       date = try await ask()
     } catch {
-      state.update { $0.time.abandoned() }
+      state.withLock { $0.time.abandoned() }
       throw error
     }
     let elapsed = seconds
-    var message: Logger.Message?
-    state.update { state in
-      guard let doubt = state.time.asked(date, own: own, elapsed: elapsed) else { return }
-      message = Self.message(doubt)
+    let message = state.withLock { state -> Logger.Message? in
+      guard let doubt = state.time.asked(date, own: own, elapsed: elapsed) else { return nil }
       // Once is enough for a process.
-      if !state.said.insert("\(doubt)").inserted { message = nil }
+      return state.said.insert("\(doubt)").inserted ? Self.message(doubt) : nil
     }
     if let message { say(message) }
   }

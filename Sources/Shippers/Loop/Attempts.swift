@@ -10,19 +10,24 @@ package struct Attempts: Sendable {
   var backoff = Backoff(base: .milliseconds(100), cap: .seconds(20))
   /// The message for a try that failed.
   private let trouble: Logger.Message
+  /// Refusals in a row after which a call is given up; `nil`: it is tried for ever.
+  private let patience: Int?
   /// Writes down why the consumer waits for the operator.
   private let noteHold: @Sendable (_ why: String) async throws -> Void
 
-  /// - Parameter control: ends the waits between tries when the shippers are to stop.
+  /// - Parameters:
+  ///   - control: ends the waits between tries when the shippers are to stop.
+  ///   - patience: refusals in a row after which a call is given up; `nil`: it is tried for ever.
   init(
     reporter: TroubleReporter, control: ShippingControl, clock: ShippingClock,
-    trouble: Logger.Message = "could not deliver: trying again until it works",
+    trouble: Logger.Message = "could not deliver: trying again until it works", patience: Int? = nil,
     noteHold: @escaping @Sendable (_ why: String) async throws -> Void = { _ in }
   ) {
     self.reporter = reporter
     self.control = control
     self.clock = clock
     self.trouble = trouble
+    self.patience = patience
     self.noteHold = noteHold
   }
 
@@ -39,18 +44,21 @@ package struct Attempts: Sendable {
 
   /// For work beside this one, whose trouble is said on its own.
   func reporting(to reporter: TroubleReporter) -> Attempts {
-    Attempts(reporter: reporter, control: control, clock: clock, trouble: trouble, noteHold: noteHold)
+    Attempts(
+      reporter: reporter, control: control, clock: clock, trouble: trouble, patience: patience,
+      noteHold: noteHold)
   }
 
   /// - Parameters:
   ///   - doing: completes "could not".
   ///   - key: what it is done to.
-  /// - Throws: `CancellationError` or `ShippingStopped` alone.
+  /// - Throws: `CancellationError` or `ShippingStopped`; with a limit to its patience `Refusal`, too.
   package func untilDone<T: Sendable>(
     _ doing: String, key: String, _ operation: () async throws -> T
   ) async throws -> T {
     var generator = SystemRandomNumberGenerator()
     var attempt = 0
+    var refusals = 0
     while true {
       do {
         let result = try await operation()
@@ -59,6 +67,10 @@ package struct Attempts: Sendable {
       } catch {
         try Task.checkCancellation()
         attempt += 1
+        if let error = error as? AWSError {
+          refusals = error.needsOperator ? refusals + 1 : 0
+          if let patience, refusals >= patience { throw Refusal(doing: doing, key: key, error: error) }
+        }
         failed(error, doing, key: key)
         let retryAfter = (error as? AWSError)?.retryAfter
         try await pause(backoff.delay(afterAttempt: attempt, retryAfter: retryAfter, using: &generator))
@@ -67,10 +79,12 @@ package struct Attempts: Sendable {
   }
 
   private func failed(_ error: any Error, _ doing: String, key: String) {
+    let known = error as? AWSError
+    var details: Logger.Metadata = ["doing": "\(doing)", "key": "\(key)", "error": "\(error)"]
+    if let hint = known?.hint { details["hint"] = "\(hint)" }
     reporter.failed(
-      trouble,
-      cause: (error as? AWSError)?.code.rawValue ?? "\(type(of: error))",
-      ["doing": "\(doing)", "key": "\(key)", "error": "\(error)"])
+      trouble, cause: known?.code.rawValue ?? "\(type(of: error))",
+      needsOperator: known?.needsOperator ?? false, details)
   }
 
   /// The time after which a held consumer looks again.

@@ -33,6 +33,9 @@ struct DeliveryWindow<Confirmation> {
   /// Deliveries that have started and are not confirmed.
   private(set) var unconfirmed = 0
 
+  /// Deliveries that are confirmed and were not taken yet.
+  var confirmed: Int { count - unconfirmed }
+
   /// The offset that the next delivery must start at.
   var end: Offset { count == 0 ? next : entries[entries.count - 1].range.upperBound.next }
 

@@ -16,6 +16,7 @@ struct Shipper<S: Sink>: Sendable {
   private enum Event: Sendable {
     case fetched([Prepared<S.Delivery>])
     case confirmed(OffsetRange, Confirmation)
+    case tried([FirstTries.Ended])
     case committed
     /// A delivery between two tries was given up, or nothing was fetched, because of a stop.
     case stopped
@@ -31,18 +32,19 @@ struct Shipper<S: Sink>: Sendable {
     do {
       try await ship(from: sink.makeSource(reader: reader, next: next), &window)
     } catch is CancellationError {
-      if let confirmed = window.takeConfirmed() { try await commit(confirmed) }
+      if let confirmed = window.takeConfirmed() { try await commit(confirmed, isPatient: false) }
       throw CancellationError()
     }
   }
 
   private func ship(from source: S.Source, _ window: inout DeliveryWindow<Confirmation>) async throws {
     try await withThrowingTaskGroup(of: Event.self) { group in
+      var state = LoopState<S.Delivery>()
       do {
-        try await ship(from: source, &window, &group)
+        try await ship(from: source, &window, &group, &state)
       } catch {
         group.cancelAll()
-        try await collect(from: &group, into: &window)
+        try await collect(from: &group, into: &window, &state)
         throw error
       }
     }
@@ -50,28 +52,30 @@ struct Shipper<S: Sink>: Sendable {
 
   private func ship(
     from source: S.Source, _ window: inout DeliveryWindow<Confirmation>,
-    _ group: inout ThrowingTaskGroup<Event, any Error>
+    _ group: inout ThrowingTaskGroup<Event, any Error>, _ state: inout LoopState<S.Delivery>
   ) async throws {
-    var state = LoopState<S.Delivery>()
     while true {
       while window.unconfirmed < sink.limit, window.count + state.committing < sink.uncommittedLimit,
         !control.isStopping, let prepared = state.takeReady()
       {
-        window.start(prepared.range)
-        group.addTask {
-          try await unlessStopped { .confirmed(prepared.range, try await sink.deliver(prepared.delivery)) }
-        }
+        start(prepared, &window, &group, &state)
       }
+      listen(&group, &state)
       if state.shouldFetch(readAhead: sink.readAhead), !control.isStopping {
         state.isFetching = true
         group.addTask { .fetched(try await source.next()) }
       }
       if state.committing == 0, let confirmed = window.takeConfirmed() {
         state.committing = confirmed.confirmations.count
+        let isPatient = mayWait(state.committing)
+        state.isPatient = isPatient
         group.addTask {
-          try await commit(confirmed)
+          try await commit(confirmed, isPatient: isPatient)
           return .committed
         }
+      } else if state.isPatient, !mayWait(state.committing + window.confirmed) {
+        state.isPatient = false
+        log.hurry()
       }
       metrics.underWay(window.unconfirmed, of: sink.limit)
       guard let event = try await group.next() else { return }
@@ -80,10 +84,57 @@ struct Shipper<S: Sink>: Sendable {
       case .confirmed(let range, let confirmation):
         metrics.confirmed(confirmation)
         window.confirm(range, confirmation)
-      case .committed: state.committing = 0
+      case .tried(let ended):
+        let ended = state.took(ended)
+        for (range, outcome) in ended {
+          switch outcome {
+          case .confirmed(let confirmation):
+            metrics.confirmed(confirmation)
+            window.confirm(range, confirmation)
+          case .open(let rest):
+            group.addTask { try await unlessStopped { .confirmed(range, try await rest()) } }
+          }
+        }
+        // Nobody else may hear of it: those that were begun have no task.
+        if ended.isEmpty { try Task.checkCancellation() }
+      case .committed: (state.committing, state.isPatient) = (0, false)
       case .stopped: break
       }
     }
+  }
+
+  private func start(
+    _ prepared: Prepared<S.Delivery>, _ window: inout DeliveryWindow<Confirmation>,
+    _ group: inout ThrowingTaskGroup<Event, any Error>, _ state: inout LoopState<S.Delivery>
+  ) {
+    let (range, tries) = (prepared.range, state.tries)
+    window.start(range)
+    // Where more wait for their turn than may start, each end lets another one begin.
+    let isPatient = state.readyCount <= sink.limit - window.unconfirmed
+    if let callOff = sink.start(prepared.delivery, isPatient: isPatient, { tries.add(range, $0) }) {
+      state.callOffs[range.lowerBound] = callOff
+    } else {
+      group.addTask {
+        try await unlessStopped { .confirmed(range, try await sink.deliver(prepared.delivery)) }
+      }
+    }
+  }
+
+  /// One task waits for all first tries that are under way.
+  private func listen(
+    _ group: inout ThrowingTaskGroup<Event, any Error>, _ state: inout LoopState<S.Delivery>,
+    heedsCancellation: Bool = true
+  ) {
+    guard !state.callOffs.isEmpty, !state.isListening else { return }
+    state.isListening = true
+    let tries = state.tries
+    group.addTask { .tried(await tries.next(heedsCancellation: heedsCancellation)) }
+  }
+
+  /// Whether a commit of so many deliveries may wait for one of ticks, which it then shares: not when the shippers are
+  /// to end, and not when it would keep others from starting.
+  private func mayWait(_ deliveries: Int) -> Bool {
+    !control.isDraining && deliveries * 4 < sink.uncommittedLimit
   }
 
   private func unlessStopped(_ work: () async throws -> Event) async throws -> Event {
@@ -98,12 +149,21 @@ struct Shipper<S: Sink>: Sendable {
   ///
   /// - Throws: what failed for another reason, a commit above all, after which nothing may be committed.
   private func collect(
-    from group: inout ThrowingTaskGroup<Event, any Error>, into window: inout DeliveryWindow<Confirmation>
+    from group: inout ThrowingTaskGroup<Event, any Error>, into window: inout DeliveryWindow<Confirmation>,
+    _ state: inout LoopState<S.Delivery>
   ) async throws {
+    for callOff in state.callOffs.values { callOff() }
+    if state.isPatient { log.hurry() }
+    listen(&group, &state, heedsCancellation: false)
     var failure: (any Error)?
     while let result = await group.nextResult() {
       switch result {
       case .success(.confirmed(let range, let confirmation)): window.confirm(range, confirmation)
+      case .success(.tried(let ended)):
+        for case (let range, .confirmed(let confirmation)) in state.took(ended) {
+          window.confirm(range, confirmation)
+        }
+        listen(&group, &state, heedsCancellation: false)
       case .success: break
       case .failure(let error) where error is CancellationError: break
       case .failure(let error): failure = failure ?? error
@@ -112,13 +172,24 @@ struct Shipper<S: Sink>: Sendable {
     if let failure { throw failure }
   }
 
-  private func commit(_ confirmed: DeliveryWindow<Confirmation>.Confirmed) async throws {
+  private func commit(_ confirmed: DeliveryWindow<Confirmation>.Confirmed, isPatient: Bool) async throws {
+    guard isPatient else { return try await write(confirmed, isPatient: false) }
+    let log = log
+    try await control.reacting {
+      log.hurry()
+    } during: {
+      // Asked again, now that the order to end is heard.
+      try await write(confirmed, isPatient: !control.isDraining)
+    }
+  }
+
+  private func write(_ confirmed: DeliveryWindow<Confirmation>.Confirmed, isPatient: Bool) async throws {
     let consumer = sink.consumer
     let (first, next, confirmations) = (confirmed.first, confirmed.next, confirmed.confirmations)
     let expired = confirmations.reduce(0) { $0 + $1.expired }
-    let deadLetters = confirmations.flatMap(\.deadLetters)
+    let deadLetters = confirmations.flatMap { $0.deadLetters }
     KillPoint.offset.before()
-    try await log.write { transaction in
+    try await log.write(isPatient: isPatient) { transaction in
       for confirmation in confirmations { try confirmation.record?(transaction) }
       try transaction.add(deadLetters, of: consumer)
       try transaction.commit(consumer, from: first, next: next, expired: expired)
@@ -140,8 +211,21 @@ struct LoopState<Delivery: Sendable> {
   var isFetching = false
   /// Deliveries in the commit that is under way.
   var committing = 0
+  /// Whether that commit waits for one of ticks.
+  var isPatient = false
+  /// Where first tries end, and how to call off those that have not.
+  let tries = FirstTries()
+  var callOffs: [Offset: CallOff] = [:]
+  var isListening = false
 
-  private var readyCount: Int { ready.count - firstReady }
+  /// - Returns: the same again.
+  mutating func took(_ ended: [FirstTries.Ended]) -> [FirstTries.Ended] {
+    isListening = false
+    for (range, _) in ended { callOffs[range.lowerBound] = nil }
+    return ended
+  }
+
+  var readyCount: Int { ready.count - firstReady }
 
   mutating func takeReady() -> Prepared<Delivery>? {
     guard readyCount > 0 else { return nil }

@@ -1,3 +1,4 @@
+import Base
 import WAL
 
 /// A place that ticks are delivered to. The loop around it is the same for all.
@@ -20,6 +21,28 @@ package protocol Sink: Sendable {
   /// Delivers, and tries again until the sink has confirmed it or it is recorded as undeliverable.
   /// - Throws: `CancellationError`, or what ends the process: the log's own errors.
   func deliver(_ delivery: Delivery) async throws -> Confirmation
+
+  /// Begins a delivery without a task of its own, which costs much where there is one for each tick.
+  ///
+  /// - Parameters:
+  ///   - isPatient: whether the end may be told a millisecond or two late, since nothing waits for it.
+  ///   - completion: called once, when the first try has ended; what it returns is called a moment later.
+  /// - Returns: calls the try off; `nil` if nothing was begun and `deliver` must be used.
+  func start(_ delivery: Delivery, isPatient: Bool, _ completion: @escaping @Sendable (FirstTry) -> Wake?)
+    -> CallOff?
+}
+
+extension Sink {
+  package func start(
+    _ delivery: Delivery, isPatient: Bool, _ completion: @escaping @Sendable (FirstTry) -> Wake?
+  ) -> CallOff? { nil }
+}
+
+/// The end of a delivery's first try.
+package enum FirstTry: Sendable {
+  case confirmed(Confirmation)
+  /// It is not over: this goes on as `deliver` would.
+  case open(@Sendable () async throws -> Confirmation)
 }
 
 /// The source of one consumer's deliveries, in order, without a hole.

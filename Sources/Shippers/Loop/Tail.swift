@@ -10,10 +10,19 @@ package struct Tail: Sendable {
   /// - Throws: `CancellationError`.
   package func wait(beyond offset: Offset, atMost limit: Duration? = nil) async throws {
     if log.head > offset || control.isDraining { return }
-    var waits: [@Sendable () async throws -> Void] = [
-      { _ = try await log.head(beyond: offset) }, { try await control.untilEnding() },
-    ]
-    if let limit { waits.append { try await clock.sleep(limit) } }
-    try await untilFirstEnds(waits)
+    guard let limit else { return try await waitWithoutLimit(beyond: offset) }
+    try await untilFirstEnds([
+      { try await waitWithoutLimit(beyond: offset) }, { try await clock.sleep(limit) },
+    ])
+  }
+
+  /// One task that is woken by either, since this is waited for after each commit of ticks.
+  private func waitWithoutLimit(beyond offset: Offset) async throws {
+    let (log, control) = (log, control)
+    try await control.reacting {
+      log.recheckHead()
+    } during: {
+      _ = try await log.head(beyond: offset) { control.isDraining }
+    }
   }
 }

@@ -1,3 +1,4 @@
+import Base
 import Logging
 import Synchronization
 
@@ -9,42 +10,60 @@ final class TroubleReporter: Sendable {
   private let logger: Logger
   private let now: @Sendable () -> Duration
   private let over: Logger.Message
+  private let position: (@Sendable () -> CatchUp.Position)?
   private let progress: ShippingProgress?
-  private let state = Mutex(TroubleSummary())
+  private let state = Mutex(State())
+
+  private struct State {
+    var summary = TroubleSummary()
+    /// After trouble that was said.
+    var catchUp: CatchUp?
+  }
+
+  private enum News {
+    case over(TroubleSummary.Said)
+    case caughtUp(ticks: Int, in: Duration)
+  }
 
   /// - Parameters:
   ///   - over: what is said when the trouble is over.
   ///   - progress: is told of the trouble, and of its end.
+  ///   - position: where the consumer stands, if it is to be said when it has caught up.
   init(
     logger: Logger, now: @escaping @Sendable () -> Duration, over: Logger.Message = "delivering again",
-    progress: ShippingProgress? = nil
+    progress: ShippingProgress? = nil, position: (@Sendable () -> CatchUp.Position)? = nil
   ) {
     self.progress = progress
     self.logger = logger
     self.now = now
     self.over = over
+    self.position = position
   }
 
   /// - Parameters:
   ///   - cause: names the failure's kind; there are few of them.
+  ///   - needsOperator: whether it stays until a person has changed something.
   ///   - details: safe for logs.
-  func failed(_ message: Logger.Message, cause: String, _ details: @autoclosure () -> Logger.Metadata) {
+  func failed(
+    _ message: Logger.Message, cause: String, needsOperator: Bool = false,
+    _ details: @autoclosure () -> Logger.Metadata
+  ) {
     let now = now()
     if let progress { progress.failed(details()["error"].map { "\($0)" } ?? cause) }
-    guard let said = state.withLock({ $0.failed(cause, now: now) }) else { return }
-    logger.warning(message, metadata: metadata(details(), said))
+    guard let said = state.withLock({ $0.summary.failed(cause, now: now) }) else { return }
+    logger.log(level: needsOperator ? .error : .warning, message, metadata: metadata(details(), said))
   }
 
   /// The operator is needed. Until ``released()`` no success elsewhere counts as the end of it.
   func held(_ message: Logger.Message, _ details: @autoclosure () -> Logger.Metadata) {
     let now = now()
-    guard let said = state.withLock({ $0.held("\(message)", now: now) }) else { return }
+    guard let said = state.withLock({ $0.summary.held("\(message)", now: now) }) else { return }
     logger.error(message, metadata: metadata(details(), said))
   }
 
   func released() {
     let now = now()
-    state.withLock { $0.released(now: now) }
+    state.withLock { $0.summary.released(now: now) }
   }
 
   /// Something beside the trouble, said as it is.
@@ -60,10 +79,31 @@ final class TroubleReporter: Sendable {
   }
 
   func succeeded() {
-    guard let past = state.withLock({ $0.isQuiet ? nil : $0.succeeded(now: now()) }) else { return }
-    progress?.recovered()
-    logger.notice(
-      over, metadata: ["failures": "\(past.failures)", "after_seconds": "\(past.lasted.components.seconds)"])
+    switch state.withLock({ news(&$0) }) {
+    case .over(let past):
+      progress?.recovered()
+      logger.notice(
+        over,
+        metadata: ["failures": "\(past.failures)", "after_seconds": "\(past.lasted.components.seconds)"])
+    case .caughtUp(let ticks, let time):
+      logger.notice(
+        "caught up: what had waited is shipped",
+        metadata: ["ticks": "\(Figures.grouped(ticks))", "time": "\(Figures.duration(time))"])
+    case nil: break
+    }
+  }
+
+  private func news(_ state: inout State) -> News? {
+    if state.summary.isQuiet, state.catchUp == nil { return nil }
+    let now = now()
+    if let past = state.summary.succeeded(now: now) {
+      state.catchUp = position.flatMap { CatchUp($0(), at: now) }
+      return .over(past)
+    }
+    guard let catchUp = state.catchUp, let time = position.flatMap({ catchUp.isOver($0(), at: now) })
+    else { return nil }
+    state.catchUp = nil
+    return .caughtUp(ticks: catchUp.ticks, in: time)
   }
 }
 

@@ -45,6 +45,9 @@ actor BatchSource: DeliverySource {
 
   // MARK: New batches
 
+  /// The count of ticks for which a batch that has some waits at the head of the log.
+  private static let awaitedTicks = 1_000
+
   /// Fills a batch until it is full, has waited long enough at the head, or the shipper is to drain.
   ///
   /// - Parameter last: where a plan follows; the batch ends there at the latest.
@@ -64,7 +67,9 @@ actor BatchSource: DeliverySource {
       let wait = deadline.map { $0 - clock.now() }
       if !builder.isEmpty, isDraining || (wait ?? .zero) <= .zero { return finish(builder) }
       if isDraining { return nil }
-      try await tail.wait(beyond: builder.next.previous, atMost: wait)
+      // As long as the batch is not full only its deadline matters; a page for each commit would cost far more.
+      let awaited = builder.isEmpty ? 1 : min(builder.room, Self.awaitedTicks)
+      try await tail.wait(beyond: builder.next.advanced(by: awaited - 1).previous, atMost: wait)
     }
     return nil
   }

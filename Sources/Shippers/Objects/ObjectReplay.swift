@@ -14,12 +14,16 @@ struct ObjectReplay: Sendable {
 
   /// Uploads the frozen objects that hold the range again, under their own keys.
   ///
-  /// - Throws: `LogError` with `notFound` if some of the range was never planned; nothing is uploaded then.
+  /// - Throws: `LogError` with `notFound` if some of the range was never planned, unless that is its end and may be
+  ///   left out; nothing is uploaded then.
   func frozen(_ consumer: ConsumerName) async throws -> Replay.Outcome {
-    try await requirePlans(of: consumer)
+    let end = try await requirePlans(of: consumer)
     var outcome = Replay.Outcome()
+    if end < range.upperBound {
+      outcome.endedEarly = .init(last: end, left: end.distance(to: range.upperBound))
+    }
     var next = range.lowerBound
-    while next <= range.upperBound, let plan = try await reader.plan(of: consumer, covering: next) {
+    while next <= end, let plan = try await reader.plan(of: consumer, covering: next) {
       try Task.checkCancellation()
       if plan.rows > 0 { try await upload(plan, &outcome) }
       next = plan.range.upperBound.next
@@ -28,11 +32,14 @@ struct ObjectReplay: Sendable {
     return outcome
   }
 
-  private func requirePlans(of consumer: ConsumerName) async throws {
+  /// - Returns: the last offset of the range that is planned.
+  private func requirePlans(of consumer: ConsumerName) async throws -> Offset {
     let oldest = try await reader.oldest() ?? .first
     var next = range.lowerBound
     while next <= range.upperBound {
       guard let plan = try await reader.plan(of: consumer, covering: next) else {
+        let isEnd = try await reader.highestPlanned(of: consumer) < next
+        if isEnd, replay.mayEndEarlier, next > range.lowerBound { return next.previous }
         throw LogError(
           .notFound,
           "offset \(next) was never planned for \(consumer), so there is no object to upload again; "
@@ -46,6 +53,7 @@ struct ObjectReplay: Sendable {
       }
       next = plan.range.upperBound.next
     }
+    return range.upperBound
   }
 
   private func upload(_ plan: BatchPlan, _ outcome: inout Replay.Outcome) async throws {

@@ -3,7 +3,8 @@ import Logging
 import Ticks
 import WAL
 
-/// Delivers a range of the log again, beside a running writer, and moves no consumer.
+/// Delivers a range of the log again, beside a running writer, and moves no consumer. What is refused again and again
+/// ends it with a `Refusal`.
 package struct Replay: Sendable {
   /// The outcome for the range.
   package struct Outcome: Sendable, Equatable {
@@ -11,11 +12,19 @@ package struct Replay: Sendable {
     package var delivered: Int
     /// Objects that were there already, with the planned content.
     package var alreadyThere: Int
+    /// The end of a range that reaches beyond what is planned, where that is allowed: the last offset of it, and the
+    /// ticks of the range that are after it.
+    package var endedEarly: EarlyEnd?
     /// Items left out because their TTL had passed; `nil` where nothing has one.
     package var expired: Int?
     /// Whatever could not be delivered, one line each; at most `problemLimit`, then `moreProblems` counts.
     package var problems: [String] = []
     package var moreProblems = 0
+
+    package struct EarlyEnd: Sendable, Equatable {
+      package let last: Offset
+      package let left: Int
+    }
 
     static let problemLimit = 20
 
@@ -40,11 +49,14 @@ package struct Replay: Sendable {
   package let report: Report
   /// The folder for copies; `nil` for what was delivered, once more.
   package let copiesUnder: String?
+  /// Whether what is in no object yet is left out at the end of the range.
+  package let mayEndEarlier: Bool
 
   /// - Parameter last: `nil` means the head at this moment.
   /// - Throws: `LogError` with `notFound`, naming both bounds, for a range that the log does not have.
   package init(
-    reader: LogReader, from first: Offset, through last: Offset?, copiesUnder: String? = nil,
+    reader: LogReader, from first: Offset, through last: Offset?, mayEndEarlier: Bool = false,
+    copiesUnder: String? = nil,
     clock: ShippingClock = .system, logger: Logger, report: @escaping Report
   ) async throws {
     let head = try await reader.head()
@@ -65,8 +77,10 @@ package struct Replay: Sendable {
     self.clock = clock
     self.report = report
     self.copiesUnder = copiesUnder
+    self.mayEndEarlier = mayEndEarlier
     attempts = Attempts(
-      reporter: TroubleReporter(logger: logger, now: clock.now), control: ShippingControl(), clock: clock)
+      reporter: TroubleReporter(logger: logger, now: clock.now), control: ShippingControl(), clock: clock,
+      patience: Refusal.patience)
   }
 
   // MARK: Rows

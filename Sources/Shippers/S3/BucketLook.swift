@@ -14,9 +14,10 @@ struct BucketLook: Sendable {
   func findings(writes: Bool) async throws -> [DoctorFinding] {
     let reading = try await DoctorFinding.of("bucket") {
       // Without the right to list, S3 calls an object that is not there forbidden.
-      try await client.headBucket(bucket, retry: DoctorFinding.retry)
+      let (region, answer) = try await client.headBucket(bucket, retry: DoctorFinding.retry)
       _ = try await client.getObject(bucket: bucket, key: key, retry: DoctorFinding.retry)
-      return .ok("bucket", "\(bucket) is reachable and readable")
+      let place = region.map { ", and lies in \($0)" } ?? ""
+      return .ok("bucket", "\(bucket) is reachable and readable\(place)").heard(answer.date)
     }
     guard reading.verdict != .failed else { return [reading] }
     guard writes else {

@@ -84,12 +84,11 @@ struct DiskKeeper {
   }
 
   private func report(_ level: DiskGuard.Level) {
-    var metadata: Logger.Metadata = [:]
+    var metadata: Logger.Metadata = ["path": "\(path)"]
     if let last = state.last {
-      metadata = [
-        "available_bytes": "\(last.available)", "free_in_log_bytes": "\(last.free)",
-        "volume_bytes": "\(last.volume)",
-      ]
+      metadata["available"] = "\(Figures.bytes(last.available))"
+      metadata["free_in_log"] = "\(Figures.bytes(last.free))"
+      metadata["volume"] = "\(Figures.bytes(last.volume))"
     }
     switch level {
     case .normal: logger.notice("the volume of the log has room again", metadata: metadata)

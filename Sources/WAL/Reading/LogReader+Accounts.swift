@@ -32,29 +32,28 @@ extension LogReader {
     try read { try $0.skipped(by: consumer, in: range) }
   }
 
-  /// The offsets whose ticks were received in a stretch of time, found by halving: where the clock was set
-  /// back, the bounds are some of those that fit.
+  /// The first offset whose tick was received at a time or after it, found by looking at one after the other: the
+  /// clock may have been set. Portion by portion, so that no read transaction lasts long.
   ///
   /// - Parameter time: microseconds since 1970, UTC.
-  /// - Returns: `nil` if the log has none of them.
-  package func offsets(receivedIn time: Range<Int64>) throws -> OffsetRange? {
-    try read { connection in
-      guard let oldest = try connection.oldestOffset() else { return nil }
-      let head = try connection.head()
-      /// The first offset that was received at a time or after it.
-      func first(at time: Int64) throws -> Offset {
-        var (low, high) = (oldest, head.next)
-        while low < high {
-          let middle = low.advanced(by: low.distance(to: high) / 2)
-          // A row that is missing is judged by the next one.
-          let receivedAt = try connection.receivedAt(from: middle)
-          if let receivedAt, receivedAt < time { low = middle.next } else { high = middle }
-        }
-        return low
-      }
-      let start = try first(at: time.lowerBound)
-      let end = try first(at: time.upperBound).previous
-      return start <= end ? start...end : nil
+  /// - Returns: `nil` if the log has none.
+  package func firstOffset(receivedFrom time: Int64) throws -> Offset? {
+    var next = try read { try $0.logStart() }
+    while let portion = try read({ try $0.ticks(receivedFrom: time, from: next) }) {
+      if let match = portion.match { return match }
+      next = portion.last.next
     }
+    return nil
+  }
+
+  /// The last offset whose tick was received at a time or before it, likewise.
+  package func lastOffset(receivedUntil time: Int64) throws -> Offset? {
+    var (next, start) = try read { (try $0.head(), try $0.logStart()) }
+    while next >= start, let portion = try read({ try $0.ticks(receivedUntil: time, downFrom: next) }) {
+      if let match = portion.match { return match >= start ? match : nil }
+      next = portion.last.previous
+      start = max(start, try read { try $0.logStart() })
+    }
+    return nil
   }
 }

@@ -1,6 +1,9 @@
 import Base
 
 extension LogReader {
+  /// The list of streams that a feed subscribed to last; `nil` if none ever ran.
+  package func lastKnownStreams() throws -> [String]? { try read { try $0.metaList(.streams) } }
+
   package func head() throws -> Offset {
     try read { try $0.head() }
   }

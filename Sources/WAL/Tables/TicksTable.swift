@@ -40,6 +40,42 @@ extension SQLiteConnection {
     ).map { Offset(rawValue: $0) }
   }
 
+  /// The ticks that are looked at one after the other in one transaction.
+  private static let portion = 200_000
+
+  /// The first of the next ticks that was received at a time or after it, and the last one that was looked at;
+  /// nil where no more ticks are.
+  func ticks(receivedFrom time: Int64, from first: Offset) throws(SQLiteError)
+    -> (last: Offset, match: Offset?)?
+  {
+    try portion(
+      """
+      SELECT max(offset), min(CASE WHEN received_at >= ?1 THEN offset END) FROM
+        (SELECT offset, received_at FROM ticks WHERE offset >= ?2 ORDER BY offset LIMIT \(Self.portion))
+      """, time, first)
+  }
+
+  /// The same backwards: the last that was received at a time or before it.
+  func ticks(receivedUntil time: Int64, downFrom last: Offset) throws(SQLiteError)
+    -> (last: Offset, match: Offset?)?
+  {
+    try portion(
+      """
+      SELECT min(offset), max(CASE WHEN received_at <= ?1 THEN offset END) FROM
+        (SELECT offset, received_at FROM ticks WHERE offset <= ?2 ORDER BY offset DESC LIMIT \(Self.portion))
+      """, time, last)
+  }
+
+  private func portion(
+    _ sql: String, _ time: Int64, _ start: Offset
+  ) throws(SQLiteError) -> (last: Offset, match: Offset?)? {
+    let found = try fetchOne(sql, .int(time), .int(start.rawValue)) { row in
+      (row.optionalInt(0), row.optionalInt(1))
+    }
+    guard let found, let last = found.0 else { return nil }
+    return (Offset(rawValue: last), found.1.map { Offset(rawValue: $0) })
+  }
+
   func deleteTicks(in range: OffsetRange) throws(SQLiteError) {
     try run(
       "DELETE FROM ticks WHERE offset BETWEEN ? AND ?", .int(range.lowerBound.rawValue),

@@ -2,12 +2,15 @@
 /// lock.
 ///
 /// A group is committed when it holds `maximumTicks` or `maximumBytes`, or when its oldest request has
-/// waited `linger`. The queue is full at `capacity` bytes; one larger request is admitted into an empty queue.
+/// waited `linger`. A patient request takes part in the next group, and waits longer than that for one. The queue is
+/// full at `capacity` bytes; one larger request is admitted into an empty queue.
 struct CommitQueue<Request> {
   struct Limits: Sendable {
     var maximumTicks = 1_000
     var maximumBytes = 1 << 20
     var linger: Duration = .milliseconds(5)
+    /// The time that a patient request waits for another one's commit.
+    var patience: Duration = .milliseconds(200)
     /// Bytes that may wait, payloads and stream names counted.
     var capacity = 16 << 20
   }
@@ -25,6 +28,7 @@ struct CommitQueue<Request> {
     let bytes: Int
     let since: Duration
     let mayPass: Bool
+    let isPatient: Bool
   }
 
   let limits: Limits
@@ -37,6 +41,9 @@ struct CommitQueue<Request> {
   /// The requests that were taken last.
   private var taken: [Waiting] = []
   private var passing = 0
+  private var patient = 0
+  /// Since `hurry`, patient requests that wait are due.
+  private var isHurried = false
 
   init(limits: Limits) {
     self.limits = limits
@@ -58,8 +65,12 @@ struct CommitQueue<Request> {
   /// - Parameters:
   ///   - now: on the writer's monotonic clock.
   ///   - mayPass: whether it may be committed before what was queued earlier.
-  mutating func add(_ request: Request, ticks: Int, bytes: Int, mayPass: Bool = false, now: Duration) {
-    let added = Waiting(request: request, ticks: ticks, bytes: bytes, since: now, mayPass: mayPass)
+  ///   - isPatient: whether it waits for the commit of others.
+  mutating func add(
+    _ request: Request, ticks: Int, bytes: Int, mayPass: Bool = false, isPatient: Bool = false, now: Duration
+  ) {
+    let added = Waiting(
+      request: request, ticks: ticks, bytes: bytes, since: now, mayPass: mayPass, isPatient: isPatient)
     waiting.append(added)
     count(added, 1)
   }
@@ -68,13 +79,33 @@ struct CommitQueue<Request> {
     ticks += sign * request.ticks
     bytes += sign * request.bytes
     if request.mayPass { passing += sign }
+    if request.isPatient { patient += sign }
+    if patient == 0 { isHurried = false }
   }
 
+  /// Those patient requests that wait now wait no longer.
+  mutating func hurry() { isHurried = patient > 0 }
+
   func decide(now: Duration) -> Decision {
-    guard !isEmpty, let oldest = waiting[first] else { return .idle }
+    guard let dueAt else { return .idle }
     if ticks >= limits.maximumTicks || bytes >= limits.maximumBytes { return .commitNow }
-    let left = oldest.since + limits.linger - now
+    let left = dueAt - now
     return left <= .zero ? .commitNow : .commitAfter(left)
+  }
+
+  /// The time by which there must be a commit, as long as no limit is reached; `nil` if nothing is queued.
+  private var dueAt: Duration? {
+    if isHurried { return .zero }
+    var dueAt: Duration?
+    for case let request? in waiting[first...] {
+      guard request.isPatient else {
+        // Those behind it came later, and none of them is due earlier.
+        let usual = request.since + limits.linger
+        return dueAt.map { min($0, usual) } ?? usual
+      }
+      dueAt = dueAt ?? request.since + max(limits.patience, limits.linger)
+    }
+    return dueAt
   }
 
   /// The next group: at least one request, and more until a limit is reached.
@@ -96,17 +127,17 @@ struct CommitQueue<Request> {
       waiting.removeFirst(first)
       first = 0
     }
-    return taken.map(\.request)
+    return taken.map { $0.request }
   }
 
   /// Everything that may be committed before what is in its way.
   mutating func takePassing() -> [Request] {
     let all = waiting.compactMap { $0 }
-    taken = all.filter(\.mayPass)
+    taken = all.filter { $0.mayPass }
     waiting = all.filter { !$0.mayPass }
     first = 0
     for request in taken { count(request, -1) }
-    return taken.map(\.request)
+    return taken.map { $0.request }
   }
 
   /// The requests taken last could not be committed: they come first again.
@@ -124,6 +155,8 @@ struct CommitQueue<Request> {
     ticks = 0
     bytes = 0
     passing = 0
+    patient = 0
+    isHurried = false
     return all
   }
 }

@@ -29,6 +29,22 @@ final class LogWriter: Sendable {
     var pause = AppendPause<PauseGap>()
     var upkeep: (settings: LogUpkeep.Settings, pace: UpkeepPace)?
     var upkeepWaiters: [@Sendable (Result<Void, any Error>) -> Void] = []
+    /// The time, on the monotonic clock, at which the thread looks again by itself; `nil` while it does not sleep.
+    var wakesAt: Duration?
+
+    /// Whether the thread is to be woken, because it would sleep longer than what is queued may wait. True once: from
+    /// then on it is as good as awake.
+    mutating func takeWaking(now: Duration) -> Bool {
+      guard let wakesAt else { return false }
+      let isDue =
+        switch queue.decide(now: now) {
+        case .idle: false
+        case .commitNow: true
+        case .commitAfter(let delay): now + delay < wakesAt
+        }
+      if isDue { self.wakesAt = nil }
+      return isDue
+    }
 
     var hasRoom: Bool { mayAppend && queue.isHalfEmpty }
 
@@ -106,27 +122,37 @@ final class LogWriter: Sendable {
   /// - Throws: `LogError` when the writer is closed or has failed.
   func submit(_ request: WriteRequest) throws(LogError) -> Bool {
     let bytes = request.byteCount
-    let outcome: Result<Bool, LogError> = state.withLock { state in
+    let (outcome, wakes) = state.withLock { state -> (Result<Bool, LogError>, Bool) in
       switch state.phase {
-      case .ended(let error): return .failure(error)
-      case .closing: return .failure(LogError(.closed, "the log is closing"))
+      case .ended(let error): return (.failure(error), false)
+      case .closing: return (.failure(LogError(.closed, "the log is closing")), false)
       case .running: break
       }
       guard bytes == 0 || state.mayAppend else {
         refuse(request, &state)
-        return .success(false)
+        return (.success(false), true)
       }
-      guard bytes == 0 || state.queue.admits(bytes: bytes) else { return .success(false) }
-      add(request, bytes: bytes, &state)
-      return .success(true)
+      guard bytes == 0 || state.queue.admits(bytes: bytes) else { return (.success(false), false) }
+      let now = MonotonicClock.now()
+      add(request, bytes: bytes, &state, now: now)
+      return (.success(true), state.stall != nil || state.takeWaking(now: now))
     }
-    state.signal()
+    // To wake the thread costs more than to queue: it is left asleep where it wakes early enough by itself.
+    if wakes { state.signal() }
     return try outcome.get()
   }
 
-  private func add(_ request: WriteRequest, bytes: Int, _ state: inout State) {
+  /// Has the patient requests that are queued committed now.
+  func hurry() {
+    let wakes = state.withLock { state in
+      state.queue.hurry()
+      return state.takeWaking(now: MonotonicClock.now())
+    }
+    if wakes { state.signal() }
+  }
+
+  private func add(_ request: WriteRequest, bytes: Int, _ state: inout State, now: Duration) {
     var request = request
-    let now = MonotonicClock.now()
     if let first = request.ticks.entries.first,
       let gap = state.pause.appended(receivedAt: first.receivedAt, at: now)
     {
@@ -136,7 +162,9 @@ final class LogWriter: Sendable {
         try body?(transaction)
       }
     }
-    state.queue.add(request, ticks: request.ticks.count, bytes: bytes, mayPass: request.mayPass, now: now)
+    state.queue.add(
+      request, ticks: request.ticks.count, bytes: bytes, mayPass: request.mayPass,
+      isPatient: request.isPatient, now: now)
   }
 
   /// The volume has no room for ticks: the first ones that are refused begin a gap.
@@ -152,7 +180,7 @@ final class LogWriter: Sendable {
         metadata: ["error": "\(error)"])
     }
     opening.mayPass = true
-    add(opening, bytes: 0, &state)
+    add(opening, bytes: 0, &state, now: MonotonicClock.now())
   }
 
   /// Calls back, once, when half of the queue is free again and the volume has room, or the writer has ended; on
@@ -207,35 +235,45 @@ final class LogWriter: Sendable {
   }
 
   private func next() -> Next {
-    state.withLock { $0.busySince = nil }
-    defer { state.withLock { $0.busySince = MonotonicClock.now() } }
-    return state.wait { state in
-      let isClosing = if case .closing = state.phase { true } else { false }
+    state.wait { state in
       let now = MonotonicClock.now()
-      let decision = state.queue.decide(now: now)
-      let upkeep = isClosing ? nil : state.upkeep
-      if let upkeep, upkeep.pace.isDue(now: now, isCommitDue: decision == .commitNow && state.stall == nil) {
-        return .done(.upkeep(upkeep.settings))
-      }
-      let pause = upkeep.map { $0.pace.dueAt - now }
-      if let stall = state.stall, !isClosing {
-        if state.queue.hasPassing, now >= stall.passingAt {
-          return .done(.commitPassing(state.queue.takePassing()))
+      let step = next(&state, now: now)
+      state.wakesAt =
+        switch step {
+        case .done: nil
+        case .sleep: .seconds(Int64.max)
+        case .sleepFor(let duration): now + duration
         }
-        if now >= stall.retryAt, state.mayRetry {
-          return .done(state.queue.isEmpty ? .recover : .commit(state.queue.takeGroup(), room: []))
-        }
-        let retryAt = state.mayRetry ? stall.retryAt : now + retryPause
-        let next = state.queue.hasPassing ? min(stall.passingAt, retryAt) : retryAt
-        return .sleepFor(min(next - now, pause ?? next - now))
+      state.busySince = if case .done = step { now } else { nil }
+      return step
+    }
+  }
+
+  private func next(_ state: inout State, now: Duration) -> Monitor<State>.Step<Next> {
+    let isClosing = if case .closing = state.phase { true } else { false }
+    let decision = state.queue.decide(now: now)
+    let upkeep = isClosing ? nil : state.upkeep
+    if let upkeep, upkeep.pace.isDue(now: now, isCommitDue: decision == .commitNow && state.stall == nil) {
+      return .done(.upkeep(upkeep.settings))
+    }
+    let pause = upkeep.map { $0.pace.dueAt - now }
+    if let stall = state.stall, !isClosing {
+      if state.queue.hasPassing, now >= stall.passingAt {
+        return .done(.commitPassing(state.queue.takePassing()))
       }
-      switch decision {
-      case .idle: return isClosing ? .done(.close) : pause.map { .sleepFor($0) } ?? .sleep
-      case .commitAfter(let delay) where !isClosing: return .sleepFor(min(delay, pause ?? delay))
-      case .commitNow, .commitAfter:
-        let group = state.queue.takeGroup()
-        return .done(.commit(group, room: state.takeRoomWaiters()))
+      if now >= stall.retryAt, state.mayRetry {
+        return .done(state.queue.isEmpty ? .recover : .commit(state.queue.takeGroup(), room: []))
       }
+      let retryAt = state.mayRetry ? stall.retryAt : now + retryPause
+      let next = state.queue.hasPassing ? min(stall.passingAt, retryAt) : retryAt
+      return .sleepFor(min(next - now, pause ?? next - now))
+    }
+    switch decision {
+    case .idle: return isClosing ? .done(.close) : pause.map { .sleepFor($0) } ?? .sleep
+    case .commitAfter(let delay) where !isClosing: return .sleepFor(min(delay, pause ?? delay))
+    case .commitNow, .commitAfter:
+      let group = state.queue.takeGroup()
+      return .done(.commit(group, room: state.takeRoomWaiters()))
     }
   }
 

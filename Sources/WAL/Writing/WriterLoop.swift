@@ -177,9 +177,13 @@ struct WriterLoop {
     if checkpoints.takeOver() {
       logger.notice(
         "SQLite's WAL starts over again: no reader is in the way any more",
-        metadata: ["wal_bytes": "\(walFileBytes)"])
+        metadata: walSize(walFileBytes))
     }
     if let mode { try checkpoint(mode) }
+  }
+
+  private func walSize(_ bytes: Int) -> Logger.Metadata {
+    ["path": "\(path)-wal", "size": "\(Figures.bytes(bytes))"]
   }
 
   /// - Returns: `nil` if it found no room, or another process was in the way.
@@ -200,7 +204,7 @@ struct WriterLoop {
       if let warning = checkpoints.finished(result) {
         logger.warning(
           "SQLite's WAL grows because a reader holds an old snapshot; close long transactions in other shells",
-          metadata: ["wal_bytes": "\(warning.walFrames * CheckpointSchedule.bytesPerFrame)"])
+          metadata: walSize(warning.walFrames * CheckpointSchedule.bytesPerFrame))
       }
       hasSaidNoCopy = false
       if result.copiedFrames == result.walFrames { copiedFrames = result.walFrames }

@@ -1,4 +1,5 @@
 import AWS
+import Base
 import Foundation
 import ShippingFixtures
 import Synchronization
@@ -23,13 +24,16 @@ final class ScriptedTable: ItemTable {
   }
 
   let clock: TableClock
+  private let submits: Bool
   private let encoder = UpdateItemEncoder(table: "t")
   private let state: Mutex<State>
 
   /// - Parameters:
   ///   - date: what the table says when it is asked, epoch seconds.
   ///   - elapsed: the time that goes by for it.
-  init(date: Int64? = nil, elapsed: @escaping @Sendable () -> Duration = { .zero }) {
+  ///   - submits: whether it takes writes that no task waits for.
+  init(date: Int64? = nil, submits: Bool = true, elapsed: @escaping @Sendable () -> Duration = { .zero }) {
+    self.submits = submits
     clock = TableClock(elapsed: elapsed)
     state = Mutex(State(date: date))
   }
@@ -62,6 +66,11 @@ final class ScriptedTable: ItemTable {
     return nil
   }
 
+  func submit(
+    _ body: [UInt8], isPatient: Bool,
+    _ completion: @escaping @Sendable (Result<ItemRefusal?, any Error>) -> Wake?
+  ) -> CallOff? { submits ? begin(body, completion) : nil }
+
   func items(under keys: [ItemKey]) -> [ItemKey: [ItemAttributes.Name: String]] {
     preconditionFailure("nothing is compared with it")
   }
@@ -73,6 +82,24 @@ final class ScriptedTable: ItemTable {
       state.descriptions += 1
       return state.hasRightKeys
     }
+  }
+}
+
+extension ItemTable {
+  /// A submission by way of `write`.
+  func begin(
+    _ request: Request, _ completion: @escaping @Sendable (Result<ItemRefusal?, any Error>) -> Wake?
+  ) -> CallOff {
+    let task = Task {
+      let result: Result<ItemRefusal?, any Error>
+      do {
+        result = .success(try await write(request))
+      } catch {
+        result = .failure(error)
+      }
+      completion(result)?()
+    }
+    return { task.cancel() }
   }
 }
 

@@ -30,15 +30,15 @@ import Testing
   @Test(arguments: [
     (TimeToLive(status: "ENABLED", attribute: "ttl_days"), DoctorFinding.Verdict.ok),
     (TimeToLive(status: "ENABLING", attribute: "ttl_days"), .ok),
-    (TimeToLive(status: "ENABLED", attribute: "expires"), .warning),
-    (TimeToLive(status: "DISABLED"), .warning),
-    (TimeToLive(status: "DISABLING", attribute: "ttl_days"), .warning),
+    (TimeToLive(status: "ENABLED", attribute: "expires"), .failed),
+    (TimeToLive(status: "DISABLED"), .failed),
+    (TimeToLive(status: "DISABLING", attribute: "ttl_days"), .failed),
   ])
-  func `items that stay for ever are a warning with the command against it`(
+  func `items that stay for ever are a failure with the command against it`(
     ttl: TimeToLive, verdict: DoctorFinding.Verdict
   ) {
     let finding = TableLook.timeToLive(ttl, table: "t", region: "eu-west-1")
     #expect(finding.verdict == verdict)
-    #expect((finding.remedy?.contains("--region eu-west-1 --table-name t ") == true) == (verdict == .warning))
+    #expect((finding.remedy?.contains("--region eu-west-1 --table-name t ") == true) == (verdict == .failed))
   }
 }

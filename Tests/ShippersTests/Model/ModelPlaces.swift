@@ -74,6 +74,11 @@ struct ModelTable: ItemTable {
     return nil
   }
 
+  func submit(
+    _ body: [UInt8], isPatient: Bool,
+    _ completion: @escaping @Sendable (Result<ItemRefusal?, any Error>) -> Wake?
+  ) -> CallOff? { begin(body, completion) }
+
   func items(under keys: [ItemKey]) async throws -> [ItemKey: [ItemAttributes.Name: String]] {
     preconditionFailure("a walk compares nothing")
   }

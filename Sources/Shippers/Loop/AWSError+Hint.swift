@@ -1,0 +1,52 @@
+import AWS
+
+/// The advice to the operator that goes with an error.
+extension AWSError {
+  /// Whether a person must change something before the same call can succeed.
+  package var needsOperator: Bool {
+    switch kind {
+    case .credentialsRefused, .missing, .permanent: true
+    case .transient, .throttled, .clockSkewed: false
+    }
+  }
+
+  /// The thing to do about it, with the right or the name; nil where nothing helps but to wait.
+  package var hint: String? {
+    switch kind {
+    case .transient, .throttled, .clockSkewed, .permanent: nil
+    case .missing: missingHint
+    case .credentialsRefused: refusalHint
+    }
+  }
+
+  private var missingHint: String? {
+    if code == .wrongRegion { return nil }
+    if code.rawValue.hasPrefix("KMS") { return "enable the key in KMS, or name another (S3_SSE_KMS_KEY_ID)" }
+    return switch resource {
+    case .bucket(let name), .object(let name, _): "make the bucket \(name), or correct S3_BUCKET or REGION"
+    case .table(let name, let region):
+      "make the table \(name) in \(region), or correct DYNAMO_TABLE_NAME or REGION"
+    case .secret(let name, let region):
+      "make the secret \(name) in \(region), or correct BINANCE_WEBSOCKET_SECRET or REGION"
+    case nil: nil
+    }
+  }
+
+  private static let denied: Set<String> = [
+    "AccessDenied", "AccessDeniedException", "AuthorizationError", "Forbidden", "NotAuthorized",
+    "UnauthorizedAccess",
+  ]
+  private static let expired: Set<String> = [
+    "ExpiredToken", "ExpiredTokenException", "InvalidToken", "TokenRefreshRequired",
+  ]
+
+  private var refusalHint: String {
+    if code == .credentialsUnavailable { return "put keys where they are looked for (docs/aws.md)" }
+    if Self.expired.contains(code.rawValue) { return "renew the keys: their session has ended" }
+    guard Self.denied.contains(code.rawValue), let resource else {
+      return "correct the keys: these are not valid"
+    }
+    if message.contains("kms:") { return "give the keys' owner the right on the key of KMS that is named" }
+    return "give the keys' owner the right \(resource.right(for: operation)) (deploy/iam/policy.json)"
+  }
+}

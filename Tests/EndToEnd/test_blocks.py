@@ -1,0 +1,111 @@
+"""The command blocks of README and docs run as they are written, against stand-ins, with the rights of the policies
+that README names."""
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from support.shell import Shell, blocks, commands
+from support.ticks import combined, mini_tickers
+from test_reconcile import rights
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+COUNT = 1_200
+
+NOT_RUN = ("make ", "mv ", "chmod ", "while sleep")
+"""What builds the program, moves its files away, or never ends."""
+
+ENDS_WITH_1 = {
+    r"--since|--at 02:10": "the log has no ticks that were received",
+    r"dead-letters retry 12 13": "2 of 2 could not be settled",
+}
+"""What finds nothing in this small log, and says so."""
+
+
+def test_each_block_is_of_a_page_that_is_run():
+    assert {page.name for page in PAGES if blocks(page)} == {"README.md", "operations.md", "settings.md", "simulate.md"}
+
+
+class Page:
+    """Runs the commands of one page in a shell."""
+
+    def __init__(self, shell: Shell, url: str):
+        self.shell, self.url = shell, url
+
+    def fill(self) -> None:
+        lines = [combined(*tick) for tick in mini_tickers(COUNT)] + ["no tick"] * 20
+        (self.shell.folder / "ticks.jsonl").write_text("".join(line + "\n" for line in lines))
+        (self.shell.folder / "other").mkdir()
+        self.check("tickwal import ticks.jsonl")
+
+    def here(self, command: str) -> str:
+        """With places and numbers that there are here."""
+        for written, here in {
+            "--listen 127.0.0.1:9443": "--listen 127.0.0.1:0", "ws://127.0.0.1:9443": self.url,
+            "/mnt/other": str(self.shell.folder / "other"), "120000": "1000", "250000": "1100",
+            "--day 2026-11-22": f"--day {time.strftime('%Y-%m-%d', time.gmtime())}",
+        }.items():
+            command = command.replace(written, here)
+        return command
+
+    def check(self, command: str) -> None:
+        done = self.shell.run(self.here(command))
+        [words] = [words for line, words in ENDS_WITH_1.items() if re.search(line, command)] or [None]
+        if words and done.returncode == 1:
+            assert words in done.stderr, (command, done.stderr)
+        else:
+            # `head` has seen enough.
+            fine = (0, 141) if "| head" in command else (0,)
+            assert done.returncode in fine, (command, done.returncode, done.stdout[-2000:], done.stderr[-2000:])
+
+    def run(self, block: str) -> None:
+        if block.startswith("#!"):
+            assert self.shell.run(f"bash -n <<'END'\n{block}END").returncode == 0
+            return
+        for command in commands(block):
+            if not command.startswith(NOT_RUN):
+                self.check(command)
+
+
+@pytest.fixture
+def make_page(tmp_path, binary, ministack, simulate, secrets, make_place):
+    def make(place=None) -> Page:
+        names = place or type("Default", (), {
+            "bucket": "crypto-live-bucket", "table": "crypto-live-miniticker", "secret": "crypto-live.binance_ws",
+        })
+        allowed = [
+            (action, on.replace("crypto-live.binance_ws-??????", f"{names.secret}*"))
+            for action, on in rights(names, "policy.json", "reconcile.json")
+        ]
+        keys = ministack.make_user(f"blocks-{tmp_path.name}", allowed)
+        secrets.append(keys.secret)
+        url = simulate("--rate", "50")
+        environment = place.environment(ministack.url) if place else {}
+        return Page(Shell(tmp_path, binary, ministack, environment | keys.environment | {"BINANCE_WS_URL": url}), url)
+
+    return make
+
+
+def test_the_blocks_of_the_readme(make_page):
+    page = make_page()
+    page.fill()
+    page.shell.environment["STREAMS"] = "btcusdt@miniTicker,ethusdt@miniTicker"
+    for block in blocks(PAGES[0]):
+        page.run(block)
+        if "aws secretsmanager" in block:
+            # From here on the streams are the secret's, and what was imported is shipped.
+            del page.shell.environment["STREAMS"]
+            page.check("tickwal ship")
+
+
+@pytest.mark.parametrize("name", ["operations.md", "settings.md", "simulate.md"])
+def test_the_blocks_of_a_page(make_page, make_place, name):
+    place = make_place("btcusdt@miniTicker", "ethusdt@miniTicker")
+    page = make_page(place)
+    page.fill()
+    page.check("tickwal ship")
+    for block in blocks(ROOT / "docs" / name):
+        page.run(block)
