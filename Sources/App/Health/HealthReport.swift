@@ -21,7 +21,7 @@ struct HealthReport {
   let view: FeedView
 
   /// The age of the oldest unshipped tick that is well where the process does not say.
-  static let usualAge = Duration.seconds(120)
+  static let usualAge = Duration.seconds(300)
 
   var isHealthy: Bool { problems.isEmpty }
 
