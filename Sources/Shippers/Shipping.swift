@@ -37,7 +37,8 @@ package struct Shipping: Sendable {
     logger[metadataKey: "consumer"] = "\(consumer.name)"
     let attempts = Attempts(
       reporter: TroubleReporter(
-        logger: logger, now: clock.now, progress: progress, position: { (progress.snapshot.next, log.head) }), control: control,
+        logger: logger, now: clock.now, progress: progress, position: { (progress.snapshot.next, log.head) }),
+      control: control,
       clock: clock
     ) { try await log.hold(consumer.name, why: $0) }
     try await destination.ship(

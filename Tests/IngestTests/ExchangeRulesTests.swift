@@ -46,13 +46,16 @@ import Testing
     try await lax.stop()
 
     let strict = try await startMarket { $0.isStrict = true }
-    var probe = try await WebSocketProbe(port: strict.port, target: "/ws/btcusdt@trade")
-    // A busy exchange cannot tell that they came at once, so until it has been idle for a moment.
+    // A busy exchange cannot tell that they came at once, so until it has been idle for a moment; and what it says is
+    // lost where the end overtakes it.
     var closing: ByteBuffer?
-    while closing == nil { closing = try await pings(20, &probe) }
+    while closing == nil {
+      var probe = try await WebSocketProbe(port: strict.port, target: "/ws/btcusdt@trade")
+      closing = try await pings(20, &probe)
+    }
     #expect(closing == ByteBuffer(bytes: [0x03, 0xf0]))
     let statistics = try await strict.statistics
-    #expect(statistics.violations == [.messages: 1] && statistics.mostClientMessages == 6)
+    #expect(Set(statistics.violations.keys) == [.messages] && statistics.mostClientMessages == 6)
     try await strict.stop()
   }
 
@@ -62,11 +65,17 @@ import Testing
       for number in 0..<count { try await probe.send(.ping, String(number)) }
     } catch ChannelError.ioOnClosedChannel {
       // It was quick; what it said is still to be read.
+    } catch is IOError {
+      return nil
     }
     var pongs = 0
-    while pongs < count, let frame = try await probe.next() {
-      if frame.opcode == .pong { pongs += 1 }
-      if frame.opcode == .connectionClose { return frame.data }
+    do {
+      while pongs < count, let frame = try await probe.next() {
+        if frame.opcode == .pong { pongs += 1 }
+        if frame.opcode == .connectionClose { return frame.data }
+      }
+    } catch is IOError {
+      // Its end has overtaken what it said.
     }
     return nil
   }

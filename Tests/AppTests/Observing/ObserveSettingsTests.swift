@@ -7,7 +7,7 @@ import Testing
     let settings = try configuration().observe
     #expect(settings.listen?.description == "127.0.0.1:9464")
     #expect(settings.allowedHosts.isEmpty && settings.heartbeat == nil)
-    #expect(settings.readyMaximumLag == .seconds(120) && settings.heartbeatInterval == .seconds(60))
+    #expect(settings.readyMaximumLag == .seconds(300) && settings.heartbeatInterval == .seconds(60))
   }
 
   @Test(arguments: [
