@@ -149,7 +149,7 @@ def test_a_signal_ends_a_start_that_waits_for_room(tickwal, disk, make_exchange)
     assert run.terminate().code == 0
     assert events(tickwal) == FIRST
     disk.free()
-    assert tickwal.succeed("status").code == 0
+    assert tickwal.succeed("status").code == 1, "nothing has it open"
 
 
 def test_a_start_waits_for_room(tickwal, disk, make_exchange):

@@ -46,7 +46,7 @@ def test_what_is_no_file_of_its_own_beside_the_log_is_refused(tickwal, suffix):
         assert "WAL_PATH must name" not in line
         # Whoever reads waits for nothing, either.
         ended = tickwal.run_to_end("status", seconds=30)
-        assert ended.code == (78 if suffix in ("-wal", "-shm", "-journal") else 0), ended.err
+        assert ended.code == (78 if suffix in ("-wal", "-shm", "-journal") else 1), ended.err
         assert precious.read_bytes() == b"precious " * 1_000
         path.rmdir() if kind == "folder" else path.unlink()
     tickwal.succeed("verify")

@@ -199,17 +199,20 @@ package final class AWSClient: Sendable {
       signing.keys = keys
     }
     guard gate.enterAtOnce(operation.service) else { return nil }
+    let start = MonotonicClock.now()
     return transport.submit(signed(unsigned, operation, signing)) { [self, signing] answer in
       let result: Result<HTTPResponse, any Error>
       do {
         result = .success(
           try judged(answer.get(), operation, signing, damage: damage, accepting: accepted))
         gate.ended(operation.service, nil)
+        operation.metrics.ended(nil, after: MonotonicClock.now() - start)
       } catch {
         let error = (error as? TransportError).map { AWSClient.error($0, operation) } ?? error
         if var error = error as? AWSError {
           error.resource = resource
           gate.ended(operation.service, error)
+          operation.metrics.ended(error, after: MonotonicClock.now() - start)
           result = .failure(error)
         } else {
           result = .failure(error)

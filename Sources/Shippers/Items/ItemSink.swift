@@ -52,7 +52,7 @@ struct ItemSink<Table: ItemTable>: Sink {
       KillPoint.item.after()
       sayWhatWaits(pacing.accepted())
       attempts.reporter.succeeded()
-      return completion(.confirmed(Confirmation()))
+      return completion(.confirmed(Self.written(tick)))
     }
   }
 
@@ -76,9 +76,7 @@ struct ItemSink<Table: ItemTable>: Sink {
       switch outcome {
       case .written:
         sayWhatWaits(pacing.accepted())
-        let sent = Confirmation.Sent(
-          bytes: tick.payload.count, receivedAt: tick.receivedAt, isObject: false)
-        return Confirmation(sent: sent)
+        return Self.written(tick)
       case .undecodable(let error):
         return dead(delivery, cause: "\(error)", attempts: tries, payload: Array(batch.bytes[tick.payload]))
       case .refused(let refusal):
@@ -93,6 +91,11 @@ struct ItemSink<Table: ItemTable>: Sink {
         }
       }
     }
+  }
+
+  private static func written(_ tick: TickBatch.Entry) -> Confirmation {
+    Confirmation(
+      sent: Confirmation.Sent(bytes: tick.payload.count, receivedAt: tick.receivedAt, isObject: false))
   }
 
   private func sayWhatWaits(_ deadLetters: Int) {
