@@ -164,6 +164,20 @@ def test_two_ticks_of_a_stream_in_the_wrong_order_are_found(case):
     case.rows[1500], case.rows[1503] = case.rows[1503], case.rows[1500]
     result = case.compare()
     assert result.figures.out_of_order == 1 and result.figures.double == 0
+    assert result.figures.missing_uncovered == 0
+
+
+def test_what_lay_unread_for_long_may_come_after_what_another_connection_brought(case):
+    case.stretch(3)
+    [row] = case.rows[1500:1501]
+    del case.rows[1500]
+    _, stream, payload = row
+    later = case.rows[2500][0]
+    case.rows.insert(2501, (later, stream, payload))
+    result = case.compare()
+    assert later - case.made[1500][0] > 2_000_000
+    assert result.problems == []
+    assert (result.figures.out_of_order_read_late, result.figures.missing_uncovered) == (1, 0)
 
 
 def test_a_byte_that_differs_is_found(case):

@@ -14,7 +14,8 @@ when the exchange handed it to a socket. The time that it waited in the exchange
 a process that did not run took to read: what a connection owed when it ended, and what came while the process was
 frozen, is in a gap that began when that was made, or in none.
 
-A tick that the exchange sent late may come after ticks of its stream that were made after it.
+A tick that the exchange sent late, or that lay unread for more than two seconds, may come after ticks of its stream
+that were made after it: order is promised for each connection alone.
 
 Tight is a gap that is not longer than what is missing. A stream's missing time is from when the tick before a loss
 was made to when the one after it was: no stream shows more. Streams that lost nothing while a gap was open add to the
@@ -75,6 +76,8 @@ class Figures:
     double: int = 0
     out_of_order: int = 0
     out_of_order_within_gaps: int = 0
+    out_of_order_read_late: int = 0
+    """Of two connections that lay unread for long, one is read after the other: only within each is there an order."""
     never_sent: int = 0
     unclassified: int = 0
     offsets_missing: int = 0
@@ -432,8 +435,8 @@ class Comparison:
 
     def __init__(self, journal_path, rows, cover: Cover, watched=frozenset()):
         self.figures = Figures()
-        self.surprises: list[tuple[int, bytes, bytes]] = []
-        """Ticks that nothing in the journal explained: offset, stream, payload."""
+        self.surprises: list[tuple[int, int, bytes, bytes]] = []
+        """Ticks that nothing in the journal explained: offset, time of receipt, stream, payload."""
         self.found: dict[tuple[bytes, bytes], set] = defaultdict(set)
         self.made: dict[tuple[bytes, bytes], tuple] = {}
         """Of watched ticks that came late: when they were made, under which name they were subscribed."""
@@ -451,7 +454,7 @@ class Comparison:
         for offset, received, stream, payload in rows:
             if not matching.match(offset, received, stream, payload):
                 if len(self.surprises) < MOST_SURPRISES:
-                    self.surprises.append((offset, stream, payload))
+                    self.surprises.append((offset, received, stream, payload))
                 else:
                     figures.unclassified += 1
                 continue
@@ -557,17 +560,24 @@ def classify(comparison: Comparison, journal_path, rows, cover: Cover) -> list:
     if not comparison.surprises:
         return []
     figures, problems = comparison.figures, []
-    watched = frozenset((stream, payload) for _, stream, payload in comparison.surprises)
+    watched = frozenset((stream, payload) for _, _, stream, payload in comparison.surprises)
     second = Comparison(journal_path, rows(), cover, watched)
     found = second.found
-    for offset, stream, payload in comparison.surprises:
+    for offset, received, stream, payload in comparison.surprises:
         fates = found.get((stream, payload), set())
         if "missing" in fates:
             # It is there, only later than what was made after it.
             fates.discard("missing")
-            if cover.find(*second.made[stream, payload]):
+            name, made = second.made[stream, payload]
+            if cover.find(name, made):
                 # Two connections had it or not as it came; that is what the gap says.
                 figures.out_of_order_within_gaps += 1
+                continue
+            figures.missing_uncovered -= 1
+            example = f"{name.decode()} made at {made}"
+            comparison.uncovered[:] = [other for other in comparison.uncovered if other != example]
+            if received - made > MOST_UNDER_WAY:
+                figures.out_of_order_read_late += 1
                 continue
             kind, figures.out_of_order = "out of order", figures.out_of_order + 1
         elif fates:
