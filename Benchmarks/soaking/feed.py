@@ -105,7 +105,8 @@ class FeedSoak:
     def check_log(self) -> list[str]:
         began = time.monotonic()
         result = continuity.compare(self.exchange.journal, self.log, most_connections=2 * self.slots,
-                                   most_gap_seconds=MOST_GAP_SECONDS + (LONGEST_STOP if self.stops.count else 0),
+                                   # Two may come while one connection is lost.
+                                   most_gap_seconds=MOST_GAP_SECONDS + (2 * LONGEST_STOP if self.stops.count else 0),
                                    most_tightness=self.options.most_tightness)
         print(f"\n{self.stops}\n\nlog (compared in {time.monotonic() - began:.0f} s)")
         print("\n".join("  " + line for line in str(result).splitlines() if not line.startswith("WRONG")))
