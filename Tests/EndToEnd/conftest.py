@@ -5,6 +5,7 @@ them, and each has folders of its own.
 """
 
 import itertools
+import signal
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,8 @@ from support.seaweed import start_seaweedfs
 
 ROOT = Path(__file__).resolve().parents[2]
 _numbers = itertools.count(1)
+# Whoever runs the tests under nohup ignores it, and programs inherit that.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
