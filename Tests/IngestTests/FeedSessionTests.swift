@@ -313,6 +313,19 @@ import WAL
     #expect(feed.at(200, .compared(caughtUp)).contains(.release))
   }
 
+  @Test func `what a standby passed over is missing, if the old connection has not got there either`() {
+    standby()
+    feed.at(12, .data(id(1), receivedAt: 12_000_000))
+    feed.at(12, .data(id(2), receivedAt: 12_000_000))
+    feed.at(13, .rejected(id(2), messages: 3))
+    feed.at(19, .data(id(2), receivedAt: 19_000_000))
+    feed.at(20, .data(id(1), receivedAt: 20_000_000, lag: .seconds(5)))
+    #expect(
+      feed.at(20, .compared(caughtUp)).prefix(2) == [
+        .openGap(startedAt: 15_000_000, cause: .stale), .closeGap(endedAt: 19_000_000),
+      ])
+  }
+
   // MARK: What is no tick
 
   @Test func `what is no tick ends no gap and no silence`() {

@@ -108,6 +108,16 @@ struct SequenceRig {
     #expect(rig.findings == [.followed(stream: "a@depth"), .followed(stream: "b@trade")])
   }
 
+  @Test func `one gap has all ids that are missing, though the last of them were found missing first`() {
+    var rig = SequenceRig()
+    rig.deliver(1...1, by: 1)
+    rig.deliver(9...9, 11...11, by: 2)
+    // It lags, and has brought all that it was sent.
+    rig.deliver(2...3, by: 1)
+    rig.end(1)
+    #expect(rig.written == ["add a@depth 3-9", "extend 3-11 of 2"])
+  }
+
   @Test func `ids that one connection alone skips are a gap at once, between the events beside them`() {
     var rig = SequenceRig()
     rig.clock = 100

@@ -52,8 +52,12 @@ struct SequenceGaps: Sendable {
   private struct Gap {
     var gaps: OpenGaps
     var since: Duration
+    /// From the first of the ids to the last.
     var skip: SequenceSkip
     var skips: Int
+    /// Microseconds UTC. Later ids may have come earlier, on another connection.
+    let startedAt: Int64
+    var endedAt: Int64
   }
 
   /// The time that another connection may take to deliver what one has skipped.
@@ -244,13 +248,16 @@ struct SequenceGaps: Sendable {
       if streams[number].isProvable { find(.notProvable(stream: skip.stream, isSkipping: true)) }
       streams[number].isProvable = false
     }
-    if var gap = gaps[number], now - gap.since < Self.gapLength, skip.startedAt >= gap.skip.startedAt {
-      if skip.endedAt >= gap.skip.endedAt { gap.skip.before = skip.before }
+    if var gap = gaps[number], now - gap.since < Self.gapLength, skip.startedAt >= gap.startedAt {
+      gap.endedAt = max(gap.endedAt, skip.endedAt)
+      if skip.before.id > gap.skip.before.id { gap.skip.before = skip.before }
+      if skip.after.id < gap.skip.after.id { gap.skip.after = skip.after }
       gap.skips += 1
       gaps[number] = gap
-      return .extend(endedAt: gap.skip.endedAt, detail: gap.skip.detail(count: gap.skips), gap.gaps)
+      return .extend(endedAt: gap.endedAt, detail: gap.skip.detail(count: gap.skips), gap.gaps)
     }
-    let gap = Gap(gaps: OpenGaps(), since: now, skip: skip, skips: 1)
+    let gap = Gap(
+      gaps: OpenGaps(), since: now, skip: skip, skips: 1, startedAt: skip.startedAt, endedAt: skip.endedAt)
     gaps[number] = gap
     return .add(
       startedAt: skip.startedAt, endedAt: skip.endedAt, cause: .sequence, streams: [skip.stream],

@@ -1,7 +1,12 @@
 /// The way out: `stopped` or `retired`.
 extension FeedSession {
-  /// True from the end's being asked for until no connection is left.
-  var isEnding: Bool { if case .ending = phase { true } else { false } }
+  /// True since the end was asked for.
+  var isEnding: Bool {
+    switch phase {
+    case .idle, .running: false
+    case .ending, .finished: true
+    }
+  }
 
   mutating func end(within limit: Duration, at now: Duration) -> [Action] {
     var ending = Ending(left: [], until: now + limit)

@@ -110,7 +110,9 @@ extension FeedSession {
     case .takeOver:
       let isTwice = standby?.hasNothingInCommon == true
       lackingReplacements.reset()
-      return takeOver(link, at: moment) + drain(primary.id, at: moment) + [.report(.rotated(link.id))]
+      let broken = link.isBroken(since: primary.completeUntil) ? gaps.lost(.stale) : []
+      return broken + takeOver(link, at: moment) + drain(primary.id, at: moment)
+        + [.report(.rotated(link.id))]
         + (isTwice ? [.report(.nothingInCommon(link.id))] : [])
     case .lacks(let streams): return [.report(.successorLacks(link.id, streams: streams))]
     case .givenUp(let streams):

@@ -51,6 +51,14 @@ struct Link: Equatable, Sendable {
     completeUntil = utc >= known ? max(known, utc - lag.wholeMicroseconds) : utc
   }
 
+  /// True if messages that were no ticks have taken the place of data that a connection has not delivered either, which
+  /// had all up to a time; microseconds UTC.
+  func isBroken(since time: Int64?) -> Bool {
+    guard let firstData, unbrokenSince != firstData else { return false }
+    guard let unbrokenSince, let time else { return true }
+    return time < unbrokenSince.utc
+  }
+
   /// Messages arrived that are no ticks.
   /// - Returns: whether they have taken the place of ticks.
   mutating func rejected(_ messages: Int) -> Bool {

@@ -6,8 +6,10 @@ extension SlotDecisions {
   var sequencesDeadline: Duration? { session.isEnding ? nil : sequences.deadline }
 
   /// Writes the gaps of ids that no connection will deliver. To be asked for after gaps of other causes were written.
-  mutating func settleSequences(at now: Duration) {
-    if session.isEnding { return }
+  ///
+  /// - Parameter isLast: no connection is left. Until then nothing is decided once the end was asked for.
+  mutating func settleSequences(at now: Duration, isLast: Bool = false) {
+    if session.isEnding, !isLast { return }
     let (connections, named) = (connections, namedGaps)
     let changes = sequences.settle(at: now) { stream, id, time in
       connections.values.map { $0.prospect(of: stream, upTo: id, before: time, at: now) }.max() ?? .never

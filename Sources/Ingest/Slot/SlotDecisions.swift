@@ -344,7 +344,7 @@ struct SlotDecisions: Sendable {
       // No connection is left that could deliver what is awaited. What lies between the last data of the one in use and
       // the first of one that was about to take over lies in the gap of the time until the next run.
       namedGaps.noteEnd(from: max(session.lastDataAt, inUseReceivedAt))
-      settleSequences(at: reading(at: moment))
+      settleSequences(at: reading(at: moment), isLast: true)
       isOver = true
       actions.append(.finished)
     case .openGap, .closeGap: break
