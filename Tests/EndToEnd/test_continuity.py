@@ -100,7 +100,7 @@ def test_a_kill_while_one_connection_is_deaf_leaves_a_gap_for_each(tickwal, make
     )
     assert run.terminate().code == 0
     market.stop()
-    figures = market.compare(tickwal.log, most_connections=2)
+    figures = market.compare(tickwal.log, most_connections=4)
     assert figures.gaps == {"crash": 2, "shutdown": 2}
     assert figures.missing_covered > 0
 
