@@ -59,7 +59,10 @@ struct StatusReport {
     return rows
   }
 
-  private static func rate(_ value: Double) -> String { "\(Figures.grouped(Int(value.rounded())))/s" }
+  /// Another process told it: whatever it is, it is a number.
+  private static func rate(_ value: Double) -> String {
+    "\(Figures.grouped(Int(min(max(value, 0), 1e15).rounded())))/s"
+  }
 
   private var deadLetters: String? {
     let counts =
