@@ -46,12 +46,10 @@ import Testing
     world.thaw()
     world.isStopped = true
     let known = Set(world.rows.keys)
-    // Of a stream that was not overdue yet at the stop nothing is promised.
-    let doubted = world.decisions.streamGaps.watermark
     world.decide { $0.stop(at: $1, &$2) }
     world.run(for: .seconds(60))
     if world.troubles.isEmpty { world.check(world.isFinished, "stopped, but not finished") }
-    world.noteStop(known, doubtedSince: doubted)
+    world.noteStop(known)
     world.checkNothingIsMissing()
     world.checkNoSkipIsFalse()
     let again: Comment = "again with TICKWAL_SLOT_WALKS=1 TICKWAL_TEST_SEED=\(seed)"

@@ -92,10 +92,8 @@ extension SlotWorld {
 
   /// The gap that the feed leaves when it has ended. What lies in it needs no gap for its ids.
   ///
-  /// - Parameters:
-  ///   - known: the gaps that there were before the stop.
-  ///   - doubt: microseconds UTC: since when a stream may have been withheld that was not overdue.
-  func noteStop(_ known: Set<ObjectIdentifier>, doubtedSince doubt: Int64?) {
+  /// - Parameter known: the gaps that there were before the stop.
+  func noteStop(_ known: Set<ObjectIdentifier>) {
     let end = decisions.lastDataAt
     for (id, row) in rows where row.ids != nil && !known.contains(id) {
       let isOfInUse = (row.endedAt ?? .max) <= max(end, decisions.inUseReceivedAt)
@@ -104,7 +102,7 @@ extension SlotWorld {
     let gaps = OpenGaps()
     kept.append(gaps)
     rows[ObjectIdentifier(gaps)] = Row(
-      startedAt: min(end, doubt ?? end), endedAt: nil, cause: .shutdown, streams: Set(streams.map(\.name)))
+      startedAt: end, endedAt: nil, cause: .shutdown, streams: Set(streams.map(\.name)))
   }
 
   /// Each tick is in the log, or a gap that names its stream covers it.

@@ -51,12 +51,11 @@ struct LocalDoctor: Sendable {
   }
 
   private func space(_ path: WALPath) -> DoctorFinding {
-    var volume = statvfs()
-    guard statvfs(path.folder, &volume) == 0 else {
+    guard let volume = Volume.of(path.absolute) else {
       return .warning("space", "\(path.folder): \(SystemError.lastText)")
     }
     return DoctorRules.space(
-      free: Int(volume.f_bavail * volume.f_frsize), of: Int(volume.f_blocks * volume.f_frsize),
+      free: volume.available, of: volume.size,
       limits: settings.space.disk, folder: Folder.parent(of: path.absolute))
   }
 

@@ -167,7 +167,8 @@ struct HealthReport {
           advice: "mend what it says; it is looked at again every minute")
       ]
     }
-    let maximum = told?.process?.maximumAge[name].map { Duration.seconds($0) } ?? Self.usualAge
+    let maximum: Duration =
+      told?.process?.maximumAge[name].map { .seconds($0.isNaN ? 0 : min(max($0, 0), 1e9)) } ?? Self.usualAge
     let age = Duration.seconds(consumer.lag == 0 ? 0 : consumer.oldestUnshippedSeconds)
     let isLate = age > maximum
     if let trouble = told?.process?.troubles.first(where: { $0.consumer == name }) {
@@ -183,7 +184,10 @@ struct HealthReport {
     guard isLate, told != nil else { return [] }
     return [
       Problem(
-        part: name, since: status.readAt.subtractingSaturated(Int64(consumer.oldestUnshippedSeconds * 1e6)),
+        // An age of a damaged row may be any: its microseconds must fit.
+        part: name,
+        since: status.readAt.subtractingSaturated(
+          Int64(min(max(consumer.oldestUnshippedSeconds * 1e6, 0), 9e18))),
         what: "late: the oldest unshipped tick is \(Figures.duration(age)) old; \(behind)",
         advice: "if it does not shrink: look at the destination's limits and the connection to it")
     ]
@@ -192,10 +196,10 @@ struct HealthReport {
   private func growth(of consumer: LogStatus.Consumer) -> String {
     guard let rates = told?.process?.rates, let out = rates.shipped[consumer.name.rawValue] else { return "" }
     let growth = rates.appended - out
-    if growth >= 1 { return ", growing \(Figures.grouped(Int(growth)))/s" }
+    if growth >= 1 { return ", growing \(Figures.rounded(growth))/s" }
     guard growth <= -1, consumer.lag > 0 else { return "" }
     let left = Figures.duration(.seconds(Double(consumer.lag) / -growth))
-    return ", shrinking \(Figures.grouped(Int(-growth)))/s, caught up in \(left)"
+    return ", shrinking \(Figures.rounded(-growth))/s, caught up in \(left)"
   }
 }
 

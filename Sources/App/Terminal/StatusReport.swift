@@ -59,10 +59,7 @@ struct StatusReport {
     return rows
   }
 
-  /// Another process told it: whatever it is, it is a number.
-  private static func rate(_ value: Double) -> String {
-    "\(Figures.grouped(Int(min(max(value, 0), 1e15).rounded())))/s"
-  }
+  private static func rate(_ value: Double) -> String { "\(Figures.rounded(value))/s" }
 
   private var deadLetters: String? {
     let counts =

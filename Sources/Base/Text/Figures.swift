@@ -1,5 +1,10 @@
 /// Numbers as people read them.
 package enum Figures {
+  /// A rate or the like, rounded, as ``grouped(_:)``; whatever somebody else has told, it is a number.
+  package static func rounded(_ value: Double) -> String {
+    grouped(value.isNaN ? 0 : Int(min(max(value, -1e15), 1e15).rounded()))
+  }
+
   /// `1234567` as `1,234,567`.
   package static func grouped(_ number: some BinaryInteger) -> String {
     let digits = String(number.magnitude)

@@ -16,8 +16,11 @@ package struct Volume: Sendable, Equatable {
   /// - Returns: `nil` if the system does not say.
   package static func of(_ path: String) -> Volume? {
     guard let info = information(path) else { return nil }
-    let unit = Int(info.f_frsize)
-    return Volume(available: Int(info.f_bavail) * unit, size: Int(info.f_blocks) * unit)
+    func bytes(_ blocks: UInt) -> Int {
+      let (product, isTooMuch) = blocks.multipliedReportingOverflow(by: info.f_frsize)
+      return isTooMuch ? .max : Int(clamping: product)
+    }
+    return Volume(available: bytes(info.f_bavail), size: bytes(info.f_blocks))
   }
 
   /// Whether no file can be made on the file system of a path, although there may be space.

@@ -106,6 +106,28 @@ import Testing
     #expect(!liveness.isAlive && liveness.document.text.contains("the disk has gone"))
   }
 
+  /// The process on the socket may be anybody's.
+  @Test(arguments: [1e300, -1e300, Double.infinity, .nan])
+  func `numbers that no process can mean end nothing`(_ number: Double) {
+    let report = report(
+      {
+        $0.process?.rates = .init(appended: number, shipped: ["s3": 1])
+        $0.process?.maximumAge = ["s3": number]
+      }, lag: 1_000, age: 1_000)
+    #expect(!report.lines.isEmpty)
+  }
+
+  @Test(arguments: [Int64.min, .max])
+  func `times that no process can mean end nothing`(_ time: Int64) {
+    let report = report {
+      $0.connected = false
+      $0.since = time
+      $0.nextAttemptAt = time
+    }
+    #expect(!report.lines.isEmpty && !report.isHealthy)
+    #expect(!self.report(lag: 1, age: Double(Int64.max) / 1e6).isHealthy)
+  }
+
   @Test func `rates are those of the last half minute`() {
     var memory = RateMemory()
     #expect(memory.rates == nil)
