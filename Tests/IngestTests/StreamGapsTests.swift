@@ -209,7 +209,7 @@ private struct Rows {
     #expect(log.rows == [row(3, 21, "b", detail: "{}")])
   }
 
-  @Test func `before the end what should have come is missing, and nothing else is said`() {
+  @Test func `at the end what should have come is missing, and what might have been is up to there`() {
     var gaps = StreamGaps(quietAfter: .seconds(60))
     var log = Rows()
     gaps.doubt(
@@ -219,7 +219,18 @@ private struct Rows {
       ], at: .seconds(100))
     log.apply(gaps.runEnds(at: .seconds(103)))
     #expect(log.rows == [row(5, nil, "a")])
+    #expect(gaps.watermark == 6)
+    log.apply(gaps.runEnded(leavingGapFrom: 9))
+    #expect(log.rows == [row(5, nil, "a"), row(6, 9, "b")])
     #expect(gaps.watermark == nil)
+  }
+
+  @Test func `a stream that is there before the end needs no gap`() {
+    var gaps = StreamGaps(quietAfter: .seconds(60))
+    gaps.doubt(["a": .init(since: 5, patience: .seconds(10), expected: .seconds(2))], at: .seconds(100))
+    #expect(gaps.runEnds(at: .seconds(101)).isEmpty)
+    #expect(gaps.delivered(["a"], at: 8).isEmpty)
+    #expect(gaps.runEnded(leavingGapFrom: 9).isEmpty)
   }
 
   /// A deadline that stays when its time is over would be handled again and again, and nothing else would be done.

@@ -170,10 +170,15 @@ struct StreamGaps: Sendable {
     return changes
   }
 
-  /// The process is about to end: what should have come by now is missing, of the rest nothing is known.
-  mutating func runEnds(at now: Duration) -> [GapChange] {
-    let changes = withheld { $0.expectedAt <= now }
-    return changes + unknown(Set(doubts.keys))
+  /// The process is about to end: what should have come by now is missing.
+  mutating func runEnds(at now: Duration) -> [GapChange] { withheld { $0.expectedAt <= now } }
+
+  /// No connection is left. Of what was still in doubt nobody will ever know whether it was there.
+  ///
+  /// - Parameter time: there begins the gap of all streams that the end leaves; microseconds UTC.
+  mutating func runEnded(leavingGapFrom time: Int64) -> [GapChange] {
+    for stream in doubts.keys { doubts[stream]?.note(unknownUntil: time) }
+    return unknown(Set(doubts.keys))
   }
 
   /// Does what is due: doubts become gaps, and streams that were granted and stay quiet were there since then.

@@ -232,7 +232,8 @@ struct SlotDecisions: Sendable {
 
   private mutating func endsOfStreamGaps(_ intake: Intake, from id: ConnectionID) -> [GapChange] {
     // What drains, or is not in use yet, says nothing about the connection in use.
-    guard !streamGaps.isEmpty, id == current else { return [] }
+    let isLastOfRun = session.isEnding && connections[id]?.part == .inUse
+    guard !streamGaps.isEmpty, id == current || isLastOfRun else { return [] }
     var delivered = intake.arrays
     intake.ticks.withTexts { _, name, _ in delivered.insert(String(decoding: name, as: UTF8.self)) }
     return streamGaps.delivered(delivered, at: intake.receivedAt)
@@ -343,7 +344,9 @@ struct SlotDecisions: Sendable {
     case .finished:
       // No connection is left that could deliver what is awaited. What lies between the last data of the one in use and
       // the first of one that was about to take over lies in the gap of the time until the next run.
-      namedGaps.noteEnd(from: max(session.lastDataAt, inUseReceivedAt))
+      let end = max(session.lastDataAt, inUseReceivedAt)
+      submit(gaps: streamGaps.runEnded(leavingGapFrom: end))
+      namedGaps.noteEnd(from: end)
       settleSequences(at: reading(at: moment), isLast: true)
       isOver = true
       actions.append(.finished)
