@@ -89,6 +89,11 @@ class WholeSoak:
         values = dict(Log(self.log).ask("select key, value from meta where key in ('head', 'trimmed')"))
         return int(values.get("head", 0)), int(values.get("trimmed", 0))
 
+    @property
+    def shipped(self) -> list:
+        """How far each consumer is."""
+        return Log(self.log).ask("select name, next_offset from consumers order by name")
+
     def require(self, holds: bool, what_else: str) -> None:
         if not holds:
             raise Broken(f"{what_else}: {self.runs.output.tail()}")
@@ -101,10 +106,12 @@ class WholeSoak:
             if not self._look():
                 return
 
-    def until(self, question, what: str, seconds: float = STOP_SECONDS):
-        """Time that passes until the answer is yes, which it must be in the end."""
-        deadline = time.monotonic() + seconds
+    def until(self, question, what: str, seconds: float = STOP_SECONDS, progress=None):
+        """Time that passes until the answer is yes, which it must be in the end: so long after the last progress."""
+        deadline, reached = time.monotonic() + seconds, None
         while not (answer := question()):
+            if progress and (now := progress()) != reached:
+                deadline, reached = time.monotonic() + seconds, now
             self.require(time.monotonic() < deadline, f"{seconds:g} s were not enough until {what}")
             time.sleep(0.1)
             self._look()
