@@ -29,6 +29,36 @@ private func accepts(_ bytes: [UInt8]) -> Bool {
     #expect(accepts(text))
   }
 
+  /// Strings are scanned eight bytes at a time: a byte that matters must be found wherever it stands in them.
+  @Test func `each byte counts wherever it stands in a string`() {
+    var wrong: [String] = []
+    for length in 0...24 {
+      for place in 0..<max(length, 1) {
+        for byte in UInt8.min...UInt8.max {
+          var text = [UInt8](repeating: UInt8(ascii: "a"), count: length)
+          if length > 0 { text[place] = byte }
+          let quoted = [UInt8(ascii: "\"")] + text + [UInt8(ascii: "\"")]
+          let isPlain =
+            length == 0 || 0x20..<0x80 ~= byte && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
+          let isRightPlace = byte >= 0x20 || length == 0 || position(ofErrorIn: quoted) == place + 1
+          if accepts(quoted) != isPlain || !isRightPlace { wrong.append("\(byte) at \(place) of \(length)") }
+        }
+      }
+    }
+    #expect(wrong == [])
+  }
+
+  private func position(ofErrorIn bytes: [UInt8]) -> Int? {
+    bytes.withUnsafeBufferPointer { bytes in
+      do throws(JSONError) {
+        _ = try JSONScanner.validate(bytes)
+        return nil
+      } catch {
+        return error.position
+      }
+    }
+  }
+
   @Test(arguments: [
     "", " ", "{", "}", "[", "]", "[1,]", "[,1]", "[1 2]", "[1,,2]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}",
     "{a:1}",

@@ -24,6 +24,7 @@ package struct Deflate: ~Copyable {
     buffer.deallocate()
   }
 
+  /// Packs more of the text.
   package mutating func add(_ bytes: UnsafeBufferPointer<UInt8>) {
     // zlib does not write to its input; its interface lacks the const.
     stream.pointee.next_in = UnsafeMutablePointer(mutating: bytes.baseAddress)
@@ -48,3 +49,6 @@ package struct Deflate: ~Copyable {
     }
   }
 }
+
+// Safe because what its pointers point to has one owner. Breaks if a pointer is handed out.
+extension Deflate: @unchecked Sendable {}

@@ -221,7 +221,9 @@ package struct JSONScanner {
     let start = position
     try take(UInt8(ascii: "\""), "'\"'")
     var hasEscapes = false
-    while position < bytes.count {
+    while true {
+      skipPlainText()
+      guard position < bytes.count else { break }
       let byte = bytes[position]
       if byte == UInt8(ascii: "\"") {
         position += 1
@@ -239,6 +241,31 @@ package struct JSONScanner {
       }
     }
     throw error("the end of a string")
+  }
+
+  /// Steps over what a string may hold as it is, as far as eight bytes at a time are left: quotes, backslashes, control
+  /// characters and what is not ASCII end it.
+  ///
+  /// Reference: https://graphics.stanford.edu/~seander/bithacks.html#HasLessInWord; of several bytes found in a word the
+  /// first one is right.
+  @inline(__always)
+  private mutating func skipPlainText() {
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    let highs: UInt64 = 0x8080_8080_8080_8080
+    let text = UnsafeRawBufferPointer(bytes)
+    while position &+ 8 <= text.count {
+      let word = UInt64(littleEndian: text.loadUnaligned(fromByteOffset: position, as: UInt64.self))
+      let quote = word ^ (ones &* 0x22)
+      let backslash = word ^ (ones &* 0x5C)
+      let found =
+        ((quote &- ones) & ~quote) | ((backslash &- ones) & ~backslash) | ((word &- ones &* 0x20) & ~word)
+        | word
+      guard found & highs == 0 else {
+        position &+= (found & highs).trailingZeroBitCount / 8
+        return
+      }
+      position &+= 8
+    }
   }
 
   private mutating func scanEscape() throws(JSONError) {
@@ -286,7 +313,13 @@ package struct JSONScanner {
 
   private var current: UInt8? { position < bytes.count ? bytes[position] : nil }
 
+  @inline(__always)
   private mutating func skipWhiteSpace() {
+    // All of them are at most a space, and hardly any exchange sends one.
+    if position < bytes.count, bytes[position] <= 0x20 { skipSomeWhiteSpace() }
+  }
+
+  private mutating func skipSomeWhiteSpace() {
     while position < bytes.count {
       switch bytes[position] {
       case 0x20, 0x0A, 0x0D, 0x09: position += 1
@@ -295,17 +328,20 @@ package struct JSONScanner {
     }
   }
 
+  @inline(__always)
   private mutating func take(_ byte: UInt8, _ expected: StaticString) throws(JSONError) {
     guard current == byte else { throw error(expected) }
     position += 1
   }
 
+  @inline(__always)
   private mutating func takeIf(_ byte: UInt8) -> Bool {
     guard current == byte else { return false }
     position += 1
     return true
   }
 
+  @inline(never)
   private func error(_ expected: StaticString) -> JSONError {
     JSONError(position: position, expected: expected)
   }

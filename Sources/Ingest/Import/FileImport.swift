@@ -75,23 +75,27 @@ package actor FileImport {
     }
     progress.resumedLines = start.lines
     if force || start.lines > 0 { proof.isThere = true }
-    var isLast = false
-    while !isLast {
-      isLast = try !splitter.fill { try source.read(into: &$0) }
-      progress.bytesRead = source.bytesRead
-      while let line = splitter.next(isLast: isLast) {
-        lines += 1
-        if lines > start.lines { try take(line) }
-        if isFull, proof.isThere {
-          try await commit(ImportMark(lines: lines))
-          report(progress)
+    // What is read next is taken apart while the last part is committed: one commit at a time, in their order.
+    try await withThrowingTaskGroup(of: Committed.self) { commits in
+      var isLast = false
+      while !isLast {
+        isLast = try !splitter.fill { try source.read(into: &$0) }
+        progress.bytesRead = source.bytesRead
+        while let line = splitter.next(isLast: isLast) {
+          lines += 1
+          if lines > start.lines { try take(line) }
+          if isFull, proof.isThere {
+            try await finish(&commits, report)
+            begin(&commits, ImportMark(lines: lines))
+          }
         }
+        try Task.checkCancellation()
       }
-      try Task.checkCancellation()
+      if let refusal = proof.ended() { throw noTicks(refusal) }
+      try await finish(&commits, report)
+      begin(&commits, ImportMark(lines: lines, isDone: true))
+      try await finish(&commits, report)
     }
-    if let refusal = proof.ended() { throw noTicks(refusal) }
-    try await commit(ImportMark(lines: lines, isDone: true))
-    report(progress)
     return progress
   }
 
@@ -132,17 +136,35 @@ package actor FileImport {
 
   private static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
 
-  private func commit(_ mark: ImportMark) async throws {
-    let key = sha256.map(ImportMark.key)
-    let range = try await log.append(batch, rejected: rejected, of: .fileImport) { transaction in
-      if let key { try transaction.setMeta(key, mark.text) }
+  private struct Committed: Sendable {
+    var ticks: Int
+    var rejected: Int
+    var range: OffsetRange?
+  }
+
+  /// Begins to commit what was read; ``finish(_:_:)`` waits until it is durable.
+  private func begin(_ commits: inout ThrowingTaskGroup<Committed, any Error>, _ mark: ImportMark) {
+    let (key, batch, rejected, log) = (sha256.map(ImportMark.key), batch, rejected, log)
+    commits.addTask {
+      let range = try await log.append(batch, rejected: rejected, of: .fileImport) { transaction in
+        if let key { try transaction.setMeta(key, mark.text) }
+      }
+      return Committed(ticks: batch.count, rejected: rejected.count, range: range)
     }
-    progress.ticks += batch.count
-    progress.rejected += rejected.count
-    progress.first = progress.first ?? range?.lowerBound
-    progress.last = range?.upperBound ?? progress.last
-    batch.removeAll(keepingCapacity: true)
-    rejected.removeAll(keepingCapacity: true)
+    self.batch = TickBatch()
+    self.batch.reserveCapacity(ticks: batch.count, bytes: batch.byteCount)
+    self.rejected = []
+  }
+
+  private func finish(
+    _ commits: inout ThrowingTaskGroup<Committed, any Error>, _ report: @Sendable (Progress) -> Void
+  ) async throws {
+    guard let committed = try await commits.next() else { return }
+    progress.ticks += committed.ticks
+    progress.rejected += committed.rejected
+    progress.first = progress.first ?? committed.range?.lowerBound
+    progress.last = committed.range?.upperBound ?? progress.last
+    report(progress)
   }
 
   private func mark() async throws -> ImportMark {

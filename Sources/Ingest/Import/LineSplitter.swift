@@ -1,3 +1,5 @@
+import Glibc
+
 /// A splitter of bytes into lines. A pure value; a line that is too long is given up in parts, so that memory
 /// is bounded.
 struct LineSplitter {
@@ -44,7 +46,13 @@ struct LineSplitter {
   func bytes(_ range: Range<Int>) -> ArraySlice<UInt8> { buffer[range] }
 
   private mutating func lineEnd() -> Int? {
-    let end = buffer[searched...].firstIndex(of: UInt8(ascii: "\n"))
+    // Many times quicker than a look at each byte.
+    let end = buffer.withUnsafeBytes { bytes -> Int? in
+      guard let start = bytes.baseAddress,
+        let found = memchr(start + searched, Int32(UInt8(ascii: "\n")), bytes.count - searched)
+      else { return nil }
+      return UnsafeRawPointer(found) - start
+    }
     searched = end ?? buffer.count
     return end
   }

@@ -1,10 +1,11 @@
 import AWS
 import Base
+import Synchronization
 import Ticks
 import WAL
 
-/// Text, gzip and hash of one batch, made row by row. Decides where a batch must be cut; when a quiet stream
-/// has waited long enough is its owner's business.
+/// Rows of one batch, made from ticks one by one. Decides where a batch must be cut; when a quiet stream has waited long
+/// enough is its owner's business.
 struct BatchBuilder: ~Copyable {
   /// The outcome for a row that was offered.
   enum Outcome {
@@ -24,19 +25,19 @@ struct BatchBuilder: ~Copyable {
   private var textBytes = 0
   private var hour: Int64?
   private var firstReceivedAt: Int64?
-  private var sha256 = SHA256()
-  private var deflate: Deflate?
-  private var plain: [UInt8] = []
-  /// Rows that were taken and neither hashed nor compressed yet: zlib is quicker with more at a time.
+  private var packer: BatchPacker
+  /// Rows that were taken and not given to the packer yet.
   private var pending: [UInt8] = []
-  private static let pendingBytes = 32 << 10
+  /// So many bytes wait for ``CutBatch/pack()``, which other cores can do: what is more is packed on the way, so that
+  /// a huge batch is not held as text.
+  private static let pendingBytes = 4 << 20
 
   /// - Parameter first: the offset of the batch's first tick.
   init(first: Offset, settings: ObjectSettings) {
     self.settings = settings
     self.first = first
     end = first
-    if case .gzip(let level) = settings.compression { deflate = Deflate(level: level) }
+    packer = BatchPacker(settings.compression)
   }
 
   /// The offset that must be offered next.
@@ -70,7 +71,10 @@ struct BatchBuilder: ~Copyable {
     firstReceivedAt = firstReceivedAt ?? receivedAt
     rows += 1
     textBytes += rowBytes
-    if pending.count >= Self.pendingBytes { flush() }
+    if pending.count >= Self.pendingBytes {
+      packer.add(pending[...])
+      pending.removeAll(keepingCapacity: true)
+    }
     return advance()
   }
 
@@ -80,28 +84,99 @@ struct BatchBuilder: ~Copyable {
     return advance()
   }
 
-  private mutating func flush() {
-    pending.withUnsafeBufferPointer { pending in
-      sha256.update(UnsafeRawBufferPointer(pending))
-      if deflate == nil { plain.append(contentsOf: pending) } else { deflate?.add(pending) }
-    }
-    pending.removeAll(keepingCapacity: true)
-  }
-
   private mutating func advance() -> Outcome {
     end = end.next
     return first.distance(to: end) >= settings.maximumRows ? .full : .taken
   }
 
   /// Ends the batch, which must not be empty.
+  consuming func cut() -> CutBatch {
+    CutBatch(
+      range: first...end.previous, rows: rows, bad: bad, firstReceivedAt: firstReceivedAt,
+      packer: packer, pending: pending)
+  }
+
+  /// Ends and packs it.
   consuming func finish() -> BuiltBatch {
-    flush()
-    deflate?.finish()
-    let isCompressed = deflate != nil
+    packer.add(pending[...])
     return BuiltBatch(
       range: first...end.previous, rows: rows, bad: bad, firstReceivedAt: firstReceivedAt,
+      packed: packer.finish())
+  }
+}
+
+/// Hash and gzip of a batch's text.
+struct BatchPacker: ~Copyable, Sendable {
+  private var sha256 = SHA256()
+  private var deflate: Deflate?
+  private var plain: [UInt8] = []
+
+  init(_ compression: ObjectSettings.Compression) {
+    if case .gzip(let level) = compression { deflate = Deflate(level: level) }
+  }
+
+  mutating func add(_ text: ArraySlice<UInt8>) {
+    text.withUnsafeBufferPointer { text in
+      sha256.update(UnsafeRawBufferPointer(text))
+      if deflate == nil { plain.append(contentsOf: text) } else { deflate?.add(text) }
+    }
+  }
+
+  struct Packed {
+    /// Of the uncompressed text, lower-case hex.
+    let sha256: String
+    let body: [UInt8]
+    let isCompressed: Bool
+  }
+
+  consuming func finish() -> Packed {
+    deflate?.finish()
+    let isCompressed = deflate != nil
+    return Packed(
       sha256: sha256.finish().hex, body: isCompressed ? deflate?.output ?? [] : plain,
       isCompressed: isCompressed)
+  }
+}
+
+/// A batch whose rows are known; its hash and its body are made by whoever delivers it, so that several are made at once.
+final class CutBatch: Sendable {
+  private struct Rest: ~Copyable {
+    var packer: BatchPacker
+    let pending: [UInt8]
+  }
+
+  let range: OffsetRange
+  let rows: Int
+  let bad: [TickPage.BadRow]
+  /// Microseconds since 1970, UTC; `nil` without rows.
+  let firstReceivedAt: Int64?
+  private let rest: Mutex<Rest?>
+
+  init(
+    range: OffsetRange, rows: Int, bad: [TickPage.BadRow], firstReceivedAt: Int64?,
+    packer: consuming BatchPacker, pending: [UInt8]
+  ) {
+    self.range = range
+    self.rows = rows
+    self.bad = bad
+    self.firstReceivedAt = firstReceivedAt
+    rest = Mutex(Rest(packer: packer, pending: pending))
+  }
+
+  /// Text that is packed between two looks at what else the thread has to do: a millisecond or two.
+  private static let turnBytes = 128 << 10
+
+  /// Makes hash and body; to be called once.
+  func pack() async -> BuiltBatch {
+    guard var rest = rest.withLock({ $0.take() }) else { preconditionFailure("\(range) is packed twice") }
+    var text = rest.pending[...]
+    while !text.isEmpty {
+      rest.packer.add(text.prefix(Self.turnBytes))
+      text = text.dropFirst(Self.turnBytes)
+      if !text.isEmpty { await Task.yield() }
+    }
+    return BuiltBatch(
+      range: range, rows: rows, bad: bad, firstReceivedAt: firstReceivedAt, packed: rest.packer.finish())
   }
 }
 
@@ -117,4 +192,14 @@ struct BuiltBatch: Sendable {
   /// As it is uploaded.
   let body: [UInt8]
   let isCompressed: Bool
+
+  fileprivate init(
+    range: OffsetRange, rows: Int, bad: [TickPage.BadRow], firstReceivedAt: Int64?, packed: BatchPacker.Packed
+  ) {
+    self.range = range
+    self.rows = rows
+    self.bad = bad
+    self.firstReceivedAt = firstReceivedAt
+    (sha256, body, isCompressed) = (packed.sha256, packed.body, packed.isCompressed)
+  }
 }

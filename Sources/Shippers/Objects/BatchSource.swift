@@ -75,7 +75,7 @@ actor BatchSource: DeliverySource {
   }
 
   private func finish(_ builder: consuming BatchBuilder) -> Prepared<ObjectDelivery> {
-    let batch = builder.finish()
+    let batch = builder.cut()
     return Prepared(range: batch.range, delivery: .new(batch))
   }
 

@@ -5,7 +5,7 @@ import WAL
 /// One step of the object consumer.
 enum ObjectDelivery: Sendable {
   /// A batch that was never planned.
-  case new(BuiltBatch)
+  case new(CutBatch)
   /// A batch whose plan is from an earlier start, built again.
   case planned(BatchPlan, BuiltBatch)
   /// A batch that was confirmed before, found on the way.
@@ -44,7 +44,8 @@ struct ObjectSink: Sink {
     case .shipped: return Confirmation()
     case .new(let batch):
       try await lease.acquire()
-      return try await upload(batch, as: try await plan(batch))
+      let built = await batch.pack()
+      return try await upload(built, as: try await plan(built))
     case .planned(let plan, let batch):
       try await lease.acquire()
       return try await resume(plan, batch)

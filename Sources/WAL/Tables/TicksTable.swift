@@ -15,13 +15,22 @@ extension SQLiteConnection {
     try statement("SELECT \(TickRow.columns) FROM ticks WHERE offset = ?")
   }
 
-  /// Inserts a tick; the caller binds its columns and runs it.
-  func tickInsertion() throws(SQLiteError) -> SQLiteStatement {
-    try statement(
-      """
-      INSERT INTO ticks(\(TickRow.columns))
-      VALUES (?, ?, ?, ?, ?, ?)
-      """)
+  /// The rows of ``tickInsertion(isGroup:)`` for many ticks: what SQLite does for a statement is as much as for a row.
+  static let tickGroup = 16
+
+  // Without FAIL, SQLite would keep what the pages were like before each statement; after an error the whole transaction
+  // is rolled back.
+  private static func insertion(of count: Int) -> String {
+    let rows = repeatElement("(?, ?, ?, ?, ?, ?)", count: count).joined(separator: ", ")
+    return "INSERT OR FAIL INTO ticks(\(TickRow.columns)) VALUES \(rows)"
+  }
+
+  private static let insertionOfOne = insertion(of: 1)
+  private static let insertionOfGroup = insertion(of: tickGroup)
+
+  /// Inserts a tick, or ``tickGroup`` of them; the caller binds six columns for each, one after the other, and runs it.
+  func tickInsertion(isGroup: Bool) throws(SQLiteError) -> SQLiteStatement {
+    try statement(isGroup ? Self.insertionOfGroup : Self.insertionOfOne)
   }
 
   /// Of the rows, also of those that are trimmed but not deleted yet.

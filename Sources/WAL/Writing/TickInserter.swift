@@ -8,23 +8,34 @@ struct TickInserter {
 
   /// - Returns: the offset of the last tick inserted.
   func insert(_ batch: TickBatch, after head: Offset) throws(SQLiteError) -> Offset {
-    let statement = try connection.tickInsertion()
     var offset = head
+    var left = batch.count
+    var statement: SQLiteStatement?
+    var (rows, row): (Int, Int32) = (0, 0)
     try batch.withTexts { (tick, stream, payload) throws(SQLiteError) in
-      offset = offset.next
-      try statement.bind(1, offset.rawValue)
-      try statement.bind(2, tick.receivedAt)
-      if let eventTime = tick.eventTime {
-        try statement.bind(3, eventTime)
-      } else {
-        try statement.bindNull(3)
+      if row == 0 {
+        let count = left >= SQLiteConnection.tickGroup ? SQLiteConnection.tickGroup : 1
+        if count != rows { (statement, rows) = (try connection.tickInsertion(isGroup: count > 1), count) }
       }
-      try statement.bindUncopied(4, stream)
-      try statement.bindUncopied(5, payload)
+      guard let statement else { return }
+      offset = offset.next
+      let column = row * 6
+      try statement.bind(column + 1, offset.rawValue)
+      try statement.bind(column + 2, tick.receivedAt)
+      if let eventTime = tick.eventTime {
+        try statement.bind(column + 3, eventTime)
+      } else {
+        try statement.bindNull(column + 3)
+      }
+      try statement.bindUncopied(column + 4, stream)
+      try statement.bindUncopied(column + 5, payload)
       let checksum = Checksum.row(
         offset: offset, receivedAt: tick.receivedAt, eventTime: tick.eventTime, stream: stream,
         payload: payload)
-      try statement.bind(6, Int64(checksum))
+      try statement.bind(column + 6, Int64(checksum))
+      (row, left) = (row + 1, left - 1)
+      guard row == rows else { return }
+      row = 0
       try statement.finish()
     }
     return offset

@@ -1,4 +1,5 @@
 import Base
+import Glibc
 import Ticks
 
 /// The parts of one event that the log needs, as ranges of the message.
@@ -84,7 +85,8 @@ extension UnsafeBufferPointer<UInt8> {
       return JSONString.text(UnsafeBufferPointer(rebasing: self[string.contents]))?.elementsEqual(wanted)
         ?? false
     }
-    return string.contents.count == wanted.count && self[string.contents].elementsEqual(wanted)
+    guard string.contents.count == wanted.count, let start = baseAddress else { return false }
+    return memcmp(start + string.contents.lowerBound, text.utf8Start, wanted.count) == 0
   }
 }
 
