@@ -121,7 +121,7 @@ import Testing
           + #""feed":{"state":"running","connected":true,"since":1795238000123456,"#
           + #""connections":2,"planned_connections":3,"streams":2500,"granted":1040,"#
           + #""silent":{"count":0,"names":[]},"refused":{"count":1,"names":["x@trade"]},"paused":false,"#
-          + #""last_tick_at":null,"attempts_last_5_minutes":2,"next_attempt_at":null,"held_until":null,"why":null,"log_lost":null}}"#
+          + #""last_tick_at":null,"attempts_last_5_minutes":2,"next_attempt_at":null,"held_until":null,"why":null,"log_lost":null,"shard":null}}"#
       ))
     for (view, state, connected) in [
       (FeedView.noProcess, "no_process", "false"), (.notListening, "not_listening", "null"),
@@ -134,7 +134,7 @@ import Testing
           #""feed":{"state":"\#(state)","connected":\#(connected),"since":null,"connections":null,"#
             + #""planned_connections":null,"streams":300,"granted":null,"silent":null,"refused":null,"#))
     }
-    #expect(report(feed: .noAnswer("late")).document.text.hasSuffix(#""why":"late","log_lost":null}}"#))
+    #expect(report(feed: .noAnswer("late")).document.text.hasSuffix(#""why":"late","log_lost":null,"shard":null}}"#))
   }
 
   @Test func `without gaps nothing is said of them`() {

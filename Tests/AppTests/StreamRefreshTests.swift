@@ -82,9 +82,10 @@ import WAL
     func set(_ text: String) { secret.withLock { $0 = .success(text) } }
     func fail(_ error: AWSError) { secret.withLock { $0 = .failure(error) } }
 
-    private func read() throws -> StreamList {
+    private func read() throws -> StreamRefresh.List {
       defer { reads.update { $0 += 1 } }
-      return try StreamSecret.list(in: try secret.withLock { $0 }.get())
+      let list = try StreamSecret.list(in: try secret.withLock { $0 }.get())
+      return StreamRefresh.List(names: list.names, warnings: list.warnings)
     }
 
     func refresh(readsSecret: Bool = true) -> StreamRefresh {

@@ -1,5 +1,6 @@
 """The list of streams, read again while `run` is up, and SIGHUP."""
 
+import hashlib
 import json
 import signal
 import time
@@ -158,3 +159,35 @@ def test_sighup_ends_other_commands_as_ever(tickwal, make_place, relay):
     relay.open()
     tickwal.drain(**place.environment(relay.url))
     assert tickwal.log.is_shipped(10)
+
+
+def shard(stream: str, count: int) -> int:
+    return max(range(1, count + 1), key=lambda number: hashlib.sha256(f"{stream}/{number}".encode()).digest())
+
+
+def test_a_shard_reads_its_share_of_the_list_and_of_each_new_one(tickwal, make_exchange, make_place, ministack):
+    names = [f"s{number}@trade" for number in range(24)]
+    share = [name for name in names if shard(name, 3) == 2]
+    assert 0 < len(share[:-1]) and len(share) < len(names)
+    place, exchange = make_place(*(set(names) - {share[-1]})), make_exchange()
+    run = start(tickwal, exchange, place, ministack.url, STREAM_SHARD="2/3")
+    assert sorted(streams_of(exchange.client(0))) == sorted(share[:-1])
+    send(tickwal, run, [exchange.client(0)], share[0], 1)
+    status = json.loads(tickwal.run_to_end("status", "--json").out)
+    assert status["feed"]["shard"] == "2/3" and status["feed"]["streams"] == len(share) - 1
+    assert "those of shard 2/3" in tickwal.run_to_end("status").out.decode()
+    place.change_secret(streams=names)
+    run.send(signal.SIGHUP)
+    assert sorted(streams_of(exchange.client(1))) == sorted(share)
+    take_over(tickwal, run, exchange, share[0], 2, 1)
+    assert tickwal.log.ask("select * from gaps") == []
+
+
+def test_config_and_doctor_say_what_a_shard_has_and_one_without_streams_does_not_start(tickwal):
+    own = shard("a@t", 2)
+    empty = 3 - own
+    told = tickwal.succeed("config", STREAMS="a@t", STREAM_SHARD=f"{own}/2").out.decode()
+    assert f"it reads 1 of 1 stream: shard {own}/2" in told
+    refused = tickwal.run_to_end("run", STREAMS="a@t", STREAM_SHARD=f"{empty}/2", **SINKS_OFF)
+    assert refused.code == 78
+    assert f"STREAM_SHARD is '{empty}/2' but none of the 1 stream falls to this shard" in refused.err

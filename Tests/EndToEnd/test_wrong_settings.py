@@ -26,6 +26,7 @@ def lines(ended) -> list[str]:
     ("S3_BUCKET", "No_Bucket", "S3 bucket name"), ("S3_KEY_LAYOUT", "tree", "hive or flat"),
     ("S3_COMPRESSION", "zstd", "gzip or none"), ("DYNAMO_TABLE_NAME", "a b", "DynamoDB table name"),
     ("STREAMS", "", "stream names"), ("STREAMS", "a@x,,b@x", "stream names"),
+    ("STREAM_SHARD", "6/5", "such as 2/5"), ("STREAM_SHARD", "0/5", "such as 2/5"),
     ("FEED_STALE_SECONDS", "0", "seconds above 0"), ("FEED_MAX_AGE", "25", "hours above 0, at most 24"),
     ("STREAMS_REFRESH_SECONDS", "5m", "seconds above 0"),
     ("BINANCE_WS_URL", "http://127.0.0.1", "ws:// or wss://"), ("BINANCE_WS_URL", "ws://", "host"),

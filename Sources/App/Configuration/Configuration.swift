@@ -35,7 +35,7 @@ struct Configuration: Sendable {
     stop = StopSettings(&reader)
     reader.warnOfUnknownNames(
       families: Destinations.kinds.flatMap { $0.variableFamilies } + [
-        "BINANCE_", "WAL_", "COMMIT_", "FEED_", "STREAMS_", "DISK_", "BALLAST_", "HTTP_LISTEN",
+        "BINANCE_", "WAL_", "COMMIT_", "FEED_", "STREAMS_", "STREAM_", "DISK_", "BALLAST_", "HTTP_LISTEN",
         "HTTP_ALLOWED",
         "READY_", "HEARTBEAT_",
       ])

@@ -19,10 +19,19 @@ extension Configuration {
       ? "everything has its default" : "* \(Figures.counted(changed, "setting")) changed from the default"
     do throws(FeedError) {
       let endpoint = try FeedEndpoint(url: feed.url?.text, testnet: feed.testnet)
-      return [stars, "the feed connects to \(endpoint.shownURL)"]
+      return [stars, "the feed connects to \(endpoint.shownURL)"] + share
     } catch {
-      return [stars, "the feed cannot connect: \(error)"]
+      return [stars, "the feed cannot connect: \(error)"] + share
     }
+  }
+
+  private var share: [String] {
+    guard let shard = feed.shard else { return [] }
+    guard let names = feed.streams?.names else {
+      return ["it reads its share of the secret's streams: shard \(shard)"]
+    }
+    let share = shard.share(of: names).count
+    return ["it reads \(Figures.grouped(share)) of \(Figures.counted(names.count, "stream")): shard \(shard)"]
   }
 
   /// `{"settings":{"NAME":{"value":…,"unit":…,"from":…}},"warnings":[…]}`

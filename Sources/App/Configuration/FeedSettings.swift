@@ -6,6 +6,8 @@ import Shippers
 struct FeedSettings: Sendable, Equatable {
   /// The streams named by the operator; nil: the secret's.
   let streams: StreamList?
+  /// The share of the streams that this process reads; nil: all.
+  let shard: StreamShard?
   /// The secret that lists the streams.
   let secretName: String
   /// The server to use instead of the exchange's own.
@@ -23,6 +25,8 @@ struct FeedSettings: Sendable, Equatable {
 
   static let streams = Setting<StreamList?>(
     "STREAMS", .streams, emptyIsValue: true, "Streams to subscribe to, instead of the secret's")
+  static let shard = Setting<StreamShard?>(
+    "STREAM_SHARD", .shard, "Read the streams that rendezvous hashing gives to one of several processes")
   static let secretName = Setting(
     "BINANCE_WEBSOCKET_SECRET", default: "crypto-live.binance_ws", .secretName,
     "Secret in Secrets Manager with {\"streams\":[…]}")
@@ -45,6 +49,7 @@ struct FeedSettings: Sendable, Equatable {
 
   struct Flags: ParsableArguments, Sendable {
     @Option(FeedSettings.streams) var streams: String?
+    @Option(FeedSettings.shard) var shard: String?
     @Option(FeedSettings.secretName) var secretName: String?
     @Option(FeedSettings.url) var url: String?
     @Option(FeedSettings.testnet) var testnet: String?
@@ -56,6 +61,7 @@ struct FeedSettings: Sendable, Equatable {
 
   init(_ reader: inout SettingReader) {
     streams = reader.value(Self.streams, \Flags.streams)
+    shard = reader.value(Self.shard, \Flags.shard)
     secretName = reader.value(Self.secretName, \Flags.secretName)
     url = reader.value(Self.url, \Flags.url)
     testnet = reader.value(Self.testnet, \Flags.testnet)

@@ -153,12 +153,14 @@ struct ControlAnswer: Codable, Sendable, Equatable {
     var nextAttemptAt: Int64?
     /// Whether nothing is read because the log cannot take more.
     var paused = false
+    /// The share of the streams that it reads, as `2/5`; `nil`: all.
+    var shard: String?
     /// The names that the log's files have lost, in words; `nil` as long as they have them.
     var logLost: String?
     var process: Process?
 
     enum CodingKeys: String, CodingKey {
-      case state, connected, since, connections, streams, granted, silent, refused, paused, process
+      case state, connected, since, connections, streams, granted, silent, refused, paused, process, shard
       case logLost = "log_lost"
       case plannedConnections = "planned_connections"
       case nextAttemptAt = "next_attempt_at"

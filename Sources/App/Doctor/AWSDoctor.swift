@@ -49,20 +49,23 @@ struct AWSDoctor: Sendable {
     return .ok("credentials", "from \(keys.source)\(left.map { ", for another \($0) s" } ?? "")")
   }
 
-  func secret() async throws -> DoctorFinding {
+  func secret() async throws -> [DoctorFinding] {
     if let streams = settings.feed.streams {
-      return .skipped("secret", "STREAMS names \(Figures.counted(streams.names.count, "stream"))")
+      return [.skipped("secret", "STREAMS names \(Figures.counted(streams.names.count, "stream"))")]
     }
     let name = settings.feed.secretName
-    return try await DoctorFinding.of("secret") {
+    var listed: [String] = []
+    let finding = try await DoctorFinding.of("secret") {
       let secret = try await SecretsManagerClient(client).getSecretValue(name, retry: DoctorFinding.retry)
       do throws(BadText) {
         let names = try StreamSecret.list(in: secret.exposed).names
+        listed = names
         return .ok(
           "secret", "\(name) lists \(Figures.counted(names.count, "stream")): \(Text.list(names, limit: 3))")
       } catch {
         return .failed("secret", "\(name): \(error.reason ?? "it is unusable")", StreamSecret.form)
       }
     }
+    return [finding] + (listed.isEmpty ? [] : settings.feed.shardFindings(listed))
   }
 }

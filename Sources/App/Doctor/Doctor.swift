@@ -67,7 +67,7 @@ struct Doctor: Sendable {
     try await withThrowingTaskGroup(of: Void.self) { group in
       if hasKeys {
         group.addTask { try await findings.of("identity") { [try await doctor.identity()] } }
-        group.addTask { try await findings.of("secret") { [try await doctor.secret()] } }
+        group.addTask { try await findings.of("secret") { try await doctor.secret() } }
       }
       group.addTask { try await destinations(hasKeys ? connection : nil) }
       try await group.waitForAll()

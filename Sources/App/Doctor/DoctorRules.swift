@@ -24,6 +24,15 @@ enum DoctorRules {
       "signatures are corrected, but rows carry this machine's time: synchronize it (timedatectl)")
   }
 
+  /// - Parameter streams: the whole list.
+  static func shard(_ shard: StreamShard, of streams: [String], perConnection: Int) -> DoctorFinding {
+    let share = shard.share(of: streams).count
+    let connections = (share + perConnection - 1) / perConnection
+    let text = "\(shard) has \(Figures.grouped(share)) of \(Figures.counted(streams.count, "stream"))"
+    if share == 0 { return .failed("shard", text, "use fewer shards: this one would have nothing to read") }
+    return .ok("shard", "\(text), on \(Figures.counted(connections, "connection"))")
+  }
+
   /// - Parameters:
   ///   - free: bytes, as `total`.
   ///   - limits: below `DISK_STOP` `run` appends nothing, below `DISK_LOW` it warns.

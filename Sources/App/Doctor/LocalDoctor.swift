@@ -14,6 +14,7 @@ struct LocalDoctor: Sendable {
   func log(_ findings: DoctorFindings) async throws -> [String] {
     let path = settings.log.path
     findings.add([DoctorRules.sqlite(.current)])
+    if let streams = settings.feed.streams?.names { findings.add(settings.feed.shardFindings(streams)) }
     do {
       try path.checkWritable()
     } catch {
@@ -63,7 +64,8 @@ struct LocalDoctor: Sendable {
   private static let anyStream = "btcusdt@miniTicker"
 
   private func streams(_ known: [String]?) -> [String] {
-    let named = settings.feed.streams?.names ?? known ?? []
+    let listed = settings.feed.streams?.names ?? known ?? []
+    let named = settings.feed.shard?.share(of: listed) ?? listed
     return named.isEmpty ? [Self.anyStream] : named
   }
 
@@ -101,5 +103,15 @@ struct LocalDoctor: Sendable {
     case .tlsFailed, .badCABundle: "correct BINANCE_WS_URL or FEED_CA_BUNDLE"
     default: "check network and firewall; a proxy is not used for the feed"
     }
+  }
+}
+
+extension FeedSettings {
+  /// - Parameter streams: the whole list.
+  func shardFindings(_ streams: [String]) -> [DoctorFinding] {
+    guard let shard else { return [] }
+    return [
+      DoctorRules.shard(shard, of: streams, perConnection: ExchangeLimits.binance.streamsPerConnection)
+    ]
   }
 }

@@ -94,6 +94,7 @@ struct ShippingRun: Sendable {
             hasFeed
             ? ControlAnswer.Feed(running.feed.value?.statistics) : ControlAnswer.Feed(state: .none)
           feed.logLost = log.knownLoss?.description
+          feed.shard = hasFeed ? settings.feed.shard?.description : nil
           return feed
         }
         let observing = Observing(

@@ -20,8 +20,15 @@ extension Feed: StreamTarget {}
 ///
 /// A list that cannot be read leaves the one in force as it is: nothing here ends the program.
 struct StreamRefresh: Sendable {
+  /// A list as it was read, of which this process has its share.
+  struct List: Sendable {
+    let names: [String]
+    /// What is probably not meant, one sentence each.
+    var warnings: [String] = []
+  }
+
   /// Reads the list once, perhaps in a few tries; `nil` where the operator has named the streams.
-  let read: (@Sendable () async throws -> StreamList)?
+  let read: (@Sendable () async throws -> List)?
   let interval: Duration
   /// The number of SIGHUPs so far.
   let hangups: Watch<Int>
@@ -73,9 +80,9 @@ struct StreamRefresh: Sendable {
   }
 
   private func refresh(
-    _ state: inout StreamListState, _ read: @Sendable () async throws -> StreamList, isAsked: Bool
+    _ state: inout StreamListState, _ read: @Sendable () async throws -> List, isAsked: Bool
   ) async throws {
-    let list: StreamList
+    let list: List
     do {
       list = try await read()
       lastReload.set(1)

@@ -25,8 +25,8 @@ struct StreamSource: Sendable {
   /// - Throws: `CommandFailure` (78) for a secret without usable streams, while the log knows none;
   ///   `CancellationError`.
   func streams() async throws -> Beginning {
-    if let streams = settings.streams { return Beginning(names: streams.names) }
-    if let known = try await log.lastKnownStreams() {
+    if let streams = settings.streams { return Beginning(names: try settings.share(of: streams.names)) }
+    if let known = try await known() {
       logger.info(
         "the feed begins with the streams that the log knows; the secret is read beside it",
         metadata: ["streams": "\(known.count)", "secret": "\(settings.secretName)"])
@@ -40,12 +40,20 @@ struct StreamSource: Sendable {
         for warning in list.warnings {
           logger.warning("the secret's streams: \(warning)", metadata: ["secret": "\(settings.secretName)"])
         }
-        return Beginning(names: list.names)
+        return Beginning(names: try settings.share(of: list.names))
       } catch let error as AWSError {
         report(Retry.Failure(attempt: 1, error: error, delay: .seconds(20)))
         try await ContinuousClock().sleep(for: .seconds(20))
       }
     }
+  }
+
+  /// The list that the log has of the last feed, as far as it is this process's; nil if nothing of it is, as under another
+  /// shard than then.
+  private func known() async throws -> [String]? {
+    guard let known = try await log.lastKnownStreams() else { return nil }
+    let share = settings.shard?.share(of: known) ?? known
+    return share.isEmpty ? nil : share
   }
 
   private func report(_ failure: Retry.Failure) {
@@ -62,15 +70,16 @@ struct StreamSource: Sendable {
   /// Reads the secret's list once more, in a few tries; `nil` where the operator has named the streams.
   ///
   /// Throws `AWSError`, `CommandFailure` for a secret without usable streams, `CancellationError`.
-  var rereading: (@Sendable () async throws -> StreamList)? {
+  var rereading: (@Sendable () async throws -> StreamRefresh.List)? {
     guard settings.streams == nil else { return nil }
     return { try await readAgain() }
   }
 
-  private func readAgain() async throws -> StreamList {
+  private func readAgain() async throws -> StreamRefresh.List {
     let secrets = SecretsManagerClient(try await connection.client())
     let retry = Retry(maximumAttempts: Self.attempts, backoff: Backoff(cap: .seconds(2)))
-    return try list(in: try await secrets.getSecretValue(settings.secretName, retry: retry))
+    let list = try list(in: try await secrets.getSecretValue(settings.secretName, retry: retry))
+    return StreamRefresh.List(names: try settings.share(of: list.names), warnings: list.warnings)
   }
 
   /// Says what is wrong with a secret without showing anything of it.

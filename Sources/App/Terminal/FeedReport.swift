@@ -49,6 +49,7 @@ struct FeedReport {
       return status.feed.streams.map { "\(Figures.grouped($0)) in the list of the feed that ran last" }
     }
     var text = "\(Figures.grouped(running.granted)) of \(Figures.grouped(running.streams)) granted"
+    if let shard = running.shard { text += ", those of shard \(Text.oneLine(shard, limit: 20))" }
     for (streams, state) in [(running.silent, "silent"), (running.refused, "refused")] {
       guard streams.count > 0 else { continue }
       let names = Text.list(Array(streams.names.prefix(Self.shownStreams)), limit: Self.shownStreams)
@@ -93,20 +94,36 @@ struct FeedReport {
 
   // MARK: For programs
 
-  var document: JSONDocument {
-    .object([
-      "state": .string(state), "connected": isConnected.map { .bool($0) } ?? .null,
-      "since": integer(running?.since), "connections": integer(running?.connections),
-      "planned_connections": integer(running?.plannedConnections),
-      "streams": integer(running?.streams ?? status.feed.streams), "granted": integer(running?.granted),
-      "silent": running.map { document($0.silent) } ?? .null,
-      "refused": running.map { document($0.refused) } ?? .null,
-      "paused": running.map { .bool($0.paused) } ?? .null, "last_tick_at": integer(status.lastReceivedAt),
-      "attempts_last_5_minutes": .integer(status.feed.recentAttempts),
-      "next_attempt_at": integer(running?.nextAttemptAt), "held_until": integer(status.feed.heldUntil),
-      "why": why.map { .string($0) } ?? .null, "log_lost": logLost.map { .string($0) } ?? .null,
-    ])
+  var document: JSONDocument { .object(connections + details) }
+
+  private var connections: [JSONDocument.Member] {
+    [
+      .init(key: "state", value: .string(state)),
+      .init(key: "connected", value: isConnected.map { .bool($0) } ?? .null),
+      .init(key: "since", value: integer(running?.since)),
+      .init(key: "connections", value: integer(running?.connections)),
+      .init(key: "planned_connections", value: integer(running?.plannedConnections)),
+      .init(key: "streams", value: integer(running?.streams ?? status.feed.streams)),
+      .init(key: "granted", value: integer(running?.granted)),
+      .init(key: "silent", value: running.map { document($0.silent) } ?? .null),
+      .init(key: "refused", value: running.map { document($0.refused) } ?? .null),
+    ]
   }
+
+  private var details: [JSONDocument.Member] {
+    [
+      .init(key: "paused", value: running.map { .bool($0.paused) } ?? .null),
+      .init(key: "last_tick_at", value: integer(status.lastReceivedAt)),
+      .init(key: "attempts_last_5_minutes", value: .integer(status.feed.recentAttempts)),
+      .init(key: "next_attempt_at", value: integer(running?.nextAttemptAt)),
+      .init(key: "held_until", value: integer(status.feed.heldUntil)),
+      .init(key: "why", value: text(why)),
+      .init(key: "log_lost", value: text(logLost)),
+      .init(key: "shard", value: text(told?.shard)),
+    ]
+  }
+
+  private func text(_ text: String?) -> JSONDocument { text.map { .string($0) } ?? .null }
 
   private var state: String {
     switch view {
