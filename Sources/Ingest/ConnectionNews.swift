@@ -25,6 +25,8 @@ struct ConnectionNews: Sendable {
   /// The time without a connection before this one.
   private var gapLength: Duration?
   private var losses: [Duration] = []
+  /// A line has said that it is lost again and again, and it has not lasted since.
+  private var isKnownToFlap = false
 
   /// There is no connection: one was lost, or an attempt has failed.
   /// - Parameter isTold: whether a line has said so.
@@ -39,12 +41,15 @@ struct ConnectionNews: Sendable {
     if isTold { self.isTold = true }
   }
 
-  /// Nil if nothing is to be said, as nothing was of the loss before.
+  /// Nil if nothing is to be said, as nothing was of the loss before. The second loss in a row shows that connections
+  /// do not last: then that is said at once, or what was said of the first one would stand for a minute.
   mutating func connected(at now: Duration) -> Line? {
     isOpen = true
     gapLength = lostAt.map { now - $0 }
     lostAt = nil
-    return isTold ? tell(at: now) : nil
+    forget(at: now)
+    if losses.count < 2 { isKnownToFlap = false }
+    return isTold || (losses.count > 1 && !isKnownToFlap) ? tell(at: now) : nil
   }
 
   /// A line that is due about what was not told, while there is a connection.
@@ -60,7 +65,8 @@ struct ConnectionNews: Sendable {
     isTold = true
     toldAt = now
     forget(at: now)
-    if losses.count > 1 { return .connectedAgain(losses: losses.count) }
+    isKnownToFlap = losses.count > 1
+    if isKnownToFlap { return .connectedAgain(losses: losses.count) }
     return gapLength.map { .connectedAfter($0) } ?? .connected
   }
 

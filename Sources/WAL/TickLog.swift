@@ -179,7 +179,7 @@ package final class TickLog: Sendable {
   package var queueBytes: (waiting: Int, capacity: Int) { writer.queueBytes }
 
   /// For how long the writer has been at one piece of work, a system call perhaps; nil while it waits for some.
-  package var busyFor: Duration? { writer.busySince.map { MonotonicClock.now() - $0 } }
+  package var busyFor: WriterWork? { writer.work }
 
   /// The failure after which nothing can be written any more; nil as long as there is none.
   package var knownFailure: LogError? { writer.failure.value }

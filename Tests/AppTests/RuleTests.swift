@@ -83,7 +83,13 @@ import WAL
     ("TESTNET", ["true", "TRUE", "1", "Yes", "on", "false", "0", "NO", "off", ""]),
     ("LOG_LEVEL", ["trace", "WARNING", "warn", "critical"]),
     ("REGION", ["us-gov-west-1", "local"]),
-    ("S3_BUCKET", ["abc", "my.bucket-1", "1.2.3.4.5"]),
+    (
+      "S3_BUCKET",
+      [
+        "abc", "my.bucket-1", "1.2.3.4.5", "my-point-abcdefghijklmnopqrstuvwxyz0123-s3alias",
+        "arn:aws:s3:ap-southeast-1:123456789012:accesspoint/mine",
+      ]
+    ),
     ("S3_JSONL_DIR_PATH", ["/a/b/", "a", "/", "dt=é"]),
     (
       "STREAMS",

@@ -61,7 +61,7 @@ import WAL
     }
     #expect(
       said() == [
-        "connected 1", "lost 1 reset", "connected 1", "lost 1 reset 11", "connected 1 13",
+        "connected 1", "lost 1 reset", "connected 1", "connected 1 2", "lost 1 reset 11", "connected 1 13",
       ])
     // It does last now: what was held back is summed up.
     messages.review(at: .seconds(125))
@@ -95,7 +95,7 @@ import WAL
         .noAnswer(.init(number: 1)), slot: SlotID(number: 1), hasOther: false, at: .seconds(second))
       connected(at: second + 1)
     }
-    #expect(said() == ["connected 1", "lost 1", "connected 1"])
+    #expect(said() == ["connected 1", "lost 1", "connected 1", "connected 1 2"])
   }
 
   @Test mutating func `times are written as people read them`() {

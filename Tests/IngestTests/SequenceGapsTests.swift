@@ -51,7 +51,7 @@ struct SequenceRig {
   }
 
   mutating func open(_ connection: Int) {
-    var opened = SlotConnection(.inUse, carried: [], lateness: .seconds(1))
+    var opened = SlotConnection(.inUse, carried: [], begunAt: 0, lateness: .seconds(1))
     opened.isReached = true
     opened.openedAt = now
     connections[connection] = opened

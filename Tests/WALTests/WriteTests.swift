@@ -1,4 +1,5 @@
 import Base
+import Glibc
 import LogFixtures
 import Logging
 import TestSupport
@@ -38,6 +39,23 @@ struct Refusal: Error, Equatable {}
       #expect(try await reader.meta("test-3") == "written")
       #expect(try await readAll(reader).ticks.count == 2_000)
       try await reader.close()
+    }
+  }
+
+  @Test func `a writer that goes round in a circle is told from one that waits`() async throws {
+    try await withLog { log, _ in
+      let isOver = Shared(false)
+      let circle = Task { try await log.write { _ in while !isOver.current {} } }
+      #expect(try await eventually { (log.busyFor?.processorTime ?? .zero) > .milliseconds(100) })
+      isOver.withLock { $0 = true }
+      try await circle.value
+      isOver.withLock { $0 = false }
+      let waiting = Task { try await log.write { _ in while !isOver.current { poll(nil, 0, 20) } } }
+      #expect(try await eventually { (log.busyFor?.time ?? .zero) > .milliseconds(100) })
+      let work = try #require(log.busyFor)
+      #expect(work.processorTime < work.time / 2)
+      isOver.withLock { $0 = true }
+      try await waiting.value
     }
   }
 

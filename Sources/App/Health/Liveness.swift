@@ -1,4 +1,5 @@
 import Base
+import WAL
 
 /// The judgement whether the process turns, for `/livez`: nothing of the exchange, the disk or AWS makes it say no.
 /// Pure.
@@ -6,8 +7,8 @@ struct ProcessLiveness {
   /// After which the log's writer can go on no more; nil as long as it can.
   var writerFailure: String?
   /// For how long the writer has been at one piece of work. In a system call, or waiting for a lock or for room, it
-  /// counts as turning.
-  var writerBusyFor: Duration?
+  /// counts as turning; on a processor all the time it goes round in a circle.
+  var writerBusyFor: WriterWork?
   /// When the feed's loop has turned last, on the monotonic clock; nil before it runs, and without a feed.
   var feedTurnedAt: Duration?
   var isFeedOver = false
@@ -16,18 +17,27 @@ struct ProcessLiveness {
   /// The time after which a loop that has not turned counts as stuck: many times its beat.
   static let patience = Duration.seconds(30)
 
+  /// No piece of work takes a processor for so long.
+  static let mostWork = Duration.seconds(60)
+
+  private var writerTrouble: String? {
+    if let writerFailure { return writerFailure }
+    guard let work = writerBusyFor, work.processorTime > Self.mostWork else { return nil }
+    return "it has computed for \(Figures.duration(work.processorTime)) at one piece of work"
+  }
+
   private var feedStuckFor: Duration? {
     guard !isFeedOver, let feedTurnedAt, now - feedTurnedAt > Self.patience else { return nil }
     return now - feedTurnedAt
   }
 
-  var isAlive: Bool { writerFailure == nil && feedStuckFor == nil }
+  var isAlive: Bool { writerTrouble == nil && feedStuckFor == nil }
 
   var document: JSONDocument {
     .object([
       "alive": .bool(isAlive),
       "parts": .array([
-        part("writer", writerFailure, [("busy_seconds", (writerBusyFor ?? .zero) / .seconds(1))]),
+        part("writer", writerTrouble, [("busy_seconds", (writerBusyFor?.time ?? .zero) / .seconds(1))]),
         part("feed", feedStuckFor.map { "its loop has not turned for \(Figures.duration($0))" }),
         // Whoever answers this runs where their loops do.
         part("shippers", nil),

@@ -14,7 +14,7 @@ struct Sight: Sendable {
   var diskLevel: DiskLevel?
   var isDiskFull = false
   /// For how long the writer has been at one piece of work.
-  var writerBusyFor: Duration?
+  var writerBusyFor: WriterWork?
   /// After which nothing can be written any more.
   var failure: String?
   /// Epoch seconds; infinite for keys that do not expire, nil without keys.

@@ -34,6 +34,9 @@ struct GapTrack: Equatable, Sendable {
   /// For reading what lay in the socket.
   private static let readingUp = Duration.seconds(10)
 
+  /// An open gap, of this run or an earlier one, names all streams of the slot.
+  var isNamingAll: Bool { state != .none }
+
   init(startedAt: Int64, isCovered: Bool) {
     lastAlive = startedAt
     state = isCovered ? .covered : .none

@@ -22,6 +22,8 @@ struct SlotConnection: Sendable {
   var isDraining = false
   /// The streams that it subscribes to, none if its URL says them; the list may have changed since.
   let carried: [String]
+  /// The decision to connect, microseconds UTC: since then it is to have its streams.
+  let begunAt: Int64
   /// Those of them that the exchange has refused it, with its words as JSON if it said any.
   private(set) var refused: [String: String?] = [:]
   /// The moments in which those were granted that it had been refused first; microseconds UTC.
@@ -36,9 +38,10 @@ struct SlotConnection: Sendable {
   private var deliveredAt: Duration?
 
   /// - Parameter lateness: see ``EventPace``.
-  init(_ part: Part, carried: [String], lateness: Duration) {
+  init(_ part: Part, carried: [String], begunAt: Int64, lateness: Duration) {
     self.part = part
     self.carried = carried
+    self.begunAt = begunAt
     pace = EventPace(tolerance: lateness)
   }
 

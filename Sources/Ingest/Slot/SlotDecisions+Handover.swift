@@ -60,8 +60,14 @@ extension SlotDecisions {
       let since = min(past.lastReceived(stream) ?? session.lastDataAt, until)
       changes += lost([stream], from: since, until: until)
     }
+    // Those that are new in the list nobody had until now.
+    let had = Set(old?.carried ?? [])
+    let asked = min(known, new?.begunAt ?? known)
     for (detail, streams) in Dictionary(grouping: new?.refused ?? [:], by: \.value) {
-      changes += streamGaps.refused(streams.map(\.key), since: known, detail: detail)
+      let parts = Dictionary(grouping: streams.map(\.key)) { had.contains($0) ? known : asked }
+      for (start, streams) in parts.sorted(by: { $0.key < $1.key }) {
+        changes += streamGaps.refused(streams, since: start, detail: detail)
+      }
     }
     streamGaps.granted(new?.granted ?? [], at: moment.utc, now: time)
     return changes

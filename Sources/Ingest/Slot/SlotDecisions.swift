@@ -161,11 +161,20 @@ struct SlotDecisions: Sendable {
     case .refused(let streams, let failure, _):
       connections[id]?.refuse(streams, detail: failure?.detail)
       if id == current {
-        submit(gaps: streamGaps.refused(streams, since: moment.utc, detail: failure?.detail))
+        submit(
+          gaps: streamGaps.refused(streams, since: missingSince(id, at: moment), detail: failure?.detail))
       }
     case .said: break
     }
     compare(at: moment, &attempts)
+  }
+
+  /// The time since which streams may be missing that the exchange refuses now, in microseconds UTC. Those of the first
+  /// connection of a run are from its start on: a refusal takes its time, or is none at all, while the streams of
+  /// other requests deliver. Later ones, and those before whose refusal a gap speaks of all streams, are from now on.
+  private func missingSince(_ id: ConnectionID, at moment: Moment) -> Int64 {
+    connections[id]?.isOpen == true || session.gaps.isNamingAll
+      ? moment.utc : min(session.lastDataAt, moment.utc)
   }
 
   /// Notes when what a connection has delivered was made; to be asked before ``received(_:from:lag:ending:at:_:)``.
@@ -317,7 +326,8 @@ struct SlotDecisions: Sendable {
     switch action {
     case .connect(let id):
       connections[id] = SlotConnection(
-        id == pair?.standby ? .standby : .inUse, carried: subscriptions, lateness: rules.lateness)
+        id == pair?.standby ? .standby : .inUse, carried: subscriptions, begunAt: moment.utc,
+        lateness: rules.lateness)
       if id != pair?.standby, connections.count > 1 { overlap.beginTogether(Array(connections.keys)) }
       actions.append(.connect(id))
     case .beginOverlap(let primary, let standby):

@@ -16,6 +16,8 @@ actor LocalTable: ItemTable {
   private let turn: FileTurn
   private let wall: @Sendable () -> Int64
   private var connection: SQLiteConnection?
+  /// The files that it has open.
+  private var opened: [String: NamedFile] = [:]
   /// For looking at items: makes no file and changes none.
   private var reading: SQLiteConnection?
   private let queue = Mutex<[Waiting]>([])
@@ -98,7 +100,26 @@ actor LocalTable: ItemTable {
       self.connection = nil
       throw error
     }
+    try checkNames(connection)
   }
+
+  /// SQLite goes on with files that were removed or replaced. What it has written there does not count, and is written
+  /// again to what has the names.
+  private func checkNames(_ connection: SQLiteConnection) throws {
+    let lost = Self.files.filter { suffix in
+      let found = NamedFile(path + suffix)
+      return found != opened[suffix] && found != .unknown
+    }
+    if lost.isEmpty { return }
+    self.connection = nil
+    // At its end it would take the names away, which may be another's by now.
+    try connection.setCheckpointOnClose(false)
+    if !lost.contains("") { _ = try connection.checkpoint(.passive) }
+    throw FileTaken(path: path, isWhole: !lost.contains(""))
+  }
+
+  /// The table's file, and SQLite's write-ahead log beside it.
+  private static let files = ["", "-wal"]
 
   private func open() throws -> SQLiteConnection {
     if let connection { return connection }
@@ -112,6 +133,7 @@ actor LocalTable: ItemTable {
         \(Self.columns.map { "\($0) TEXT" }.joined(separator: ", ")),
         PRIMARY KEY (stream_type, iso_timestamp))
       """)
+    for suffix in Self.files { self.opened[suffix] = NamedFile(path + suffix) }
     connection = opened
     return opened
   }
@@ -135,6 +157,20 @@ actor LocalTable: ItemTable {
 }
 
 extension LocalTable {
+  /// The table's files were removed or replaced while they were open.
+  struct FileTaken: Error, CustomStringConvertible {
+    let path: String
+    /// All items are in the table all the same.
+    let isWhole: Bool
+
+    var description: String {
+      isWhole
+        ? "\(path)-wal was removed or replaced beneath this process: its items were copied into \(path)"
+        : "\(path) was removed or replaced beneath this process: items go to the file that has its name now, or to a new"
+          + " one; `tickwal seek` writes older ones again"
+    }
+  }
+
   func items(under keys: [ItemKey]) throws -> [ItemKey: [ItemAttributes.Name: String]] {
     guard let connection = try openForReading() else { return [:] }
     var found: [ItemKey: [ItemAttributes.Name: String]] = [:]

@@ -14,10 +14,19 @@ extension AWSError {
   package var hint: String? {
     switch kind {
     case .transient, .throttled, .clockSkewed, .permanent: nil
+    case .missing where isOfSomebodyElse, .credentialsRefused where isOfSomebodyElse:
+      "this answer has neither a code nor a request id, as those of AWS have: look at what lies in between"
+        + " (HTTPS_PROXY, NO_PROXY, a firewall, a sign-in page), and whether the endpoint is right"
     case .missing: missingHint
     case .credentialsRefused: refusalHint
     }
   }
+
+  /// Most likely a proxy or portal has answered. It says nothing about keys, rights or names.
+  private var isOfSomebodyElse: Bool { !isFromService && Self.statusAlone.contains(code.rawValue) }
+
+  /// For answers without a code.
+  private static let statusAlone: Set<String> = ["BadRequest", "Forbidden", "NotFound"]
 
   private var missingHint: String? {
     if code == .wrongRegion { return nil }

@@ -18,7 +18,9 @@ final class LogWriter: Sendable {
     var queue: CommitQueue<WriteRequest>
     var phase = Phase.running
     var roomWaiters: [@Sendable () -> Void] = []
-    var busySince: Duration?
+    /// Of the piece of work at hand, on the monotonic clock and on the thread's own.
+    var busySince: (time: Duration, processorTime: Duration)?
+    var clock: ThreadClock?
     var diskLevel: DiskLevel?
     /// While the volume has no room for what is queued.
     var stall: Stall?
@@ -108,8 +110,15 @@ final class LogWriter: Sendable {
     state.withLock { ($0.queue.bytes, $0.queue.limits.capacity) }
   }
 
-  /// Since when the thread has been at one piece of work, on the monotonic clock; nil while it waits for some.
-  var busySince: Duration? { state.withLock { $0.busySince } }
+  /// The piece of work that the thread is at; nil while it waits for some.
+  var work: WriterWork? {
+    state.withLock { state in
+      guard let since = state.busySince else { return nil }
+      return WriterWork(
+        time: MonotonicClock.now() - since.time,
+        processorTime: (state.clock?.now() ?? .zero) - since.processorTime)
+    }
+  }
 
   /// The last verdict on the volume; nil before the first piece of upkeep.
   var diskLevel: DiskLevel? { state.withLock { $0.diskLevel } }
@@ -244,7 +253,7 @@ final class LogWriter: Sendable {
         case .sleep: .seconds(Int64.max)
         case .sleepFor(let duration): now + duration
         }
-      state.busySince = if case .done = step { now } else { nil }
+      state.busySince = if case .done = step { (now, state.clock?.now() ?? .zero) } else { nil }
       return step
     }
   }
@@ -278,6 +287,7 @@ final class LogWriter: Sendable {
   }
 
   private func run(_ loop: inout WriterLoop) {
+    state.withLock { $0.clock = .own() }
     while true {
       switch next() {
       case .close:

@@ -96,8 +96,13 @@ import Testing
   }
 
   @Test func `a loop that does not turn is not alive, and a busy writer is`() {
-    var liveness = ProcessLiveness(writerBusyFor: .seconds(500), now: .seconds(1_000))
+    var liveness = ProcessLiveness(
+      writerBusyFor: WriterWork(time: .seconds(500), processorTime: .seconds(60)), now: .seconds(1_000))
     #expect(liveness.isAlive && liveness.document.text.contains(#""busy_seconds":500"#))
+    liveness.writerBusyFor?.processorTime = .seconds(61)
+    #expect(!liveness.isAlive && liveness.document.text.contains("it has computed for 1 min"))
+    liveness.writerBusyFor = nil
+    #expect(liveness.isAlive)
     liveness.feedTurnedAt = .seconds(965)
     #expect(!liveness.isAlive)
     liveness.isFeedOver = true

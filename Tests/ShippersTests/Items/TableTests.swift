@@ -277,4 +277,22 @@ import Testing
       try await table.close()
     }
   }
+
+  @Test(arguments: [["", "-wal", "-shm"], [""], ["-wal"]])
+  func `what is written to files that have lost their names does not count`(taken: [String]) async throws {
+    try await withTemporaryFolder { folder in
+      let path = folder + "/table.db"
+      let table = try LocalTable(path: path, wall: { someTime })
+      #expect(try await table.write(request(table, Self.miniTicker)) == nil)
+      for suffix in taken { #expect(unlink(path + suffix) == 0) }
+      let trade = #"{"e":"trade","E":1665778598188,"s":"BTCUSDT","t":1}"#
+      let error = await #expect(throws: LocalTable.FileTaken.self) {
+        try await table.write(request(table, trade))
+      }
+      #expect(error?.description.contains(path) == true)
+      #expect(try await table.write(request(table, trade)) == nil)
+      #expect(try rows(path).count == (taken == ["-wal"] ? 2 : 1))
+      try await table.close()
+    }
+  }
 }

@@ -79,4 +79,19 @@ import Testing
     #expect(error.hint == hint)
     #expect(error.needsOperator)
   }
+
+  @Test(arguments: [
+    ("Forbidden", AWSError.Kind.credentialsRefused), ("BadRequest", .credentialsRefused),
+    ("NotFound", .missing),
+  ])
+  func `a page of something in between blames neither keys nor rights nor names`(
+    code: String, kind: AWSError.Kind
+  ) {
+    var error = AWSError(.init(rawValue: code), kind, operation: "UpdateItem", status: 403)
+    error.resource = .table("t", region: "eu-west-1")
+    #expect(error.hint?.contains("HTTPS_PROXY") == true && error.hint?.contains("dynamodb:") == false)
+    // The answer to a HEAD says no more than its status, and has a request id.
+    error.isFromService = true
+    #expect(error.hint?.contains("HTTPS_PROXY") == false)
+  }
 }
