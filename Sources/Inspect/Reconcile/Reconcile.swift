@@ -1,3 +1,4 @@
+import Base
 import Logging
 import Shippers
 import WAL
@@ -113,8 +114,8 @@ package struct Reconcile: Sendable {
       guard consumer.destination == destination.address else {
         throw LogError(
           .destinationChanged,
-          "consumer \(consumer.name) delivers to \(consumer.destination), and the settings say "
-            + "\(destination.address); compare with the settings of `run`")
+          "consumer \(consumer.name) delivers to \(JSONText.words(consumer.destination)), and the settings say "
+            + "\(JSONText.words(destination.address)); compare with the settings of `run`")
       }
       return (destination, consumer)
     }

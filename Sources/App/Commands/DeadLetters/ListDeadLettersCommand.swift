@@ -57,7 +57,10 @@ struct ShowDeadLetterCommand: DocumentCommand {
     let settings = try Configuration(flags: flags, environment: ProcessEnvironment.current)
     let id = try DeadLetterChoice.id(id)
     let letter = try await LogReader.reading(settings) { try await $0.deadLetter(id) }
-    guard let letter else { throw CommandFailure(.problems, "there is no dead letter \(id)") }
+    guard let letter else {
+      throw CommandFailure(
+        .problems, "there is no dead letter \(id): `tickwal dead-letters list` names those there are")
+    }
     if json {
       try await StandardOutput.shared.write(DeadLetterReport.document(letter))
     } else {
