@@ -120,7 +120,10 @@ package struct Reconcile: Sendable {
       return (destination, consumer)
     }
     guard !chosen.isEmpty else {
-      throw LogError(.notFound, "the log has shipped nothing there: no enabled consumer is in it")
+      throw LogError(
+        .notFound,
+        "the log has shipped nothing there: no enabled consumer is in it; give the settings of `run`, --local too"
+      )
     }
     var results: [Reconciliation] = []
     for (destination, consumer) in chosen {

@@ -18,7 +18,9 @@ struct DeadLetterWork: Sendable {
 
   func run() async throws {
     let ids = if let ids { ids } else { try await all() }
-    guard !ids.isEmpty else { return try await StandardOutput.shared.say("no dead letters") }
+    guard !ids.isEmpty else {
+      return try await StandardOutput.shared.say(DeadLetterReport.none(of: consumer))
+    }
     if command == .discard, self.ids == nil, !mayGiveUpAll { try confirm(ids.count) }
     let work = self
     let answers = try await Signals.cancelling {

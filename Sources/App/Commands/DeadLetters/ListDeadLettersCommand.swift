@@ -33,7 +33,8 @@ struct ListDeadLettersCommand: DocumentCommand {
       )
     }
     let report = DeadLetterReport(
-      letters: letters, counts: counts.filter { consumer == nil || $0.consumer == consumer })
+      letters: letters, counts: counts.filter { consumer == nil || $0.consumer == consumer },
+      consumer: consumer)
     let width = isatty(STDOUT_FILENO) == 1 ? Console(descriptor: STDOUT_FILENO).width : nil
     if json {
       try await StandardOutput.shared.write(report.document)
