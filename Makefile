@@ -9,7 +9,7 @@ SOAK_BINARY ?= .build/release/tickwal
 # Tests that take all the cores there are; beside them those that wait for answers would wait for long.
 WALKS = ModelWalkTests|PowerLossTests|FailingCallTests|FailingExchangeTests|FlippedBitTests|FeedSessionWalkTests|SlotWalkTests|FullVolumeTests|FuzzTests
 
-.PHONY: help run build test fuzz bench soak lint format clean
+.PHONY: help run build test fuzz bench soak transcripts lint format clean
 
 help: ## Show this
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | while IFS='|' read -r name text; do \
@@ -47,6 +47,12 @@ soak: build ## An hour in which everything goes wrong, then the proof (SOAK_KIND
 	@scripts/venv.sh
 	.build-venv/bin/python Benchmarks/soak.py --kind $(SOAK_KIND) --seconds $(SOAK_SECONDS) --streams $(SOAK_STREAMS) \
 	  $(if $(SOAK_RATE),--rate $(SOAK_RATE)) --tickwal $(SOAK_BINARY) $(SOAK_FLAGS)
+
+transcripts: ## Write docs/transcripts anew: a first hour and a night, as the program says them
+	@scripts/packages.sh build test
+	@scripts/venv.sh
+	$(SWIFT) build --product tickwal
+	.build-venv/bin/python Tests/EndToEnd/transcripts.py
 
 lint: ## Check format and scripts
 	@scripts/packages.sh lint

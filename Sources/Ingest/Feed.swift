@@ -71,12 +71,18 @@ package final class Feed: Sendable {
   /// Makes ``run()`` stop reading, hand over what it has, and return. Any thread may call it.
   package func stop() { commands.post { $0.isStopping = true } }
 
+  /// The gaps that hold what a killed run may have missed: where the feed was paused or lost already, those of that.
+  static func gapsOfKill(_ open: [Gap]) -> [Gap] {
+    let ofCrash = open.filter { $0.cause == .crash }
+    return ofCrash.isEmpty ? open : ofCrash
+  }
+
   private func sayKilled(_ start: FeedStart) {
-    let gaps = start.openGaps.filter { $0.cause == .crash }
+    let gaps = Self.gapsOfKill(start.openGaps)
     environment.logger.warning(
       "the last run did not end in order: it was killed, or the machine stopped; what it may have missed is a gap",
       metadata: [
-        "gaps": "\(gaps.map { "\($0.id.rawValue)" }.joined(separator: ","))",
+        "\(LogKey.gapIDs)": "\(gaps.map { "\($0.id.rawValue)" }.joined(separator: ","))",
         "since":
           "\(gaps.map(\.startedAt).min().map { Timestamp.rfc3339(microseconds: Timestamp.clamped(microseconds: $0)) } ?? "unknown")",
       ])

@@ -38,7 +38,7 @@ struct FeedMessages {
   ) {
     var metadata = Self.metadata(address)
     metadata[LogKey.streams] = "\(streams)"
-    if !gaps.isEmpty { metadata[LogKey.gaps] = "\(gaps.map { "\($0.rawValue)" }.joined(separator: ","))" }
+    if !gaps.isEmpty { metadata[LogKey.gapIDs] = "\(gaps.map { "\($0.rawValue)" }.joined(separator: ","))" }
     say(news[slot, default: ConnectionNews()].connected(at: now), slot, metadata)
   }
 
@@ -60,7 +60,7 @@ struct FeedMessages {
     case .connectedAfter(let time):
       metadata[LogKey.lostFor] = "\(Figures.duration(time))"
       logger.notice(
-        metadata[LogKey.gaps] == nil
+        metadata[LogKey.gapIDs] == nil
           ? "connected to the exchange again"
           : "connected to the exchange again; what may be missing meanwhile is a gap", metadata: metadata)
     case .connectedAgain(let losses):
@@ -326,7 +326,7 @@ struct FeedMessages {
     if let reason { metadata[LogKey.reason] = "\(reason)" }
     metadata[LogKey.host] = "\(host)"
     if let slot { metadata[LogKey.slot] = "\(slot.number)" }
-    metadata[LogKey.heldBack] = "\(held)"
+    if held > 0 { metadata[LogKey.heldBack] = "\(held)" }
     logger.log(level: level, "\(text)", metadata: metadata)
     return true
   }

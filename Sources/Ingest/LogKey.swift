@@ -32,7 +32,7 @@ enum LogKey {
   /// The time without a connection.
   static let lostFor = "lost_for"
   /// The ids of gaps that a connection leaves behind.
-  static let gaps = "gaps"
-  /// Equal lines not written since the last one.
+  static let gapIDs = "gap_ids"
+  /// Equal lines not written since the last one; left out if there are none.
   static let heldBack = "held_back"
 }

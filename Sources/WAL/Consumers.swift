@@ -99,7 +99,8 @@ extension WriteTransaction {
     let changes = requests.compactMap { request in
       stored.first { $0.name == request.name && $0.destination != request.destination }
         .map {
-          "consumer \(request.name) delivered to \($0.destination) and is now to deliver to \(request.destination)"
+          "consumer \(request.name) delivered to \(JSONText.words($0.destination)) and is now to deliver to "
+            + JSONText.words(request.destination)
         }
     }
     guard !changes.isEmpty else { return }

@@ -223,7 +223,8 @@ struct PredecessorLeft: Equatable {
   var text: String { "\(at) \(cause.rawValue)" }
 }
 
-private enum FeedMeta {
+/// The values of `meta.feed`.
+enum FeedMeta {
   static let running = "running"
   static let stopped = "stopped"
 }

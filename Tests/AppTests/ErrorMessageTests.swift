@@ -49,6 +49,15 @@ import Testing
       ])
   }
 
+  @Test func `a log in use says what to do, once`() {
+    #expect(
+      LogError.inUse("ticks.db", by: 7).lines == [
+        "the log ticks.db is in use by process 7: stop it first, or name another log with WAL_PATH"
+      ])
+    let told = "the log ticks.db is in use by process 7: stop it before a salvage"
+    #expect(LogError(.inUse(pid: 7), told).lines == [told])
+  }
+
   @Test func `an error has a document`() {
     #expect(
       ErrorDocument.document(["one", "two"], .badValue).text

@@ -153,7 +153,7 @@ import Testing
       report.lines(width: nil).contains {
         $0.hasPrefix("proven")
           && $0.hasSuffix(
-            "  depth: 1 of 2 streams, 1,199 ticks by ids, 301 by connections alone, since 2026-11-21 05:13:20 UTC"
+            "  depth: 1 of 2 streams complete by the exchange's ids (1,199 ticks); 301 ticks by the connections alone, since 2026-11-21 05:13:20 UTC"
           )
       })
     #expect(!report.lines(width: nil).contains { $0.contains("trade:") })
@@ -161,6 +161,17 @@ import Testing
     let all = (document?["completeness"] as? [String: Any])?["kinds"] as? [[String: Any]]
     #expect(all?.count == 2)
     #expect(all?.first?["proven_ticks"] as? Int == 1_199 && all?.first?["ticks"] as? Int == 1_500)
+  }
+
+  @Test func `a destination is told in words`() {
+    let consumer = LogStatus.Consumer(
+      name: ConsumerName(rawValue: "s3"), next: .first, lag: 0, oldestUnshippedSeconds: 0,
+      destination: #"{"region":"eu-west-1","table":"t"}"#, isEnabled: true, expired: 0, deadLetters: 0,
+      skipped: 0,
+      openBatches: 0, hold: nil)
+    #expect(
+      report(consumers: [consumer]).lines(width: nil).contains { $0.hasSuffix("  region eu-west-1, table t") }
+    )
   }
 
   @Test func `dead letters are told by consumer`() {

@@ -30,4 +30,18 @@ import Testing
     #expect(text == #""\u202e\udb40\udc01é""#)
     #expect(JSONText.string("\u{202E}") == "\"\u{202E}\"", "what logs hold is as it was")
   }
+
+  @Test(arguments: [
+    (
+      #"{"endpoint":"https://s3.eu-west-1.amazonaws.com","bucket":"b","prefix":"p/q"}"#,
+      "endpoint https://s3.eu-west-1.amazonaws.com, bucket b, prefix p/q"
+    ),
+    (#"{"folder":"/home/me/out"}"#, "folder /home/me/out"), ("{}", "{}"),
+    (#"{"folder":7}"#, #"{"folder":7}"#),
+    (#"{"folder":"a\u0301"}"#, #"{"folder":"a\u0301"}"#), (#"{"folder":"a"} b"#, #"{"folder":"a"} b"#),
+    ("[", "["),
+  ])
+  func `an object of texts is told in words, and what is none as it is`(object: String, words: String) {
+    #expect(JSONText.words(object) == words)
+  }
 }

@@ -122,13 +122,16 @@ def test_wrong_words_are_explained(tickwal):
     (tickwal.folder / "in.jsonl").write_text(combined(*mini_tickers(1)[0]) + "\n")
     tickwal.succeed("import", tickwal.folder / "in.jsonl")
     for arguments, code, said in [
-        (["retry"], 78, "--all"), (["discard", "--all", "3"], 78, "--all"), (["retry", "x"], 78, "id is 'x'"),
+        (["retry"], 64, "Missing expected argument '<id> ...' or '--all' (see tickwal dead-letters retry --help)"), (["discard"], 64, "--all"), (["discard", "--all", "3"], 78, "--all"), (["retry", "x"], 78, "id is 'x'"),
         (["retry", "3", "--consumer", "feed"], 78, "--consumer"), (["list", "--limit", "0"], 78, "--limit"),
         (["show", "5"], 1, "no dead letter 5"), (["nonsense"], 64, ""),
     ]:
         ended = tickwal.run_to_end("dead-letters", *arguments)
         assert ended.code == code and said in ended.err, (arguments, ended)
     assert b"no dead letters" in tickwal.succeed("dead-letters", "retry", "--all").out
+    # A name that is misspelt shows in the answer.
+    assert tickwal.succeed("dead-letters", "list", "--consumer", "dinamodb").out == b"no dead letters of dinamodb\n"
+    assert tickwal.succeed("dead-letters", "retry", "--all", "--consumer", "x").out == b"no dead letters of x\n"
 
 
 def test_all_are_given_up_by_who_means_it_and_counted(tickwal):

@@ -36,6 +36,14 @@ def test_each_message_of_the_code_is_in_docs_operations_md():
     assert missing == []
 
 
+def test_each_last_line_of_a_command_is_in_docs_operations_md():
+    said = messages.ends_in_the_code()
+    assert len(said) > 80
+    _, ends = messages.documented()
+    missing = [f"{file}: {text}" for text, file in said.items() if not messages.has_a_clause(ends, text)]
+    assert missing == []
+
+
 def test_each_message_of_docs_operations_md_is_in_the_code():
     shown, ends = messages.documented()
     assert len(shown) > 80 and len(ends) > 30

@@ -38,11 +38,14 @@ def test_a_start_after_a_kill_names_it_and_its_gap(tickwal, make_exchange):
     exchange.client(0).send(combined("a@trade", '{"n":1}').encode())
     first.wait_until(lambda: tickwal.path.exists() and tickwal.log.head == 1, "the tick is in the log")
     first.kill()
+    assert "the last one did not end in order" in tickwal.run_to_end("status").out.decode()
     run = tickwal.start("run", **environment)
     run.wait_until_said("the last run did not end in order")
     [(number,)] = tickwal.log.ask("select id from gaps where cause = 'crash'")
-    assert f" gaps={number} " in next(line for line in run.err.splitlines() if "did not end in order" in line)
+    assert f" gap_ids={number} " in next(line for line in run.err.splitlines() if "did not end in order" in line)
     assert run.terminate().code == 0
+    stopped = tickwal.run_to_end("status").out.decode()
+    assert "no `run` has the log open" in stopped and "did not end in order" not in stopped
     third = tickwal.start("run", **environment)
     third.wait_until_said("connected to the exchange")
     assert "did not end in order" not in third.err

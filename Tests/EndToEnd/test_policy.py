@@ -117,7 +117,10 @@ def test_a_replay_that_is_refused_ends_and_names_the_right(shipped):
     tickwal, place = shipped
     ended = tickwal.run_to_end("replay", "--from-offset", "1", "--to", "s3", "--prefix", "elsewhere")
     last = ended.err.splitlines()[-1]
-    assert ended.code == 1 and last.startswith("tickwal: could not upload elsewhere/"), ended.err
+    assert ended.code == 1 and last.startswith(f"tickwal: could not upload: PutObject on s3://{place.bucket}/elsewhere/"), ended.err
+    # It is not tried for ever, and the object is named once a line.
+    assert "until it works" not in ended.err and "five refusals in a row end the command" in ended.err
+    assert " key=" not in ended.err
     assert f"the right s3:PutObject on arn:aws:s3:::{place.bucket}/elsewhere/" in last
     ended = tickwal.run_to_end("replay", "--from-offset", "1", "--to", "dynamodb", DYNAMO_TABLE_NAME="not-there")
     assert ended.code == 1 and "table not-there in ap-southeast-1" in ended.err.splitlines()[-1], ended.err

@@ -397,7 +397,7 @@ def test_the_right_it_needs_beyond_those_of_run_is_needed(in_aws, ministack, sec
     ended = shipped.tickwal.run_to_end("reconcile", "--full", **environment)
     assert ended.code == 1 and "s3: 3 objects compared, 3 agree" in ended.out.decode()
     assert "BatchGetItem" in ended.err and "AccessDenied" in ended.err
-    assert f"the right dynamodb:BatchGetItem on arn:aws:dynamodb:{REGION}:*:table/{place.table}" in ended.err
+    assert f"the right dynamodb:BatchGetItem on arn:aws:dynamodb:{REGION}:*:table/{place.table} (deploy/iam/reconcile.json)" in ended.err
     compared = Compared(shipped.tickwal.run_to_end("reconcile", "--full", "--json", **environment))
     assert compared.consumers["s3"]["failure"] is None
     assert "could not read the items of" in compared.consumers["dynamodb"]["failure"]

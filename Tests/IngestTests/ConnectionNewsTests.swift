@@ -1,8 +1,8 @@
 import TestSupport
 import Testing
-import WAL
 
 @testable import Ingest
+@testable import WAL
 
 @Suite struct ConnectionNewsTests {
   private let logs = RecordedLogs()
@@ -49,7 +49,16 @@ import WAL
     #expect(first.message == "connected to the exchange")
     #expect(last.message == "connected to the exchange again; what may be missing meanwhile is a gap")
     #expect(last.metadata["lost_for"] == "44 s")
-    #expect(last.metadata["gaps"] == "3")
+    #expect(last.metadata["gap_ids"] == "3")
+  }
+
+  @Test func `what a killed run may have missed is in the gap of the crash, or in one that was open already`()
+  {
+    func gap(_ id: Int64, _ cause: Gap.Cause) -> Gap {
+      Gap(id: Gap.ID(rawValue: id), startedAt: id, endedAt: nil, cause: cause, streams: ["a@trade"])
+    }
+    #expect(Feed.gapsOfKill([gap(1, .unsubscribed), gap(2, .crash)]).map(\.id.rawValue) == [2])
+    #expect(Feed.gapsOfKill([gap(1, .diskFull)]).map(\.id.rawValue) == [1])
   }
 
   @Test mutating func `a feed that flaps is said to, and never that it is connected alone`() {

@@ -78,8 +78,9 @@ final class CredentialCache: Sendable {
       }
       if let lifetime, lifetime <= 0 { sayExpired(credentials, since: -lifetime) }
       if isNew || failures > 0 {
-        logger.info(
-          "got credentials", metadata: ["source": "\(credentials.source)", "failed_attempts": "\(failures)"])
+        var metadata: Logger.Metadata = ["source": "\(credentials.source)"]
+        if failures > 0 { metadata["failed_attempts"] = "\(failures)" }
+        logger.info("got credentials", metadata: metadata)
       }
       return credentials
     } catch let error as CancellationError {

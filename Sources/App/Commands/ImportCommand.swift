@@ -53,7 +53,8 @@ struct ImportCommand: AsyncParsableCommand {
       return progress
     }
     if progress.ticks == 0, progress.rejected > 0 {
-      throw CommandFailure(.problems, "nothing in \(Text.oneLine(file)) is a tick")
+      throw CommandFailure(
+        .problems, "nothing in \(Text.oneLine(file)) is a tick; what it has: `tickwal dead-letters list`")
     }
   }
 
@@ -78,14 +79,14 @@ struct ImportCommand: AsyncParsableCommand {
   }
 
   private static func summary(_ progress: FileImport.Progress) -> String {
-    var text = "imported \(Figures.grouped(progress.ticks)) ticks"
+    var text = "imported \(Figures.counted(progress.ticks, "tick"))"
     if let first = progress.first, let last = progress.last { text += " (offsets \(first) to \(last))" }
     if progress.resumedLines > 0 {
-      text += ", after \(Figures.grouped(progress.resumedLines)) lines that an earlier import had finished"
+      text += ", after \(Figures.counted(progress.resumedLines, "line")) that an earlier import had finished"
     }
     if progress.rejected > 0 {
       text +=
-        "; \(Figures.grouped(progress.rejected)) inputs are no ticks and were kept as dead letters of import"
+        "; no ticks, and kept as dead letters of import: \(Figures.counted(progress.rejected, "input"))"
     }
     return text
   }

@@ -128,7 +128,8 @@ struct ReplayCommand: AsyncParsableCommand {
     guard !outcome.problems.isEmpty else { return }
     for problem in outcome.problems { console.writeLine("tickwal: \(Text.oneLine(problem))") }
     let count = outcome.problems.count + outcome.moreProblems
-    throw CommandFailure(.problems, "\(Figures.grouped(count)) could not be replayed")
+    throw CommandFailure(
+      .problems, "\(Figures.grouped(count)) could not be replayed: the lines above say which, and why")
   }
 }
 

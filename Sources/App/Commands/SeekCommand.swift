@@ -44,7 +44,8 @@ struct SeekCommand: AsyncParsableCommand {
     let logOperator = LogOperator(settings: settings, logger: Logger(label: "tickwal")) { .none }
     let answer = try await logOperator.ask(request)
     guard let seek = answer.seek else {
-      throw CommandFailure(.problems, "the process that has the log open did not say what it did")
+      throw CommandFailure(
+        .problems, "the process that has the log open did not say what it did: see `tickwal status`")
     }
     try await StandardOutput.shared.say(SeekReport(seek, dryRun: dryRun).lines)
   }

@@ -36,7 +36,11 @@ struct LocalDoctor: Sendable {
         known = try await reader.lastKnownStreams()
         try await reader.close()
         return [
-          .ok("log", "\(path.absolute) holds the ticks up to \(Figures.grouped(status.head.rawValue))"),
+          .ok(
+            "log",
+            status.head == .zero
+              ? "\(path.absolute) is there, and has no ticks yet"
+              : "\(path.absolute) has ticks up to offset \(Figures.grouped(status.head.rawValue))"),
           process(status),
           DoctorRules.backlog(status.consumers),
         ]

@@ -34,10 +34,13 @@ struct HealthReport {
   private var process: [Problem] {
     switch view {
     case .noProcess:
+      let end =
+        status.feed.hasNoEnd
+        ? "; the last one did not end in order: it was killed, or the machine stopped" : ""
       return [
         Problem(
           part: "process", since: status.lastReceivedAt,
-          what: "no `run` has the log open: nothing is received or shipped",
+          what: "no `run` has the log open: nothing is received or shipped\(end)",
           advice: "start `tickwal run`")
       ]
     case .notListening:
@@ -70,14 +73,16 @@ struct HealthReport {
     case .full:
       return [
         Problem(
-          part: "log", what: "the log's volume is full: the feed is paused", advice: "make room on the volume"
+          part: "log", since: pausedSince, what: "the log's volume is full: the feed is paused",
+          advice: "make room on the volume; it goes on by itself"
         )
       ]
     case .stop:
       return [
         Problem(
-          part: "log", what: "the log's volume has too little room: the feed is paused, shipping goes on",
-          advice: "make room on the volume")
+          part: "log", since: pausedSince,
+          what: "the log's volume has too little room: the feed is paused, shipping goes on",
+          advice: "make room on the volume; it goes on by itself")
       ]
     case .low:
       return [
@@ -90,9 +95,16 @@ struct HealthReport {
     guard told?.paused == true else { return [] }
     return [
       Problem(
-        part: "log", what: "the log's queue is full: the feed is paused",
+        part: "log", since: pausedSince, what: "the log's queue is full: the feed is paused",
         advice: "look at the disk: commits are slower than ticks come")
     ]
+  }
+
+  /// Gaps of these causes are the log's trouble, not the exchange's.
+  private static let causesOfLog: Set<Gap.Cause> = [.diskFull, .queueFull]
+
+  private var pausedSince: Int64? {
+    status.openGaps.filter { Self.causesOfLog.contains($0.cause) }.map(\.startedAt).min()
   }
 
   // MARK: The feed
@@ -136,14 +148,14 @@ struct HealthReport {
     return problems
   }
 
-  /// Gaps of single streams; one of all is the feed's own trouble.
+  /// Gaps of single streams; one of all is the feed's own trouble. Those of a feed that is paused are told as the log's.
   private var gaps: [Problem] {
-    guard told?.state == .running, told?.connected == true, let first = status.openGaps.first else {
-      return []
-    }
-    let open = Set(status.openGaps.flatMap(\.streams))
+    let isPaused = log.contains(where: \.blocksReadiness)
+    let gaps = status.openGaps.filter { !isPaused || !Self.causesOfLog.contains($0.cause) }
+    guard told?.state == .running, told?.connected == true, let first = gaps.first else { return [] }
+    let open = Set(gaps.flatMap(\.streams))
     let isAll = (status.feed.streams ?? 0) > 0 && open.count >= status.feed.streams ?? 0
-    let causes = Set(status.openGaps.map(\.cause.rawValue)).sorted().joined(separator: ", ")
+    let causes = Set(gaps.map(\.cause.rawValue)).sorted().joined(separator: ", ")
     return [
       Problem(
         part: "feed", since: first.startedAt,
@@ -176,7 +188,7 @@ struct HealthReport {
         Problem(
           part: name, since: trouble.since,
           what:
-            "deliveries fail, \(Figures.grouped(trouble.failures)) times by now: \(trouble.error); \(behind)",
+            "deliveries fail, \(Figures.counted(trouble.failures, "time")) by now: \(trouble.error); \(behind)",
           advice: "mend what the error says; everything is tried again until it works",
           blocksReadiness: isLate)
       ]
@@ -206,16 +218,16 @@ struct HealthReport {
 // MARK: As text and documents
 
 extension HealthReport {
-  /// The verdict, first of all that is said: one line, or one for each problem.
+  /// The verdict, first of all that is said: one line, or two for each problem: what it is, and what to do.
   var lines: [String] {
     let problems = problems
     guard !problems.isEmpty else { return ["healthy"] }
     return ["not healthy:"]
-      + problems.map { problem in
+      + problems.flatMap { problem in
         let length = problem.since.map {
           " for \(Figures.duration(.microseconds(max(0, status.readAt.subtractingSaturated($0)))))"
         }
-        return "  \(problem.part)\(length ?? ""): \(problem.what): \(problem.advice)"
+        return ["  \(problem.part)\(length ?? ""): \(problem.what)", "    → \(problem.advice)"]
       }
   }
 

@@ -13,6 +13,8 @@ extension LogError: CommandError {
 
   var lines: [String] {
     switch code {
+    // Some say already what to do, after a colon.
+    case .inUse where !line.contains(": "): ["\(line): stop it first, or name another log with WAL_PATH"]
     case .failed where isDamage:
       [
         line,

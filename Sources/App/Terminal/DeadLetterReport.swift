@@ -7,11 +7,18 @@ struct DeadLetterReport {
   /// The newest first.
   let letters: [KeptDeadLetter]
   let counts: [(consumer: ConsumerName, count: Int)]
+  /// Whose they are; `nil` for everybody's.
+  var consumer: ConsumerName?
 
   // MARK: For people
 
+  /// The name is said: it may be misspelt.
+  static func none(of consumer: String?) -> String {
+    "no dead letters" + (consumer.map { " of \(Text.oneLine($0))" } ?? "")
+  }
+
   func lines(width: Int?) -> [String] {
-    guard !letters.isEmpty else { return ["no dead letters"] }
+    guard !letters.isEmpty else { return [Self.none(of: consumer?.rawValue)] }
     let table = TextTable(
       .init("id", .right), .init("consumer"), .init("offset", .right), .init("attempts", .right),
       .init("since"), .init("cause"),

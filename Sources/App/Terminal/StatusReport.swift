@@ -100,10 +100,11 @@ struct StatusReport {
   }
 
   private func proven(_ kind: Completeness.Kind) -> String {
+    let ids = kind.provenTicks > 0 ? " (\(Figures.counted(kind.provenTicks, "tick")))" : ""
     let rest = kind.ticks - kind.provenTicks
     return
-      "\(kind.name): \(Figures.grouped(kind.provenStreams)) of \(Figures.grouped(kind.streams)) streams, "
-      + "\(Figures.grouped(kind.provenTicks)) ticks by ids, \(Figures.grouped(rest)) by connections alone"
+      "\(kind.name): \(Figures.grouped(kind.provenStreams)) of \(Figures.counted(kind.streams, "stream")) complete by "
+      + "the exchange's ids\(ids); \(Figures.counted(rest, "tick")) by the connections alone"
   }
 
   /// SQLite's WAL has 64 MiB at most, and a few more for a moment, unless something is in the way.
@@ -133,7 +134,7 @@ struct StatusReport {
           consumer.lag == 0 || !consumer.isEnabled
             ? "-" : Figures.duration(.milliseconds(Int64(consumer.oldestUnshippedSeconds * 1000))),
           Figures.grouped(consumer.deadLetters), Figures.grouped(consumer.expired),
-          Figures.grouped(consumer.skipped), consumer.destination,
+          Figures.grouped(consumer.skipped), JSONText.words(consumer.destination),
         ]
       })
   }

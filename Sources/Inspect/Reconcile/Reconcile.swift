@@ -1,3 +1,4 @@
+import Base
 import Logging
 import Shippers
 import WAL
@@ -113,13 +114,16 @@ package struct Reconcile: Sendable {
       guard consumer.destination == destination.address else {
         throw LogError(
           .destinationChanged,
-          "consumer \(consumer.name) delivers to \(consumer.destination), and the settings say "
-            + "\(destination.address); compare with the settings of `run`")
+          "consumer \(consumer.name) delivers to \(JSONText.words(consumer.destination)), and the settings say "
+            + "\(JSONText.words(destination.address)); compare with the settings of `run`")
       }
       return (destination, consumer)
     }
     guard !chosen.isEmpty else {
-      throw LogError(.notFound, "the log has shipped nothing there: no enabled consumer is in it")
+      throw LogError(
+        .notFound,
+        "the log has shipped nothing there: no enabled consumer is in it; give the settings of `run`, --local too"
+      )
     }
     var results: [Reconciliation] = []
     for (destination, consumer) in chosen {

@@ -73,7 +73,9 @@ package actor LogSalvage {
       try copy.checkpoint(.truncate)
       try copy.close()
       // Another process may have made it meanwhile.
-      guard lstat(output, &info) != 0 else { throw LogError(.notALog, "\(output) is there already") }
+      guard lstat(output, &info) != 0 else {
+        throw LogError(.notALog, "\(output) is there already: name another file for what is salvaged")
+      }
       // A process that was started meanwhile has appended or trimmed what is not in the copy, or not lost.
       try Self.checkUnused(path)
       try LogFile.publish(part, as: output)

@@ -41,6 +41,9 @@ extension AWSError {
     }
   }
 
+  /// The file that has the right: only `reconcile` reads items.
+  private var policy: String { operation == "BatchGetItem" ? "reconcile.json" : "policy.json" }
+
   private static let denied: Set<String> = [
     "AccessDenied", "AccessDeniedException", "AuthorizationError", "Forbidden", "NotAuthorized",
     "UnauthorizedAccess",
@@ -56,6 +59,6 @@ extension AWSError {
       return "correct the keys: these are not valid"
     }
     if message.contains("kms:") { return "give the keys' owner the right on the key of KMS that is named" }
-    return "give the keys' owner the right \(resource.right(for: operation)) (deploy/iam/policy.json)"
+    return "give the keys' owner the right \(resource.right(for: operation)) (deploy/iam/\(policy))"
   }
 }

@@ -51,7 +51,7 @@ package struct Attempts: Sendable {
 
   /// - Parameters:
   ///   - doing: completes "could not".
-  ///   - key: what it is done to.
+  ///   - key: what it is done to; left out of messages where the error names it.
   /// - Throws: `CancellationError` or `ShippingStopped`; with a limit to its patience `Refusal`, too.
   package func untilDone<T: Sendable>(
     _ doing: String, key: String, _ operation: () async throws -> T
@@ -80,7 +80,9 @@ package struct Attempts: Sendable {
 
   private func failed(_ error: any Error, _ doing: String, key: String) {
     let known = error as? AWSError
-    var details: Logger.Metadata = ["doing": "\(doing)", "key": "\(key)", "error": "\(error)"]
+    let text = "\(error)"
+    var details: Logger.Metadata = ["doing": "\(doing)", "error": "\(text)"]
+    if !Refusal.isNamed(key, in: text) { details["key"] = "\(key)" }
     if let hint = known?.hint { details["hint"] = "\(hint)" }
     reporter.failed(
       trouble, cause: known?.code.rawValue ?? "\(type(of: error))",

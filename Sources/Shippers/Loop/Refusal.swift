@@ -10,8 +10,13 @@ package struct Refusal: Error, CustomStringConvertible {
   /// read anew meanwhile.
   package static let patience = 5
 
+  /// Whether an error's text names the object of this key already, as `s3://bucket/key: …`.
+  static func isNamed(_ key: String, in error: String) -> Bool { error.contains("/\(key): ") }
+
   /// Safe for logs: what could not be done, to what, why, and what to do.
   package var description: String {
-    "could not \(doing) \(key): \(error)" + (error.hint.map { "; \($0)" } ?? "")
+    let error = "\(error)"
+    let object = Self.isNamed(key, in: error) ? "" : " \(key)"
+    return "could not \(doing)\(object): \(error)" + (self.error.hint.map { "; \($0)" } ?? "")
   }
 }

@@ -16,6 +16,10 @@ final class TroubleReporter: Sendable {
 
   private struct State {
     var summary = TroubleSummary()
+    /// The backlog as deliveries began again after the last failure, and the time that it took once it is shipped.
+    var recovery: CatchUp?
+    var took: Duration?
+    var hasFailed = false
     /// After trouble that was said.
     var catchUp: CatchUp?
   }
@@ -49,15 +53,28 @@ final class TroubleReporter: Sendable {
     _ details: @autoclosure () -> Logger.Metadata
   ) {
     let now = now()
-    if let progress { progress.failed(details()["error"].map { "\($0)" } ?? cause) }
-    guard let said = state.withLock({ $0.summary.failed(cause, now: now) }) else { return }
+    if let progress { progress.failed(Self.told(details()) ?? cause) }
+    let news = state.withLock { state in
+      state.hasFailed = true
+      return state.summary.failed(cause, now: now)
+    }
+    guard let said = news else { return }
     logger.log(level: needsOperator ? .error : .warning, message, metadata: metadata(details(), said))
+  }
+
+  /// What `status` shows: the error, and what to do about it.
+  private static func told(_ details: Logger.Metadata) -> String? {
+    details["error"].map { error in "\(error)" + (details["hint"].map { "; \($0)" } ?? "") }
   }
 
   /// The operator is needed. Until ``released()`` no success elsewhere counts as the end of it.
   func held(_ message: Logger.Message, _ details: @autoclosure () -> Logger.Metadata) {
     let now = now()
-    guard let said = state.withLock({ $0.summary.held("\(message)", now: now) }) else { return }
+    let news = state.withLock { state in
+      state.hasFailed = true
+      return state.summary.held("\(message)", now: now)
+    }
+    guard let said = news else { return }
     logger.error(message, metadata: metadata(details(), said))
   }
 
@@ -73,6 +90,8 @@ final class TroubleReporter: Sendable {
 
   private func metadata(_ details: Logger.Metadata, _ said: TroubleSummary.Said) -> Logger.Metadata {
     var metadata = details
+    // That the first one failed once, for no time, is said by the line itself.
+    guard said.failures > 1 else { return metadata }
     metadata["failures"] = "\(said.failures)"
     metadata["for_seconds"] = "\(said.lasted.components.seconds)"
     return metadata
@@ -96,13 +115,20 @@ final class TroubleReporter: Sendable {
   private func news(_ state: inout State) -> News? {
     if state.summary.isQuiet, state.catchUp == nil { return nil }
     let now = now()
+    if state.hasFailed {
+      // Not when it counts as over: by then much of what had waited may be shipped.
+      (state.recovery, state.took) = (position.flatMap { CatchUp($0(), at: now) }, nil)
+      (state.catchUp, state.hasFailed) = (nil, false)
+    }
+    if let recovery = state.recovery, state.took == nil {
+      state.took = position.flatMap { recovery.isOver($0(), at: now) }
+    }
     if let past = state.summary.succeeded(now: now) {
-      state.catchUp = position.flatMap { CatchUp($0(), at: now) }
+      state.catchUp = state.recovery
       return .over(past)
     }
-    guard let catchUp = state.catchUp, let time = position.flatMap({ catchUp.isOver($0(), at: now) })
-    else { return nil }
-    state.catchUp = nil
+    guard let catchUp = state.catchUp, let time = state.took else { return nil }
+    (state.catchUp, state.recovery, state.took) = (nil, nil, nil)
     return .caughtUp(ticks: catchUp.ticks, in: time)
   }
 }

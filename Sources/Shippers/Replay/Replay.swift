@@ -80,6 +80,7 @@ package struct Replay: Sendable {
     self.mayEndEarlier = mayEndEarlier
     attempts = Attempts(
       reporter: TroubleReporter(logger: logger, now: clock.now), control: ShippingControl(), clock: clock,
+      trouble: "could not deliver: trying again; five refusals in a row end the command",
       patience: Refusal.patience)
   }
 

@@ -85,7 +85,7 @@ package actor LogReader {
       if connection.isInTransaction { try connection.run("ROLLBACK") }
       return try result.get()
     } catch let error as SQLiteError {
-      throw LogError("reading the log", error)
+      throw LogError("reading the log \(path)", error)
     }
   }
 

@@ -30,8 +30,13 @@ package struct LogStatus: Sendable {
     /// Microseconds since 1970, UTC: before that the exchange does not want to be asked; `nil` if that is over, or if
     /// it never said so.
     package let heldUntil: Int64?
+    /// No end of it is written down: it runs, or was killed.
+    package let hasNoEnd: Bool
 
-    package init(streams: Int? = nil, recentAttempts: Int = 0, heldUntil: Int64? = nil) {
+    package init(
+      streams: Int? = nil, recentAttempts: Int = 0, heldUntil: Int64? = nil, hasNoEnd: Bool = false
+    ) {
+      self.hasNoEnd = hasNoEnd
       self.streams = streams
       self.recentAttempts = recentAttempts
       self.heldUntil = heldUntil
@@ -103,7 +108,8 @@ extension SQLiteConnection {
     return LogStatus.Feed(
       streams: try metaList(.streams)?.count,
       recentAttempts: attempts.count { $0 > now - LogStatus.Feed.attemptsWindow },
-      heldUntil: try meta(.feedHold).flatMap { $0 > now ? $0 : nil })
+      heldUntil: try meta(.feedHold).flatMap { $0 > now ? $0 : nil },
+      hasNoEnd: try meta(.feed) == FeedMeta.running)
   }
 }
 

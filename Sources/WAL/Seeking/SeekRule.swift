@@ -22,7 +22,9 @@ struct SeekRule: Equatable {
     guard oldest <= offset, offset <= head.next else {
       throw SeekError(
         .outOfBounds,
-        "\(consumer) cannot go on at offset \(offset): from \(oldest), the oldest tick kept, to \(head.next), behind the head, is possible"
+        oldest > head
+          ? "\(consumer) cannot go on at offset \(offset): no ticks are kept, so \(head.next), behind the head, is the only one"
+          : "\(consumer) cannot go on at offset \(offset): from \(oldest), the oldest tick kept, to \(head.next), behind the head, is possible"
       )
     }
     let landing = batch?.range.lowerBound ?? offset

@@ -295,7 +295,7 @@ final class LogWriter: Sendable {
           if let lost = try loop.close() { fail(lost) } else { end(LogError(.closed, "the log is closed")) }
         } catch {
           loop.abandon()
-          fail(loop.explained(LogError("closing the log", error)))
+          fail(loop.explained(LogError("closing the log \(loop.path)", error)))
         }
         return
       case .upkeep(let settings):
@@ -306,7 +306,7 @@ final class LogWriter: Sendable {
           do throws(SQLiteError) {
             try upkeep(&loop, settings)
           } catch {
-            throw LogError("trimming the log", error)
+            throw LogError("trimming the log \(loop.path)", error)
           }
         } catch {
           loop.abandon()
@@ -383,7 +383,7 @@ final class LogWriter: Sendable {
           tries += 1
           // Once in the room that SQLite's WAL has, once in that of the ballast.
           guard error.isDiskFull, tries <= 2 else {
-            throw LogError("committing to the log at shutdown", error)
+            throw LogError("committing to the log \(loop.path) at shutdown", error)
           }
           try makeRoom(&loop, after: error)
           continue
@@ -397,7 +397,7 @@ final class LogWriter: Sendable {
     do {
       try loop.makeRoom(after: error)
     } catch {
-      throw LogError("making room on the log's volume", error)
+      throw LogError("making room on the volume of the log \(loop.path)", error)
     }
   }
 

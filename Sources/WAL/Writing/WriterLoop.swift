@@ -7,7 +7,7 @@ import Logging
 struct WriterLoop {
   private let connection: SQLiteConnection
   private let inserter: TickInserter
-  private let path: String
+  let path: String
   private let options: TickLog.Options
   private let logger: Logger
   private let lock: LogLock
@@ -137,7 +137,7 @@ struct WriterLoop {
       try connection.run("ROLLBACK TO request")
       try connection.run("RELEASE request")
       transaction.restore(counted)
-      return .failure((error as? SQLiteError).map { LogError("writing to the log", $0) } ?? error)
+      return .failure((error as? SQLiteError).map { LogError("writing to the log \(path)", $0) } ?? error)
     }
     try connection.run("RELEASE request")
     return .success(range)

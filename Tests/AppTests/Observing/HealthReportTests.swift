@@ -8,7 +8,7 @@ import Testing
 
   private func report(
     _ change: (inout ControlAnswer.Feed) -> Void = { _ in }, view: FeedView? = nil, gaps: [Gap] = [],
-    lag: Int = 0, age: Double = 0, isEnabled: Bool = true, hold: Hold? = nil
+    lag: Int = 0, age: Double = 0, isEnabled: Bool = true, hold: Hold? = nil, wasKilled: Bool = false
   ) -> HealthReport {
     var feed = ControlAnswer.Feed(
       state: .running, connected: true, since: Self.now - 60_000_000, connections: 1, plannedConnections: 1,
@@ -24,12 +24,12 @@ import Testing
         logID: LogID(rawValue: "0123456789abcdef"), head: Offset(rawValue: 5), oldest: .first,
         lastReceivedAt: nil, consumers: [consumer], openGaps: gaps, endedGaps: 0, recentGaps: [:],
         completeness: nil, readAt: Self.now, rejectedInput: 0, fileBytes: 1, walBytes: 0, writerPID: 42,
-        feed: LogStatus.Feed(streams: 2)), view: view ?? .told(feed))
+        feed: LogStatus.Feed(streams: 2, hasNoEnd: wasKilled)), view: view ?? .told(feed))
   }
 
-  private func gap(_ streams: [String]) -> Gap {
+  private func gap(_ streams: [String], _ cause: Gap.Cause = .closed) -> Gap {
     Gap(
-      id: Gap.ID(rawValue: 1), startedAt: Self.now - 120_000_000, endedAt: nil, cause: .closed,
+      id: Gap.ID(rawValue: 1), startedAt: Self.now - 120_000_000, endedAt: nil, cause: cause,
       streams: streams)
   }
 
@@ -43,6 +43,13 @@ import Testing
   func `without a process that answers nothing is well`(view: FeedView) {
     #expect(report(view: view).problems.map(\.part) == ["process"])
     #expect(report(view: view).lines.first == "not healthy:")
+  }
+
+  @Test func `a run that was killed is told from one that was stopped`() {
+    #expect(!report(view: .noProcess).lines[1].contains("killed"))
+    #expect(
+      report(view: .noProcess, wasKilled: true).lines[1].contains(
+        "the last one did not end in order: it was killed, or the machine stopped"))
   }
 
   @Test func `a feed that is cut says since when, and when it tries again`() {
@@ -71,6 +78,23 @@ import Testing
     let report = report { $0.process?.disk = disk }
     #expect(report.problems.map(\.part) == ["log"])
     #expect(report.readiness.isReady == isReady)
+  }
+
+  @Test func `a feed that is paused for want of room is the volume's trouble alone, and says since when`() {
+    let gaps = [gap(["a", "b"], .diskFull)]
+    let full = report({ $0.process?.disk = "full" }, gaps: gaps)
+    #expect(full.problems.map(\.part) == ["log"])
+    #expect(
+      full.lines.suffix(2) == [
+        "  log for 2 min: the log's volume is full: the feed is paused",
+        "    → make room on the volume; it goes on by itself",
+      ])
+    // With room again nothing else says that the ticks have not come yet.
+    #expect(report(gaps: gaps).problems.map(\.part) == ["feed"])
+    // Another gap beside it is the exchange's.
+    let both = report({ $0.process?.disk = "stop" }, gaps: gaps + [gap(["b"])])
+    #expect(both.problems.map(\.part) == ["log", "feed"])
+    #expect(both.lines[3].contains("1 stream is in an open gap (closed)"))
   }
 
   @Test func `a consumer that is held, refused or late says how far it is behind`() {

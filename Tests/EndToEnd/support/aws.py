@@ -89,6 +89,10 @@ class MiniStack:
     def client(self, service: str):
         return self._client(service, self.admin)
 
+    def root(self, service: str):
+        """With the key that may do everything, whatever the users may."""
+        return self._client(service, Keys("test", "test"))
+
     def make_user(self, name: str, allowed: list[tuple[str, str]]) -> Keys:
         """A user with a key of its own that may do just this: pairs of action and resource."""
         iam = self._client("iam", Keys("test", "test"))

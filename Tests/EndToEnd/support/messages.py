@@ -90,6 +90,28 @@ def said_by_the_code() -> dict[str, str]:
     return found
 
 
+_END = re.compile(r"\b(?:LogError|CommandFailure)\(\s*(?:\.(?!closed\b)\w+(?:\([^)]*\))?,|(?=\"))")
+"""What a last line comes after; what is `closed` ends no command."""
+
+
+def ends_in_the_code() -> dict[str, str]:
+    """Each last line of a command, with the file that says it."""
+    found: dict[str, str] = {}
+    for path, source in sources().items():
+        for call in _END.finditer(source):
+            for text in literals(source, call.end(), _end_of_first_argument(source, call.end(), False)):
+                if any(len(part.split()) >= 2 for part in text.split(ANYTHING)):
+                    found[text] = path.name
+    return found
+
+
+def has_a_clause(shown: list[str], code: str) -> bool:
+    """Whether some line that is shown has a clause of a text, without what the program puts in."""
+    clauses = [clause.strip(" ;:,.()'") for part in code.split(ANYTHING) for clause in re.split(r"[;:] ", part)]
+    most = min(3, max(len(clause.split()) for clause in clauses))
+    return any(clause in line for clause in clauses if len(clause.split()) >= most for line in shown)
+
+
 def _end_of_first_argument(source: str, start: int, is_body: bool) -> int:
     """Up to the comma, bracket or brace that ends it."""
     depth, place = 0, start
@@ -153,11 +175,21 @@ def has_parts(texts: list[str], shown: str) -> bool:
     return all(
         any(
             _shares(text, clause)
-            and any(_matches(tail, clause, to_its_end=False) for tail in _tails(_plain(text)))
+            and any(_matches(tail, clause, to_its_end=False) for tail in _plain_tails(text) if _may_match(tail, clause))
             for text in texts
         )
         for clause in clauses
     )
+
+
+@cache
+def _plain_tails(text: str) -> list[str]:
+    return _tails(_plain(text))
+
+
+def _may_match(tail: str, piece: str) -> bool:
+    """Whether the first word is the same, which is soon told and mostly it is not."""
+    return tail.startswith(ANYTHING) or piece.startswith(re.split(rf"[\s{ANYTHING}]", tail, maxsplit=1)[0])
 
 
 def _plain(text: str) -> str:

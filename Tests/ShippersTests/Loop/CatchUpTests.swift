@@ -34,6 +34,29 @@ import Testing
     #expect(logs.entries.count == 3)
   }
 
+  @Test
+  func `what had waited is what waited when deliveries began again, not when the trouble counted as over`() {
+    let now = Mutex(Duration.zero)
+    let next = Mutex(Int64(1))
+    let reporter = TroubleReporter(
+      logger: logs.logger, now: { now.withLock { $0 } },
+      position: { (offset(next.withLock { $0 }), offset(100)) })
+    reporter.failed("could not deliver", cause: "Transport", [:])
+    for (second, place) in [(2, 1), (3, 60), (4, 101)] {
+      now.withLock { $0 = .seconds(second) }
+      next.withLock { $0 = Int64(place) }
+      reporter.succeeded()
+    }
+    #expect(logs.entries.count == 1, "it may fail again")
+    now.withLock { $0 = .seconds(9) }
+    reporter.succeeded()
+    reporter.succeeded()
+    #expect(
+      logs.entries.map(\.message).suffix(2) == ["delivering again", "caught up: what had waited is shipped"])
+    #expect(logs.entries.last?.metadata["ticks"] == "100")
+    #expect(logs.entries.last?.metadata["time"] == "2 s")
+  }
+
   @Test func `what a person must change is an error with a hint, and what passes a warning`() async throws {
     let clock = TestClock()
     let attempts = Attempts(
@@ -41,7 +64,7 @@ import Testing
       clock: clock.shipping, patience: 2)
     let calls = Mutex(0)
     let refusal = await #expect(throws: Refusal.self) {
-      try await attempts.untilDone("upload", key: "k") {
+      try await attempts.untilDone("upload", key: "batch_jsonl/x") {
         let number = calls.withLock { calls in
           calls += 1
           return calls
@@ -55,10 +78,12 @@ import Testing
     #expect(logs.entries.map(\.level) == [.warning, .error])
     let hint =
       "give the keys' owner the right s3:PutObject on arn:aws:s3:::crypto-live-bucket/batch_jsonl/x (deploy/iam/policy.json)"
+    // The first one says nowhere what it was about; the other's error does.
+    #expect(logs.entries.map { $0.metadata["key"] != nil } == [true, false])
     #expect(logs.entries[1].metadata["hint"].map { "\($0)" } == hint)
     #expect(
       refusal?.description
-        == "could not upload k: PutObject on s3://crypto-live-bucket/batch_jsonl/x: AccessDenied (HTTP 403); \(hint)"
+        == "could not upload: PutObject on s3://crypto-live-bucket/batch_jsonl/x: AccessDenied (HTTP 403); \(hint)"
     )
   }
 

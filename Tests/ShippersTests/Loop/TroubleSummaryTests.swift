@@ -98,5 +98,8 @@ import Testing
     #expect(logs.entries[0].metadata["key"] == "k")
     #expect(logs.entries[2].metadata["failures"] == "3")
     #expect(logs.entries[2].metadata["after_seconds"] == "20")
+    // A first failure is one, for no time.
+    #expect(logs.entries[0].metadata["failures"] == nil && logs.entries[0].metadata["for_seconds"] == nil)
+    #expect(logs.entries[1].metadata["failures"] == "3" && logs.entries[1].metadata["for_seconds"] == "0")
   }
 }

@@ -18,7 +18,9 @@ struct DeadLetterWork: Sendable {
 
   func run() async throws {
     let ids = if let ids { ids } else { try await all() }
-    guard !ids.isEmpty else { return try await StandardOutput.shared.say("no dead letters") }
+    guard !ids.isEmpty else {
+      return try await StandardOutput.shared.say(DeadLetterReport.none(of: consumer))
+    }
     if command == .discard, self.ids == nil, !mayGiveUpAll { try confirm(ids.count) }
     let work = self
     let answers = try await Signals.cancelling {
@@ -58,7 +60,10 @@ struct DeadLetterWork: Sendable {
       let portion = ids[answers.count...].prefix(ControlRequest.maximumIDs)
       let answer = try await logOperator.ask(.deadLetters(command, Array(portion)))
       guard let letters = answer.letters, letters.count == portion.count else {
-        throw CommandFailure(.problems, "the process that has the log open did not say what became of each")
+        throw CommandFailure(
+          .problems,
+          "the process that has the log open did not say what became of each: see `tickwal dead-letters list`"
+        )
       }
       let named = ids.count > Self.mostLines ? letters.filter { !$0.isSettled } : letters
       try await StandardOutput.shared.say(named.map(\.line))

@@ -21,12 +21,16 @@ struct DeadLetterChoice: ParsableArguments, Sendable {
     help: ArgumentHelp("With --all: whose; feed or import for input that is no tick", valueName: "name"))
   var consumer: String?
 
+  func validate() throws {
+    if !all, ids.isEmpty { throw ValidationError("Missing expected argument '<id> ...' or '--all'") }
+  }
+
   /// - Returns: each once, the oldest first; `nil` for all.
   /// - Throws: `BadSettings`.
   func checked() throws -> [KeptDeadLetter.ID]? {
     guard all == ids.isEmpty else {
       throw BadSettings(problems: [
-        .init(name: "--all", value: all ? "given" : "missing", allowed: "given, or ids instead, and not both")
+        .init(name: "--all", value: "given", allowed: "given without ids, or ids without it")
       ])
     }
     if consumer != nil, !all {

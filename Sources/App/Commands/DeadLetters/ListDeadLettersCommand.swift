@@ -33,7 +33,8 @@ struct ListDeadLettersCommand: DocumentCommand {
       )
     }
     let report = DeadLetterReport(
-      letters: letters, counts: counts.filter { consumer == nil || $0.consumer == consumer })
+      letters: letters, counts: counts.filter { consumer == nil || $0.consumer == consumer },
+      consumer: consumer)
     let width = isatty(STDOUT_FILENO) == 1 ? Console(descriptor: STDOUT_FILENO).width : nil
     if json {
       try await StandardOutput.shared.write(report.document)
@@ -57,7 +58,10 @@ struct ShowDeadLetterCommand: DocumentCommand {
     let settings = try Configuration(flags: flags, environment: ProcessEnvironment.current)
     let id = try DeadLetterChoice.id(id)
     let letter = try await LogReader.reading(settings) { try await $0.deadLetter(id) }
-    guard let letter else { throw CommandFailure(.problems, "there is no dead letter \(id)") }
+    guard let letter else {
+      throw CommandFailure(
+        .problems, "there is no dead letter \(id): `tickwal dead-letters list` names those there are")
+    }
     if json {
       try await StandardOutput.shared.write(DeadLetterReport.document(letter))
     } else {
