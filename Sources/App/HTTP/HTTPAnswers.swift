@@ -53,10 +53,7 @@ struct HTTPAnswers: Sendable {
   }
 
   private var liveness: ProcessLiveness {
-    let feed = running.feed.value?.statistics
-    return ProcessLiveness(
-      writerFailure: log.knownFailure?.description, writerBusyFor: log.busyFor, feedTurnedAt: feed?.turnedAt,
-      isFeedOver: feed?.isOver ?? true, now: MonotonicClock.now())
+    ProcessLiveness(log: log, feed: running.feed.value?.statistics)
   }
 
   private func health(_ isWell: Bool, _ document: JSONDocument) -> HTTPReply {

@@ -46,6 +46,15 @@ struct Observing: Sendable {
     bulletin.completing(feed, log: log, running: running)
   }
 
+  /// How the process stands, in a line for the service manager.
+  @Sendable func words() async -> String {
+    do {
+      return ServiceStatus(sight: try await observer.sight()).text
+    } catch {
+      return "the log could not be read for this line: \(error)"
+    }
+  }
+
   /// Runs until it is cancelled. Nothing that goes wrong here ends anything else.
   func run() async throws {
     do {

@@ -12,6 +12,7 @@ struct ShippingRun: Sendable {
   let settings: Configuration
   let sinks: SinkOptions
   let logger: Logger
+  private let service = ServiceNotifier.ofProcess
 
   typealias FeedMaker = @Sendable (TickLog, AWSConnection) -> Pipeline.FeedMaker
 
@@ -20,7 +21,9 @@ struct ShippingRun: Sendable {
   func run(makeFeed: FeedMaker?) async throws -> Bool {
     let stopping = Stopping(
       hasFeed: makeFeed != nil, settings: settings.stop, interrupted: interrupted, logger: logger)
-    return try await Signals.handled(by: stopping.signalled) { try await run(makeFeed, stopping) }
+    return try await Signals.handled(by: stopping.signalled) {
+      try await service.during(stop: stopping.request, logger: logger) { try await run(makeFeed, stopping) }
+    }
   }
 
   private func run(_ makeFeed: FeedMaker?, _ stopping: Stopping) async throws -> Bool {
@@ -87,6 +90,9 @@ struct ShippingRun: Sendable {
         endOnFullVolume: {
           try await reportBacklog(log)
           ImmediateExit.fullVolume(interrupted)
+        },
+        begun: { running in
+          service.ready { ProcessLiveness(log: log, feed: running.feed.value?.statistics).isAlive }
         }
       ).run(watch: watch.watch) { [hasFeed = makeFeed != nil] running in
         let feed: @Sendable () -> ControlAnswer.Feed = {
@@ -102,6 +108,7 @@ struct ShippingRun: Sendable {
           logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
           group.addTask { try await observing.run() }
+          group.addTask { try await service.say(observing.words) }
           group.addTask {
             try await ControlServer(
               operations: Operations(
@@ -119,6 +126,7 @@ struct ShippingRun: Sendable {
       throw error
     }
     Console.standardError.endProgress()
+    service.stopping()
     // What lies under the log's name may be another one.
     if log.knownLoss == nil { try await reportBacklog(log) }
     try await close(log)
@@ -138,6 +146,7 @@ struct ShippingRun: Sendable {
             metadata: ["error": "\(error)"])
         }
         hasSaid = true
+        service.say("waiting to open the log: its volume is full; make room")
         try await ContinuousClock().sleep(for: .seconds(1))
       }
     }

@@ -30,6 +30,9 @@ struct StreamRefresh: Sendable {
   private let lastReload = Meter(label: "streams_last_reload_success")
   var now: @Sendable () -> Duration = { MonotonicClock.now() }
   var sleep: @Sendable (Duration) async throws -> Void = { try await ContinuousClock().sleep(for: $0) }
+  /// Called at a SIGHUP, and when what it asked for has been done.
+  var reloading: @Sendable () -> Void = {}
+  var reloaded: @Sendable () -> Void = {}
 
   /// The number of streams that one message names.
   static let namesShown = 20
@@ -51,6 +54,7 @@ struct StreamRefresh: Sendable {
       let isAsked = count > seen
       seen = count
       if isAsked {
+        reloading()
         logger.notice(
           read == nil
             ? "SIGHUP: the connections are replaced; the streams are those of STREAMS"
@@ -58,7 +62,10 @@ struct StreamRefresh: Sendable {
       }
       if let read { try await refresh(&state, read, isAsked: isAsked) }
       // After the new list, so that a connection is replaced once.
-      if isAsked { target.rotate() }
+      if isAsked {
+        target.rotate()
+        reloaded()
+      }
     }
   }
 
