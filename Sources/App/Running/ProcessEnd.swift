@@ -15,7 +15,7 @@ enum ProcessEnd {
   {
     let console = Console.standardError
     console.endProgress()
-    for line in lines { console.writeLine(line) }
+    for line in lines { console.writeLine(line, level: code == .done ? .notice : .error) }
     console.flush(within: time)
     RunningGroups.end()
     _exit(code.rawValue)

@@ -34,7 +34,8 @@ struct ShippingRun: Sendable {
       logger.warning(
         "the limit of open files leaves fewer connections to AWS than the settings ask for: requests wait for one another",
         metadata: [
-          "limit": "\(files.limit)", "connections": "\(files.connections)", "wanted": "\(files.wanted)",
+          "limit": .stringConvertible(files.limit), "connections": .stringConvertible(files.connections),
+          "wanted": .stringConvertible(files.wanted),
         ])
     }
     let connection = AWSConnection(settings.aws, looksForKeys: false, files: files, logger: logger)
@@ -79,7 +80,7 @@ struct ShippingRun: Sendable {
       logger.notice(
         "the log is open",
         metadata: [
-          "path": "\(log.path)", "head": "\(log.head)",
+          "path": "\(log.path)", "head": .stringConvertible(log.head.rawValue),
           "consumers": "\(consumers.map(\.name.rawValue).joined(separator: ","))",
         ])
       let watch = RunWatch(
@@ -156,9 +157,9 @@ struct ShippingRun: Sendable {
     let reader = try await log.makeReader()
     let status = try await reader.status()
     try await reader.close()
-    var metadata: Logger.Metadata = ["head": "\(status.head)"]
+    var metadata: Logger.Metadata = ["head": .stringConvertible(status.head.rawValue)]
     for consumer in status.consumers where consumer.isEnabled {
-      metadata["\(consumer.name)"] = "\(consumer.lag) ticks"
+      metadata["lag_\(consumer.name)"] = .stringConvertible(consumer.lag)
     }
     let enabled = status.consumers.filter(\.isEnabled)
     let message: Logger.Message =

@@ -94,7 +94,9 @@ struct StreamRefresh: Sendable {
       let kind = (error as? AWSError)?.code.rawValue ?? reason
       if state.failed(kind, at: now()) || isAsked {
         let known = error as? AWSError
-        var metadata: Logger.Metadata = ["streams": "\(state.names.count)", "error": "\(reason)"]
+        var metadata: Logger.Metadata = [
+          "streams": .stringConvertible(state.names.count), "error": "\(reason)",
+        ]
         if let hint = known?.hint { metadata["hint"] = "\(hint)" }
         // A secret that is unusable stays so, too, until a person has changed it.
         logger.log(
@@ -111,13 +113,14 @@ struct StreamRefresh: Sendable {
     } else if couldNotBefore || isAsked {
       logger.notice(
         "the list of streams was read again and has not changed",
-        metadata: ["streams": "\(state.names.count)"])
+        metadata: ["streams": .stringConvertible(state.names.count)])
     }
   }
 
   private func metadata(_ change: StreamListState.Change, count: Int) -> Logger.Metadata {
     var metadata: Logger.Metadata = [
-      "streams": "\(count)", "added": "\(change.added.count)", "removed": "\(change.removed.count)",
+      "streams": .stringConvertible(count), "added": .stringConvertible(change.added.count),
+      "removed": .stringConvertible(change.removed.count),
     ]
     for (key, names) in [("added_streams", change.added), ("removed_streams", change.removed)]
     where !names.isEmpty {

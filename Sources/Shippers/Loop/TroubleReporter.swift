@@ -73,8 +73,8 @@ final class TroubleReporter: Sendable {
 
   private func metadata(_ details: Logger.Metadata, _ said: TroubleSummary.Said) -> Logger.Metadata {
     var metadata = details
-    metadata["failures"] = "\(said.failures)"
-    metadata["for_seconds"] = "\(said.lasted.components.seconds)"
+    metadata["failures"] = .stringConvertible(said.failures)
+    metadata["for_seconds"] = .stringConvertible(said.lasted.components.seconds)
     return metadata
   }
 
@@ -84,11 +84,14 @@ final class TroubleReporter: Sendable {
       progress?.recovered()
       logger.notice(
         over,
-        metadata: ["failures": "\(past.failures)", "after_seconds": "\(past.lasted.components.seconds)"])
+        metadata: [
+          "failures": .stringConvertible(past.failures),
+          "after_seconds": .stringConvertible(past.lasted.components.seconds),
+        ])
     case .caughtUp(let ticks, let time):
       logger.notice(
         "caught up: what had waited is shipped",
-        metadata: ["ticks": "\(Figures.grouped(ticks))", "time": "\(Figures.duration(time))"])
+        metadata: ["ticks": .stringConvertible(ticks), "time": "\(Figures.duration(time))"])
     case nil: break
     }
   }
