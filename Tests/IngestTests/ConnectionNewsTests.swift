@@ -49,7 +49,7 @@ import WAL
     #expect(first.message == "connected to the exchange")
     #expect(last.message == "connected to the exchange again; what may be missing meanwhile is a gap")
     #expect(last.metadata["lost_for"] == "44 s")
-    #expect(last.metadata["gaps"] == "3")
+    #expect(last.metadata["gaps"] == ["3"])
   }
 
   @Test mutating func `a feed that flaps is said to, and never that it is connected alone`() {

@@ -49,7 +49,9 @@ struct HTTPAnswers: Sendable {
   }
 
   private func status(_ sight: Sight) -> StatusReport {
-    StatusReport(sight.status, path: log.path, feed: .told(sight.feed))
+    var report = StatusReport(sight.status, path: log.path, feed: .told(sight.feed))
+    report.volume = sight.volume
+    return report
   }
 
   private var liveness: ProcessLiveness {

@@ -46,10 +46,13 @@ final class Console: Sendable {
   }
 
   /// Columns now; 80 where that cannot be asked.
-  var width: Int {
+  var width: Int { size.map { Int($0.ws_col) } ?? 80 }
+  /// Lines now; 24 where that cannot be asked.
+  var height: Int { size.flatMap { $0.ws_row > 0 ? Int($0.ws_row) : nil } ?? 24 }
+
+  private var size: winsize? {
     var size = winsize()
-    guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
-    return Int(size.ws_col)
+    return ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? size : nil
   }
 
   /// The number of lines that were dropped because stderr did not take them.

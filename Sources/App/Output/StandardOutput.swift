@@ -76,7 +76,8 @@ final class StandardOutput: Sendable {
   /// - Throws: `ReaderIsGone`.
   func offer(_ picture: String) throws {
     let (isBusy, last) = state.withLock { ($0.isWriting || !$0.jobs.isEmpty, $0.picture?.value) }
-    if last == EPIPE { throw ReaderIsGone() }
+    // Of a terminal that was closed.
+    if last == EPIPE || last == EIO { throw ReaderIsGone() }
     if isBusy { return }
     let result = try submit(Array(picture.utf8))
     state.withLock { $0.picture = result }
