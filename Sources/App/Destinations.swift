@@ -29,6 +29,14 @@ extension Destinations {
     Mirror(reflecting: self).children.compactMap { ($0.value as? any Listed)?.flags }
   }
 
+  /// The place that a consumer's destination means, for people: `s3://bucket/folder`.
+  ///
+  /// - Parameter address: JSON, as the log has it.
+  static func text(ofAddress address: String) -> String {
+    kinds.lazy.compactMap { $0.text(ofAddress: address) }.first
+      ?? Shippers.folder(ofAddress: address) ?? Text.oneLine(address, limit: 1_000)
+  }
+
   static func settings(_ reader: inout SettingReader) -> [any DestinationSettings] {
     var settings: [any DestinationSettings] = []
     for kind in kinds { settings.append(kind.init(&reader)) }

@@ -82,7 +82,7 @@ package final class Feed: Sendable {
     environment.logger.warning(
       "the last run did not end in order: it was killed, or the machine stopped; what it may have missed is a gap",
       metadata: [
-        "\(LogKey.gapIDs)": "\(gaps.map { "\($0.id.rawValue)" }.joined(separator: ","))",
+        "\(LogKey.gapIDs)": .array(gaps.map { .stringConvertible($0.id.rawValue) }),
         "since":
           "\(gaps.map(\.startedAt).min().map { Timestamp.rfc3339(microseconds: Timestamp.clamped(microseconds: $0)) } ?? "unknown")",
       ])

@@ -37,8 +37,8 @@ struct FeedMessages {
     slot: SlotID, streams: Int, address: String? = nil, gaps: [Gap.ID] = [], at now: Duration
   ) {
     var metadata = Self.metadata(address)
-    metadata[LogKey.streams] = "\(streams)"
-    if !gaps.isEmpty { metadata[LogKey.gapIDs] = "\(gaps.map { "\($0.rawValue)" }.joined(separator: ","))" }
+    metadata[LogKey.streams] = .stringConvertible(streams)
+    if !gaps.isEmpty { metadata[LogKey.gapIDs] = .array(gaps.map { .stringConvertible($0.rawValue) }) }
     say(news[slot, default: ConnectionNews()].connected(at: now), slot, metadata)
   }
 
@@ -54,7 +54,7 @@ struct FeedMessages {
   private func say(_ line: ConnectionNews.Line?, _ slot: SlotID, _ more: Logger.Metadata = [:]) {
     var metadata = more
     metadata[LogKey.host] = "\(host)"
-    metadata[LogKey.slot] = "\(slot.number)"
+    metadata[LogKey.slot] = .stringConvertible(slot.number)
     switch line {
     case .connected: logger.info("connected to the exchange", metadata: metadata)
     case .connectedAfter(let time):
@@ -64,7 +64,7 @@ struct FeedMessages {
           ? "connected to the exchange again"
           : "connected to the exchange again; what may be missing meanwhile is a gap", metadata: metadata)
     case .connectedAgain(let losses):
-      metadata[LogKey.losses] = "\(losses)"
+      metadata[LogKey.losses] = .stringConvertible(losses)
       logger.notice(
         "connected to the exchange again; it was lost more than once in the last two minutes",
         metadata: metadata)
@@ -125,7 +125,7 @@ struct FeedMessages {
         slot, at: now,
         [
           LogKey.reason: "\(failure.map { Self.words($0.message) } ?? "no answer")",
-          LogKey.streams: "\(streams.count)", LogKey.names: "\(Self.short(streams))",
+          LogKey.streams: .stringConvertible(streams.count), LogKey.names: "\(Self.short(streams))",
           LogKey.wait: "\(pause.map { Figures.duration($0) } ?? "none, in halves")",
         ])
     case .said(let failure):
@@ -133,7 +133,7 @@ struct FeedMessages {
         .error, "the exchange says an error on an open connection", slot, at: now,
         [
           LogKey.reason: "\(Self.words(failure.message))",
-          LogKey.code: "\(failure.code.map(String.init) ?? "none")",
+          LogKey.code: failure.code.map { .stringConvertible($0) } ?? "none",
         ])
     }
   }
@@ -193,11 +193,11 @@ struct FeedMessages {
     case .successorLacks(_, let streams):
       say(
         .warning, "a new connection has not got all streams of the old one; both are kept", slot, at: now,
-        [LogKey.streams: "\(streams)"])
+        [LogKey.streams: .stringConvertible(streams)])
     case .successorGivenUp(_, let streams, let next):
       say(
         .warning, "a new connection lacked streams of the old one and is closed; the old one is kept", slot,
-        at: now, [LogKey.streams: "\(streams)", LogKey.wait: "\(Figures.duration(next))"])
+        at: now, [LogKey.streams: .stringConvertible(streams), LogKey.wait: "\(Figures.duration(next))"])
     case .predecessorLags:
       say(
         .notice, "the old connection lags: it is kept until it has delivered what it owes", slot, at: now)
@@ -239,7 +239,8 @@ struct FeedMessages {
       slot,
       at: now,
       [
-        LogKey.events: "\(surplus.events)", LogKey.limit: "\(EventArray.mostElements)",
+        LogKey.events: .stringConvertible(surplus.events),
+        LogKey.limit: .stringConvertible(EventArray.mostElements),
         LogKey.stream: "\(surplus.stream ?? "not said")",
       ])
   }
@@ -272,7 +273,7 @@ struct FeedMessages {
   private func name(_ streams: [String], _ text: Logger.Message, _ more: Logger.Metadata = [:]) {
     guard !streams.isEmpty else { return }
     var metadata = more
-    metadata[LogKey.streams] = "\(streams.count)"
+    metadata[LogKey.streams] = .stringConvertible(streams.count)
     metadata[LogKey.names] = "\(Self.short(streams))"
     logger.warning(text, metadata: metadata)
   }
@@ -292,14 +293,18 @@ struct FeedMessages {
         .warning, "the exchange's own ids of a stream skip: what lies between is missing, and is a gap", slot,
         at: now,
         [
-          LogKey.stream: "\(skip.stream)", LogKey.after: "\(skip.after.id)",
-          LogKey.before: "\(skip.before.id)",
+          LogKey.stream: "\(skip.stream)", LogKey.after: .stringConvertible(skip.after.id),
+          LogKey.before: .stringConvertible(skip.before.id),
         ])
     case .wentBack(let stream, let from, let to):
       say(
         .warning, "the exchange's own ids of a stream have gone back: they are followed anew from there",
         slot,
-        at: now, [LogKey.stream: "\(stream)", LogKey.after: "\(from)", LogKey.before: "\(to)"])
+        at: now,
+        [
+          LogKey.stream: "\(stream)", LogKey.after: .stringConvertible(from),
+          LogKey.before: .stringConvertible(to),
+        ])
     case .notProvable(let stream, let isSkipping):
       say(
         .warning,
@@ -325,8 +330,8 @@ struct FeedMessages {
     var metadata = more
     if let reason { metadata[LogKey.reason] = "\(reason)" }
     metadata[LogKey.host] = "\(host)"
-    if let slot { metadata[LogKey.slot] = "\(slot.number)" }
-    if held > 0 { metadata[LogKey.heldBack] = "\(held)" }
+    if let slot { metadata[LogKey.slot] = .stringConvertible(slot.number) }
+    if held > 0 { metadata[LogKey.heldBack] = .stringConvertible(held) }
     logger.log(level: level, "\(text)", metadata: metadata)
     return true
   }

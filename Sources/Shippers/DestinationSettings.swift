@@ -21,6 +21,11 @@ package protocol DestinationSettings: Sendable {
   /// Reads them, in the order of the documentation.
   init(_ reader: inout SettingReader)
 
+  /// The place that an address of this kind means, in a form that people know; nil for one of another kind.
+  ///
+  /// - Parameter address: JSON, as the log has it.
+  static func text(ofAddress address: String) -> String?
+
   /// Whether its consumer is enabled.
   var isEnabled: Bool { get }
 
@@ -37,6 +42,9 @@ package protocol DestinationSettings: Sendable {
 }
 
 extension DestinationSettings {
+  /// Without a form of its own it is shown as it is.
+  package static func text(ofAddress address: String) -> String? { nil }
+
   /// Without copies there is nothing to refuse.
   package func check(copiesUnder folder: String) {}
 }

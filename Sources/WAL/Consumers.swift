@@ -31,8 +31,8 @@ extension TickLog {
       logger.warning(
         "the consumer was disabled for longer than ticks are kept; it goes on at the oldest tick",
         metadata: [
-          "consumer": "\(name)", "skipped_first": "\(range.lowerBound)",
-          "skipped_last": "\(range.upperBound)",
+          "consumer": "\(name)", "skipped_first": .stringConvertible(range.lowerBound.rawValue),
+          "skipped_last": .stringConvertible(range.upperBound.rawValue),
         ])
     }
     return consumers

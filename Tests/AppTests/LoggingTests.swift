@@ -38,6 +38,27 @@ import Testing
     #expect(!line.json.unicodeScalars.contains { Text.isUnprintable($0) })
   }
 
+  @Test func `the journal gets a priority and no time, a terminal colours, a file neither`() {
+    let line = LogLine(
+      time: Self.time, level: .warning, message: "a\nb", metadata: ["n": .stringConvertible(7)])
+    #expect(line.text(.journal) == "<4>WARN  a\\nb n=7")
+    #expect(line.text(.coloured).contains("\u{1B}[33mWARN \u{1B}[0m a"))
+    #expect(line.text(.plain) == "2026-11-22T02:00:00.123Z WARN  a\\nb n=7")
+    #expect(line.text(.json, style: .journal) == line.json)
+    let priorities = Logger.Level.allCases.map { LineStyle.journal.priority($0) }
+    #expect(priorities == ["<7>", "<7>", "<6>", "<5>", "<4>", "<3>", "<2>"])
+    #expect(LineStyle.plain.priority(.error).isEmpty)
+  }
+
+  @Test(
+    arguments: [
+      ("8:12345", true), ("8:12346", false), ("9:12345", false), ("", false), (nil, false), ("8", false),
+      ("8:12345:1", false), ("8:+12345", false), (" 8:12345", false), ("8:99999999999999999999", false),
+    ] as [(String?, Bool)])
+  func `the journal is the file with both numbers`(stream: String?, isJournal: Bool) {
+    #expect(LineStyle.isJournal(stream, device: 8, inode: 12_345) == isJournal)
+  }
+
   @Test func `JSON lines parse and keep their keys`() throws {
     let line = LogLine(
       time: Self.time, level: .notice, message: #"say "hi" \"#,

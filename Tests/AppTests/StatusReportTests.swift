@@ -34,7 +34,11 @@ import Testing
       isEnabled: true, expired: 0, deadLetters: 0, skipped: 0, openBatches: 0,
       hold: Hold(since: Self.someTime, why: "the key is taken: key=a/b"))
     let report = report([gap(1)], consumers: [consumer])
-    #expect(report.lines(width: 40).contains("s3 is held, for 1 min 05 s: the key is taken: key=a/b"))
+    #expect(report.lines(width: nil).contains("s3 is held, for 1 min 05 s: the key is taken: key=a/b"))
+    #expect(
+      report.lines(width: 40).suffix(8).prefix(2) == [
+        "s3 is held, for 1 min 05 s: the key is", "    taken: key=a/b",
+      ])
     let document = try JSONSerialization.jsonObject(with: Data(report.document.text.utf8)) as? [String: Any]
     let held = (document?["consumers"] as? [[String: Any]])?.first?["held"] as? [String: Any]
     #expect(held?["since"] as? Int64 == Self.someTime)
@@ -110,6 +114,40 @@ import Testing
         == "feed: unknown: process 42 has the log open, and does not tell: no answer within 1 s")
   }
 
+  @Test func `at any width no word of the status is broken, and destinations stand whole`() {
+    let address =
+      #"{"endpoint":"https://s3.ap-southeast-1.amazonaws.com","bucket":"crypto-live-bucket","prefix":"p/q"}"#
+    let consumer = LogStatus.Consumer(
+      name: ConsumerName(rawValue: "s3"), next: .first, lag: 5, oldestUnshippedSeconds: 1,
+      destination: address, isEnabled: true, expired: 0, deadLetters: 0, skipped: 0, openBatches: 0,
+      hold: Hold(since: Self.someTime, why: "the key is taken: key=a/b"))
+    let report = report([gap(1, streams: 5)], consumers: [consumer], feed: told(), writerPID: 42)
+    func words(_ width: Int?) -> Set<Substring> {
+      Set(report.lines(width: width).flatMap { $0.split(separator: " ") })
+    }
+    // Narrow tables become sentences, with commas and colons.
+    let known = words(nil).union(["…"]).union(words(nil).flatMap { ["\($0),", "\($0):", "\($0)…"] })
+    for width in 20...120 {
+      #expect(words(width).subtracting(known).isEmpty, "\(width) columns")
+      #expect(words(width).contains { $0.hasPrefix("s3://crypto-live-bucket/p/q") })
+    }
+    for width in 80...120 { #expect(report.lines(width: width).allSatisfy { DisplayWidth.of($0) <= width }) }
+  }
+
+  @Test func `rates say how long a backlog takes to be caught up`() {
+    func said(lag: Int, out: Double) -> String? {
+      let consumer = LogStatus.Consumer(
+        name: ConsumerName(rawValue: "s3"), next: .first, lag: lag, oldestUnshippedSeconds: 1,
+        destination: "{}",
+        isEnabled: true, expired: 0, deadLetters: 0, skipped: 0, openBatches: 0, hold: nil)
+      let feed = told { $0.process = .init(rates: .init(appended: 100, shipped: ["s3": out])) }
+      return report(consumers: [consumer], feed: feed).lines(width: nil).first { $0.hasPrefix("rates") }
+    }
+    #expect(said(lag: 30_000, out: 400) == "rates       in 100/s, s3 400/s (caught up in 1 min 40 s)")
+    #expect(said(lag: 30_000, out: 90) == "rates       in 100/s, s3 90/s")
+    #expect(said(lag: 500, out: 400) == "rates       in 100/s, s3 400/s")
+  }
+
   @Test func `the document ends with the feed, null where nothing is known`() throws {
     let text = report(
       record: LogStatus.Feed(streams: 300, recentAttempts: 2),
@@ -117,7 +155,7 @@ import Testing
     ).document.text
     #expect(
       text.hasSuffix(
-        #""completeness":null,"rates":null,"disk":null,"http":null,"#
+        #""completeness":null,"rates":null,"disk":null,"volume":null,"seconds_until_full":null,"http":null,"#
           + #""feed":{"state":"running","connected":true,"since":1795238000123456,"#
           + #""connections":2,"planned_connections":3,"streams":2500,"granted":1040,"#
           + #""silent":{"count":0,"names":[]},"refused":{"count":1,"names":["x@trade"]},"paused":false,"#

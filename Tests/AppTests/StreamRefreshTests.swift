@@ -72,6 +72,15 @@ import WAL
     private let reads = Watch(0)
     private let taken = Watch(0)
 
+    private let noted = Mutex<[String]>([])
+
+    /// Beginnings and ends of what a SIGHUP asks for, each with the rotations before it.
+    var reloads: [String] { noted.withLock { $0 } }
+    private func note(_ what: String) {
+      let rotations = calls.filter { $0 == .rotate }.count
+      noted.withLock { $0.append("\(what) after \(rotations)") }
+    }
+
     var calls: [Call] { made.withLock { $0 } }
     func update(streams: [String]) { made.withLock { $0.append(.update(streams)) } }
     func rotate() { made.withLock { $0.append(.rotate) } }
@@ -98,7 +107,8 @@ import WAL
           let before = self.taken.value
           _ = try await self.intervals.wait { $0 > before }
           self.taken.update { $0 += 1 }
-        })
+        },
+        reloading: { self.note("reloading") }, reloaded: { self.note("reloaded") })
     }
 
     /// Lets an interval pass, and waits for the read after it.
@@ -199,6 +209,19 @@ import WAL
       #expect(rig.calls == [.update(["b@t"]), .rotate, .rotate, .rotate, .rotate])
       // Said to each who asks.
       #expect(rig.logs.messages(.warning).count == 2)
+    }
+  }
+
+  @Test func `a hangup is told when it begins, and when its list is read and the connections are replaced`()
+    async throws
+  {
+    try await Rig().beside { rig in
+      try await rig.interval()
+      try await rig.hangUp()
+      rig.fail(AWSError("ServiceUnavailable", .transient, operation: "GetSecretValue", message: "no"))
+      try await rig.hangUp()
+      let expected = ["reloading after 0", "reloaded after 1", "reloading after 1", "reloaded after 2"]
+      #expect(try await eventually { rig.reloads == expected })
     }
   }
 

@@ -15,6 +15,7 @@ from support.clock import Clock
 from support.exchange import Exchange
 from support.faults import build_library
 from support.market import Market
+from support.notify import Manager
 from support.program import PATIENCE, Tickwal, find_binary
 from support.relay import Relay
 from support.search import SecretSearch
@@ -108,6 +109,21 @@ def make_exchange():
     yield make
     for exchange in made:
         exchange.stop()
+
+
+@pytest.fixture
+def make_manager(tmp_path_factory):
+    """Makes a service manager that is told how a process goes."""
+    made: list[Manager] = []
+
+    def make(address: str | None = None) -> Manager:
+        # A short path: an address has room for 107 bytes.
+        made.append(Manager(address or str(tmp_path_factory.mktemp("n") / "notify")))
+        return made[-1]
+
+    yield make
+    for manager in made:
+        manager.close()
 
 
 @pytest.fixture

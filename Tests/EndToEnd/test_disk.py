@@ -285,12 +285,19 @@ def on_volume(tickwal, make_volume):
     return make
 
 
-def test_a_small_volume_fills_up_and_grows(tickwal, on_volume, simulate):
-    volume = on_volume("8m")
+def test_a_small_volume_fills_up_and_grows(tickwal, on_volume, simulate, make_manager):
+    volume, manager = on_volume("8m"), make_manager()
     count = 80_000
     url = simulate("--rate", "20000", "--wait", "--count", str(count))
-    run = tickwal.start("run", BINANCE_WS_URL=url, STREAMS="a@miniTicker,b@trade", S3_WRITE="0", DYNAMO_WRITE="0")
+    run = tickwal.start(
+        "run", BINANCE_WS_URL=url, STREAMS="a@miniTicker,b@trade", S3_WRITE="0", DYNAMO_WRITE="0",
+        NOTIFY_SOCKET=manager.address, WATCHDOG_USEC="200000",
+    )
     run.wait_until_said("volume of the log is full")
+    # Which is no reason to start it again.
+    place = len(manager.told)
+    for _ in range(5):
+        place = manager.wait_until_told(run, "WATCHDOG=1", place)
     assert 0 < tickwal.log.head < count
     volume.resize("256m")
     run.wait_until(lambda: tickwal.log.head == count, f"{count} ticks in the log")

@@ -42,7 +42,7 @@ def test_a_start_after_a_kill_names_it_and_its_gap(tickwal, make_exchange):
     run = tickwal.start("run", **environment)
     run.wait_until_said("the last run did not end in order")
     [(number,)] = tickwal.log.ask("select id from gaps where cause = 'crash'")
-    assert f" gap_ids={number} " in next(line for line in run.err.splitlines() if "did not end in order" in line)
+    assert f" gap_ids=[{number}] " in next(line for line in run.err.splitlines() if "did not end in order" in line)
     assert run.terminate().code == 0
     stopped = tickwal.run_to_end("status").out.decode()
     assert "no `run` has the log open" in stopped and "did not end in order" not in stopped

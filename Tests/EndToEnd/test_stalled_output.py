@@ -96,10 +96,15 @@ def fill(tickwal, count):
     tickwal.succeed("import", file)
 
 
-def test_a_replay_waits_for_its_reader_and_loses_nothing(tickwal, full_pipe):
+@pytest.mark.parametrize(
+    "arguments", [["replay", "--from-offset", "1", "--to", "stdout"], ["tap", "--from-offset", "1", "--count", "500"]],
+    ids=" ".join,
+)
+def test_what_writes_rows_waits_for_its_reader_and_loses_nothing(tickwal, full_pipe, arguments):
     fill(tickwal, 500)
-    rows = tickwal.succeed("replay", "--from-offset", "1", "--to", "stdout").out
-    replay = tickwal.start("replay", "--from-offset", "1", "--to", "stdout", stdout=full_pipe.writing)
+    rows = tickwal.succeed(*arguments).out
+    assert rows.count(b"\n") == 500
+    replay = tickwal.start(*arguments, stdout=full_pipe.writing)
     # It holds no snapshot of the log meanwhile: the log's file can be brought up to date.
     connection = sqlite3.connect(tickwal.path)
     replay.wait_until(lambda: is_waiting(replay.pid), "it waits for its reader")
@@ -122,7 +127,7 @@ def is_waiting(pid: int) -> bool:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["replay", "--from-offset", "1", "--to", "stdout"], ["status"], ["status", "--json"], ["status", "--watch"],
+        ["replay", "--from-offset", "1", "--to", "stdout"], ["tap", "--from-offset", "1"], ["status"], ["status", "--json"], ["status", "--watch"],
         ["status", "--watch", "--json"], ["verify", "--json"], ["dead-letters", "list"], ["config"],
             ["reconcile", "--json"],
         ["seek", "--consumer", "local-dynamodb", "--offset", "1", "--dry-run"],

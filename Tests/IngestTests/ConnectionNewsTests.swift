@@ -49,7 +49,7 @@ import Testing
     #expect(first.message == "connected to the exchange")
     #expect(last.message == "connected to the exchange again; what may be missing meanwhile is a gap")
     #expect(last.metadata["lost_for"] == "44 s")
-    #expect(last.metadata["gap_ids"] == "3")
+    #expect(last.metadata["gap_ids"] == ["3"])
   }
 
   @Test func `what a killed run may have missed is in the gap of the crash, or in one that was open already`()

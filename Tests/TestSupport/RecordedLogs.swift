@@ -38,8 +38,18 @@ public final class RecordedLogs: Sendable {
     func log(event: LogEvent) {
       let entry = Entry(
         level: event.level, message: "\(event.message)",
-        metadata: metadata.merging(event.metadata ?? [:]) { $1 })
+        metadata: metadata.merging(event.metadata ?? [:]) { $1 }.mapValues(Self.text))
       logs.recorded.withLock { $0.append(entry) }
+    }
+
+    /// Numbers as their text, so that they are equal to literals.
+    private static func text(_ value: Logger.MetadataValue) -> Logger.MetadataValue {
+      switch value {
+      case .string: value
+      case .stringConvertible(let convertible): .string(convertible.description)
+      case .array(let values): .array(values.map(text))
+      case .dictionary(let members): .dictionary(members.mapValues(text))
+      }
     }
   }
 }

@@ -79,7 +79,7 @@ final class CredentialCache: Sendable {
       if let lifetime, lifetime <= 0 { sayExpired(credentials, since: -lifetime) }
       if isNew || failures > 0 {
         var metadata: Logger.Metadata = ["source": "\(credentials.source)"]
-        if failures > 0 { metadata["failed_attempts"] = "\(failures)" }
+        if failures > 0 { metadata["failed_attempts"] = .stringConvertible(failures) }
         logger.info("got credentials", metadata: metadata)
       }
       return credentials
@@ -102,11 +102,11 @@ final class CredentialCache: Sendable {
     if let left, left <= 0 {
       logger.warning(
         "the credentials have expired and could not be renewed; they are used all the same, and it is tried again",
-        metadata: ["error": "\(error)", "expired_seconds": "\(-left)"])
+        metadata: ["error": "\(error)", "expired_seconds": .stringConvertible(-left)])
     } else {
       logger.warning(
         "the credentials could not be renewed; the old ones serve on, and it is tried again",
-        metadata: ["error": "\(error)", "seconds_left": "\(left.map { "\($0)" } ?? "no end")"])
+        metadata: ["error": "\(error)", "seconds_left": left.map { .stringConvertible($0) } ?? "no end"])
     }
   }
 
@@ -119,7 +119,7 @@ final class CredentialCache: Sendable {
     guard isNew else { return }
     logger.warning(
       "the source gives credentials that say they have expired; they are used all the same, and newer ones are asked for every minute",
-      metadata: ["source": "\(credentials.source)", "expired_seconds": "\(seconds)"])
+      metadata: ["source": "\(credentials.source)", "expired_seconds": .stringConvertible(seconds)])
   }
 
   private func release(_ result: Result<Void, any Error>, _ change: (inout State) -> Void) {

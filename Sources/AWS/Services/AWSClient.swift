@@ -255,7 +255,7 @@ package final class AWSClient: Sendable {
       guard serverClock.state.withLock({ $0.refused(lead: lead, sentIn: round) }) else { return }
       logger.warning(
         "this machine's clock differs from the server's; signing by the server's from now on",
-        metadata: ["ahead_seconds": "\(-lead)"])
+        metadata: ["ahead_seconds": .stringConvertible(-lead)])
     default: break
     }
   }

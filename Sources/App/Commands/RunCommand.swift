@@ -40,7 +40,8 @@ struct RunCommand: AsyncParsableCommand {
       configuration: try settings.feedConfiguration(streams: streams.names), log: log, logger: logger)
     let refresh = StreamRefresh(
       read: source.rereading, interval: settings.feed.refreshInterval, hangups: hangups, target: feed,
-      logger: logger)
+      logger: logger, reloading: ServiceNotifier.ofProcess.reloading,
+      reloaded: ServiceNotifier.ofProcess.reloaded)
     return Pipeline.RunningFeed(feed: feed) {
       try await refresh.run(names: streams.names, seen: seen, isDue: streams.isOlder)
     }

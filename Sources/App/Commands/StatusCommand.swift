@@ -23,35 +23,30 @@ struct StatusCommand: DocumentCommand {
   @OptionGroup var flags: ReadFlags
 
   func run() async throws {
-    let settings = try Configuration(flags: flags, environment: ProcessEnvironment.current)
-    let path = settings.log.path.text
-    if let problem = Self.problem(ofLogTakenFrom: path) { throw problem }
-    try settings.log.path.checkReadable()
-    let observer = try FeedObserver(logPath: path)
+    let (path, observer) = try Self.place(flags)
     guard watch else {
-      let report = try await report(path, observer)
+      let report = try await StatusReport.look(path, observer)
       if json {
         try await StandardOutput.shared.write(report.document)
       } else {
-        try await StandardOutput.shared.say(lines(report))
+        let width = isatty(STDOUT_FILENO) == 1 ? Console(descriptor: STDOUT_FILENO).width : nil
+        try await StandardOutput.shared.say(report.lines(width: width))
       }
       if !report.health.isHealthy { ProcessEnd.now(.problems) }
       return
     }
-    let json = json
-    try await Signals.cancelling {
-      var last: LogStatus?
-      while true {
-        let report = try await report(path, observer, since: last)
-        if json {
-          try await StandardOutput.shared.write(Array((report.document.text + "\n").utf8))
-        } else {
-          try StandardOutput.shared.offer(picture(report))
-        }
-        last = report.status
-        try await ContinuousClock().sleep(for: .seconds(1))
-      }
-    }
+    try await StatusWatch(path: path, observer: observer, isJSON: json).run()
+  }
+
+  /// The log that the flags name, and who asks its process.
+  ///
+  /// - Throws: `BadSettings`; `CommandFailure` for a log that was taken away from its process.
+  static func place(_ flags: ReadFlags) throws -> (path: String, observer: FeedObserver) {
+    let settings = try Configuration(flags: flags, environment: ProcessEnvironment.current)
+    let path = settings.log.path.text
+    if let problem = problem(ofLogTakenFrom: path) { throw problem }
+    try settings.log.path.checkReadable()
+    return (path, try FeedObserver(logPath: path))
   }
 
   /// A process that has a log open whose file has no name any more.
@@ -64,26 +59,5 @@ struct StatusCommand: DocumentCommand {
       .problems,
       "process \(pid) has a log open that is not at \(path) any more: it was removed or moved; the process saves and "
         + "ships what it has, and ends with 74: its messages say where the log is then")
-  }
-
-  private func report(
-    _ path: String, _ observer: FeedObserver, since last: LogStatus? = nil
-  ) async throws -> StatusReport {
-    let reader = try await LogReader(path: path)
-    let status = try await reader.status()
-    try await reader.close()
-    let feed = await observer.look(writerPID: status.writerPID)
-    return StatusReport(status, path: path, feed: feed, since: last)
-  }
-
-  private func picture(_ report: StatusReport) -> String {
-    // Home and clear, so that the picture stands still.
-    let clear = isatty(STDOUT_FILENO) == 1 ? "\u{1B}[H\u{1B}[2J" : ""
-    return clear + lines(report).map { Text.oneLine($0, limit: .max) + "\n" }.joined()
-  }
-
-  private func lines(_ report: StatusReport) -> [String] {
-    let width = isatty(STDOUT_FILENO) == 1 ? Console(descriptor: STDOUT_FILENO).width : nil
-    return report.lines(width: width)
   }
 }

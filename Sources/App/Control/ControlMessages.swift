@@ -125,9 +125,12 @@ struct ControlAnswer: Codable, Sendable, Equatable {
       var maximumAge: [String: Double] = [:]
       var troubles: [Trouble] = []
       var rates: Rates?
+      /// As the free space of the last hour goes; nil if it does not get less.
+      var secondsUntilFull: Double?
 
       enum CodingKeys: String, CodingKey {
         case disk, http, troubles, rates
+        case secondsUntilFull = "seconds_until_full"
         case maximumAge = "maximum_age"
       }
     }

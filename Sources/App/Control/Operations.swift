@@ -61,7 +61,10 @@ struct Operations: Sendable {
     if !dryRun {
       logger.notice(
         "the consumer was moved by an operator",
-        metadata: ["consumer": "\(consumer)", "from": "\(outcome.from)", "to": "\(outcome.to)"])
+        metadata: [
+          "consumer": "\(consumer)", "from": .stringConvertible(outcome.from.rawValue),
+          "to": .stringConvertible(outcome.to.rawValue),
+        ])
     }
     return ControlAnswer.Seek(
       consumer: consumer, enabled: outcome.isEnabled, requested: offset, from: outcome.from.rawValue,
@@ -123,7 +126,9 @@ struct Operations: Sendable {
   private func discard(_ ids: [KeptDeadLetter.ID]) async throws -> [ControlAnswer.Letter] {
     let discarded = Set(try await log.write { try $0.discard(ids) })
     if !discarded.isEmpty {
-      logger.notice("dead letters were discarded by an operator", metadata: ["count": "\(discarded.count)"])
+      logger.notice(
+        "dead letters were discarded by an operator", metadata: ["count": .stringConvertible(discarded.count)]
+      )
     }
     return ids.map { answer($0, discarded.contains($0) ? .discarded : .unknown) }
   }

@@ -49,14 +49,13 @@ struct HTTPAnswers: Sendable {
   }
 
   private func status(_ sight: Sight) -> StatusReport {
-    StatusReport(sight.status, path: log.path, feed: .told(sight.feed))
+    var report = StatusReport(sight.status, path: log.path, feed: .told(sight.feed))
+    report.volume = sight.volume
+    return report
   }
 
   private var liveness: ProcessLiveness {
-    let feed = running.feed.value?.statistics
-    return ProcessLiveness(
-      writerFailure: log.knownFailure?.description, writerBusyFor: log.busyFor, feedTurnedAt: feed?.turnedAt,
-      isFeedOver: feed?.isOver ?? true, now: MonotonicClock.now())
+    ProcessLiveness(log: log, feed: running.feed.value?.statistics)
   }
 
   private func health(_ isWell: Bool, _ document: JSONDocument) -> HTTPReply {

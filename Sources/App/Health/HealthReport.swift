@@ -183,7 +183,8 @@ struct HealthReport {
       told?.process?.maximumAge[name].map { .seconds($0.isNaN ? 0 : min(max($0, 0), 1e9)) } ?? Self.usualAge
     let age = Duration.seconds(consumer.lag == 0 ? 0 : consumer.oldestUnshippedSeconds)
     let isLate = age > maximum
-    if let trouble = told?.process?.troubles.first(where: { $0.consumer == name }) {
+    // With nothing left to deliver no delivery shows that it is over.
+    if consumer.lag > 0, let trouble = told?.process?.troubles.first(where: { $0.consumer == name }) {
       return [
         Problem(
           part: name, since: trouble.since,

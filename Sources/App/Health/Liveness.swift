@@ -1,4 +1,5 @@
 import Base
+import Ingest
 import WAL
 
 /// The judgement whether the process turns, for `/livez`: nothing of the exchange, the disk or AWS makes it say no.
@@ -62,5 +63,14 @@ struct ProcessLiveness {
         .init(key: "part", value: .string(name)), .init(key: "well", value: .bool(why == nil)),
         .init(key: "why", value: why.map { .string($0) } ?? .null),
       ] + more.map { .init(key: $0.0, value: .number($0.1)) })
+  }
+}
+
+extension ProcessLiveness {
+  /// - Parameter feed: `nil` before there is one.
+  init(log: TickLog, feed: FeedStatistics?) {
+    self.init(
+      writerFailure: log.knownFailure?.description, writerBusyFor: log.busyFor, feedTurnedAt: feed?.turnedAt,
+      isFeedOver: feed?.isOver ?? true, now: MonotonicClock.now())
   }
 }

@@ -46,6 +46,15 @@ struct Observing: Sendable {
     bulletin.completing(feed, log: log, running: running)
   }
 
+  /// How the process stands, in a line for the service manager.
+  @Sendable func words() async -> String {
+    do {
+      return ServiceStatus(sight: try await observer.sight()).text
+    } catch {
+      return "the log could not be read for this line: \(error)"
+    }
+  }
+
   /// Runs until it is cancelled. Nothing that goes wrong here ends anything else.
   func run() async throws {
     do {
@@ -73,8 +82,8 @@ struct Observing: Sendable {
         RateMemory.Moment(
           time: MonotonicClock.now(), head: log.head.rawValue,
           next: Dictionary(
-            uniqueKeysWithValues: running.progress.map { ($0.consumer.rawValue, $0.snapshot.next.rawValue) }))
-      )
+            uniqueKeysWithValues: running.progress.map { ($0.consumer.rawValue, $0.snapshot.next.rawValue) })),
+        volumeOf: log.path)
       try await ContinuousClock().sleep(for: RateMemory.pause)
     }
   }
@@ -85,6 +94,7 @@ private final class Bulletin: Sendable {
   private struct State {
     var maximumAge: [String: Double] = [:]
     var rates = RateMemory()
+    var space = SpaceForecast()
     var http: @Sendable () -> String = { "off" }
   }
 
@@ -92,7 +102,15 @@ private final class Bulletin: Sendable {
 
   func prepare(maximumAge: [String: Double]) { state.withLock { $0.maximumAge = maximumAge } }
   func serve(_ http: @escaping @Sendable () -> String) { state.withLock { $0.http = http } }
-  func remember(_ moment: RateMemory.Moment) { state.withLock { $0.rates.add(moment) } }
+  func remember(_ moment: RateMemory.Moment, volumeOf path: String) {
+    let isDue = state.withLock { state in
+      state.rates.add(moment)
+      return state.space.isDue(at: moment.time)
+    }
+    // Not under the lock: a volume that hangs must not keep those waiting who ask.
+    guard isDue, let volume = Volume.of(path) else { return }
+    state.withLock { $0.space.add(available: volume.available, at: moment.time) }
+  }
 
   func completing(
     _ feed: ControlAnswer.Feed, log: TickLog, running: Pipeline.Running
@@ -108,7 +126,7 @@ private final class Bulletin: Sendable {
             consumer: progress.consumer.rawValue, since: $0.since, failures: $0.failures,
             error: Text.oneLine($0.error, limit: 500))
         }
-      }, rates: state.rates.rates)
+      }, rates: state.rates.rates, secondsUntilFull: state.space.secondsUntilFull)
     return feed
   }
 }

@@ -36,15 +36,15 @@ struct ConsoleLogHandler: LogHandler {
     }
     MessageCounts.shared.add(event.level)
     let line = LogLine(time: now(), level: event.level, message: event.message.description, metadata: all)
-    console.writeStyled(line.text(format, colours: console.hasColours))
+    console.writeStyled(line.text(format, style: console.style))
   }
 
   /// Sends every logger's messages to stderr. Once, at start.
   static func bootstrap(_ settings: LoggingSettings) {
-    let hasColours = Console.standardError.hasColours
+    let style = Console.standardError.style
     Console.standardError.sayDropped { count in
       LogLine(time: WallClock.now(), level: .warning, message: Console.notice(count), metadata: [:])
-        .text(settings.format, colours: hasColours)
+        .text(settings.format, style: style)
     }
     LoggingSystem.bootstrap(
       { _, provider in

@@ -10,17 +10,19 @@ struct LogLine {
   let metadata: Logger.Metadata
 
   /// The line in either form.
-  func text(_ format: LogFormat, colours: Bool) -> String {
+  func text(_ format: LogFormat, style: LineStyle) -> String {
     switch format {
-    case .text: text(colours: colours)
+    case .text: text(style)
     case .json: json
     }
   }
 
-  /// `2026-11-22T02:00:00.123Z INFO  message key=value`, keys in alphabetical order.
-  func text(colours: Bool = false) -> String {
+  /// `2026-11-22T02:00:00.123Z INFO  message key=value`, keys in alphabetical order; for the journal
+  /// `<6>INFO  message key=value`.
+  func text(_ style: LineStyle = .plain) -> String {
+    let colours = style == .coloured
     let name = DisplayWidth.padded(Self.names[level] ?? level.rawValue.uppercased(), to: 5)
-    var line = "\(UTCTime.text(time)) "
+    var line = style == .journal ? style.priority(level) : "\(UTCTime.text(time)) "
     line += colours ? "\u{1B}[\(Self.colour(level))m\(name)\u{1B}[0m" : name
     line += " " + Text.oneLine(message, limit: .max)
     for (key, value) in metadata.sorted(by: { $0.key < $1.key }) {

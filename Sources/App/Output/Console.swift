@@ -1,5 +1,6 @@
 import Base
 import Glibc
+import Logging
 
 /// Lines on stderr, and below them, on a terminal, one line of progress that is redrawn in place.
 ///
@@ -19,8 +20,8 @@ final class Console: Sendable {
 
   /// Whether somebody may be watching; decided once.
   let isTerminal: Bool
-  /// Whether colours are welcome. Reference: no-color.org.
-  let hasColours: Bool
+  /// Colours where they are welcome, priorities for the journal. Reference: no-color.org.
+  let style: LineStyle
   private let descriptor: Int32
   private let state = Monitor(State())
 
@@ -28,7 +29,15 @@ final class Console: Sendable {
     self.descriptor = descriptor
     let term = getenv("TERM").map { String(cString: $0) } ?? ""
     isTerminal = isatty(descriptor) == 1 && term != "dumb" && !term.isEmpty
-    hasColours = isTerminal && (getenv("NO_COLOR").map { $0.pointee == 0 } ?? true)
+    var info = stat()
+    let journal = getenv("JOURNAL_STREAM").map { String(cString: $0) }
+    if journal != nil, fstat(descriptor, &info) == 0,
+      LineStyle.isJournal(journal, device: UInt64(info.st_dev), inode: UInt64(info.st_ino))
+    {
+      style = .journal
+    } else {
+      style = isTerminal && (getenv("NO_COLOR").map { $0.pointee == 0 } ?? true) ? .coloured : .plain
+    }
   }
 
   deinit {
@@ -37,10 +46,13 @@ final class Console: Sendable {
   }
 
   /// Columns now; 80 where that cannot be asked.
-  var width: Int {
+  var width: Int { size.map { Int($0.ws_col) } ?? 80 }
+  /// Lines now; 24 where that cannot be asked.
+  var height: Int { size.flatMap { $0.ws_row > 0 ? Int($0.ws_row) : nil } ?? 24 }
+
+  private var size: winsize? {
     var size = winsize()
-    guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
-    return Int(size.ws_col)
+    return ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? size : nil
   }
 
   /// The number of lines that were dropped because stderr did not take them.
@@ -57,7 +69,11 @@ final class Console: Sendable {
   }
 
   /// Writes a line, keeping the progress line below it; what is not printable in it as escapes.
-  func writeLine(_ line: String) { writeStyled(Text.oneLine(line, limit: .max)) }
+  ///
+  /// - Parameter level: the severity, for the journal.
+  func writeLine(_ line: String, level: Logger.Level = .notice) {
+    writeStyled(style.priority(level) + Text.oneLine(line, limit: .max))
+  }
 
   /// Writes a line as it is: it has colours, and its texts are printable.
   func writeStyled(_ line: String) { change { $0.add(line) } }

@@ -16,6 +16,10 @@ struct HelpText: Equatable {
     ],
     "reconcile": ["tickwal reconcile --full --day 2026-11-22", "tickwal reconcile --consumer s3 --repair"],
     "status": ["tickwal status --watch", "tickwal status --json"],
+    "top": ["tickwal top", "tickwal top --wal-path /data/ticks.db"],
+    "tap": [
+      "tickwal tap --stream 'btcusdt@*'", "tickwal tap --since -5m --format payload --count 100",
+    ],
     "seek": [
       "tickwal seek --consumer s3 --offset 120000 --dry-run",
       "tickwal seek --consumer dynamodb --offset 250000 --skip",

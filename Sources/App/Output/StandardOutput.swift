@@ -23,6 +23,7 @@ final class StandardOutput: Sendable {
     var wasUsed = false
     /// The result of the picture that was offered last.
     var picture: Latch<Int32>?
+    var last: [UInt8] = []
   }
 
   private let descriptor: Int32
@@ -35,6 +36,14 @@ final class StandardOutput: Sendable {
   deinit {
     state.withLock { $0.isClosing = true }
     state.signal()
+  }
+
+  /// Whether whoever read a pipe has closed it: a writer that has nothing to write finds it out no other way.
+  ///
+  /// Reference: poll(2), POLLERR.
+  static func hasNoReader(_ descriptor: Int32) -> Bool {
+    var looking = pollfd(fd: descriptor, events: 0, revents: 0)
+    return poll(&looking, 1, 0) == 1 && looking.revents & Int16(POLLERR | POLLHUP) != 0
   }
 
   /// Whether anything was given to be written.
@@ -67,10 +76,31 @@ final class StandardOutput: Sendable {
   /// - Throws: `ReaderIsGone`.
   func offer(_ picture: String) throws {
     let (isBusy, last) = state.withLock { ($0.isWriting || !$0.jobs.isEmpty, $0.picture?.value) }
-    if last == EPIPE { throw ReaderIsGone() }
+    // Of a terminal that was closed.
+    if last == EPIPE || last == EIO { throw ReaderIsGone() }
     if isBusy { return }
     let result = try submit(Array(picture.utf8))
     state.withLock { $0.picture = result }
+  }
+
+  /// Has these bytes written at the end of the process, whichever way it comes.
+  func atEnd(_ bytes: [UInt8]) { state.withLock { $0.last = bytes } }
+
+  /// Writes what was to be written at the end, if it is taken within a time. What still waits is left out.
+  func end(within time: Duration) {
+    let deadline = MonotonicClock.now() + time
+    let isWanted = state.withLock { state in
+      guard !state.last.isEmpty, state.hasThread else { return false }
+      state.jobs = [Job(bytes: state.last, result: Latch())]
+      state.last = []
+      return true
+    }
+    guard isWanted else { return }
+    state.signal()
+    state.wait { state -> Monitor<State>.Step<Void> in
+      let left = deadline - MonotonicClock.now()
+      return state.jobs.isEmpty && !state.isWriting || left <= .zero ? .done(()) : .sleepFor(left)
+    }
   }
 
   private func finish(_ text: String) async throws {
@@ -99,6 +129,7 @@ final class StandardOutput: Sendable {
         let isWritten = job.bytes.withUnsafeBytes { FileBytes.write($0, to: descriptor, patience: -1) }
         let code = isWritten ? 0 : errno
         state.withLock { $0.isWriting = false }
+        state.signal()
         job.result.set(code)
       }
     }

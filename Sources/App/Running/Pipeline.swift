@@ -19,6 +19,8 @@ struct Pipeline: Sendable {
   let interrupted: ExitCode
   /// Ends the process although commits still wait for room on the volume.
   let endOnFullVolume: @Sendable () async throws -> Never
+  /// Called when all that ships has been started.
+  let begun: @Sendable (Running) -> Void
 
   typealias FeedMaker = @Sendable () async throws -> RunningFeed
 
@@ -87,6 +89,7 @@ struct Pipeline: Sendable {
           return .loopEnded
         }
       }
+      begun(Running(feed: feed, loops: loops))
       working: while let event = try await group.next() {
         guard let event else { continue }
         for action in stopping.happened(event) {

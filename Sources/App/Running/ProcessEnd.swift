@@ -13,9 +13,11 @@ enum ProcessEnd {
   /// Skips what the C library does at an exit: it would wait for whoever writes to stdout.
   static func now(_ code: ExitCode, lastWords lines: [String] = [], within time: Duration = patience) -> Never
   {
+    // A terminal gets back what was on it, before anything is said there.
+    StandardOutput.shared.end(within: shortPatience)
     let console = Console.standardError
     console.endProgress()
-    for line in lines { console.writeLine(line) }
+    for line in lines { console.writeLine(line, level: code == .done ? .notice : .error) }
     console.flush(within: time)
     RunningGroups.end()
     _exit(code.rawValue)

@@ -30,7 +30,8 @@ struct RunWatch: Sendable {
             detail: line(
               running, head, rate: Figures.rate(added, in: pause), starts, start.duration(to: clock.now))))
       } else {
-        logger.info("running", metadata: metadata(running, head, rate: Figures.rate(added, in: pause)))
+        logger.info(
+          "running", metadata: metadata(running, head, perSecond: Double(added) / (pause / .seconds(1))))
       }
     }
   }
@@ -65,15 +66,21 @@ struct RunWatch: Sendable {
     return "\(text) (\(Figures.rate(shipped, in: elapsed)), \(Figures.duration(left)) left)"
   }
 
-  private func metadata(_ running: Pipeline.Running, _ head: Offset, rate: String) -> Logger.Metadata {
-    var metadata: Logger.Metadata = ["head": "\(head)", "rate": "\(rate)"]
+  private func metadata(
+    _ running: Pipeline.Running, _ head: Offset, perSecond: Double
+  ) -> Logger.Metadata {
+    var metadata: Logger.Metadata = [
+      "head": .stringConvertible(head.rawValue),
+      "ticks_per_second": .stringConvertible((perSecond * 10).rounded() / 10),
+    ]
     if let feed = running.feed.value?.statistics {
-      metadata["connected_streams"] = "\(feed.connectedStreams)"
-      metadata["reconnects"] = "\(feed.reconnects)"
-      metadata["rejected"] = "\(feed.rejected)"
+      metadata["connected_streams"] = .stringConvertible(feed.connectedStreams)
+      metadata["reconnects"] = .stringConvertible(feed.reconnects)
+      metadata["rejected"] = .stringConvertible(feed.rejected)
     }
     for progress in running.progress {
-      metadata["lag_\(progress.consumer)"] = "\(progress.snapshot.next.distance(to: head.next))"
+      metadata["lag_\(progress.consumer)"] = .stringConvertible(
+        progress.snapshot.next.distance(to: head.next))
     }
     return metadata
   }

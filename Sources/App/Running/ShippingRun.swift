@@ -12,6 +12,7 @@ struct ShippingRun: Sendable {
   let settings: Configuration
   let sinks: SinkOptions
   let logger: Logger
+  private let service = ServiceNotifier.ofProcess
 
   typealias FeedMaker = @Sendable (TickLog, AWSConnection) -> Pipeline.FeedMaker
 
@@ -20,7 +21,9 @@ struct ShippingRun: Sendable {
   func run(makeFeed: FeedMaker?) async throws -> Bool {
     let stopping = Stopping(
       hasFeed: makeFeed != nil, settings: settings.stop, interrupted: interrupted, logger: logger)
-    return try await Signals.handled(by: stopping.signalled) { try await run(makeFeed, stopping) }
+    return try await Signals.handled(by: stopping.signalled) {
+      try await service.during(stop: stopping.request, logger: logger) { try await run(makeFeed, stopping) }
+    }
   }
 
   private func run(_ makeFeed: FeedMaker?, _ stopping: Stopping) async throws -> Bool {
@@ -31,7 +34,8 @@ struct ShippingRun: Sendable {
       logger.warning(
         "the limit of open files leaves fewer connections to AWS than the settings ask for: requests wait for one another",
         metadata: [
-          "limit": "\(files.limit)", "connections": "\(files.connections)", "wanted": "\(files.wanted)",
+          "limit": .stringConvertible(files.limit), "connections": .stringConvertible(files.connections),
+          "wanted": .stringConvertible(files.wanted),
         ])
     }
     let connection = AWSConnection(settings.aws, looksForKeys: false, files: files, logger: logger)
@@ -76,7 +80,7 @@ struct ShippingRun: Sendable {
       logger.notice(
         "the log is open",
         metadata: [
-          "path": "\(log.path)", "head": "\(log.head)",
+          "path": "\(log.path)", "head": .stringConvertible(log.head.rawValue),
           "consumers": "\(consumers.map(\.name.rawValue).joined(separator: ","))",
         ])
       let watch = RunWatch(
@@ -87,6 +91,9 @@ struct ShippingRun: Sendable {
         endOnFullVolume: {
           try await reportBacklog(log)
           ImmediateExit.fullVolume(interrupted)
+        },
+        begun: { running in
+          service.ready { ProcessLiveness(log: log, feed: running.feed.value?.statistics).isAlive }
         }
       ).run(watch: watch.watch) { [hasFeed = makeFeed != nil] running in
         let feed: @Sendable () -> ControlAnswer.Feed = {
@@ -103,6 +110,7 @@ struct ShippingRun: Sendable {
           logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
           group.addTask { try await observing.run() }
+          group.addTask { try await service.say(observing.words) }
           group.addTask {
             try await ControlServer(
               operations: Operations(
@@ -120,6 +128,7 @@ struct ShippingRun: Sendable {
       throw error
     }
     Console.standardError.endProgress()
+    service.stopping()
     // What lies under the log's name may be another one.
     if log.knownLoss == nil { try await reportBacklog(log) }
     try await close(log)
@@ -139,6 +148,7 @@ struct ShippingRun: Sendable {
             metadata: ["error": "\(error)"])
         }
         hasSaid = true
+        service.say("waiting to open the log: its volume is full; make room")
         try await ContinuousClock().sleep(for: .seconds(1))
       }
     }
@@ -148,9 +158,9 @@ struct ShippingRun: Sendable {
     let reader = try await log.makeReader()
     let status = try await reader.status()
     try await reader.close()
-    var metadata: Logger.Metadata = ["head": "\(status.head)"]
+    var metadata: Logger.Metadata = ["head": .stringConvertible(status.head.rawValue)]
     for consumer in status.consumers where consumer.isEnabled {
-      metadata["\(consumer.name)"] = "\(consumer.lag) ticks"
+      metadata["lag_\(consumer.name)"] = .stringConvertible(consumer.lag)
     }
     let enabled = status.consumers.filter(\.isEnabled)
     let message: Logger.Message =

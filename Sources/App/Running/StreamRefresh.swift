@@ -37,6 +37,9 @@ struct StreamRefresh: Sendable {
   private let lastReload = Meter(label: "streams_last_reload_success")
   var now: @Sendable () -> Duration = { MonotonicClock.now() }
   var sleep: @Sendable (Duration) async throws -> Void = { try await ContinuousClock().sleep(for: $0) }
+  /// Called at a SIGHUP, and when what it asked for has been done.
+  var reloading: @Sendable () -> Void = {}
+  var reloaded: @Sendable () -> Void = {}
 
   /// The number of streams that one message names.
   static let namesShown = 20
@@ -58,6 +61,7 @@ struct StreamRefresh: Sendable {
       let isAsked = count > seen
       seen = count
       if isAsked {
+        reloading()
         logger.notice(
           read == nil
             ? "SIGHUP: the connections are replaced; the streams are those of STREAMS"
@@ -65,7 +69,10 @@ struct StreamRefresh: Sendable {
       }
       if let read { try await refresh(&state, read, isAsked: isAsked) }
       // After the new list, so that a connection is replaced once.
-      if isAsked { target.rotate() }
+      if isAsked {
+        target.rotate()
+        reloaded()
+      }
     }
   }
 
@@ -94,7 +101,9 @@ struct StreamRefresh: Sendable {
       let kind = (error as? AWSError)?.code.rawValue ?? reason
       if state.failed(kind, at: now()) || isAsked {
         let known = error as? AWSError
-        var metadata: Logger.Metadata = ["streams": "\(state.names.count)", "error": "\(reason)"]
+        var metadata: Logger.Metadata = [
+          "streams": .stringConvertible(state.names.count), "error": "\(reason)",
+        ]
         if let hint = known?.hint { metadata["hint"] = "\(hint)" }
         // A secret that is unusable stays so, too, until a person has changed it.
         logger.log(
@@ -111,13 +120,14 @@ struct StreamRefresh: Sendable {
     } else if couldNotBefore || isAsked {
       logger.notice(
         "the list of streams was read again and has not changed",
-        metadata: ["streams": "\(state.names.count)"])
+        metadata: ["streams": .stringConvertible(state.names.count)])
     }
   }
 
   private func metadata(_ change: StreamListState.Change, count: Int) -> Logger.Metadata {
     var metadata: Logger.Metadata = [
-      "streams": "\(count)", "added": "\(change.added.count)", "removed": "\(change.removed.count)",
+      "streams": .stringConvertible(count), "added": .stringConvertible(change.added.count),
+      "removed": .stringConvertible(change.removed.count),
     ]
     for (key, names) in [("added_streams", change.added), ("removed_streams", change.removed)]
     where !names.isEmpty {

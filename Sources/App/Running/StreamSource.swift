@@ -29,7 +29,7 @@ struct StreamSource: Sendable {
     if let known = try await known() {
       logger.info(
         "the feed begins with the streams that the log knows; the secret is read beside it",
-        metadata: ["streams": "\(known.count)", "secret": "\(settings.secretName)"])
+        metadata: ["streams": .stringConvertible(known.count), "secret": "\(settings.secretName)"])
       return Beginning(names: known, isOlder: true)
     }
     let secrets = SecretsManagerClient(try await connection.client())
@@ -59,7 +59,8 @@ struct StreamSource: Sendable {
   private func report(_ failure: Retry.Failure) {
     guard failure.attempt == 1 || failure.attempt.isMultiple(of: 10) else { return }
     var metadata: Logger.Metadata = [
-      "secret": "\(settings.secretName)", "attempt": "\(failure.attempt)", "error": "\(failure.error)",
+      "secret": "\(settings.secretName)", "attempt": .stringConvertible(failure.attempt),
+      "error": "\(failure.error)",
     ]
     if let hint = failure.error.hint { metadata["hint"] = "\(hint)" }
     logger.log(

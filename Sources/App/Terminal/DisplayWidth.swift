@@ -19,31 +19,31 @@ enum DisplayWidth {
     return kept + "…"
   }
 
-  /// The text in lines of at most `width` columns, broken between words; a word that is longer is broken where it
-  /// must. What does not fit into the lines is cut off with an ellipsis. At least one line.
-  static func wrapped(_ text: String, to width: Int, atMost lines: Int) -> [String] {
-    guard of(text) > width, width > 0 else { return [truncated(text, to: width)] }
+  /// The text in lines of at most `width` columns, broken between words alone: a word that is longer has a line of
+  /// its own, which is too long. At least one line.
+  ///
+  /// - Parameters:
+  ///   - indent: columns in front of each line but the first, which keeps its own blanks.
+  ///   - lines: the most of them; what does not fit is left out, with an ellipsis in its place.
+  static func wrapped(_ text: String, to width: Int, indent: Int = 0, atMost lines: Int = .max) -> [String] {
+    guard of(text) > width else { return [text] }
+    let margin = String(repeating: " ", count: indent < width ? indent : 0)
+    var line = String(text.prefix { $0 == " " })
+    var isEmpty = true
     var found: [String] = []
-    var rest = Substring(text)
-    while !rest.isEmpty, found.count < lines - 1, of(rest) > width {
-      let most = fitting(rest, width)
-      let line = most.endIndex < rest.endIndex && rest[most.endIndex] == " " ? most : most.uptoLastWord
-      found.append(String(line))
-      rest = rest[line.endIndex...].drop { $0 == " " }
+    for word in text.split(separator: " ") {
+      let longer = line + (isEmpty ? "" : " ") + word
+      if isEmpty || of(longer) <= width {
+        line = longer
+      } else if found.count == lines - 1 {
+        return found + [of(line) + 2 <= width ? line + " …" : line + "…"]
+      } else {
+        found.append(line)
+        line = margin + word
+      }
+      isEmpty = false
     }
-    return found + (rest.isEmpty ? [] : [truncated(String(rest), to: width)])
-  }
-
-  /// The longest beginning that takes at most `width` columns, but for one character at least.
-  private static func fitting(_ text: Substring, _ width: Int) -> Substring {
-    var used = 0
-    var end = text.startIndex
-    while end < text.endIndex {
-      used += columns(text[end])
-      if used > width, end > text.startIndex { break }
-      end = text.index(after: end)
-    }
-    return text[..<end]
+    return found + [line]
   }
 
   static func padded(_ text: String, to width: Int, right: Bool = false) -> String {
@@ -62,13 +62,5 @@ enum DisplayWidth {
     default:
       return 1
     }
-  }
-}
-
-extension Substring {
-  /// Without the word at its end that goes on behind it; whole if it is one word.
-  fileprivate var uptoLastWord: Substring {
-    guard let blank = lastIndex(of: " "), blank > startIndex else { return self }
-    return self[..<blank]
   }
 }

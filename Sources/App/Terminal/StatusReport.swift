@@ -9,6 +9,8 @@ struct StatusReport {
   let health: HealthReport
   /// The status a second before, for rates.
   var last: LogStatus?
+  /// The file system of the log; nil where nobody has looked.
+  var volume: Volume?
 
   init(_ status: LogStatus, path: String, feed: FeedView, since last: LogStatus? = nil) {
     self.status = status
@@ -24,7 +26,14 @@ struct StatusReport {
     let facts = TextTable(.init(""), .init(""), rows: facts).lines(width: width)
     let consumers =
       status.consumers.isEmpty ? ["no consumer was ever enabled"] : consumerTable.lines(width: width)
-    return health.lines + [""] + facts + [""] + consumers + holdLines + gapLines(width: width)
+    let verdict = health.lines.flatMap { wrapped($0, width) }
+    let held = holdLines.flatMap { wrapped($0, width) }
+    return verdict + [""] + facts + [""] + consumers + destinationLines(width: width) + held
+      + gapLines(width: width)
+  }
+
+  private func wrapped(_ line: String, _ width: Int?) -> [String] {
+    width.map { DisplayWidth.wrapped(line, to: $0, indent: 4) } ?? [line]
   }
 
   private var facts: [[String]] {
@@ -42,6 +51,7 @@ struct StatusReport {
     rows += feed.rows
     rows += rateRows
     rows.append(["size", size])
+    if volume != nil { rows.append(["disk", disk]) }
     if let deadLetters { rows.append(["dead letters", deadLetters]) }
     rows.append(["gaps", gaps])
     rows += provenRows
@@ -52,16 +62,27 @@ struct StatusReport {
   private var rateRows: [[String]] {
     var rows: [[String]] = []
     if let rates = feed.ofProcess?.rates {
-      let out = rates.shipped.sorted { $0.key < $1.key }.map { "\($0.key) \(Self.rate($0.value))" }
+      let out = rates.shipped.sorted { $0.key < $1.key }.map {
+        "\($0.key) \(Self.rate($0.value))\(catchingUp($0.key, out: $0.value, in: rates.appended))"
+      }
       rows.append(["rates", (["in \(Self.rate(rates.appended))"] + out).joined(separator: ", ")])
     }
     if let http = feed.ofProcess?.http { rows.append(["http", http]) }
     return rows
   }
 
+  /// The time that a backlog lasts; nothing of one that is usual, or does not shrink.
+  private func catchingUp(_ name: String, out: Double, in rate: Double) -> String {
+    guard let consumer = status.consumers.first(where: { $0.name.rawValue == name }), out - rate >= 1,
+      Double(consumer.lag) > rate * WatchHistory.usualSeconds
+    else { return "" }
+    let left = min(Double(consumer.lag) / (out - rate), 1e9)
+    return " (caught up in \(Figures.duration(.seconds(left))))"
+  }
+
   private static func rate(_ value: Double) -> String { "\(Figures.rounded(value))/s" }
 
-  private var deadLetters: String? {
+  var deadLetters: String? {
     let counts =
       [("feed", status.rejectedInput), ("import", status.rejectedImport)]
       + status.consumers.map { ($0.name.rawValue, $0.deadLetters) }
@@ -69,7 +90,7 @@ struct StatusReport {
     return kept.isEmpty ? nil : kept.joined(separator: ", ") + "; see `tickwal dead-letters list`"
   }
 
-  private var gaps: String {
+  var gaps: String {
     guard !status.openGaps.isEmpty || status.endedGaps > 0 else { return "none" }
     let recent = Gap.Cause.allCases.compactMap { cause in
       status.recentGaps[cause].map { "\(cause.rawValue) \(Figures.grouped($0))" }
@@ -115,6 +136,18 @@ struct StatusReport {
     return "\(Figures.bytes(status.fileBytes)), SQLite's WAL \(Figures.bytes(status.walBytes))\(hint)"
   }
 
+  /// The room on the log's volume, and how long it lasts.
+  var disk: String {
+    guard let volume else { return "unknown" }
+    let percent = volume.size > 0 ? " (\(Int(Double(volume.available) / Double(volume.size) * 100)) %)" : ""
+    var text = "\(Figures.bytes(volume.available)) of \(Figures.bytes(volume.size)) free\(percent)"
+    if let state = feed.ofProcess?.disk { text += ", \(state)" }
+    if let left = feed.ofProcess?.secondsUntilFull, left.isFinite, left >= 0 {
+      text += "; as it goes full in \(Figures.duration(.seconds(min(left, 1e9).rounded())))"
+    }
+    return text
+  }
+
   private var ticks: String {
     guard let oldest = status.oldest else {
       return "none kept, head \(Figures.grouped(status.head.rawValue))"
@@ -126,7 +159,7 @@ struct StatusReport {
   private var consumerTable: TextTable {
     TextTable(
       .init("consumer"), .init("next offset", .right), .init("behind", .right), .init("oldest", .right),
-      .init("dead", .right), .init("expired", .right), .init("skipped", .right), .init("destination"),
+      .init("dead", .right), .init("expired", .right), .init("skipped", .right),
       rows: status.consumers.map { consumer in
         [
           consumer.name.rawValue + (consumer.isEnabled ? "" : " (off)"),
@@ -134,9 +167,16 @@ struct StatusReport {
           consumer.lag == 0 || !consumer.isEnabled
             ? "-" : Figures.duration(.milliseconds(Int64(consumer.oldestUnshippedSeconds * 1000))),
           Figures.grouped(consumer.deadLetters), Figures.grouped(consumer.expired),
-          Figures.grouped(consumer.skipped), JSONText.words(consumer.destination),
+          Figures.grouped(consumer.skipped),
         ]
       })
+  }
+
+  /// Below the table, where there is room for them whole.
+  private func destinationLines(width: Int?) -> [String] {
+    guard !status.consumers.isEmpty else { return [] }
+    let rows = status.consumers.map { [$0.name.rawValue, Destinations.text(ofAddress: $0.destination)] }
+    return [""] + TextTable(.init("consumer"), .init("destination"), rows: rows).lines(width: width)
   }
 
   private var holdLines: [String] {
@@ -179,6 +219,10 @@ struct StatusReport {
     let verdict: JSONDocument = .object(["healthy": .bool(health.isHealthy), "problems": health.document])
     let process: JSONDocument = .object([
       "rates": rates, "disk": feed.ofProcess?.disk.map { .string($0) } ?? .null,
+      "volume": volume.map {
+        .object(["available_bytes": .integer($0.available), "size_bytes": .integer($0.size)])
+      } ?? .null,
+      "seconds_until_full": feed.ofProcess?.secondsUntilFull.map { .number($0) } ?? .null,
       "http": feed.ofProcess?.http.map { .string($0) } ?? .null, "feed": feed.document,
     ])
     return .object(verdict.members + ofLog.members + process.members)

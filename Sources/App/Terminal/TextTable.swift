@@ -26,8 +26,10 @@ struct TextTable: Sendable {
   }
 
   /// Lines without trailing blanks.
+  ///
   /// - Parameter width: where given, the widest left-aligned column is wrapped between words so that lines fit; what
-  ///   needs more than ``mostLines`` is cut.
+  ///   needs more than ``mostLines`` is cut there. Where the words of a table with headings do not fit, each row is
+  ///   a paragraph.
   func lines(width: Int? = nil) -> [String] {
     let headings = columns.map(\.heading)
     let hasHeading = headings.contains { !$0.isEmpty }
@@ -35,7 +37,7 @@ struct TextTable: Sendable {
     var widths = columns.indices.map { column in
       all.map { column < $0.count ? DisplayWidth.of($0[column]) : 0 }.max() ?? 0
     }
-    if let width { fit(&widths, into: width) }
+    if let width, !fit(&widths, all, into: width), hasHeading { return paragraphs(all, width) }
     return all.flatMap { row in
       let cells = row.prefix(columns.count).enumerated().map { column, cell in
         DisplayWidth.wrapped(cell, to: widths[column], atMost: Self.mostLines)
@@ -59,10 +61,24 @@ struct TextTable: Sendable {
     return line
   }
 
-  private func fit(_ widths: inout [Int], into width: Int) {
+  /// - Returns: whether all words fit.
+  private func fit(_ widths: inout [Int], _ rows: [[String]], into width: Int) -> Bool {
     let excess = widths.reduce(0, +) + 2 * (widths.count - 1) - width
     let left = widths.indices.filter { columns[$0].alignment == .left }
-    guard excess > 0, let widest = left.max(by: { widths[$0] < widths[$1] }) else { return }
+    guard excess > 0 else { return true }
+    guard let widest = left.max(by: { widths[$0] < widths[$1] }) else { return false }
     widths[widest] = max(8, widths[widest] - excess)
+    let words = rows.flatMap { widest < $0.count ? $0[widest].split(separator: " ") : [] }
+    let hasRoom = widths.reduce(0, +) + 2 * (widths.count - 1) <= width
+    return hasRoom && words.allSatisfy { DisplayWidth.of($0) <= widths[widest] }
+  }
+
+  /// Each row as `heading value, heading value`, the first value in front.
+  private func paragraphs(_ rows: [[String]], _ width: Int) -> [String] {
+    rows.dropFirst().flatMap { row in
+      let facts = zip(columns, row).dropFirst().filter { !$1.isEmpty }.map { "\($0.heading) \($1)" }
+      return DisplayWidth.wrapped(
+        "\(row.first ?? ""): \(facts.joined(separator: ", "))", to: width, indent: 2)
+    }
   }
 }

@@ -5,3 +5,9 @@ struct TableAddress: DestinationAddress {
 
   var fields: [(name: String, value: String)] { [("region", region), ("table", table)] }
 }
+
+extension DynamoSettings {
+  package static func text(ofAddress address: String) -> String? {
+    TableAddress(json: address).map { "table \($0.table) in \($0.region)" }
+  }
+}

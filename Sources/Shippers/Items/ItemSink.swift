@@ -87,7 +87,10 @@ struct ItemSink<Table: ItemTable>: Sink {
         case .hold(let why):
           try await attempts.hold(
             "the table refuses items: shipping to it is held, no tick is given up; mend the table",
-            ["why": "\(why)", "offset": "\(delivery.offset)", "error": "\(refusal.cause)"])
+            [
+              "why": "\(why)", "offset": .stringConvertible(delivery.offset.rawValue),
+              "error": "\(refusal.cause)",
+            ])
         }
       }
     }
@@ -102,7 +105,7 @@ struct ItemSink<Table: ItemTable>: Sink {
     guard deadLetters > 0 else { return }
     attempts.reporter.say(
       "the table takes items again; those that it refused before are dead letters and wait for `tickwal dead-letters retry`",
-      ["count": "\(deadLetters)"])
+      ["count": .stringConvertible(deadLetters)])
   }
 
   private enum Outcome: Sendable {

@@ -21,7 +21,8 @@ final class DeadLetterReporter: Sendable {
     logger.warning(
       "ticks became dead letters: they are not delivered; see `tickwal dead-letters list`",
       metadata: [
-        "count": "\(count)", "offset": "\(letter.offset.map { "\($0)" } ?? "none")",
+        "count": .stringConvertible(count),
+        "offset": letter.offset.map { .stringConvertible($0.rawValue) } ?? "none",
         "cause": "\(letter.cause.prefix(500))",
       ])
   }

@@ -46,7 +46,8 @@ final class ExpiryReporter: Sendable {
     logger.warning(
       "ticks were not delivered because their TTL had passed; they are counted as expired",
       metadata: [
-        "count": "\(count)", "from_offset": "\(range.lowerBound)", "to_offset": "\(range.upperBound)",
+        "count": .stringConvertible(count), "from_offset": .stringConvertible(range.lowerBound.rawValue),
+        "to_offset": .stringConvertible(range.upperBound.rawValue),
       ])
   }
 }

@@ -92,8 +92,8 @@ final class TroubleReporter: Sendable {
     var metadata = details
     // That the first one failed once, for no time, is said by the line itself.
     guard said.failures > 1 else { return metadata }
-    metadata["failures"] = "\(said.failures)"
-    metadata["for_seconds"] = "\(said.lasted.components.seconds)"
+    metadata["failures"] = .stringConvertible(said.failures)
+    metadata["for_seconds"] = .stringConvertible(said.lasted.components.seconds)
     return metadata
   }
 
@@ -103,11 +103,14 @@ final class TroubleReporter: Sendable {
       progress?.recovered()
       logger.notice(
         over,
-        metadata: ["failures": "\(past.failures)", "after_seconds": "\(past.lasted.components.seconds)"])
+        metadata: [
+          "failures": .stringConvertible(past.failures),
+          "after_seconds": .stringConvertible(past.lasted.components.seconds),
+        ])
     case .caughtUp(let ticks, let time):
       logger.notice(
         "caught up: what had waited is shipped",
-        metadata: ["ticks": "\(Figures.grouped(ticks))", "time": "\(Figures.duration(time))"])
+        metadata: ["ticks": .stringConvertible(ticks), "time": "\(Figures.duration(time))"])
     case nil: break
     }
   }

@@ -1,6 +1,5 @@
 import Base
 import Logging
-import Ticks
 import WAL
 
 /// Delivers a range of the log again, beside a running writer, and moves no consumer. What is refused again and again
@@ -89,23 +88,20 @@ package struct Replay: Sendable {
   /// Gives the rows, as they are in objects, to `write`, a page at a time.
   package func rows(to write: ([UInt8]) async throws -> Void) async throws -> Outcome {
     var outcome = Outcome()
-    var rows: [UInt8] = []
+    var rows = TickLines(.row)
     try await eachPage { page in
-      rows.removeAll(keepingCapacity: true)
-      page.ticks.bytes.withUnsafeBufferPointer { bytes in
+      rows.removeAll()
+      page.ticks.bytes.withUnsafeBufferPointer { texts in
         for (offset, entry) in zip(page.offsets, page.ticks.entries) {
           do throws(JSONError) {
-            let event = try TickEvent(
-              stream: UnsafeBufferPointer(rebasing: bytes[entry.stream]),
-              payload: UnsafeBufferPointer(rebasing: bytes[entry.payload]), receivedAt: entry.receivedAt)
-            RowEncoder.append(event, to: &rows)
+            try rows.append(entry, in: texts)
             outcome.delivered += 1
           } catch {
             outcome.add(problem: "offset \(offset): \(error)")
           }
         }
       }
-      try await write(rows)
+      try await write(rows.bytes)
       for row in page.bad { outcome.add(problem: "offset \(row.offset): \(row.cause)") }
     }
     return outcome

@@ -93,7 +93,11 @@ extension TickLog {
         """
         the log is an older copy of the one that was here: it gives offsets again; stop this process and run \
         `tickwal adopt`
-        """, metadata: ["head": "\(note.head)", "head_before": "\(before.head)"])
+        """,
+        metadata: [
+          "head": .stringConvertible(note.head.rawValue),
+          "head_before": .stringConvertible(before.head.rawValue),
+        ])
     }
   }
 
@@ -107,7 +111,8 @@ extension TickLog {
       try connection.setMeta(.predecessorLeft, PredecessorLeft(at: before.at, cause: cause).text)
     }
     var metadata: Logger.Metadata = [
-      "path": "\(path)", "log_id_before": "\(before.note.logID)", "head_before": "\(before.note.head)",
+      "path": "\(path)", "log_id_before": "\(before.note.logID)",
+      "head_before": .stringConvertible(before.note.head.rawValue),
     ]
     let saved = LogFile.saved(of: path)
     if !saved.isEmpty { metadata["saved"] = "\(saved.joined(separator: ","))" }

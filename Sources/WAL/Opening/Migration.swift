@@ -72,7 +72,10 @@ extension Migration {
     }
     logger.notice(
       "the log was of an older version of tickwal and has been brought up; that version does not open it any more",
-      metadata: ["path": "\(path)", "schema": "\(Schema.version)", "schema_before": "\(version)"])
+      metadata: [
+        "path": "\(path)", "schema": .stringConvertible(Schema.version),
+        "schema_before": .stringConvertible(version),
+      ])
   }
 
   private static func run(_ steps: [Migration], on connection: SQLiteConnection) throws(SQLiteError) {

@@ -95,7 +95,8 @@ struct WriterLoop {
       note()
     }
     if failedTries > 0 {
-      logger.notice("the log can be written again", metadata: ["failed_tries": "\(failedTries)"])
+      logger.notice(
+        "the log can be written again", metadata: ["failed_tries": .stringConvertible(failedTries)])
       failedTries = 0
     }
     return outcomes
@@ -162,7 +163,7 @@ struct WriterLoop {
         error.isDiskFull
           ? "the volume of the log is full: the feed is paused and the commit is retried; make room"
           : "another process holds a lock on the log: the commit is retried; close writing shells",
-        metadata: ["error": "\(error)", "failed_tries": "\(failedTries)"])
+        metadata: ["error": "\(error)", "failed_tries": .stringConvertible(failedTries)])
     }
     return pause
   }

@@ -113,6 +113,13 @@ import Testing
         "  s3 for 2 min: deliveries fail, 4 times by now: PutObject: NoSuchBucket; 29,300 behind, growing 100/s"
       ))
     #expect(refused.readiness.isReady)
+    let done = report {
+      $0.process?.troubles = [
+        .init(consumer: "s3", since: Self.now, failures: 4, error: "the connection was lost")
+      ]
+    }
+    // With nothing left to deliver, no delivery could show that the trouble is over.
+    #expect(done.isHealthy)
     let late = report({ $0.process?.rates = .init(appended: 50, shipped: ["s3": 150]) }, lag: 1_000, age: 131)
     #expect(late.lines[1].contains("1,000 behind, shrinking 100/s, caught up in 10 s"))
     #expect(!late.readiness.isReady)

@@ -120,7 +120,7 @@ final class Lease: Sendable {
   private func objection(to identity: LogIdentity, _ note: LeaseNote?) async throws -> Logger.Metadata? {
     if let note, let objection = identity.objection(to: note) {
       return metadata(objection, identity).merging(
-        ["key": "\(key)", "planned_there": "\(note.highestPlannedOffset)"]) { $1 }
+        ["key": "\(key)", "planned_there": .stringConvertible(note.highestPlannedOffset)]) { $1 }
     }
     guard let unknown = try await unknownObject(to: identity) else { return nil }
     return metadata(.objects, identity).merging(["key": "\(unknown)"]) { $1 }
@@ -128,7 +128,8 @@ final class Lease: Sendable {
 
   private func metadata(_ objection: LogIdentity.Objection, _ identity: LogIdentity) -> Logger.Metadata {
     [
-      "why": "\(objection.rawValue)", "log_id": "\(logID)", "planned_here": "\(identity.highestPlanned)",
+      "why": "\(objection.rawValue)", "log_id": "\(logID)",
+      "planned_here": .stringConvertible(identity.highestPlanned.rawValue),
     ]
   }
 
