@@ -52,7 +52,10 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ] + nio,
-      path: "Sources/App", swiftSettings: strict),
+      path: "Sources/App",
+      resources: [
+        .embedInCode("Page/page.html"), .embedInCode("Page/page.css"), .embedInCode("Page/page.js"),
+      ], swiftSettings: strict),
 
     .target(
       name: "TestSupport", dependencies: ["Base", "CTestDisk", log], path: "Tests/TestSupport",
@@ -109,6 +112,7 @@ let package = Package(
       dependencies: [
         "Base", "Inspect", "Ingest", "Observe", "Shippers", "WAL", "tickwal", "LogFixtures", "TestSupport", "CSQLite",
         metrics,
+        .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOEmbedded", package: "swift-nio"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ], swiftSettings: strict),
   ],

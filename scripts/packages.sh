@@ -10,7 +10,7 @@ for task in "$@"; do
   case $task in
     build) wanted+=(libsqlite3-dev libcurl4-openssl-dev zlib1g-dev libssl-dev pkg-config) ;;
     run) wanted+=(sqlite3) ;;
-    test) wanted+=(sqlite3 python3-venv tinyproxy-bin openssl prometheus "${sinks[@]}") ;;
+    test) wanted+=(sqlite3 python3-venv tinyproxy-bin openssl prometheus chromium "${sinks[@]}") ;;
     bench) wanted+=(python3-venv "${sinks[@]}") ;;
     soak) wanted+=(python3-venv e2fsprogs util-linux strace) ;;
     lint) wanted+=(shellcheck) ;;

@@ -50,6 +50,14 @@ package final class MetricRegistry: MetricsFactory {
     return all.sorted { $0.key.lexicographicallyPrecedes($1.key) }.map { ($0.key, $0.value) }
   }
 
+  /// What the one series of a histogram without labels has counted by now; nil if there is no such family.
+  package func distribution(of label: String) -> Distribution? {
+    guard let family = byLabel[label], family.labels.isEmpty, case .histogram = family.kind,
+      case .histogram(let cell) = instrument(family, [])
+    else { return nil }
+    return Distribution(bounds: cell.bounds, counts: cell.reading.counts)
+  }
+
   // MARK: MetricsFactory
 
   package func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {

@@ -33,7 +33,9 @@ def test_each_endpoint_answers_and_nothing_else(served):
     assert status == 200 and told["healthy"] and told["problems"] == [] and told["feed"]["connected"]
     assert told["http"] == f"http://{address}/" and told["disk"] is not None
     status, page = get(address, "/")
-    assert status == 200 and "healthy" in page and "connected since" in page and "<script" not in page
+    assert status == 200 and "healthy" in page and "connected since" in page
+    status, body = get(address, "/api/history")
+    assert status == 200 and set(json.loads(body)) >= {"now", "samples", "gaps", "volume", "objects", "credentials"}
     status, text = get(address, "/metrics", Accept="application/openmetrics-text; version=1.0.0")
     assert status == 200 and text.endswith("# EOF\n") and "# TYPE tickwal_feed_messages counter" in text
     assert get(address, "/favicon.ico")[0] == 404
@@ -41,7 +43,7 @@ def test_each_endpoint_answers_and_nothing_else(served):
     assert b" 421 " in say(address, b"GET /metrics HTTP/1.1\r\nHost: evil.example\r\n\r\n")
     assert b" 200 " in say(address, b"GET /livez HTTP/1.1\r\nHost: ticks.example\r\n\r\n")
     answer = say(address, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-    assert b"Content-Security-Policy: default-src 'none'" in answer
+    assert b"Content-Security-Policy: default-src 'none'" in answer and b"X-Frame-Options: DENY" in answer
     run.terminate()
 
 

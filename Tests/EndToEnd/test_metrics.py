@@ -1,10 +1,17 @@
 """Each metric of the operators' page is there, no other is, and each moves when its cause happens."""
 
+import contextlib
+import json
 import re
+import signal
+import sqlite3
 import subprocess
 import time
 
-from support.http import Scrape, address_of, wait_for
+from support.faults import Disk
+from support.gateway import CheckingGateway, Key
+from support.http import Scrape, address_of, get, wait_for
+from support.ticks import combined, mini_tickers
 
 # As OPERATIONS and the settled names have them.
 NAMES = """
@@ -139,3 +146,109 @@ def test_lags_are_right_after_a_restart_and_with_a_destination_off(tickwal, make
     run = start(tickwal, exchange.url, "--local", tickwal.folder, **settings)
     again = Scrape(address_of(run))
     assert abs(again['ship_oldest_unshipped_timestamp_seconds{consumer="local-s3"}'] - waiting) < 0.1
+
+
+DAY = 86_400
+
+
+def event(stream: str, kind: str, time: int, **more) -> bytes:
+    return combined(stream, json.dumps({"e": kind, "E": time, "s": "A", **more})).encode()
+
+
+def test_what_goes_wrong_at_the_feed_and_in_the_log_is_counted(tickwal, make_exchange, faults):
+    exchange, disk = make_exchange(), Disk(faults, tickwal.folder, tickwal.path)
+    # Ticks that are shipped go after 1.8 s.
+    run = start(
+        tickwal, exchange.url, "--local", tickwal.folder, STREAMS="a@miniTicker,b@aggTrade", MAX_BATCH_TIMEOUT="1",
+        WAL_RETENTION_HOURS="0.0005", **disk.environment)
+    address = address_of(run)
+    counters = """
+        feed_late_ticks_total feed_sequence_breaks_total feed_duplicates_dropped_total log_trimmed_ticks_total
+        log_checkpoints_blocked_total
+    """.split()
+    at_first = Scrape(address)
+    assert [at_first[name] for name in counters] == [0] * len(counters)
+    for consumer in ("local-s3", "local-dynamodb", "feed", "import"):
+        assert at_first[f'dead_letters_created_total{{consumer="{consumer}"}}'] == 0
+
+    exchange.client(0).send(event("a@miniTicker", "24hrMiniTicker", 2_000))
+    exchange.client(0).send(event("a@miniTicker", "24hrMiniTicker", 1_000))
+    for number in (1, 2, 5):
+        exchange.client(0).send(event("b@aggTrade", "aggTrade", 3_000 + number, a=number))
+    exchange.client(0).send(b'{"rubbish":')
+    wait_for(
+        run, address, "a late tick, a skip of ids and a dead letter are counted",
+        lambda scrape: scrape["feed_late_ticks_total"] == 1 and scrape["feed_sequence_breaks_total"] == 1
+        and scrape['dead_letters_created_total{consumer="feed"}'] == scrape['dead_letters{consumer="feed"}'] == 1)
+    run.send(signal.SIGHUP)
+    both = [exchange.client(0), exchange.client(1)]
+    for client in both:
+        client.send(event("a@miniTicker", "24hrMiniTicker", 4_000))
+    wait_for(
+        run, address, "what came twice, and what is trimmed",
+        lambda scrape: scrape["feed_duplicates_dropped_total"] == 1 and scrape["log_trimmed_ticks_total"] > 4)
+
+    with contextlib.closing(sqlite3.connect(f"file:{tickwal.path}?mode=ro", uri=True, isolation_level=None)) as reader:
+        reader.execute("begin")
+        reader.execute("select count(*) from ticks").fetchone()
+        for number in range(45):
+            both[1].send(event("a@miniTicker", "24hrMiniTicker", 5_000 + number, pad="x" * (400 << 10)))
+        wait_for(run, address, "a reader blocks a checkpoint", lambda scrape: scrape["log_checkpoints_blocked_total"] > 0)
+
+    disk.fill()
+    for tick in mini_tickers(2_000):
+        both[1].send(combined(*tick).encode())
+    paused = wait_for(
+        run, address, "it is scraped on a full disk, on which the feed is paused",
+        lambda scrape: scrape['feed_paused{cause="disk_full"}'] == 1)
+    assert paused.total("feed_paused") == paused.total("log_disk_state") == 1
+    assert get(address, "/livez")[0] == 200 and get(address, "/readyz")[0] == 503
+    status, page = get(address, "/")
+    assert status == 200 and 'data-state="trouble"' in page and "the feed is paused" in page
+    assert get(address, "/api/history")[0] == get(address, "/api/status")[0] == 200
+    disk.free()
+    wait_for(run, address, "it goes on", lambda scrape: scrape.total("feed_paused") == 0)
+    run.terminate()
+
+
+def test_what_goes_wrong_with_the_services_is_counted(tickwal, make_place, ministack, make_exchange, clock):
+    place, exchange = make_place("a@miniTicker"), make_exchange()
+    gateway = CheckingGateway(ministack.port)
+    gateway.know(Key(place.keys.id, place.keys.secret))
+    left = {"UpdateItem": 3, "PutObject": 1}
+
+    def before(seen):
+        if left.get(seen.operation, 0) == 0:
+            return None
+        left[seen.operation] -= 1
+        if seen.operation == "PutObject":
+            return 500, {}, b"<Error><Code>InternalError</Code></Error>"
+        return 400, {}, json.dumps({"__type": "ThrottlingException", "message": "slow"}).encode()
+
+    gateway.before = before
+    # What is received is three days old to the table, whose clock is right.
+    clock.set(-3 * DAY)
+    with contextlib.ExitStack() as stack:
+        stack.callback(gateway.stop)
+        run = start(
+            tickwal, exchange.url, STREAMS_REFRESH_SECONDS="0.2", **place.environment(gateway.url), **clock.environment)
+        address = address_of(run)
+        exchange.client(0)
+        assert Scrape(address)["streams_last_reload_success"] == 1
+        trade = {"e": "trade", "E": 1, "s": "A", "t": 1, "pad": "1" * (401 << 10)}
+        exchange.client(0).send(combined("a@trade", json.dumps(trade)).encode())
+        for tick in mini_tickers(100):
+            exchange.client(0).send(combined(*tick).encode())
+        counted = wait_for(
+            run, address, "all is settled",
+            lambda scrape: scrape['ship_lag_ticks{consumer="dynamodb"}'] == scrape['ship_lag_ticks{consumer="s3"}'] == 0
+            and scrape["log_head_offset"] == 101 and scrape["aws_clock_offset_seconds"] != 0)
+        assert counted["ship_expired_ticks_total"] > 0
+        assert abs(counted["aws_clock_offset_seconds"] - 3 * DAY) < 600
+        assert counted['aws_throttles_total{service="dynamodb"}'] == 3
+        # Three answers of DynamoDB and one of S3 made somebody try again.
+        assert counted['aws_retries_total{service="dynamodb",reason="throttled"}'] == 3, counted.text
+        assert counted['aws_retries_total{service="s3",reason="transient"}'] == 1, counted.text
+        place.change_secret(streams=[])
+        wait_for(run, address, "the list cannot be read", lambda scrape: scrape["streams_last_reload_success"] == 0)
+        run.terminate()

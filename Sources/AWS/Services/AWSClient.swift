@@ -102,7 +102,11 @@ package final class AWSClient: Sendable {
           ? nil
           : retry.backoff.delay(afterAttempt: attempt, retryAfter: error.retryAfter, using: &generator)
         retry.onFailure(Retry.Failure(attempt: attempt, error: error, delay: delay))
-        guard let delay else { throw error }
+        guard let delay else {
+          // Whoever asks for one attempt has a loop of their own around it.
+          if retry.maximumAttempts == 1, error.isRetriable { operation.metrics.retried(error) }
+          throw error
+        }
         operation.metrics.retried(error)
         try await clock.sleep(for: delay)
         attempt += 1
@@ -213,6 +217,8 @@ package final class AWSClient: Sendable {
           error.resource = resource
           gate.ended(operation.service, error)
           operation.metrics.ended(error, after: MonotonicClock.now() - start)
+          // The caller goes on with `call`.
+          if error.isRetriable { operation.metrics.retried(error) }
           result = .failure(error)
         } else {
           result = .failure(error)

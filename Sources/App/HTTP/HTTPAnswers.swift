@@ -7,6 +7,7 @@ struct HTTPAnswers: Sendable {
   let observer: Observer
   let log: TickLog
   let running: Pipeline.Running
+  let history: HistoryKeeper
 
   func answer(_ route: HTTPRoute) async -> HTTPReply {
     do {
@@ -21,9 +22,11 @@ struct HTTPAnswers: Sendable {
         return health(isReady, document)
       case .status: return document(status(try await observer.sight()).document)
       case .page:
-        let lines = status(try await observer.sight()).lines(width: nil)
         return HTTPReply(
-          status: 200, contentType: "text/html; charset=utf-8", body: Self.page(lines), result: .ok)
+          status: 200, contentType: "text/html; charset=utf-8",
+          body: StatusPage(report: status(try await observer.sight())).html, result: .ok,
+          policy: StatusPage.policy)
+      case .history: return document(history.document)
       }
     } catch {
       let body = JSONDocument.object(["error": .string(Text.oneLine("\(error)", limit: 1_000))])
@@ -64,26 +67,5 @@ struct HTTPAnswers: Sendable {
 
   private func document(_ document: JSONDocument) -> HTTPReply {
     HTTPReply(status: 200, body: document.text + "\n", result: .ok)
-  }
-
-  /// The state in words, without anything from elsewhere.
-  static func page(_ lines: [String]) -> String {
-    let text = lines.joined(separator: "\n").reduce(into: "") { text, character in
-      switch character {
-      case "&": text += "&amp;"
-      case "<": text += "&lt;"
-      case ">": text += "&gt;"
-      default: text.append(character)
-      }
-    }
-    return """
-      <!DOCTYPE html>
-      <html lang="en"><head><meta charset="utf-8"><title>tickwal</title>
-      <meta name="viewport" content="width=device-width, initial-scale=1"></head>
-      <body><h1>tickwal</h1><pre>\(text)</pre>
-      <p><a href="/metrics">metrics</a>, <a href="/livez">livez</a>, <a href="/readyz">readyz</a>,
-      <a href="/api/status">status as JSON</a></p></body></html>
-
-      """
   }
 }

@@ -77,8 +77,9 @@ final class HTTPClientHandler: ChannelInboundHandler {
     var headers = HTTPHeaders([
       ("Content-Type", reply.contentType), ("Content-Length", "\(reply.body.utf8.count)"),
       ("Connection", "close"), ("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"),
-      ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"),
+      ("Content-Security-Policy", reply.policy), ("X-Frame-Options", "DENY"),
       ("Referrer-Policy", "no-referrer"),
+      ("Cross-Origin-Resource-Policy", "same-origin"),
     ])
     if reply.status == 405 { headers.add(name: "Allow", value: "GET") }
     let head = HTTPResponseHead(

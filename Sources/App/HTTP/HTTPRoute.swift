@@ -7,6 +7,7 @@ enum HTTPRoute: Equatable {
   case livez
   case readyz
   case status
+  case history
   case page
   case refused(Refusal)
 
@@ -20,7 +21,7 @@ enum HTTPRoute: Equatable {
     var reason: String {
       switch self {
       case .badRequest: "this is no HTTP request that is understood here"
-      case .notFound: "there is /, /metrics, /livez, /readyz and /api/status"
+      case .notFound: "there is /, /metrics, /livez, /readyz, /api/status and /api/history"
       case .notAllowed: "nothing can be changed through HTTP: only GET is answered"
       case .misdirected: "the Host is none of this server's names: add it to HTTP_ALLOWED_HOSTS"
       case .tooLarge: "the request is too long"
@@ -54,6 +55,7 @@ enum HTTPRoute: Equatable {
     case "/livez": self = .livez
     case "/readyz": self = .readyz
     case "/api/status": self = .status
+    case "/api/history": self = .history
     default: self = .refused(.notFound)
     }
   }
@@ -83,4 +85,6 @@ struct HTTPReply: Sendable, Equatable {
   var contentType = "application/json"
   var body: String
   var result: HTTPResult
+  /// The Content-Security-Policy: nothing but text by default.
+  var policy = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
 }

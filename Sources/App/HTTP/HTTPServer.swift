@@ -124,7 +124,11 @@ final class HTTPServer: Sendable {
       throw ChannelError.operationUnsupported
     }
     channel.closeFuture.whenComplete { _ in self.clients.wrappingSubtract(1, ordering: .relaxed) }
-    let pipeline = channel.pipeline.syncOperations
+    try serve(channel.pipeline.syncOperations)
+  }
+
+  /// One client's way in and out.
+  func serve(_ pipeline: ChannelPipeline.SynchronousOperations) throws {
     try pipeline.addHandler(RequestLimit(bytes: Self.mostBytes))
     try pipeline.addHandler(HTTPResponseEncoder())
     try pipeline.addHandler(ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes)))

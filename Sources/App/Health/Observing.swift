@@ -13,6 +13,7 @@ struct Observing: Sendable {
   private let observer: Observer
   private let bulletin: Bulletin
   private let server: HTTPServer
+  private let history: HistoryKeeper
   private let logger: Logger
 
   init(
@@ -30,8 +31,10 @@ struct Observing: Sendable {
     ) { bulletin.completing(feed(), log: log, running: running) }
     self.bulletin = bulletin
     self.observer = observer
+    let history = HistoryKeeper(observer: observer, running: running)
+    self.history = history
     server = HTTPServer(settings, logger: logger) { route in
-      await HTTPAnswers(observer: observer, log: log, running: running).answer(route)
+      await HTTPAnswers(observer: observer, log: log, running: running, history: history).answer(route)
     }
     bulletin.prepare(
       maximumAge: Dictionary(
@@ -61,6 +64,7 @@ struct Observing: Sendable {
       try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { try await server.run() }
         group.addTask { try await remember() }
+        if settings.listen != nil { group.addTask { try await history.run() } }
         if let url = settings.heartbeat {
           let heartbeat = Heartbeat(url: url, interval: settings.heartbeatInterval, logger: logger) {
             [observer] in await HTTPAnswers.isReady(observer)

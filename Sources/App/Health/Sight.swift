@@ -55,6 +55,25 @@ actor Observer {
   /// Waits for the look that is under way: it has a reader of the log.
   func end() async { _ = await looking?.result }
 
+  /// The newest gaps that were open at a time or after it, in the order in which they were found.
+  ///
+  /// - Throws: the log's errors.
+  func gaps(since time: Int64) async throws -> [Gap] {
+    let reader = try await log.makeReader()
+    do {
+      var gaps: [Gap] = []
+      if let newest = try await reader.newestGap() {
+        let first = Gap.ID(rawValue: max(1, newest.rawValue.subtractingSaturated(History.mostGaps - 1)))
+        gaps = try await reader.gaps(from: first, atMost: Int(History.mostGaps))
+      }
+      try await reader.close()
+      return gaps.filter { ($0.endedAt ?? .max) >= time }
+    } catch {
+      try await reader.close()
+      throw error
+    }
+  }
+
   func metrics(_ form: Exposition) async throws -> String {
     let samples = MetricSamples(sight: try await sight(), destinations: destinations).all
     return form.document(MetricCatalogue.registry, samples: samples + ProcessSamples.all)

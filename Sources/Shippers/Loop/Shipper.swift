@@ -82,14 +82,14 @@ struct Shipper<S: Sink>: Sendable {
       switch event {
       case .fetched(let prepared): state.fetched(prepared)
       case .confirmed(let range, let confirmation):
-        metrics.confirmed(confirmation)
+        confirmedNow(confirmation)
         window.confirm(range, confirmation)
       case .tried(let ended):
         let ended = state.took(ended)
         for (range, outcome) in ended {
           switch outcome {
           case .confirmed(let confirmation):
-            metrics.confirmed(confirmation)
+            confirmedNow(confirmation)
             window.confirm(range, confirmation)
           case .open(let rest):
             group.addTask { try await unlessStopped { .confirmed(range, try await rest()) } }
@@ -170,6 +170,11 @@ struct Shipper<S: Sink>: Sendable {
       }
     }
     if let failure { throw failure }
+  }
+
+  private func confirmedNow(_ confirmation: Confirmation) {
+    metrics.confirmed(confirmation)
+    progress.confirmed(confirmation)
   }
 
   private func commit(_ confirmed: DeliveryWindow<Confirmation>.Confirmed, isPatient: Bool) async throws {

@@ -11,7 +11,19 @@ package final class ShippingProgress: Sendable {
     package internal(set) var deadLetters = 0
     /// Deliveries that fail; nil while none does.
     package internal(set) var trouble: Trouble?
+    /// The objects confirmed last, the newest first; at most ``ShippingProgress/mostObjects``.
+    package internal(set) var lastObjects: [SentObject] = []
   }
+
+  /// An object that its destination has.
+  package struct SentObject: Sendable, Equatable {
+    package let key: String
+    package let bytes: Int
+    /// Microseconds since 1970, UTC.
+    package let confirmedAt: Int64
+  }
+
+  package static let mostObjects = 5
 
   /// Deliveries that fail, and are tried again.
   package struct Trouble: Sendable, Equatable {
@@ -39,6 +51,14 @@ package final class ShippingProgress: Sendable {
       trouble.failures += 1
       trouble.error = error
       state.trouble = trouble
+    }
+  }
+
+  func confirmed(_ confirmation: Confirmation, at time: Int64 = WallClock.now()) {
+    guard let sent = confirmation.sent, let key = sent.key else { return }
+    state.withLock { state in
+      state.lastObjects.insert(SentObject(key: key, bytes: sent.bytes, confirmedAt: time), at: 0)
+      if state.lastObjects.count > Self.mostObjects { state.lastObjects.removeLast() }
     }
   }
 

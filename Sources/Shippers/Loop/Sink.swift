@@ -74,11 +74,14 @@ package struct Confirmation: Sendable {
     /// Microseconds since 1970, UTC; of the oldest tick.
     package let receivedAt: Int64
     package let isObject: Bool
+    /// The object's key; nil for what is none.
+    package let key: String?
 
-    package init(bytes: Int, receivedAt: Int64, isObject: Bool) {
+    package init(bytes: Int, receivedAt: Int64, isObject: Bool, key: String? = nil) {
       self.bytes = bytes
       self.receivedAt = receivedAt
       self.isObject = isObject
+      self.key = key
     }
   }
 

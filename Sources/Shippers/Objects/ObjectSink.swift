@@ -162,7 +162,7 @@ struct ObjectSink: Sink {
             offset: row.offset, consumer: consumer, cause: row.cause, attempts: 0, payload: row.payload)
         },
       sent: batch.firstReceivedAt.map {
-        Confirmation.Sent(bytes: batch.body.count, receivedAt: $0, isObject: true)
+        Confirmation.Sent(bytes: batch.body.count, receivedAt: $0, isObject: true, key: plan.key)
       },
       record: { try $0.markShipped(plan) })
   }

@@ -201,7 +201,8 @@ struct WriterLoop {
       let result = try connection.checkpoint(mode)
       KillPoint.checkpoint.after()
       metrics.checkpointDuration.record(MonotonicClock.now() - start)
-      if result.isBlocked { metrics.blockedCheckpoints.increment() }
+      // A passive one does not say that it was busy: it copies what readers let it, and ends.
+      if result.isBlocked || result.copiedFrames < result.walFrames { metrics.blockedCheckpoints.increment() }
       if let warning = checkpoints.finished(result) {
         logger.warning(
           "SQLite's WAL grows because a reader holds an old snapshot; close long transactions in other shells",

@@ -20,6 +20,7 @@ import Testing
     #expect(route("/livez") == .livez)
     #expect(route("/readyz") == .readyz)
     #expect(route("/api/status") == .status)
+    #expect(route("/api/history?since=1") == .history)
     for other in ["/metrics/", "//", "", "/api", "/../metrics", "http://localhost/metrics", "*"] {
       #expect(route(other) == .refused(.notFound))
     }
