@@ -39,6 +39,7 @@ deb: build ## Pack the program for Debian, with its debug symbols beside it (.bu
 
 package-test: deb ## Install, upgrade, run, remove and purge the package in a Debian of its own, under systemd (needs root)
 	@scripts/packages.sh package-test
+	@scripts/venv.sh
 	scripts/package-test.sh .build/deb
 
 fuzz: ## Fuzz each parser that reads from outside (FUZZ_SECONDS=60 each, FUZZ_TARGETS="frames xml")
@@ -59,7 +60,7 @@ soak: build ## An hour in which everything goes wrong, then the proof (SOAK_KIND
 lint: ## Check format and scripts
 	@scripts/packages.sh lint
 	$(SWIFT) format lint --strict -r Sources Tests
-	shellcheck .ci/run scripts/*.sh
+	shellcheck .ci/run scripts/*.sh deploy/debian/tickwal.p*
 
 format: ## Format all Swift files
 	$(SWIFT) format -i -r Sources Tests

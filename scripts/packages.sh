@@ -14,7 +14,7 @@ for task in "$@"; do
     run) wanted+=(sqlite3) ;;
     test) wanted+=(sqlite3 python3-venv tinyproxy-bin openssl prometheus man-db "${packing[@]}" "${sinks[@]}") ;;
     deb) wanted+=("${packing[@]}") ;;
-    package-test) wanted+=(debootstrap "${packing[@]}") ;;
+    package-test) wanted+=(debootstrap iproute2 python3-venv "${packing[@]}") ;;
     bench) wanted+=(python3-venv "${sinks[@]}") ;;
     soak) wanted+=(python3-venv e2fsprogs util-linux strace) ;;
     lint) wanted+=(shellcheck) ;;
