@@ -9,11 +9,11 @@ SOAK_BINARY ?= .build/release/tickwal
 # Tests that take all the cores there are; beside them those that wait for answers would wait for long.
 WALKS = ModelWalkTests|PowerLossTests|FailingCallTests|FailingExchangeTests|FlippedBitTests|FeedSessionWalkTests|SlotWalkTests|FullVolumeTests|FuzzTests
 
-.PHONY: help run build test fuzz bench soak transcripts lint format clean
+.PHONY: help run build test deb package-test fuzz bench soak transcripts lint format clean
 
 help: ## Show this
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | while IFS='|' read -r name text; do \
-	  printf '  make %-8s %s\n' "$$name" "$$text"; done
+	  printf '  make %-12s %s\n' "$$name" "$$text"; done
 
 run: build ## Build and run against a stand-in exchange with local folders as sinks (RUN_SECONDS=60)
 	@scripts/packages.sh run
@@ -21,7 +21,7 @@ run: build ## Build and run against a stand-in exchange with local folders as si
 
 build: ## Build the program for use (.build/release/tickwal)
 	@scripts/packages.sh build
-	$(SWIFT) build -c release --product tickwal
+	$(SWIFT) build -c release --static-swift-stdlib --product tickwal
 
 test: ## Run all tests, the end-to-end ones against real servers, several at a time (PYTEST_FLAGS="-n 4 -k disk")
 	@scripts/packages.sh build test
@@ -32,6 +32,15 @@ test: ## Run all tests, the end-to-end ones against real servers, several at a t
 	$(SWIFT) test --skip-build --filter IngestTests --skip '$(WALKS)'
 	$(SWIFT) test --skip-build --filter '$(WALKS)'
 	.build-venv/bin/python Tests/EndToEnd/run.py $(PYTEST_FLAGS)
+
+deb: build ## Pack the program for Debian, with its debug symbols beside it (.build/deb)
+	@scripts/packages.sh deb
+	scripts/deb.sh .build/release/tickwal .build/deb
+
+package-test: deb ## Install, upgrade, run, remove and purge the package in a Debian of its own, under systemd (needs root)
+	@scripts/packages.sh package-test
+	@scripts/venv.sh
+	scripts/package-test.sh .build/deb
 
 fuzz: ## Fuzz each parser that reads from outside (FUZZ_SECONDS=60 each, FUZZ_TARGETS="frames xml")
 	@scripts/packages.sh build
@@ -57,7 +66,7 @@ transcripts: ## Write docs/transcripts anew: a first hour and a night, as the pr
 lint: ## Check format and scripts
 	@scripts/packages.sh lint
 	$(SWIFT) format lint --strict -r Sources Tests
-	shellcheck .ci/run scripts/*.sh
+	shellcheck .ci/run scripts/*.sh deploy/debian/tickwal.p*
 
 format: ## Format all Swift files
 	$(SWIFT) format -i -r Sources Tests

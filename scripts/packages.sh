@@ -1,16 +1,20 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that a task needs and that are not there yet.
-# Usage: scripts/packages.sh TASK...     TASK: build, run, test, bench, soak, lint
+# Usage: scripts/packages.sh TASK...     TASK: build, run, test, deb, package-test, bench, soak, lint
 set -euo pipefail
 
 # The server that takes what the benchmark ships; the tests run the benchmark, too.
 sinks=(nginx-light libnginx-mod-http-echo libnginx-mod-http-headers-more-filter)
+# What packs the program, and looks at the package and the unit.
+packing=(debhelper dpkg-dev lintian python3 systemd)
 wanted=()
 for task in "$@"; do
   case $task in
     build) wanted+=(libsqlite3-dev libcurl4-openssl-dev zlib1g-dev libssl-dev pkg-config) ;;
     run) wanted+=(sqlite3) ;;
-    test) wanted+=(sqlite3 python3-venv tinyproxy-bin openssl prometheus chromium "${sinks[@]}") ;;
+    test) wanted+=(sqlite3 python3-venv tinyproxy-bin openssl prometheus chromium man-db "${packing[@]}" "${sinks[@]}") ;;
+    deb) wanted+=("${packing[@]}") ;;
+    package-test) wanted+=(debootstrap iproute2 python3-venv "${packing[@]}") ;;
     bench) wanted+=(python3-venv "${sinks[@]}") ;;
     soak) wanted+=(python3-venv e2fsprogs util-linux strace) ;;
     lint) wanted+=(shellcheck) ;;
@@ -42,6 +46,14 @@ else
   echo "Packages are missing, and installing them needs root. Please run:" >&2
   echo "  sudo apt-get update && sudo apt-get install -y --no-install-recommends ${missing[*]}" >&2
   exit 1
+fi
+
+# Servers are started by the tests that need them: none is started because it is installed.
+# Reference: https://people.debian.org/~hmh/invokerc.d-policyrc.d-specification.txt
+policy=/usr/sbin/policy-rc.d
+if [[ ! -e $policy ]] && printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null; then
+  trap '"${as_root[@]}" rm -f "$policy"' EXIT
+  "${as_root[@]}" chmod 755 "$policy"
 fi
 
 echo "Installing ${missing[*]}"

@@ -103,3 +103,27 @@ def test_a_view_of_the_operators_own_goes_on_working(tickwal):
     before = tickwal.log.ask("select * from long_gaps")
     tickwal.succeed("adopt")
     assert version(tickwal) == NOW and tickwal.log.ask("select * from long_gaps") == before != []
+
+
+@pytest.mark.parametrize("command", ["run", "ship", "status", "verify", "adopt", "import"])
+def test_a_log_of_a_newer_version_is_refused_and_left_as_it_is(tickwal, command):
+    put(tickwal, "version-1")
+    tickwal.succeed("adopt")
+    with sqlite3.connect(tickwal.path) as connection:
+        connection.execute(f"pragma user_version = {NOW + 1}")
+    connection.close()
+    before = tickwal.path.read_bytes()
+    file = tickwal.folder / "ticks.jsonl"
+    file.write_text(combined(*next(iter(mini_tickers(1)))) + "\n")
+    settings = {"STREAMS": "a@trade", "S3_WRITE": "0", "DYNAMO_WRITE": "0"} if command == "run" else {}
+    ended = tickwal.run_to_end(command, *([file] if command == "import" else []), **settings)
+    assert ended.code == 78
+    words = f"{tickwal.path} was written by a newer tickwal (schema {NOW + 1}, this one knows {NOW}): use that version"
+    assert f"tickwal: {words}\n" in ended.err
+    assert tickwal.path.read_bytes() == before
+
+
+def test_the_page_on_upgrades_has_each_schema():
+    page = (Path(__file__).resolve().parents[2] / "docs/upgrade.md").read_text()
+    rows = [line.split("|")[1].strip() for line in page.partition("| schema |")[2].splitlines() if line.startswith("|")]
+    assert rows[1:] == [str(number) for number in range(1, NOW + 1)]

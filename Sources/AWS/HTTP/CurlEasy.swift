@@ -1,5 +1,6 @@
 import Base
 import CCurl
+import CGlibc
 import Glibc
 
 /// One easy handle with the memory that curl reads from and writes to, used for one transfer after the other.
@@ -234,8 +235,8 @@ final class CurlEasy {
   }
 
   private func openSocket(_ address: curl_sockaddr) -> curl_socket_t {
-    let socket = Glibc.socket(
-      address.family, address.socktype | Int32(SOCK_CLOEXEC.rawValue), address.protocol)
+    let socket = socket_by_whole_registers(
+      Int(address.family), Int(address.socktype | Int32(SOCK_CLOEXEC.rawValue)), Int(address.protocol))
     socketError = socket < 0 ? errno : 0
     if socket >= 0 { sockets.opened(socket) }
     return socket
