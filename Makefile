@@ -9,11 +9,11 @@ SOAK_BINARY ?= .build/release/tickwal
 # Tests that take all the cores there are; beside them those that wait for answers would wait for long.
 WALKS = ModelWalkTests|PowerLossTests|FailingCallTests|FailingExchangeTests|FlippedBitTests|FeedSessionWalkTests|SlotWalkTests|FullVolumeTests|FuzzTests
 
-.PHONY: help run build test fuzz bench soak lint format clean
+.PHONY: help run build test fuzz bench soak terraform-test lint format clean
 
 help: ## Show this
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | while IFS='|' read -r name text; do \
-	  printf '  make %-8s %s\n' "$$name" "$$text"; done
+	  printf '  make %-14s %s\n' "$$name" "$$text"; done
 
 run: build ## Build and run against a stand-in exchange with local folders as sinks (RUN_SECONDS=60)
 	@scripts/packages.sh run
@@ -48,10 +48,16 @@ soak: build ## An hour in which everything goes wrong, then the proof (SOAK_KIND
 	.build-venv/bin/python Benchmarks/soak.py --kind $(SOAK_KIND) --seconds $(SOAK_SECONDS) --streams $(SOAK_STREAMS) \
 	  $(if $(SOAK_RATE),--rate $(SOAK_RATE)) --tickwal $(SOAK_BINARY) $(SOAK_FLAGS)
 
+terraform-test: ## Apply the whole Terraform module to a stand-in, plan again, destroy (needs Terraform and a provider mirror)
+	@scripts/packages.sh build test terraform
+	@scripts/venv.sh
+	$(SWIFT) build --product tickwal
+	TERRAFORM_WHOLE=1 .build-venv/bin/python Tests/EndToEnd/run.py -n 2 -k 'terraform or volume' -rs
+
 lint: ## Check format and scripts
 	@scripts/packages.sh lint
 	$(SWIFT) format lint --strict -r Sources Tests
-	shellcheck .ci/run scripts/*.sh
+	shellcheck .ci/run scripts/*.sh deploy/terraform/boot/tickwal-volume
 
 format: ## Format all Swift files
 	$(SWIFT) format -i -r Sources Tests

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that a task needs and that are not there yet.
-# Usage: scripts/packages.sh TASK...     TASK: build, run, test, bench, soak, lint
+# Usage: scripts/packages.sh TASK...     TASK: build, run, test, bench, soak, terraform, lint
 set -euo pipefail
 
 # The server that takes what the benchmark ships; the tests run the benchmark, too.
@@ -12,6 +12,7 @@ for task in "$@"; do
     run) wanted+=(sqlite3) ;;
     test) wanted+=(sqlite3 python3-venv tinyproxy-bin openssl prometheus "${sinks[@]}") ;;
     bench) wanted+=(python3-venv "${sinks[@]}") ;;
+    terraform) wanted+=(cloud-init e2fsprogs util-linux shellcheck) ;;
     soak) wanted+=(python3-venv e2fsprogs util-linux strace) ;;
     lint) wanted+=(shellcheck) ;;
     *)

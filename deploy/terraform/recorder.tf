@@ -91,7 +91,6 @@ resource "aws_launch_template" "recorder" {
     resource_type = "instance"
     tags          = { Name = each.value.name, tickwal = each.value.name }
   }
-  tags = { tickwal = each.value.name }
 }
 
 # One instance at a time, in the volume's zone. When it dies, or fails its status check, the group starts another one,
