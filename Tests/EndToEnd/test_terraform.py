@@ -4,6 +4,7 @@
 of it, plans again, and destroys: S3's lifecycle alone takes the provider a minute there.
 """
 
+import base64
 import contextlib
 import json
 import os
@@ -130,6 +131,7 @@ def test_the_program_delivers_with_the_outputs_and_rights_of_the_module(applied,
         assert default not in json.dumps(policy)
 
     # On an instance EC2 takes the role; here the administrator does, whom the role's trust must name for that.
+    before = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
     trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
     iam.update_assume_role_policy(
         RoleName=name, PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
@@ -164,6 +166,7 @@ def test_the_program_delivers_with_the_outputs_and_rights_of_the_module(applied,
         ship.kill()
     finally:
         iam.put_role_policy(RoleName=name, PolicyName="tickwal", PolicyDocument=json.dumps(policy))
+        iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(before))
 
 
 def test_what_an_instance_runs_at_its_start_is_valid(applied):
@@ -175,8 +178,6 @@ def test_what_an_instance_runs_at_its_start_is_valid(applied):
     assert f"Amazon_Elastic_Block_Store_{volume.replace('-', '')}" in text and len(text) < 64_000
     yaml = pytest.importorskip("yaml")
     files = {each["path"]: each for each in yaml.safe_load(text)["write_files"]}
-    import base64
-
     settings = base64.b64decode(files["/etc/default/tickwal"]["content"]).decode()
     assert "S3_FILENAME='it\\'s \\\\ odd'\n" in settings and f"S3_BUCKET='{BUCKET}'\n" in settings
     if not shutil.which("cloud-init"):
