@@ -9,11 +9,11 @@ SOAK_BINARY ?= .build/release/tickwal
 # Tests that take all the cores there are; beside them those that wait for answers would wait for long.
 WALKS = ModelWalkTests|PowerLossTests|FailingCallTests|FailingExchangeTests|FlippedBitTests|FeedSessionWalkTests|SlotWalkTests|FullVolumeTests|FuzzTests
 
-.PHONY: help run build test deb package-test fuzz bench soak transcripts lint format clean
+.PHONY: help run build test deb package-test fuzz bench soak terraform-test transcripts lint format clean
 
 help: ## Show this
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | while IFS='|' read -r name text; do \
-	  printf '  make %-12s %s\n' "$$name" "$$text"; done
+	  printf '  make %-14s %s\n' "$$name" "$$text"; done
 
 run: build ## Build and run against a stand-in exchange with local folders as sinks (RUN_SECONDS=60)
 	@scripts/packages.sh run
@@ -63,10 +63,16 @@ transcripts: ## Write docs/transcripts anew: a first hour and a night, as the pr
 	$(SWIFT) build --product tickwal
 	.build-venv/bin/python Tests/EndToEnd/transcripts.py
 
+terraform-test: ## Apply the whole Terraform module to a stand-in, plan again, destroy (needs Terraform and a provider mirror)
+	@scripts/packages.sh build test terraform
+	@scripts/venv.sh
+	$(SWIFT) build --product tickwal
+	TERRAFORM_WHOLE=1 .build-venv/bin/python Tests/EndToEnd/run.py -n 2 -k 'terraform or volume' -rs
+
 lint: ## Check format and scripts
 	@scripts/packages.sh lint
 	$(SWIFT) format lint --strict -r Sources Tests
-	shellcheck .ci/run scripts/*.sh deploy/debian/tickwal.p*
+	shellcheck .ci/run scripts/*.sh deploy/debian/tickwal.p* deploy/terraform/boot/tickwal-volume
 
 format: ## Format all Swift files
 	$(SWIFT) format -i -r Sources Tests

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that a task needs and that are not there yet.
-# Usage: scripts/packages.sh TASK...     TASK: build, run, test, deb, package-test, bench, soak, lint
+# Usage: scripts/packages.sh TASK...
+# TASK: build, run, test, deb, package-test, terraform, bench, soak, lint
 set -euo pipefail
 
 # The server that takes what the benchmark ships; the tests run the benchmark, too.
@@ -16,6 +17,7 @@ for task in "$@"; do
     deb) wanted+=("${packing[@]}") ;;
     package-test) wanted+=(debootstrap iproute2 python3-venv "${packing[@]}") ;;
     bench) wanted+=(python3-venv "${sinks[@]}") ;;
+    terraform) wanted+=(cloud-init e2fsprogs util-linux shellcheck) ;;
     soak) wanted+=(python3-venv e2fsprogs util-linux strace) ;;
     lint) wanted+=(shellcheck) ;;
     *)

@@ -1,0 +1,244 @@
+"""deploy/terraform/boot: what an instance does at its start, with real devices, units and a stand-in for EC2."""
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from support.program import PATIENCE
+from support.waiting import wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+BOOT = ROOT / "deploy/terraform/boot"
+
+
+class Devices:
+    """Loop devices, as an instance's volumes."""
+
+    def __init__(self, folder: Path):
+        self._folder, self._made = folder, []
+
+    def make(self, name: str, prepare=lambda path: None, mib: int = 64) -> str:
+        path = self._folder / name
+        with open(path, "wb") as file:
+            file.truncate(mib << 20)
+        prepare(path)
+        return self.attach(path)
+
+    def attach(self, path: Path) -> str:
+        done = subprocess.run(["losetup", "--show", "-f", path], capture_output=True, text=True)
+        if done.returncode != 0:
+            pytest.skip(f"there are no loop devices here: {done.stderr.strip()}")
+        self._made.append(done.stdout.strip())
+        return self._made[-1]
+
+    def detach(self, device: str) -> None:
+        subprocess.run(["losetup", "-d", device], check=True)
+        self._made.remove(device)
+
+    @contextmanager
+    def mounted(self, device: str):
+        """As var-lib-tickwal.mount mounts it."""
+        options = dict(line.split("=", 1) for line in (BOOT / "var-lib-tickwal.mount").read_text().splitlines() if "=" in line)
+        folder = self._folder / "mounted"
+        folder.mkdir(exist_ok=True)
+        subprocess.run(["mount", "-t", options["Type"], "-o", options["Options"], device, folder], check=True)
+        try:
+            yield folder
+        finally:
+            subprocess.run(["umount", folder], check=True)
+
+    def end(self) -> None:
+        for device in list(self._made):
+            self.detach(device)
+
+
+@pytest.fixture
+def devices(tmp_path):
+    if os.getuid() != 0 or not shutil.which("losetup"):
+        pytest.skip("loop devices need root and losetup")
+    made = Devices(tmp_path)
+    yield made
+    made.end()
+
+
+def prepare(device: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([BOOT / "tickwal-volume", device], capture_output=True, text=True, timeout=PATIENCE)
+
+
+def content(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+def foreign(path: Path) -> None:
+    subprocess.run(["mkfs.ext4", "-q", "-L", "photos", path], check=True)
+
+
+def table(path: Path) -> None:
+    # A partition table of one partition.
+    with open(path, "r+b") as file:
+        file.seek(446)
+        file.write(bytes([0, 0, 2, 0, 0x83, 0, 0, 0, 0, 8, 0, 0, 0, 0x10, 0, 0]))
+        file.seek(510)
+        file.write(b"\x55\xaa")
+
+
+def unknown(path: Path) -> None:
+    with open(path, "r+b") as file:
+        file.seek(5 << 20)
+        file.write(b"somebody's")
+
+
+@pytest.mark.parametrize("kind, words", [
+    (foreign, "has ext4 'photos', not our ext4 'tickwal'"), (table, "has a partition table"),
+    (unknown, "has data of an unknown kind"),
+])
+def test_a_volume_with_data_of_somebody_else_is_left_alone(devices, tmp_path, kind, words):
+    device = devices.make("volume", kind)
+    before = content(tmp_path / "volume")
+    done = prepare(device)
+    assert done.returncode == 1 and words in done.stderr and "Nothing was changed" in done.stderr, done.stderr
+    assert content(tmp_path / "volume") == before
+
+
+def test_a_device_that_appears_late_is_waited_for(devices, tmp_path):
+    device = devices.make("volume")
+    late = tmp_path / "late"
+    waiting = subprocess.Popen(
+        [BOOT / "tickwal-volume", late], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env={**os.environ, "TICKWAL_VOLUME_PAUSE": "0.1"},
+    )
+    assert "waiting for" in waiting.stdout.readline()
+    late.symlink_to(device)
+    assert "was empty and has a new file system" in waiting.communicate(timeout=PATIENCE)[0] and waiting.returncode == 0
+
+
+def test_the_next_instance_goes_on_with_the_volume_of_the_last(devices, tickwal, simulate, tmp_path):
+    """Killed, its volume moved and mounted elsewhere: the same log, the next offset, and a gap for the time between."""
+    device = devices.make("volume")
+    done = prepare(device)
+    assert done.returncode == 0 and "new file system" in done.stdout, done.stderr
+    tickwal.environment |= {"STREAMS": "btcusdt@miniTicker", "BINANCE_WS_URL": simulate("--rate", "200")}
+    with devices.mounted(device) as folder:
+        run = tickwal.start("run", "--local", str(tmp_path / "out"), WAL_PATH=str(folder / "ticks.db"))
+        run.wait_until(lambda: ask(folder, "select count(*) > 300 from ticks")[0][0], "ticks", PATIENCE)
+        run.kill()
+        log_id, head = ask(folder, "select value from meta where key in ('log_id', 'head') order by key desc")
+    devices.detach(device)
+
+    # Another device: the volume at another instance.
+    device = devices.attach(tmp_path / "volume")
+    done = prepare(device)
+    assert done.returncode == 0 and "has the log's file system" in done.stdout, done.stderr
+    with devices.mounted(device) as folder:
+        run = tickwal.start("run", "--local", str(tmp_path / "out"), WAL_PATH=str(folder / "ticks.db"))
+        run.wait_until(lambda: ask(folder, f"select max(offset) > {int(head[0]) + 50} from ticks")[0][0], "more ticks", PATIENCE)
+        ended = run.terminate()
+        assert ended.code == 0, ended.err
+        assert ask(folder, "select value from meta where key = 'log_id'") == [log_id]
+        first, last, count = ask(folder, "select min(offset), max(offset), count(*) from ticks")[0]
+        assert first == 1 and count == last > int(head[0])
+        assert ask(folder, "select cause from gaps where ended_at is not null") == [("crash",)]
+
+
+def ask(folder: Path, sql: str) -> list[tuple]:
+    """No rows yet counts as zero."""
+    path = folder / "ticks.db"
+    try:
+        connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=10)
+    except sqlite3.OperationalError:
+        return [(0,)]
+    try:
+        return connection.execute(sql).fetchall()
+    except sqlite3.OperationalError:
+        return [(0,)]
+    finally:
+        connection.close()
+
+
+class Metadata(ThreadingHTTPServer):
+    """Instance metadata, version 2, of an instance that EC2's stand-in knows."""
+
+    def __init__(self, instance: str):
+        class Handler(BaseHTTPRequestHandler):
+            def do_PUT(self):
+                self.answer("token" if self.path == "/latest/api/token" else None)
+
+            def do_GET(self):
+                known = self.path == "/latest/meta-data/instance-id" and self.headers["X-aws-ec2-metadata-token"] == "token"
+                self.answer(instance if known else None)
+
+            def answer(self, text):
+                self.send_response(200 if text else 401)
+                self.end_headers()
+                self.wfile.write((text or "").encode())
+
+            def log_message(self, *_):
+                pass
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        Thread(target=self.serve_forever, daemon=True).start()
+
+
+def test_the_volume_is_attached_when_the_last_instance_has_let_go(ministack, tmp_path, secrets):
+    ec2 = ministack.client("ec2")
+    zone = ec2.describe_availability_zones()["AvailabilityZones"][0]["ZoneName"]
+    old, new = [
+        each["InstanceId"] for each in ec2.run_instances(
+            ImageId="ami-12345678", MinCount=2, MaxCount=2, InstanceType="t3.micro", Placement={"AvailabilityZone": zone}
+        )["Instances"]
+    ]
+    volume = ec2.create_volume(AvailabilityZone=zone, Size=1)["VolumeId"]
+    ec2.attach_volume(VolumeId=volume, InstanceId=old, Device="/dev/sdf")
+    statements = json.loads((ROOT / "deploy/iam/boot.json").read_text())["Statement"]
+    here = {"ec2:DescribeVolumes": "*", "ec2:AttachVolume": "*"}
+    keys = ministack.make_user(f"boot-{volume}", [(action, here[action]) for action in here])
+    assert set(here) == {each["Action"] for each in statements} - {"s3:GetObject"}
+    secrets.append(keys.secret)
+    metadata = Metadata(new)
+    said = tmp_path / "said"
+    with open(said, "w") as out:
+        attach = subprocess.Popen(
+            [shutil.which("python3", path=str(ROOT / ".build-venv/bin")), BOOT / "tickwal-attach", "ap-southeast-1", volume],
+            stdout=out, stderr=out, env={
+                "PATH": os.environ["PATH"], "HOME": str(tmp_path), "AWS_ENDPOINT_URL": ministack.url,
+                "AWS_EC2_METADATA_SERVICE_ENDPOINT": f"http://127.0.0.1:{metadata.server_port}",
+                "TICKWAL_ATTACH_PAUSE": "0.1", **keys.environment,
+            },
+        )
+    try:
+        wait_until(lambda: f"{volume} is in-use: {old} (attached)" in said.read_text(), "it waits", PATIENCE)
+        ec2.detach_volume(VolumeId=volume)
+        assert attach.wait(PATIENCE) == 0, said.read_text()
+    finally:
+        attach.kill()
+        metadata.shutdown()
+    [attachment] = ec2.describe_volumes(VolumeIds=[volume])["Volumes"][0]["Attachments"]
+    assert attachment["InstanceId"] == new and f"{volume} is attached" in said.read_text()
+
+
+def test_the_units_and_scripts_are_well_formed(tmp_path):
+    if shutil.which("shellcheck"):
+        subprocess.run(["shellcheck", BOOT / "tickwal-volume"], check=True)
+    for name in ("tickwal-attach", "tickwal-install"):
+        compile((BOOT / name).read_text(), name, "exec")
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("systemd-analyze is not here")
+    columns = ROOT / "deploy/columns"
+    for unit in [*BOOT.glob("*.service"), *BOOT.glob("*.mount"), *columns.glob("*.service"), *columns.glob("*.timer")]:
+        # Programs lie elsewhere on an instance.
+        text = "\n".join(
+            "ExecStart=/bin/true" if line.startswith("ExecStart=") else line for line in unit.read_text().splitlines()
+        )
+        (tmp_path / unit.name).write_text(text + "\n")
+    units = sorted(tmp_path.glob("*.*"))
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", *units], capture_output=True, text=True)
+    bad = [line for line in done.stderr.splitlines() if any(unit.name in line for unit in units)]
+    assert bad == []

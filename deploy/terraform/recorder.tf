@@ -1,0 +1,126 @@
+# The volume of each log. It is nobody's part: an instance that ends leaves it, and the next one attaches it.
+
+resource "aws_ebs_volume" "log" {
+  for_each          = local.recorders
+  availability_zone = data.aws_subnet.used[each.value.subnet_id].availability_zone
+  type              = "gp3"
+  size              = var.volume_gib
+  iops              = var.volume_iops
+  throughput        = var.volume_throughput
+  encrypted         = true
+  kms_key_id        = var.kms_key_arn
+  tags              = { Name = "${each.value.name}-log", "tickwal-log" = each.value.name }
+}
+
+resource "aws_security_group" "recorder" {
+  name        = "${var.name}-recorder"
+  description = "tickwal: nothing comes in"
+  vpc_id      = data.aws_subnet.used[local.subnet_ids[0]].vpc_id
+  tags        = { Name = "${var.name}-recorder" }
+}
+
+resource "aws_vpc_security_group_egress_rule" "recorder" {
+  for_each          = toset([for port in var.egress_ports : tostring(port)])
+  security_group_id = aws_security_group.recorder.id
+  description       = "TCP ${each.value}"
+  cidr_ipv4         = "0.0.0.0/0"
+  ip_protocol       = "tcp"
+  from_port         = tonumber(each.value)
+  to_port           = tonumber(each.value)
+}
+
+locals {
+  user_data = {
+    for key, recorder in local.recorders : key => templatefile("${path.module}/boot/cloud-init.yaml.tftpl", {
+      region         = local.region
+      volume_id      = aws_ebs_volume.log[key].id
+      package        = var.package
+      package_sha256 = var.package_sha256 == null ? "" : var.package_sha256
+      # A value is one line in single quotes, as systemd reads it.
+      environment = join("", [
+        for name, value in local.environment[key] : "${name}='${replace(replace(value, "\\", "\\\\"), "'", "\\'")}'\n"
+      ])
+      files = {
+        "/usr/local/sbin/tickwal-volume"             = ["0755", file("${path.module}/boot/tickwal-volume")]
+        "/usr/local/sbin/tickwal-attach"             = ["0755", file("${path.module}/boot/tickwal-attach")]
+        "/usr/local/sbin/tickwal-install"            = ["0755", file("${path.module}/boot/tickwal-install")]
+        "/etc/systemd/system/tickwal-volume.service" = ["0644", file("${path.module}/boot/tickwal-volume.service")]
+        "/etc/systemd/system/var-lib-tickwal.mount"  = ["0644", file("${path.module}/boot/var-lib-tickwal.mount")]
+      }
+    })
+  }
+}
+
+resource "aws_launch_template" "recorder" {
+  for_each      = local.recorders
+  name          = each.value.name
+  image_id      = local.ami_id
+  instance_type = local.instance_type
+  user_data     = base64gzip(local.user_data[each.key])
+
+  # Whoever starts a new version gets it: there is one instance at a time.
+  update_default_version = true
+
+  iam_instance_profile {
+    name = aws_iam_instance_profile.recorder[each.key].name
+  }
+  metadata_options {
+    http_endpoint               = "enabled"
+    http_tokens                 = "required"
+    http_put_response_hop_limit = 1
+  }
+  vpc_security_group_ids = var.public_ip == null ? [aws_security_group.recorder.id] : null
+  dynamic "network_interfaces" {
+    for_each = var.public_ip == null ? [] : [var.public_ip]
+    content {
+      associate_public_ip_address = network_interfaces.value
+      security_groups             = [aws_security_group.recorder.id]
+      delete_on_termination       = true
+    }
+  }
+  block_device_mappings {
+    device_name = "/dev/xvda"
+    ebs {
+      volume_type           = "gp3"
+      volume_size           = 8
+      encrypted             = true
+      delete_on_termination = true
+    }
+  }
+  tag_specifications {
+    resource_type = "instance"
+    tags          = { Name = each.value.name, tickwal = each.value.name }
+  }
+}
+
+# One instance at a time, in the volume's zone. When it dies, or fails its status check, the group starts another one,
+# which waits for the volume, attaches it, and goes on.
+resource "aws_autoscaling_group" "recorder" {
+  for_each                  = local.recorders
+  name                      = each.value.name
+  min_size                  = 1
+  max_size                  = 1
+  desired_capacity          = 1
+  vpc_zone_identifier       = [each.value.subnet_id]
+  health_check_type         = "EC2"
+  health_check_grace_period = 300
+  wait_for_capacity_timeout = "0"
+
+  launch_template {
+    id      = aws_launch_template.recorder[each.key].id
+    version = aws_launch_template.recorder[each.key].latest_version
+  }
+  # A change of settings or package replaces the instance: the old one ends first, since two cannot have the volume.
+  instance_refresh {
+    strategy = "Rolling"
+    preferences {
+      min_healthy_percentage = 0
+    }
+  }
+  tag {
+    key                 = "tickwal"
+    value               = each.value.name
+    propagate_at_launch = true
+  }
+  depends_on = [aws_iam_role_policy.boot, aws_iam_role_policy.tickwal, aws_vpc_security_group_egress_rule.recorder]
+}

@@ -1,0 +1,84 @@
+# One source: deploy/iam has the rights for the default names, tested one by one; here the names are replaced.
+
+locals {
+  # Through marks, since a name may hold another one's default; longer names first, as one is the beginning of another.
+  policy_text = file("${path.module}/../iam/policy.json")
+  policy_marked = replace(replace(replace(replace(replace(replace(
+    local.policy_text,
+    "ap-southeast-1:111122223333", "<place>"), "crypto-live-bucket/batch_jsonl", "<folder>"),
+    "crypto-live-bucket", "<bucket>"), "crypto-live-miniticker", "<table>"),
+  "crypto-live.binance_ws", "<secret>"), "arn:aws:", "<partition>")
+  rights = replace(replace(replace(replace(replace(replace(
+    local.policy_marked,
+    "<place>", "${local.region}:${local.account}"), "<folder>", "${var.bucket}/${var.folder}"),
+    "<bucket>", var.bucket), "<table>", var.table),
+  "<secret>", var.secret), "<partition>", "arn:${local.partition}:")
+
+  boot = jsondecode(file("${path.module}/../iam/boot.json"))
+  boot_resources = {
+    for key, recorder in local.recorders : key => {
+      SeeTheVolume         = "*"
+      AttachTheVolume      = aws_ebs_volume.log[key].arn
+      AttachToThisInstance = "arn:${local.partition}:ec2:${local.region}:${local.account}:instance/*"
+      FetchThePackage      = local.package
+    }
+  }
+}
+
+data "aws_iam_policy_document" "ec2" {
+  statement {
+    actions = ["sts:AssumeRole"]
+    principals {
+      type        = "Service"
+      identifiers = ["ec2.amazonaws.com"]
+    }
+  }
+}
+
+resource "aws_iam_role" "recorder" {
+  for_each           = local.recorders
+  name               = "${each.value.name}-${local.region}"
+  assume_role_policy = data.aws_iam_policy_document.ec2.json
+}
+
+resource "aws_iam_role_policy" "tickwal" {
+  for_each = local.recorders
+  name     = "tickwal"
+  role     = aws_iam_role.recorder[each.key].id
+  policy   = jsonencode(jsondecode(local.rights))
+}
+
+resource "aws_iam_role_policy" "kms" {
+  for_each = var.kms_key_arn == null ? {} : local.recorders
+  name     = "kms"
+  role     = aws_iam_role.recorder[each.key].id
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid = "UseTheKey", Effect = "Allow", Action = ["kms:GenerateDataKey", "kms:Decrypt"], Resource = var.kms_key_arn
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "boot" {
+  for_each = local.recorders
+  name     = "boot"
+  role     = aws_iam_role.recorder[each.key].id
+  policy = jsonencode({
+    Version = local.boot.Version
+    Statement = [
+      for statement in local.boot.Statement : merge(
+        statement,
+        { Resource = local.boot_resources[each.key][statement.Sid] },
+        can(statement.Condition) ? { Condition = { StringEquals = { "aws:ResourceTag/tickwal" = each.value.name } } } : {},
+      )
+      if local.boot_resources[each.key][statement.Sid] != null
+    ]
+  })
+}
+
+resource "aws_iam_instance_profile" "recorder" {
+  for_each = local.recorders
+  name     = "${each.value.name}-${local.region}"
+  role     = aws_iam_role.recorder[each.key].name
+}
