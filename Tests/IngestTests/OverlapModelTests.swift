@@ -68,13 +68,16 @@ private struct NaiveOverlap {
     pair = (primary, standby)
     flowing = []
     forgetsAt = nil
-    for id in [primary, standby] where start[id] == nil { start[id] = appended.count }
+    for id in [primary, standby] where start[id] == nil {
+      start[id] = appended.count
+      deliveredAt[id] = nil
+    }
     return rest
   }
 
   mutating func pass(_ texts: [String], from id: ID, at now: Duration) -> [String] {
     guard start[id] != nil else { return texts }
-    deliveredAt[id] = now
+    if !texts.isEmpty { deliveredAt[id] = now }
     var result: [String] = []
     for text in texts {
       let stream = Self.stream(text)

@@ -254,6 +254,8 @@ import WAL
     _ = overlap.pass(intake("a 1"), from: 1, lag: .seconds(20), at: .seconds(1))
     #expect(overlap.pass(intake("a 9"), from: 2, at: .seconds(1)).texts == [])
     #expect(overlap.ended(2, at: .seconds(2)).texts == ["a 9"])
+    // Which what is no tick does not change.
+    _ = overlap.pass(intake(), from: 1, at: .seconds(11))
     #expect(overlap.expire(at: .seconds(12)).texts == [])
     #expect(overlap.pass(intake("a 8", "a 9"), from: 1, lag: .seconds(20), at: .seconds(21)).texts == ["a 8"])
     _ = overlap.pass(intake("a 10"), from: 1, lag: .zero, at: .seconds(22))

@@ -105,10 +105,13 @@ struct Overlap: Sendable {
     var result = Intake(
       rejected: intake.rejected, messages: intake.messages, receivedAt: intake.receivedAt)
     result.ticks.reserveCapacity(ticks: intake.ticks.count, bytes: intake.ticks.byteCount)
-    lanes[lane]?.deliveredAt = now
-    lanes[lane]?.isLagging = lag.map { $0 > .zero } == true
     let role = pair?.role(of: id) ?? .other
-    if role == .primary { pair?.primaryLag = lag }
+    // What is no tick says nothing of what is still owed.
+    if !intake.ticks.isEmpty {
+      lanes[lane]?.deliveredAt = now
+      lanes[lane]?.isLagging = lag.map { $0 > .zero } == true
+      if role == .primary { pair?.primaryLag = lag }
+    }
     let primaryLane = pair.flatMap { self.lane(of: $0.primary) }
     intake.ticks.withTexts { entry, name, payload in
       let tick = Tick(entry: entry, texts: intake.ticks, key: TickKey(stream: name, payload: payload))
