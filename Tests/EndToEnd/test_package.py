@@ -1,6 +1,7 @@
 """The Debian package: what is in it, and what installing, upgrading, removing and purging it does. Packed from the
 program under test; `make package-test` does the same with the release build in a whole Debian."""
 
+import fcntl
 import json
 import os
 import re
@@ -17,9 +18,6 @@ ROOT = Path(__file__).resolve().parents[2]
 STATE = "var/lib/tickwal"
 SETTINGS = "etc/default/tickwal"
 
-# One process packs.
-pytestmark = pytest.mark.xdist_group("package")
-
 
 def ask(*command: str | Path, **more) -> str:
     done = subprocess.run([*map(str, command)], capture_output=True, text=True, **more)
@@ -28,11 +26,16 @@ def ask(*command: str | Path, **more) -> str:
 
 
 @pytest.fixture(scope="module")
-def packed(binary, tmp_path_factory) -> dict[str, Path]:
-    """Paths of the packages by name, and of all that says so."""
-    folder = tmp_path_factory.mktemp("packages")
-    ask(ROOT / "scripts/deb.sh", binary, folder, env={**os.environ, "DEB_COMPRESSION": "-Zgzip -z1"})
-    return {re.match(r"[a-z-]+", path.name)[0].rstrip("_"): path for path in folder.glob("*.deb")} | {
+def packed(binary, tmp_path_factory, worker_id) -> dict[str, Path]:
+    """Paths of the packages by name, and of all that says so. Of several processes one packs, the others wait."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "packages"
+    folder.mkdir(exist_ok=True)
+    with open(folder / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not list(folder.glob("*.changes")):
+            ask(ROOT / "scripts/deb.sh", binary, folder, env={**os.environ, "DEB_COMPRESSION": "-Zgzip -z1"})
+    return {path.name.partition("_")[0]: path for path in folder.glob("*.deb")} | {
         "changes": next(folder.glob("*.changes"))
     }
 
