@@ -5,7 +5,6 @@ of it, plans again, and destroys: S3's lifecycle alone takes the provider a minu
 """
 
 import base64
-import contextlib
 import json
 import os
 import re
@@ -41,7 +40,17 @@ variable "allow_destroy" {
   type    = bool
   default = false
 }
+variable "shards" {
+  type    = number
+  default = 1
+}
+variable "snapshots_kept" {
+  type    = number
+  default = 0
+}
 module "tickwal" {
+  shards         = var.shards
+  replicas       = var.shards
   source         = "./deploy/terraform"
   name           = "test"
   bucket         = "terraform-bucket"
@@ -53,7 +62,7 @@ module "tickwal" {
   settings       = { MAX_BATCH_SIZE = "100", S3_FILENAME = "it's \\\\ odd" }
   allow_destroy  = var.allow_destroy
   # Not known to the stand-in: snapshots by rule. It is reached without TLS.
-  snapshots_kept = 0
+  snapshots_kept = var.snapshots_kept
   require_tls    = false
 }
 output "all" {
@@ -188,11 +197,7 @@ def test_what_an_instance_runs_at_its_start_is_valid(applied):
 
 @pytest.mark.skipif(not WHOLE, reason="takes minutes: make terraform-test")
 def test_a_second_plan_is_empty_and_destroy_asks_first(applied, ministack):
-    plan = applied.run("show", "-json", save_plan(applied))
-    changed = {
-        change["type"] for change in json.loads(plan)["resource_changes"] if change["change"]["actions"] not in (["no-op"], ["read"])
-    }
-    assert changed <= STAND_IN
+    assert {change["type"] for change in changes(applied)} <= STAND_IN
     s3 = ministack.client("s3")
     s3.put_object(Bucket=BUCKET, Key="batch_jsonl/dt=2026-11-22/x", Body=b"x")
     before = applied.run("state", "list")
@@ -206,8 +211,24 @@ def test_a_second_plan_is_empty_and_destroy_asks_first(applied, ministack):
         s3.head_bucket(Bucket=BUCKET)
 
 
-def save_plan(applied) -> str:
-    with contextlib.suppress(FileNotFoundError):
-        (applied.folder / "plan").unlink()
-    applied.run("plan", "-no-color", "-out=plan")
-    return "plan"
+@pytest.mark.skipif(not WHOLE, reason="takes minutes: make terraform-test")
+def test_several_recorders_are_one_more_variable(tmp_path, ministack):
+    """Planned, not applied: two shards of two replicas each, with snapshots."""
+    made = Terraform(tmp_path, ministack.url, ministack.admin)
+    made.run("init", "-input=false", "-no-color")
+    planned = [change for change in changes(made, "-var", "shards=2", "-var", "snapshots_kept=7")]
+    assert {tuple(change["change"]["actions"]) for change in planned} == {("create",)}
+    for kind in ("aws_ebs_volume", "aws_autoscaling_group", "aws_iam_role_policy.boot", "aws_dlm_lifecycle_policy"):
+        own = [change for change in planned if kind in change["address"]]
+        assert sorted(change["index"] for change in own) == ["1-1", "1-2", "2-1", "2-2"], kind
+    zones = {
+        change["index"]: change["change"]["after"]["availability_zone"] for change in planned
+        if change["type"] == "aws_ebs_volume"
+    }
+    assert zones["1-1"] == zones["2-1"] != zones["1-2"] == zones["2-2"]
+
+
+def changes(terraform: Terraform, *arguments: str) -> list[dict]:
+    terraform.run("plan", "-no-color", "-out=plan", *arguments)
+    plan = json.loads(terraform.run("show", "-json", "plan"))
+    return [each for each in plan["resource_changes"] if each["change"]["actions"] not in (["no-op"], ["read"])]
