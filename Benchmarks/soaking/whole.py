@@ -110,6 +110,8 @@ class WholeSoak:
         """Time that passes until the answer is yes, which it must be in the end: so long after the last progress."""
         deadline, reached = time.monotonic() + seconds, None
         while not (answer := question()):
+            if progress and self.is_over:
+                return answer
             if progress and (now := progress()) != reached:
                 deadline, reached = time.monotonic() + seconds, now
             self.require(time.monotonic() < deadline, f"{seconds:g} s were not enough until {what}")
