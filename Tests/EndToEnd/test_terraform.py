@@ -1,6 +1,6 @@
 """deploy/terraform, applied to MiniStack; then the program with its outputs as environment and its role's rights.
 
-`make test` applies what the program needs, in a third of a minute. `make terraform-test` (TERRAFORM_WHOLE=1) applies all
+`make test` applies what the program needs. `make terraform-test` (TERRAFORM_WHOLE=1) applies all
 of it, plans again, and destroys: S3's lifecycle alone takes the provider a minute there.
 """
 

@@ -3,9 +3,12 @@
 
 -- A number that fits decimal(38,8) to its last digit; what is longer, has an exponent or is no number stays text.
 create macro fits(number) as regexp_full_match(number, '-?0*[0-9]{1,30}([.][0-9]{1,8}0*)?');
--- Most are short, and reading those as decimal(38, 8) would take five times as long.
+-- Nearly all are shorter, and reading text as decimal(38, 8) takes a hundred times as long as as these.
 create macro exactly(number) as case
   when regexp_full_match(number, '-?[0-9]{1,10}([.][0-9]{1,8})?') then cast(cast(number as decimal(18, 8)) as decimal(38, 8))
+  when regexp_full_match(number, '[0-9]{1,18}([.][0-9]{1,8})?') then
+    cast(cast(split_part(number, '.', 1) as bigint) as decimal(38, 8))
+    + cast(cast('0.' || split_part(number, '.', 2) as decimal(18, 8)) as decimal(38, 8))
   when fits(number) then cast(number as decimal(38, 8))
 end;
 create macro otherwise(number) as case when not fits(number) then number end;

@@ -64,7 +64,7 @@ class Bucket:
         import boto3
 
         self._name, self._prefix = name, prefix.strip("/")
-        self._s3 = boto3.client("s3", region_name=os.environ.get("REGION") or "ap-southeast-1")
+        self._s3 = boto3.session.Session().client("s3", region_name=os.environ.get("REGION") or "ap-southeast-1")
 
     def __str__(self) -> str:
         return f"s3://{self._name}/{self._prefix}"
