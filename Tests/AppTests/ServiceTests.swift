@@ -115,7 +115,7 @@ import Testing
         lastReceivedAt: nil, consumers: [consumer], openGaps: open, endedGaps: 0, recentGaps: [:],
         completeness: nil, readAt: now, rejectedInput: 0, fileBytes: 1, walBytes: 0, writerPID: 42,
         feed: LogStatus.Feed(streams: 2)), feed: feed)
-    sight.writerBusyFor = busy
+    sight.writerBusyFor = busy.map { WriterWork(time: $0, processorTime: .zero) }
     return ServiceStatus(sight: sight).text
   }
 

@@ -17,7 +17,7 @@ struct ServiceStatus {
     }
     let gaps = sight.status.openGaps.count
     parts.append(gaps == 0 ? "no open gap" : "\(Figures.counted(gaps, "open gap"))")
-    if let busy = sight.writerBusyFor, busy >= Self.longWork {
+    if let busy = sight.writerBusyFor?.time, busy >= Self.longWork {
       parts.append("the writer has been at one piece of work for \(Figures.duration(busy))")
     }
     let words = parts.joined(separator: ", ")

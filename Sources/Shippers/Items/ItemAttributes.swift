@@ -71,6 +71,17 @@ struct ItemAttributes {
     sortKey.withUnsafeBufferPointer { visit(.isoTimestamp, .text($0)) }
   }
 
+  /// Of the key; another one in each process.
+  var keyHash: Int {
+    var hasher = Hasher()
+    visitKey { _, value in
+      guard case .text(let text) = value else { return }
+      hasher.combine(text.count)
+      hasher.combine(bytes: UnsafeRawBufferPointer(text))
+    }
+    return hasher.finalize()
+  }
+
   /// All the others that this event has.
   func visitRest(_ visit: (Name, Value) -> Void) {
     let fields = event.fields

@@ -7,6 +7,13 @@ struct ItemReplay<Table: ItemTable>: Sendable {
   let replay: Replay
   let table: Table
   let settings: ItemSettings
+  private let turns = KeyTurns()
+
+  init(replay: Replay, table: Table, settings: ItemSettings) {
+    self.replay = replay
+    self.table = table
+    self.settings = settings
+  }
 
   func run() async throws -> Replay.Outcome {
     var outcome = Replay.Outcome(expired: 0)
@@ -20,8 +27,12 @@ struct ItemReplay<Table: ItemTable>: Sendable {
             outcome.add(done.result, at: done.offset)
           }
           running += 1
+          let made = Result { () throws(ItemFlaw) in
+            try table.keyedRequest(page.ticks, tick, retentionDays: settings.retentionDays)
+          }
+          if case .success(let made) = made { _ = turns.enter(offset, key: made.key) }
           group.addTask {
-            (offset, try await write(tick, of: page.ticks, at: offset))
+            (offset, try await write(made.map { $0.request }, tick, at: offset))
           }
         }
         while let done = try await group.next() { outcome.add(done.result, at: done.offset) }
@@ -31,15 +42,17 @@ struct ItemReplay<Table: ItemTable>: Sendable {
   }
 
   private func write(
-    _ tick: TickBatch.Entry, of batch: TickBatch, at offset: Offset
+    _ made: Result<Table.Request, ItemFlaw>, _ tick: TickBatch.Entry, at offset: Offset
   ) async throws -> Replay.ItemResult {
+    try await turns.turn(of: offset)
+    defer { turns.leave(offset) }
     let ttl = ItemAttributes.ttl(receivedAt: tick.receivedAt, retentionDays: settings.retentionDays)
     if try await table.hasPassed(ttl, wall: replay.clock.wall(), attempts: replay.attempts) {
       return .expired
     }
     let request: Table.Request
     do throws(ItemFlaw) {
-      request = try table.request(batch, tick, retentionDays: settings.retentionDays)
+      request = try made.get()
     } catch {
       return .refused("\(error)")
     }

@@ -14,6 +14,7 @@ struct ItemSink<Table: ItemTable>: Sink {
   let tail: Tail
   let attempts: Attempts
   let pacing: ItemPacing
+  let turns = KeyTurns()
 
   var limit: Int { pacing.limit }
   // Many commits' worth of requests: neither a commit nor one slow request may hold the others up.
@@ -27,7 +28,9 @@ struct ItemSink<Table: ItemTable>: Sink {
   func deliver(_ delivery: TickDelivery) async throws -> Confirmation {
     switch delivery.content {
     case .bad(let row): return dead(delivery, cause: row.cause, attempts: 0, payload: row.payload)
-    case .tick(let batch, let index): return try await deliver(delivery, batch, batch.entries[index])
+    case .tick(let batch, let index):
+      try await turns.turn(of: delivery.offset)
+      return try await deliver(delivery, batch, batch.entries[index])
     }
   }
 
@@ -36,14 +39,16 @@ struct ItemSink<Table: ItemTable>: Sink {
   {
     guard case .tick(let batch, let index) = delivery.content else { return nil }
     let tick = batch.entries[index]
-    let ttl = ItemAttributes.ttl(receivedAt: tick.receivedAt, retentionDays: retentionDays)
-    guard table.clock.isAlive(ttl, own: tail.clock.wall() / 1_000_000) else { return nil }
-    let request: Table.Request
+    let (key, request): (Int, Table.Request)
     do throws(ItemFlaw) {
-      request = try table.request(batch, tick, retentionDays: retentionDays)
+      (key, request) = try table.keyedRequest(batch, tick, retentionDays: retentionDays)
     } catch {
       return nil
     }
+    // Also for one that is not begun here: this alone is called in the order of offsets.
+    guard turns.enter(delivery.offset, key: key) else { return nil }
+    let ttl = ItemAttributes.ttl(receivedAt: tick.receivedAt, retentionDays: retentionDays)
+    guard table.clock.isAlive(ttl, own: tail.clock.wall() / 1_000_000) else { return nil }
     KillPoint.item.before()
     return table.submit(request, isPatient: isPatient) { result in
       guard case .success(nil) = result else {
@@ -52,6 +57,7 @@ struct ItemSink<Table: ItemTable>: Sink {
       KillPoint.item.after()
       sayWhatWaits(pacing.accepted())
       attempts.reporter.succeeded()
+      turns.leave(delivery.offset)
       return completion(.confirmed(Self.written(tick)))
     }
   }
@@ -61,6 +67,7 @@ struct ItemSink<Table: ItemTable>: Sink {
     _ delivery: TickDelivery, _ batch: TickBatch, _ tick: TickBatch.Entry,
     after first: Result<ItemRefusal?, any Error>? = nil
   ) async throws -> Confirmation {
+    defer { turns.leave(delivery.offset) }
     let ttl = ItemAttributes.ttl(receivedAt: tick.receivedAt, retentionDays: retentionDays)
     if try await table.hasPassed(ttl, wall: tail.clock.wall(), attempts: attempts) {
       return Confirmation(expired: 1)

@@ -94,6 +94,13 @@ extension ItemTable {
   func request(
     _ batch: TickBatch, _ tick: TickBatch.Entry, retentionDays: Int
   ) throws(ItemFlaw) -> Request {
+    try keyedRequest(batch, tick, retentionDays: retentionDays).request
+  }
+
+  /// The same with a hash of the item's key, the same one as long as the process lives.
+  func keyedRequest(
+    _ batch: TickBatch, _ tick: TickBatch.Entry, retentionDays: Int
+  ) throws(ItemFlaw) -> (key: Int, request: Request) {
     try batch.bytes.withUnsafeBufferPointer { (bytes) throws(ItemFlaw) in
       let event: TickEvent
       do throws(JSONError) {
@@ -105,7 +112,7 @@ extension ItemTable {
       }
       let attributes = ItemAttributes(event, retentionDays: retentionDays)
       if let flaw = flaw(attributes) { throw ItemFlaw(flaw) }
-      return request(attributes)
+      return (attributes.keyHash, request(attributes))
     }
   }
 }
