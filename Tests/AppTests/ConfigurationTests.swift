@@ -61,7 +61,7 @@ import WAL
   @Test func `every setting has a flag of its own name`() throws {
     let help = RunFlags.helpMessage(columns: 200)
     let entries = try configuration().entries
-    #expect(entries.count == 41)
+    #expect(entries.count == 42)
     for entry in entries {
       #expect(help.contains("--\(SettingName.flag(of: entry.name)) <"))
       #expect(help.contains(entry.name))

@@ -207,9 +207,7 @@ import Testing
       destination: #"{"region":"eu-west-1","table":"t"}"#, isEnabled: true, expired: 0, deadLetters: 0,
       skipped: 0,
       openBatches: 0, hold: nil)
-    #expect(
-      report(consumers: [consumer]).lines(width: nil).contains { $0.hasSuffix("  region eu-west-1, table t") }
-    )
+    #expect(report(consumers: [consumer]).lines(width: nil).contains { $0.hasSuffix("  table t in eu-west-1") })
   }
 
   @Test func `dead letters are told by consumer`() {
