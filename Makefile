@@ -42,7 +42,7 @@ package-test: deb ## Install, upgrade, run, remove and purge the package in a De
 	@scripts/venv.sh
 	scripts/package-test.sh .build/deb
 
-fuzz: ## Fuzz each parser that reads from outside (FUZZ_SECONDS=60 each, FUZZ_TARGETS="frames xml")
+fuzz: ## Fuzz each parser that reads from outside (FUZZ_SECONDS=600 each, FUZZ_TARGETS="frames xml")
 	@scripts/packages.sh build
 	@scripts/fuzz.sh
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Fuzzes each parser that reads from outside for FUZZ_SECONDS (60); FUZZ_TARGETS="frames xml" names some of them alone.
+# Fuzzes each parser that reads from outside for FUZZ_SECONDS (600); FUZZ_TARGETS="frames xml" names some of them alone.
 # Then compares the rows that the decoder makes of all inputs worth keeping with Python's json, and what the parser of
 # profile files finds with Python's configparser. What ends a program is kept in .build-fuzz/findings.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-seconds=${FUZZ_SECONDS:-60}
+seconds=${FUZZ_SECONDS:-600}
 folder=.build-fuzz
 if ! [[ $seconds =~ ^[1-9][0-9]*$ ]]; then
   echo "FUZZ_SECONDS is '$seconds' but must be a whole number above 0" >&2

@@ -172,7 +172,9 @@ import Testing
           #""feed":{"state":"\#(state)","connected":\#(connected),"since":null,"connections":null,"#
             + #""planned_connections":null,"streams":300,"granted":null,"silent":null,"refused":null,"#))
     }
-    #expect(report(feed: .noAnswer("late")).document.text.hasSuffix(#""why":"late","log_lost":null,"shard":null}}"#))
+    #expect(
+      report(feed: .noAnswer("late")).document.text.hasSuffix(#""why":"late","log_lost":null,"shard":null}}"#)
+    )
   }
 
   @Test func `without gaps nothing is said of them`() {
@@ -207,7 +209,8 @@ import Testing
       destination: #"{"region":"eu-west-1","table":"t"}"#, isEnabled: true, expired: 0, deadLetters: 0,
       skipped: 0,
       openBatches: 0, hold: nil)
-    #expect(report(consumers: [consumer]).lines(width: nil).contains { $0.hasSuffix("  table t in eu-west-1") })
+    #expect(
+      report(consumers: [consumer]).lines(width: nil).contains { $0.hasSuffix("  table t in eu-west-1") })
   }
 
   @Test func `dead letters are told by consumer`() {
