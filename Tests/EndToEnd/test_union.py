@@ -103,8 +103,13 @@ def test_ids_that_no_replica_has_are_named(union):
     def trades(*ids: int) -> list[tuple[str, str]]:
         return [("a@aggTrade", f'{{"e":"aggTrade","E":{1_000 + id},"s":"A","a":{id}}}') for id in ids]
 
-    folder = union(trades(1, 2, 3, 8, 12), trades(3, 4, 9, 12))
-    assert folder.ids_missing_in_all() == [("a@aggTrade", 5, 7), ("a@aggTrade", 10, 11)]
+    def books(*ids: tuple[int, int]) -> list[tuple[str, str]]:
+        return [("a@depth", f'{{"e":"depthUpdate","E":{1_000 + u},"s":"A","U":{U},"u":{u},"b":[],"a":[]}}') for U, u in ids]
+
+    folder = union(
+        trades(1, 2, 3, 8, 12) + books((1, 4), (5, 5), (20, 30)), trades(3, 4, 9, 12) + books((6, 9), (15, 18)),
+    )
+    assert folder.ids_missing_in_all() == [("a@aggTrade", 5, 7), ("a@aggTrade", 10, 11), ("a@depth", 10, 14), ("a@depth", 19, 19)]
 
 
 class Written:
