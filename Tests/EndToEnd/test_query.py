@@ -6,7 +6,6 @@ import re
 import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from urllib.request import urlopen
 
 import boto3
@@ -18,28 +17,18 @@ import pytest
 from duckdb_extensions import import_extension
 
 from support.aws import REGION
+from support.queries import PAGE, STREAM, blocks
 from support.ticks import combined, mini_ticker
 from test_columns import Columns, place as columns_place
 
-ROOT = Path(__file__).resolve().parents[2]
-PAGE = (ROOT / "docs/query.md").read_text()
-STREAM = "btcusdt@miniTicker"
 HOURS = ["02", "03", "04", "05"]
 """Of yesterday, each with an object; the rest is of the present hour."""
 
 pytestmark = pytest.mark.xdist_group("query")
 
 
-def blocks(kind: str) -> dict[str, list[str]]:
-    """The blocks of a language by the heading that they are under."""
-    found: dict[str, list[str]] = {}
-    for section in re.split(r"^#+ ", PAGE, flags=re.MULTILINE)[1:]:
-        found[section.split("\n")[0]] = re.findall(rf"^```{kind}\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
-    return {heading: texts for heading, texts in found.items() if texts}
-
-
 def test_each_block_of_the_page_is_run_or_marked():
-    assert sum(map(len, blocks("sql duckdb").values())) == 6 and set(blocks("python")) == {"Polars", "pandas", "boto3"}
+    assert sum(map(len, blocks("sql duckdb").values())) == 9 and set(blocks("python")) == {"Polars", "pandas", "boto3"}
     for heading in blocks("sql"):
         section = PAGE.split(f"## {heading}\n")[1].split("\n## ")[0]
         assert section.strip().startswith("*Not run*"), heading
