@@ -8,6 +8,7 @@ import WAL
 struct Destinations: ParsableArguments, Sendable {
   @OptionGroup(title: "S3") var s3: S3Settings.Flags
   @OptionGroup(title: "DynamoDB") var dynamo: DynamoSettings.Flags
+  @OptionGroup(title: "Kinesis") var kinesis: KinesisSettings.Flags
 }
 
 extension Destinations {

@@ -7,14 +7,14 @@ package protocol Destination: Sendable {
   var consumer: ConsumerKind { get }
   /// The place as it is stored with the consumer: one line of JSON, see ``DestinationAddress``.
   var address: String { get }
-  /// The name of the things that are there, for people: `objects`, `items`.
+  /// The name of the things that are there, for people: `objects`, `items`, `records`.
   var unit: String { get }
-  /// How long what is there is kept; nil for ever.
+  /// How long what is there is kept, where that is ours to say; nil elsewhere, and for ever.
   var retention: Duration? { get }
   /// The longest that a tick waits for others of its delivery; zero if it goes alone.
   var batchWait: Duration { get }
-  /// The view of what is there.
-  var inventory: Inventory { get }
+  /// The view of what is there; nil for a place that cannot be asked.
+  var inventory: Inventory? { get }
 
   /// Ships from an offset on until `context.control` ends it; when it returns, all that was confirmed is committed.
   ///
@@ -25,9 +25,10 @@ package protocol Destination: Sendable {
   ///
   /// - Parameters:
   ///   - page: of one offset.
+  ///   - logID: of the log that it is from.
   ///   - wall: our clock, microseconds since 1970, UTC.
   /// - Throws: trouble that is worth another try, later; the log's errors.
-  func redeliver(_ page: TickPage, wall: Int64) async throws -> Redelivery
+  func redeliver(_ page: TickPage, of logID: LogID, wall: Int64) async throws -> Redelivery
 
   /// Delivers a range again, and moves no consumer.
   ///

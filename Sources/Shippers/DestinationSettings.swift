@@ -6,6 +6,8 @@ import WAL
 package protocol DestinationSettings: Sendable {
   /// The word for it in `replay --to`.
   static var name: String { get }
+  /// The service's name, for people.
+  static var service: String { get }
   /// The name of `doctor`'s finding about a place that it cannot look at.
   static var check: String { get }
   /// The consumer, and the one that takes its place under `--local`.

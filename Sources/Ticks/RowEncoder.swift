@@ -5,6 +5,13 @@ package enum RowEncoder {
   /// Appends the row and a line feed.
   package static func append(_ event: TickEvent, to out: inout [UInt8]) {
     out.append(UInt8(ascii: "{"))
+    appendMembers(event, to: &out)
+    out.append(UInt8(ascii: "}"))
+    out.append(UInt8(ascii: "\n"))
+  }
+
+  /// Appends what is between the row's braces; never nothing.
+  package static func appendMembers(_ event: TickEvent, to out: inout [UInt8]) {
     appendHead(event, to: &out)
     if event.isMiniTicker {
       appendPrices(event, to: &out)
@@ -12,8 +19,6 @@ package enum RowEncoder {
       appendKey(",\"data\":", to: &out)
       PythonJSON.appendCompact(event.payload, to: &out)
     }
-    out.append(UInt8(ascii: "}"))
-    out.append(UInt8(ascii: "\n"))
   }
 
   private static func appendHead(_ event: TickEvent, to out: inout [UInt8]) {

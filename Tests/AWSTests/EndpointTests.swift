@@ -185,6 +185,8 @@ import Testing
       .secretsManager, "eu-west-1", "secretsmanager-fips.eu-west-1.amazonaws.com",
       "secretsmanager.eu-west-1.amazonaws.com"
     ),
+    (.kinesis, "eu-west-1", "kinesis-fips.eu-west-1.amazonaws.com", "kinesis.eu-west-1.api.aws"),
+    (.kinesis, "us-gov-west-1", "kinesis.us-gov-west-1.amazonaws.com", "kinesis.us-gov-west-1.api.aws"),
     (.sts, "eu-west-1", "sts-fips.eu-west-1.amazonaws.com", "sts.eu-west-1.api.aws"),
     (.sts, "us-gov-west-1", "sts.us-gov-west-1.amazonaws.com", "sts.us-gov-west-1.api.aws"),
     (

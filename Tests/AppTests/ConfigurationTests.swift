@@ -23,6 +23,7 @@ import WAL
     #expect(settings.dynamo.items.table == "crypto-live-miniticker")
     #expect(settings.dynamo.items.concurrency == 20)
     #expect(settings.dynamo.items.retentionDays == 1)
+    #expect(!settings.kinesis.isEnabled && settings.kinesis.stream == nil)
     #expect(settings.feed.secretName == "crypto-live.binance_ws")
     #expect(settings.feed.streams == nil)
     #expect(settings.feed.url == nil)
@@ -61,7 +62,7 @@ import WAL
   @Test func `every setting has a flag of its own name`() throws {
     let help = RunFlags.helpMessage(columns: 200)
     let entries = try configuration().entries
-    #expect(entries.count == 42)
+    #expect(entries.count == 44)
     for entry in entries {
       #expect(help.contains("--\(SettingName.flag(of: entry.name)) <"))
       #expect(help.contains(entry.name))
@@ -106,6 +107,24 @@ import WAL
     #expect(lines.contains(#"MAX_BATCH_SIZE is 'abc\nd' but must be a whole number from 1 to 100,000"#))
     #expect(lines.contains("--dynamo-concurrency is '-1' but must be a whole number from 1 to 1,000"))
     #expect(lines.contains("S3_WRITE is 'yes' but must be 0 or 1"))
+  }
+
+  @Test func `a Kinesis stream is needed only where records are put into it, and its name is checked`() throws
+  {
+    let settings = try configuration(["KINESIS_WRITE": "1", "KINESIS_STREAM": "a_B-9.x"])
+    #expect(settings.kinesis.isEnabled && settings.kinesis.stream == "a_B-9.x")
+    #expect(try complaints(["KINESIS_WRITE": "0"]) == [])
+    #expect(
+      try complaints(["KINESIS_WRITE": "1"]) == [
+        "KINESIS_STREAM is '' (KINESIS_WRITE is 1) but must be the name of a Kinesis stream (1 to 128 letters, digits, underscores, hyphens and dots)"
+      ])
+    #expect(
+      try complaints(["KINESIS_WRITE": "1", "KINESIS_STREAM": "s"], flags: ["--kinesis-stream", ""]).count
+        == 1)
+    for name in ["a b", "a/b", "ü", String(repeating: "x", count: 129)] {
+      #expect(try complaints(["KINESIS_STREAM": name]).count == 1)
+    }
+    #expect(try configuration(["KINESIS_STREAMS": "x"]).warnings.count == 1)
   }
 
   @Test func `a flag is judged instead of the variable it overrides`() throws {

@@ -27,6 +27,7 @@ func complaints(_ environment: [String: String] = [:], flags: [String] = []) thr
 extension Configuration {
   var s3: S3Settings { settings() }
   var dynamo: DynamoSettings { settings() }
+  var kinesis: KinesisSettings { settings() }
 
   private func settings<S: DestinationSettings>() -> S {
     guard let settings = destinations.lazy.compactMap({ $0 as? S }).first else {

@@ -28,7 +28,9 @@ ENDS_WITH_1 = {
 
 
 def test_each_block_is_of_a_page_that_is_run():
-    assert {page.name for page in PAGES if blocks(page)} == {"README.md", "operations.md", "settings.md", "simulate.md"}
+    assert {page.name for page in PAGES if blocks(page)} == {
+        "README.md", "kinesis.md", "operations.md", "settings.md", "simulate.md",
+    }
 
 
 class Page:
@@ -80,7 +82,7 @@ def make_page(tmp_path, binary, ministack, simulate, secrets, make_place):
         })
         allowed = [
             (action, on.replace("crypto-live.binance_ws-??????", f"{names.secret}*"))
-            for action, on in rights(names, "policy.json", "reconcile.json")
+            for action, on in rights(names, "policy.json", "reconcile.json", "kinesis.json")
         ]
         keys = ministack.make_user(f"blocks-{tmp_path.name}", allowed)
         secrets.append(keys.secret)
@@ -103,9 +105,10 @@ def test_the_blocks_of_the_readme(make_page):
             page.check("tickwal ship")
 
 
-@pytest.mark.parametrize("name", ["operations.md", "settings.md", "simulate.md"])
+@pytest.mark.parametrize("name", ["kinesis.md", "operations.md", "settings.md", "simulate.md"])
 def test_the_blocks_of_a_page(make_page, make_place, name):
     place = make_place("btcusdt@miniTicker", "ethusdt@miniTicker")
+    place.kinesis_stream = "crypto-live-ticks"
     page = make_page(place)
     page.fill()
     page.check("tickwal ship")

@@ -22,6 +22,7 @@ def rights(place, *files: str) -> list[tuple[str, str]]:
     """What those policies allow, for this test's bucket and table."""
     names = {
         "crypto-live-bucket": place.bucket, "crypto-live-miniticker": place.table, "111122223333": "*", REGION: "*",
+        "crypto-live-ticks": getattr(place, "kinesis_stream", "-"),
     }
     pairs = []
     for file in files:

@@ -22,7 +22,7 @@ def lines(ended) -> list[str]:
     ("MAX_BATCH_TIMEOUT", "nan", "above 0"), ("S3_GZIP_LEVEL", "11", "1 to 9"),
     ("S3_UPLOAD_CONCURRENCY", "1001", "1 to 1,000"), ("DYNAMO_CONCURRENCY", "0", "1 to 1,000"),
     ("RETENTION_TTL_DAYS", "1.5", "whole number"), ("S3_WRITE", "yes", "0 or 1"),
-    ("DYNAMO_WRITE", "2", "0 or 1"), ("DRAIN_ON_STOP", "true", "0 or 1"), ("TESTNET", "perhaps", "true"),
+    ("DYNAMO_WRITE", "2", "0 or 1"), ("KINESIS_WRITE", "x", "0 or 1"), ("KINESIS_STREAM", "a/b", "Kinesis stream"), ("DRAIN_ON_STOP", "true", "0 or 1"), ("TESTNET", "perhaps", "true"),
     ("S3_BUCKET", "No_Bucket", "S3 bucket name"), ("S3_KEY_LAYOUT", "tree", "hive or flat"),
     ("S3_COMPRESSION", "zstd", "gzip or none"), ("DYNAMO_TABLE_NAME", "a b", "DynamoDB table name"),
     ("STREAMS", "", "stream names"), ("STREAMS", "a@x,,b@x", "stream names"),

@@ -10,7 +10,8 @@ struct AWSErrorClassifier {
   private static let tolerableSkew = 270
 
   private static let throttled: Set<String> = [
-    "BandwidthLimitExceeded", "EC2ThrottledException", "LimitExceededException", "PriorRequestNotComplete",
+    "BandwidthLimitExceeded", "EC2ThrottledException", "KMSThrottlingException", "LimitExceededException",
+    "PriorRequestNotComplete",
     "ProvisionedThroughputExceededException", "ReducedRateLimit", "RequestLimitExceeded", "RequestThrottled",
     "RequestThrottledException", "SlowDown", "ThrottledException", "Throttling", "ThrottlingException",
     "TooManyRequestsException",
@@ -32,7 +33,8 @@ struct AWSErrorClassifier {
   private static let transient: Set<String> = [
     // Damaged or cut short on the way: the body is checked against the caller's hash before it is signed.
     "BadDigest", "IncompleteBody", "XAmzContentSHA256Mismatch",
-    "ConditionalRequestConflict", "InternalError", "InternalFailure", "InternalServerError",
+    "ConditionalRequestConflict", "InternalError", "InternalFailure", "InternalFailureException",
+    "InternalServerError",
     "OperationAborted",
     "IDPCommunicationError", "RequestTimeout", "RequestTimeoutException", "ResourceInUseException",
     "ServiceUnavailable",
@@ -108,7 +110,8 @@ struct AWSErrorClassifier {
     }
   }
 
-  private static func kind(code: String) -> AWSError.Kind? {
+  /// - Returns: nil for a code that is not known.
+  static func kind(code: String) -> AWSError.Kind? {
     if throttled.contains(code) { return .throttled }
     if credentialsRefused.contains(code) { return .credentialsRefused }
     if clockSkewed.contains(code) { return .clockSkewed }

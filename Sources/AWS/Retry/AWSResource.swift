@@ -3,6 +3,7 @@ package enum AWSResource: Sendable, Equatable {
   case bucket(String)
   case object(bucket: String, key: String)
   case table(String, region: String)
+  case kinesisStream(String, region: String)
   case secret(String, region: String)
 
   /// The resource's ARN; the account, which nobody has told, is `*`.
@@ -13,6 +14,7 @@ package enum AWSResource: Sendable, Equatable {
       Self.isARN(bucket) ? "\(bucket)/object/\(key)" : "arn:aws:s3:::\(bucket)/\(key)"
     case .table(let name, let region):
       Self.isARN(name) ? name : "arn:aws:dynamodb:\(region):*:table/\(name)"
+    case .kinesisStream(let name, let region): "arn:aws:kinesis:\(region):*:stream/\(name)"
     case .secret(let name, let region):
       Self.isARN(name) ? name : "arn:aws:secretsmanager:\(region):*:secret:\(name)-??????"
     }
@@ -29,6 +31,7 @@ package enum AWSResource: Sendable, Equatable {
     case (.object, _): "s3:\(operation) on \(arn)"
     case (.bucket, _): "s3:ListBucket on \(arn)"
     case (.table, _): "dynamodb:\(operation) on \(arn)"
+    case (.kinesisStream, _): "kinesis:\(operation) on \(arn)"
     case (.secret, _): "secretsmanager:\(operation) on \(arn)"
     }
   }
@@ -40,6 +43,7 @@ extension AWSResource: CustomStringConvertible {
     case .bucket(let name): "s3://\(name)"
     case .object(let bucket, let key): "s3://\(bucket)/\(key)"
     case .table(let name, let region): "table \(name) in \(region)"
+    case .kinesisStream(let name, let region): "Kinesis stream \(name) in \(region)"
     case .secret(let name, let region): "secret \(name) in \(region)"
     }
   }

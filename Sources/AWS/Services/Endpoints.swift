@@ -4,13 +4,16 @@ import Base
 package enum Service: String, Sendable, CaseIterable {
   case s3
   case dynamodb
+  case kinesis
   case secretsManager = "secretsmanager"
   case sts
 
-  var endpointVariable: String {
+  /// The variable that sets its endpoint.
+  package var endpointVariable: String {
     switch self {
     case .s3: "AWS_ENDPOINT_URL_S3"
     case .dynamodb: "AWS_ENDPOINT_URL_DYNAMODB"
+    case .kinesis: "AWS_ENDPOINT_URL_KINESIS"
     case .secretsManager: "AWS_ENDPOINT_URL_SECRETS_MANAGER"
     case .sts: "AWS_ENDPOINT_URL_STS"
     }
@@ -95,16 +98,16 @@ package struct Endpoints: Sendable, Equatable {
   private func host(_ service: Service, _ region: String) -> String {
     let partition = Partition(region: region)
     var name = service.rawValue
-    // In GovCloud these two have no other endpoints than such.
+    // In GovCloud these have no other endpoints than such.
     let isFIPSAnyway =
-      (service == .dynamodb || service == .sts) && partition == .government && !usesDualStack
+      [.dynamodb, .kinesis, .sts].contains(service) && partition == .government && !usesDualStack
     if usesFIPS, !isFIPSAnyway { name += "-fips" }
     guard usesDualStack else { return "\(name).\(region).\(partition.suffix)" }
     switch service {
     case .s3: return "\(name).dualstack.\(region).\(partition.suffix)"
     // Answers over IPv6 at its usual name.
     case .secretsManager: return "\(name).\(region).\(partition.suffix)"
-    case .dynamodb, .sts: return "\(name).\(region).\(partition.dualStackSuffix)"
+    case .dynamodb, .kinesis, .sts: return "\(name).\(region).\(partition.dualStackSuffix)"
     }
   }
 

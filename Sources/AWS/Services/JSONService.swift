@@ -6,7 +6,7 @@ import FoundationEssentials
 /// Reference: https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html
 struct JSONService: Sendable {
   /// Answers take milliseconds; one that is lost must not hold up those behind it for long.
-  private static let timeout = Duration.seconds(10)
+  static let timeout = Duration.seconds(10)
 
   private let client: AWSClient
   private let operation: Operation
@@ -14,7 +14,7 @@ struct JSONService: Sendable {
 
   init(
     _ client: AWSClient, _ service: Service, operation: String, target: String, contentType: String,
-    signingKeys: SigningKeyCache, maximumResponseBytes: Int = 1 << 20
+    signingKeys: SigningKeyCache, maximumResponseBytes: Int = 1 << 20, timeout: Duration = JSONService.timeout
   ) {
     self.client = client
     self.operation = Operation(
@@ -24,8 +24,11 @@ struct JSONService: Sendable {
       .post, endpoint,
       headers: [
         "Host": endpoint.authority, "Content-Type": contentType, "X-Amz-Target": "\(target).\(operation)",
-      ], maximumResponseBytes: maximumResponseBytes, timeout: Self.timeout)
+      ], maximumResponseBytes: maximumResponseBytes, timeout: timeout)
   }
+
+  /// Counts parts of a request that an answer refuses, and that are sent again, as a refusal of the whole is counted.
+  func partlyRefused(_ error: AWSError) { operation.metrics.partlyRefused(error) }
 
   func call(_ body: [UInt8], on resource: AWSResource?, retry: Retry) async throws -> HTTPResponse {
     var request = template

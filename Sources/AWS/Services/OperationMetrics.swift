@@ -32,6 +32,12 @@ struct OperationMetrics: Sendable {
     if error?.kind == .throttled { throttles.increment() }
   }
 
+  /// An answer that counted as a success refuses parts of the request.
+  func partlyRefused(_ error: AWSError) {
+    if error.kind == .throttled { throttles.increment() }
+    retried(error)
+  }
+
   func retried(_ error: AWSError) { retries[error.kind]?.increment() }
 }
 

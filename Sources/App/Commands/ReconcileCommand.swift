@@ -65,7 +65,7 @@ struct ReconcileCommand: DocumentCommand {
     let connection = AWSConnection(settings.aws, logger: logger)
     defer { connection.close() }
     let shipping = try await settings.shipping(to: local, aws: connection)
-    let destinations = try chosen(shipping.destinations)
+    let destinations = try comparable(chosen(shipping.destinations))
     let offsets = try await bounds.offsets(in: reader)
     let reconcile = try await Reconcile(
       reader: reader, from: offsets.first, through: offsets.last,
@@ -84,13 +84,29 @@ struct ReconcileCommand: DocumentCommand {
     try await StandardOutput.shared.say(ReconcileReport.lines(news))
   }
 
+  /// Those that can be asked what they have.
+  ///
+  /// - Throws: `CommandFailure` (64) if none can.
+  private func comparable(_ destinations: [any Destination]) throws -> [any Destination] {
+    let others = destinations.filter { $0.inventory == nil }.map(\.consumer.name.rawValue)
+    guard !others.isEmpty else { return destinations }
+    let names = others.joined(separator: ", ")
+    guard others.count < destinations.count else {
+      throw CommandFailure(
+        .usage, "\(names) cannot be compared: there nobody can ask for the record of an offset")
+    }
+    Console.standardError.writeLine("tickwal: \(names) is left out: it cannot be compared")
+    return destinations.filter { $0.inventory != nil }
+  }
+
   /// The destinations of the settings, or the one that was named.
   private func chosen(_ destinations: [any Destination]) throws -> [any Destination] {
     guard let consumer else { return destinations }
     let named = destinations.filter { $0.consumer.name.rawValue == consumer }
     guard !named.isEmpty else {
-      let names = Destinations.kinds.map { local == nil ? $0.consumers.remote : $0.consumers.local }.map(
-        \.name.rawValue)
+      let names = Destinations.kinds.map {
+        (local == nil ? $0.consumers.remote : $0.consumers.local).name.rawValue
+      }
       throw BadSettings(problems: [
         .init(
           name: "--consumer", value: Text.oneLine(consumer),

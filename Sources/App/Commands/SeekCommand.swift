@@ -11,7 +11,7 @@ struct SeekCommand: AsyncParsableCommand {
     discussion: """
       Works while `run` runs, which takes it up at once, and without it. Backwards, what was delivered is \
       delivered again: objects under their own keys, as they are (where one is, that is enough), items as the \
-      same items. Objects are delivered whole, so an offset within a batch means where the batch begins. \
+      same items, records once more. Objects are delivered whole, so an offset within a batch means where the batch begins. \
       Forwards, ticks are never delivered: that needs --skip, and is recorded.
       """)
 

@@ -84,9 +84,8 @@ struct AWSSettings: Sendable, Equatable {
     }
     for name in ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"] { reader.foreign(name, text) }
     reader.foreign("AWS_CA_BUNDLE", Rule<String>.readableFile)
-    for service in ["", "_S3", "_DYNAMODB", "_SECRETS_MANAGER", "_STS"] {
-      reader.foreign(
-        "AWS_ENDPOINT_URL" + service, Rule<URLText>.url(["http", "https"], allowsQuery: false))
+    for variable in ["AWS_ENDPOINT_URL"] + Service.allCases.map(\.endpointVariable) {
+      reader.foreign(variable, Rule<URLText>.url(["http", "https"], allowsQuery: false))
     }
     for name in [
       "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "AWS_USE_DUALSTACK_ENDPOINT", "AWS_USE_FIPS_ENDPOINT",

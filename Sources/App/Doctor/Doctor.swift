@@ -91,7 +91,9 @@ struct Doctor: Sendable {
     }
   }
 
-  private static let services = ["identity": "STS", "bucket": "S3", "table": "DynamoDB"]
+  /// The services whose findings tell the time, by the findings' names.
+  private static let services = Dictionary(
+    uniqueKeysWithValues: [("identity", "STS")] + Destinations.kinds.map { ($0.check, $0.service) })
 
   private func clock() -> DoctorFinding {
     DoctorRules.clock(

@@ -113,7 +113,8 @@ enum MetricCatalogue {
       labels: ["consumer"],
       series: []),
     .init(
-      "ship_retention_seconds", .gauge, "How long the destination keeps an item; 0 for ever.",
+      "ship_retention_seconds", .gauge,
+      "How long the destination keeps what is written, where that is ours to say; else 0.",
       labels: ["consumer"]),
     .init(
       "ship_batch_wait_seconds", .gauge, "The longest that a tick waits for its batch; 0 without batches.",

@@ -94,6 +94,7 @@ final class AWSConnection: AWSAccess {
           metadata: [
             "profile": "\(profile)", "s3": "\(endpoints.endpoint(.s3, region: settings.region))",
             "dynamodb": "\(endpoints.endpoint(.dynamodb, region: settings.region))",
+            "kinesis": "\(endpoints.endpoint(.kinesis, region: settings.region))",
           ])
       }
       return (endpoints, try configured.caBundle.map(Self.readable))

@@ -9,19 +9,10 @@ package struct Digest: Sendable, Equatable {
     return String(decoding: text, as: UTF8.self)
   }
 
-  /// As in `x-amz-checksum-sha256`. Reference: RFC 4648 §4.
+  /// As in `x-amz-checksum-sha256`.
   package var base64: String {
-    let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
     var text: [UInt8] = []
-    text.reserveCapacity(44)
-    for start in stride(from: 0, to: 30, by: 3) {
-      let group = UInt32(bytes[start]) << 16 | UInt32(bytes[start + 1]) << 8 | UInt32(bytes[start + 2])
-      for shift in [18, 12, 6, 0] { text.append(alphabet[Int(group >> UInt32(shift)) & 63]) }
-    }
-    // 32 = 10 × 3 + 2: the last group has two bytes.
-    let rest = UInt32(bytes[30]) << 16 | UInt32(bytes[31]) << 8
-    for shift in [18, 12, 6] { text.append(alphabet[Int(rest >> UInt32(shift)) & 63]) }
-    text.append(UInt8(ascii: "="))
+    withUnsafeBytes(of: bytes) { Base64.append($0.bindMemory(to: UInt8.self), to: &text) }
     return String(decoding: text, as: UTF8.self)
   }
 

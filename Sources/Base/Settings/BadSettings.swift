@@ -17,6 +17,13 @@ package struct BadSettings: Error, Sendable, Equatable {
       self.reason = reason
     }
 
+    /// A setting that is unset and must not be.
+    ///
+    /// - Parameter reason: why it is needed.
+    package static func unset<Value>(_ setting: Setting<Value>, because reason: String) -> Problem {
+      Problem(name: setting.name, value: "", allowed: setting.rule.allowed, reason: reason)
+    }
+
     package var line: String {
       "\(name) is '\(value)'\(reason.map { " (\($0))" } ?? "") but must be \(allowed)"
     }

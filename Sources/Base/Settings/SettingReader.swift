@@ -61,6 +61,16 @@ package struct SettingReader {
     }
   }
 
+  /// Refuses a setting that is unset, where the command uses it.
+  package mutating func require<Group, Value>(
+    _ setting: Setting<Value>, _ flag: KeyPath<Group, String?>, because reason: String
+  ) {
+    guard let group = groups.lazy.compactMap({ $0 as? Group }).first,
+      (group[keyPath: flag] ?? environment[setting.name] ?? "").isEmpty
+    else { return }
+    problems.append(.unset(setting, because: reason))
+  }
+
   package mutating func warn(_ sentence: String) { warnings.append(sentence) }
 
   /// A variable that another module reads by itself: checked and shown here all the same.

@@ -101,7 +101,7 @@ package struct Reconcile: Sendable {
   var inquiry: Inquiry { Inquiry(attempts: attempts) }
 
   /// Compares each destination that the log has a consumer for, and ships what is missing there if the options say
-  /// so.
+  /// so. Each has an inventory.
   ///
   /// Trouble that waiting does not mend ends the comparison of one destination, and is in its result.
   ///
@@ -142,13 +142,16 @@ package struct Reconcile: Sendable {
 
   /// - Parameter consumer: as the log has it; it delivers there.
   func compare(_ destination: any Destination, _ consumer: Consumer) async throws -> Reconciliation {
-    switch destination.inventory {
+    guard let inventory = destination.inventory else {
+      preconditionFailure("\(destination.consumer.name) cannot be compared")
+    }
+    switch inventory {
     case .objects(let inventory):
-      try await ObjectComparison(
+      return try await ObjectComparison(
         reconcile: self, consumer: consumer, unit: destination.unit, inventory: inventory,
         logID: try await reader.logID()
       ).run()
-    case .ticks(let inventory): try await compare(inventory, consumer, unit: destination.unit)
+    case .ticks(let inventory): return try await compare(inventory, consumer, unit: destination.unit)
     }
   }
 

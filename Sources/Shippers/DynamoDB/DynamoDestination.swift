@@ -8,6 +8,7 @@ extension ConsumerName {
 
 extension DynamoSettings: DestinationSettings {
   package static let name = "dynamodb"
+  package static let service = "DynamoDB"
   package static let check = "table"
   package static let consumers = (
     remote: ConsumerKind(name: .dynamodb, shipsInBatches: false),

@@ -1,9 +1,9 @@
 import Base
 import Glibc
 
-/// Turns among processes that write one SQLite file: a lock on a file beside it, held for one write.
+/// Turns among processes that write one file, or one folder: a lock on a file beside it, held for one write.
 ///
-/// Two connections that both commit and checkpoint can lose what was committed (SQLite's "WAL-reset" bug, until
+/// Two connections to a SQLite file that both commit and checkpoint can lose what was committed (SQLite's "WAL-reset" bug, until
 /// 3.51.2). With a turn they never do so at the same time.
 ///
 /// Reference: https://www.sqlite.org/wal.html#walresetbug
@@ -12,7 +12,7 @@ struct FileTurn: Sendable {
   private let pause: @Sendable () -> Void
 
   /// - Parameters:
-  ///   - path: of the SQLite file.
+  ///   - path: of the file or folder.
   ///   - pause: runs between the tries.
   init(of path: String, pause: @escaping @Sendable () -> Void = { usleep(FileTurn.pauseMicroseconds) }) {
     self.path = path + ".lock"

@@ -16,7 +16,7 @@ struct ItemDestination<Table: ItemTable>: Destination {
 
   var unit: String { "items" }
   var retention: Duration? { .seconds(settings.retentionDays * 86_400) }
-  var inventory: Inventory { .ticks(ItemInventory(table: table, settings: settings)) }
+  var inventory: Inventory? { .ticks(ItemInventory(table: table, settings: settings)) }
 
   func ship(from next: Offset, _ context: ShippingContext) async throws {
     try await context.withReader { reader in
@@ -37,7 +37,7 @@ struct ItemDestination<Table: ItemTable>: Destination {
     return found
   }
 
-  func redeliver(_ page: TickPage, wall: Int64) async throws -> Redelivery {
+  func redeliver(_ page: TickPage, of logID: LogID, wall: Int64) async throws -> Redelivery {
     try await table.redeliver(page, retentionDays: settings.retentionDays, wall: wall)
   }
 

@@ -30,19 +30,31 @@ extension AWSError {
 
   private var missingHint: String? {
     if code == .wrongRegion { return nil }
-    if code.rawValue.hasPrefix("KMS") { return "enable the key in KMS, or name another (S3_SSE_KMS_KEY_ID)" }
+    if code.rawValue.hasPrefix("KMS") { return keyHint }
     return switch resource {
     case .bucket(let name), .object(let name, _): "make the bucket \(name), or correct S3_BUCKET or REGION"
     case .table(let name, let region):
       "make the table \(name) in \(region), or correct DYNAMO_TABLE_NAME or REGION"
+    case .kinesisStream(let name, let region):
+      "make the Kinesis stream \(name) in \(region), or correct KINESIS_STREAM or REGION"
     case .secret(let name, let region):
       "make the secret \(name) in \(region), or correct BINANCE_WEBSOCKET_SECRET or REGION"
     case nil: nil
     }
   }
 
-  /// The file that has the right: only `reconcile` reads items.
-  private var policy: String { operation == "BatchGetItem" ? "reconcile.json" : "policy.json" }
+  private var keyHint: String {
+    if case .kinesisStream = resource {
+      return "enable the key of the Kinesis stream in KMS, and give the keys' owner kms:GenerateDataKey on it"
+    }
+    return "enable the key in KMS, or name another (S3_SSE_KMS_KEY_ID)"
+  }
+
+  /// The file that has the right: only `reconcile` reads items, and few put records.
+  private var policy: String {
+    if case .kinesisStream = resource { return "kinesis.json" }
+    return operation == "BatchGetItem" ? "reconcile.json" : "policy.json"
+  }
 
   private static let denied: Set<String> = [
     "AccessDenied", "AccessDeniedException", "AuthorizationError", "Forbidden", "NotAuthorized",

@@ -78,7 +78,8 @@ package struct Attempts: Sendable {
     }
   }
 
-  private func failed(_ error: any Error, _ doing: String, key: String) {
+  /// Reports a try that failed, or a part of one.
+  func failed(_ error: any Error, _ doing: String, key: String) {
     let known = error as? AWSError
     let text = "\(error)"
     var details: Logger.Metadata = ["doing": "\(doing)", "error": "\(text)"]

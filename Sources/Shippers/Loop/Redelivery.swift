@@ -34,8 +34,9 @@ extension Shipping {
     } catch let error as LogError where error.code == .notFound {
       return .untried("its tick is not kept any more; its payload is all there is")
     }
+    let logID = try await reader.logID()
     do {
-      return try await destination.redeliver(page, wall: clock.wall())
+      return try await destination.redeliver(page, of: logID, wall: clock.wall())
     } catch let error as LogError {
       throw error
     } catch {

@@ -13,38 +13,23 @@ package struct TickDelivery: Sendable {
 }
 
 /// The source of a consumer that delivers tick by tick: pages of the log, one delivery for each tick.
-package actor TickSource: DeliverySource {
+package struct TickSource: DeliverySource {
   package typealias Delivery = TickDelivery
 
-  private let reader: LogReader
-  private let tail: Tail
-  private var position: Offset
+  private let pages: PageSource
 
   /// Ticks read at a time; with their bytes they bound what a backlog takes of memory.
   package static let pageTicks = 1_000
 
   package init(reader: LogReader, tail: Tail, next: Offset) {
-    self.reader = reader
-    self.tail = tail
-    position = next
+    pages = PageSource(reader: reader, tail: tail, next: next, pageTicks: Self.pageTicks)
   }
 
   package func next() async throws -> [Prepared<TickDelivery>] {
-    while !tail.control.isStopping {
-      // Asked before reading: what was appended before the drain began is in the page.
-      let isDraining = tail.control.isDraining
-      let page = try await reader.page(from: position, maximumTicks: Self.pageTicks)
-      if let range = page.range {
-        position = range.upperBound.next
-        return deliveries(page)
-      }
-      if isDraining { return [] }
-      try await tail.wait(beyond: position.previous)
-    }
-    return []
+    try await pages.next().flatMap { Self.deliveries($0.delivery) }
   }
 
-  private func deliveries(_ page: TickPage) -> [Prepared<TickDelivery>] {
+  private static func deliveries(_ page: TickPage) -> [Prepared<TickDelivery>] {
     var deliveries = page.offsets.enumerated().map { index, offset in
       TickDelivery(offset: offset, content: .tick(page.ticks, index: index))
     }

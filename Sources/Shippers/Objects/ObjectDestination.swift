@@ -24,7 +24,7 @@ struct ObjectDestination: Destination {
   var unit: String { "objects" }
   var batchWait: Duration { settings.maximumWait }
 
-  var inventory: Inventory {
+  var inventory: Inventory? {
     .objects(ObjectInventory(store: store, openStore: openStore, settings: settings, address: address))
   }
 
@@ -76,7 +76,7 @@ struct ObjectDestination: Destination {
       logID: LogID(rawValue: "0000000000000000"))
   }
 
-  func redeliver(_ page: TickPage, wall: Int64) -> Redelivery {
+  func redeliver(_ page: TickPage, of logID: LogID, wall: Int64) -> Redelivery {
     .refused(
       page.bad.first?.cause
         ?? "its row can be read again, but its object is frozen without it: `tickwal replay --to s3 --prefix P` makes a copy that has it"

@@ -8,6 +8,7 @@ extension ConsumerName {
 
 extension S3Settings: DestinationSettings {
   package static let name = "s3"
+  package static let service = "S3"
   package static let check = "bucket"
   package static let consumers = (
     remote: ConsumerKind(name: .s3, shipsInBatches: true),

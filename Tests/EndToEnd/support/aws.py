@@ -1,4 +1,4 @@
-"""MiniStack: S3, DynamoDB, Secrets Manager and IAM on this machine, with signatures verified."""
+"""MiniStack: S3, DynamoDB, Kinesis, Secrets Manager and IAM on this machine, with signatures verified."""
 
 import json
 import os
@@ -112,6 +112,8 @@ class Place:
 
     def __init__(self, stack: MiniStack, name: str, streams: list[str], has_sinks: bool = True, **secret):
         self.bucket, self.table, self.secret = f"bucket-{name}", f"table-{name}", f"secret-{name}"
+        self.kinesis_stream = f"stream-{name}"
+        """The name of one that the user may put records into; it is not made."""
         self._s3, self._dynamo = stack.client("s3"), stack.client("dynamodb")
         if has_sinks:
             self.make_sinks()
@@ -125,6 +127,8 @@ class Place:
                 ("s3:ListBucket", f"arn:aws:s3:::{self.bucket}"),
                 ("dynamodb:UpdateItem", f"arn:aws:dynamodb:*:*:table/{self.table}"),
                 ("dynamodb:DescribeTable", f"arn:aws:dynamodb:*:*:table/{self.table}"),
+                ("kinesis:PutRecords", f"arn:aws:kinesis:*:*:stream/{self.kinesis_stream}"),
+                ("kinesis:DescribeStreamSummary", f"arn:aws:kinesis:*:*:stream/{self.kinesis_stream}"),
                 ("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:*:*:secret:{self.secret}*"),
             ],
         )

@@ -37,8 +37,10 @@ def client(service):
                         aws_secret_access_key=os.environ["STAND_IN_SECRET"], config=Config(s3={{"addressing_style": "path"}}))
 
 def value(words, name):
-    if name in ("SecretString", "Bucket", "Name", "TableName", "BillingMode"):
+    if name in ("SecretString", "Bucket", "Name", "TableName", "BillingMode", "StreamName"):
         return words[0]
+    if name == "ShardCount":
+        return int(words[0])
     entries = [dict(part.split("=", 1) for part in word.split(",")) for word in words]
     for entry in entries:
         entry.update({{key: text == "true" for key, text in entry.items() if text in ("true", "false")}})

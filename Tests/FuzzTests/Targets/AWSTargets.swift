@@ -37,6 +37,12 @@ extension FuzzTarget {
     try hold(
       (fault.code?.utf8.count ?? 0) <= 128 && fault.message.unicodeScalars.count <= 300, "a long fault")
     try hold(!fault.message.contains("\n"), "a fault of two lines")
+    if let results = PutRecordsResults(response.body) {
+      let places = results.refused.map(\.place)
+      try hold(
+        results.count <= input.count && places.allSatisfy { $0 < results.count }, "places beyond the answer")
+      try hold(zip(places, places.dropFirst()).allSatisfy(<), "a place twice")
+    }
     let error = AWSErrorClassifier(operation: "PutObject", signedAt: 0, now: 0, region: "eu-west-1").error(
       response)
     if let wait = error.retryAfter {

@@ -37,7 +37,7 @@ struct ShelfDestination: Destination {
   let consumer = ConsumerKind(name: ConsumerName(rawValue: "shelf"), shipsInBatches: false)
   var address: String { ShelfAddress(shelf: "test").json }
   var unit: String { "payloads" }
-  var inventory: Inventory { .ticks(ShelfInventory(shelf: shelf)) }
+  var inventory: Inventory? { .ticks(ShelfInventory(shelf: shelf)) }
 
   func ship(from next: Offset, _ context: ShippingContext) async throws {
     try await context.withReader { reader in
@@ -47,7 +47,7 @@ struct ShelfDestination: Destination {
     }
   }
 
-  func redeliver(_ page: TickPage, wall: Int64) async throws -> Redelivery {
+  func redeliver(_ page: TickPage, of logID: LogID, wall: Int64) async throws -> Redelivery {
     guard let (offset, payload) = page.payloads.first else {
       return .refused(page.bad.first?.cause ?? "the log ends before it")
     }

@@ -9,7 +9,7 @@ struct RetryDeadLettersCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "retry", abstract: "Deliver dead letters once more.",
     discussion: """
-      An item is written again; input that was no tick is decoded again and appended if it is one now. A letter \
+      An item is written and a record put again; input that was no tick is decoded again and appended if it is one now. A letter \
       goes when that is confirmed, else it has another attempt and the new cause. Objects are frozen without \
       rows that could not be read: those letters stay. Asks a running `run`, with its settings; without one the \
       settings given here count. Exits with 1 if any letter stays.
