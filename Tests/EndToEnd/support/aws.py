@@ -124,6 +124,7 @@ class Place:
                 ("s3:GetObject", f"arn:aws:s3:::{self.bucket}/*"),
                 ("s3:ListBucket", f"arn:aws:s3:::{self.bucket}"),
                 ("dynamodb:UpdateItem", f"arn:aws:dynamodb:*:*:table/{self.table}"),
+                ("dynamodb:BatchWriteItem", f"arn:aws:dynamodb:*:*:table/{self.table}"),
                 ("dynamodb:DescribeTable", f"arn:aws:dynamodb:*:*:table/{self.table}"),
                 ("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:*:*:secret:{self.secret}*"),
             ],

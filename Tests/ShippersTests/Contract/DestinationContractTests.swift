@@ -12,7 +12,7 @@ import Testing
 /// The promises of every destination: the program's own, and a third one that is listed here by one line.
 @Suite struct DestinationContractTests {
   enum Kind: CaseIterable {
-    case s3, dynamodb, localS3, localDynamoDB, shelf
+    case s3, dynamodb, dynamodbInBatches, localS3, localDynamoDB, shelf
   }
 
   /// A destination, made anew for each process, the names of what is there, and the loss of everything that was
@@ -37,7 +37,9 @@ import Testing
       } lose: {
         s3.removeAll()
       }
-    case .dynamodb:
+    case .dynamodb, .dynamodbInBatches:
+      let items = ItemSettings(
+        table: "t", writeMode: kind == .dynamodb ? .update : .batch, concurrency: 3)
       let dynamo = SmallDynamo()
       let client = try ScriptedTransport { request, _ in try dynamo.answer(request) }.client()
       return Place {
