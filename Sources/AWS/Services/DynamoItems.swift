@@ -63,8 +63,8 @@ package struct WrittenItems: Sendable, Equatable {
 
 /// The form of BatchWriteItem's answers.
 enum BatchWriteItem {
-  /// The answer where nothing is left.
-  static let allProcessed = Array("{\"UnprocessedItems\":{}}".utf8)
+  /// The answers where nothing is left, to the byte; others are read.
+  static let nothingLeft = ["{\"UnprocessedItems\":{}}", "{}"].map { Array($0.utf8) }
 
   struct Output: Decodable {
     struct Request: Decodable {
