@@ -105,6 +105,8 @@ import Testing
           flying.started += items.count
         }
         _ = try await flying.wait { $0.now >= 1_000 || $0.started == 3_000 }
+        // More would begin by now, if more could.
+        for _ in 0..<300 { await Task.yield() }
         flying.update { $0.now -= items.count }
         return nil
       }
@@ -316,6 +318,35 @@ import Testing
     }
   }
 
+  @Test func `that requests are refused as a whole does not count against an item that is refused alone`()
+    async throws
+  {
+    try await ShippingRig.with { rig in
+      try await rig.log.append(ticks(300))
+      let refused = Watch((batches: 0, item: false))
+      let place = try Place { operation, items in
+        if operation == "BatchWriteItem" {
+          refused.update { $0.batches += 1 }
+        } else if operation != "UpdateItem" {
+          return nil
+        } else if items.contains(where: { ModelTick.number(of: $0) == 1 }) {
+          _ = try await refused.wait { $0.batches == 12 }
+          refused.update { $0.item = true }
+        } else {
+          // None is accepted before.
+          _ = try await refused.wait { $0.item }
+          return nil
+        }
+        return .dynamoError(400, "ValidationException", "Something new")
+      }
+      try await rig.beside(rig.shipping(to: place.table, concurrency: 12)) {
+        try await expectEventually { try await rig.next(.dynamodb) == offset(301) }
+      }
+      #expect(try await rig.query("SELECT offset FROM dead_letters") == ["1"])
+      #expect(rig.logs.messages(.error).isEmpty)
+    }
+  }
+
   @Test func `a table that refuses every item alone, too, holds`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(100))
@@ -337,6 +368,19 @@ import Testing
       }
       #expect(try await rig.deadLetters == [])
       #expect(place.numbers == Set(1...100))
+    }
+  }
+
+  @Test(arguments: [true, false])
+  func `what has expired is not begun with what has not`(submits: Bool) async throws {
+    try await ShippingRig.with { rig in
+      try await rig.log.append(ticks(5, receivedAt: someTime - 2 * 86_400_000_000))
+      try await rig.log.append(ticks(10, from: 6))
+      let place = try Place(submits: submits)
+      // So that there are keys to begin with.
+      #expect(try await place.table.hasRightKeys())
+      #expect(try await rig.drain(rig.shipping(to: place.table)).expired == 5)
+      #expect(try place.sent() == [Array(6...15)])
     }
   }
 
