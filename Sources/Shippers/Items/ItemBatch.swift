@@ -21,9 +21,9 @@ struct ItemBatch: Sendable {
   static let mostItems = 25
   /// Batches that may have started without being committed: together they hold no more items than may be without.
   static let mostUncommitted = TickSource.pageTicks / mostItems
-  /// A longer body is begun only by a single item. The service takes 16 MB; many requests are in flight, and memory
-  /// is to stay small.
-  static let mostBytes = 1 << 20
+  /// Only the body for a single item is longer. The service takes 16 MB; many requests are in flight, and memory is to
+  /// stay small.
+  static let mostBytes = 256 << 10
 
   /// No two of them have one key.
   private(set) var puts: [Put] = []
@@ -33,10 +33,9 @@ struct ItemBatch: Sendable {
 
   private var count: Int { puts.count + others.count }
   private var range: OffsetRange? {
-    let ends = [puts.first?.offset, puts.last?.offset, others.first?.offset, others.last?.offset].compactMap {
-      $0
-    }
-    guard let first = ends.min(), let last = ends.max() else { return nil }
+    let firsts = [puts.first?.offset, others.first?.offset].compactMap { $0 }
+    let lasts = [puts.last?.offset, others.last?.offset].compactMap { $0 }
+    guard let first = firsts.min(), let last = lasts.max() else { return nil }
     return first...last
   }
 
@@ -50,7 +49,7 @@ struct ItemBatch: Sendable {
     bytes += put.body.count
   }
 
-  /// Groups ticks in their order, as few to a batch as must be.
+  /// Groups ticks in their order, as many to a batch as may be.
   ///
   /// - Parameter put: makes a tick's put; `nil` for one that can be no item.
   static func cut(

@@ -10,67 +10,13 @@ import Testing
 
 /// Shipping by BatchWriteItem, over the service's answers.
 @Suite struct ItemBatchSinkTests {
-  /// Answers a request in place of the table; `nil` leaves it to the table.
-  typealias Answerer = @Sendable (_ operation: Substring, _ items: [Item]) async throws -> HTTPResponse?
-
-  private struct Place {
-    let dynamo = SmallDynamo()
-    let transport: ScriptedTransport
-    let table: DynamoTable
-
-    init(submits: Bool = true, _ answer: @escaping Answerer = { _, _ in nil }) throws {
-      let dynamo = dynamo
-      transport = ScriptedTransport(submits: submits) { request, _ in
-        let operation = Place.operation(request)
-        let items = try Place.items(request)
-        if let answer = try await answer(operation, items) { return answer }
-        return try dynamo.answer(request)
-      }
-      table = DynamoTable(
-        client: DynamoDBClient(try transport.client()), name: "t", writeMode: .batch,
-        clock: TableClock { .zero }
-      ) { someTime }
-    }
-
-    static func operation(_ request: HTTPRequest) -> Substring {
-      request.headers["X-Amz-Target"]?.split(separator: ".").last ?? ""
-    }
-
-    static func items(_ request: HTTPRequest) throws -> [Item] {
-      switch operation(request) {
-      case "BatchWriteItem": try Item.puts(request.body)
-      case "UpdateItem": [try Item(request.body)]
-      default: []
-      }
-    }
-
-    /// The numbers of the ticks in each request of an operation.
-    func sent(_ operation: String = "BatchWriteItem") throws -> [[Int64]] {
-      try transport.requests.filter { Self.operation($0) == operation }.map { request in
-        try Self.items(request).map { try #require(ModelTick.number(of: $0)) }
-      }
-    }
-
-    var numbers: Set<Int64> { Set(dynamo.written.values.compactMap(ModelTick.number)) }
-  }
-
-  private static func unprocessed(_ items: some Collection<Item>) -> HTTPResponse {
-    let requests = items.map { item in
-      let key = item.key.split(separator: " ")
-      return """
-        {"PutRequest":{"Item":{"stream_type":{"S":"\(key[0])"},"iso_timestamp":{"S":"\(key[1])"},"ttl_days":{"N":"1"}}}}
-        """
-    }
-    return .answer(200, [:], #"{"UnprocessedItems":{"t":[\#(requests.joined(separator: ","))]}}"#)
-  }
-
   // MARK: Requests
 
   @Test(arguments: [true, false])
   func `a backlog goes out in full requests`(submits: Bool) async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(1_010))
-      let place = try Place(submits: submits)
+      let place = try BatchedDynamo(submits: submits)
       let end = try await rig.drain(rig.shipping(to: place.table))
       #expect(end.next == offset(1_011))
       #expect(place.numbers == Set(1...1_010))
@@ -82,7 +28,7 @@ import Testing
 
   @Test func `a lone tick waits for no other`() async throws {
     try await ShippingRig.with { rig in
-      let place = try Place()
+      let place = try BatchedDynamo()
       try await rig.beside(rig.shipping(to: place.table)) {
         for number in 1...3 {
           try await rig.log.append(ticks(1, from: number))
@@ -98,7 +44,7 @@ import Testing
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(3_000))
       let flying = Watch((now: 0, most: 0, started: 0))
-      let place = try Place { _, items in
+      let place = try BatchedDynamo { _, items in
         flying.update { flying in
           flying.now += items.count
           flying.most = max(flying.most, flying.now)
@@ -130,7 +76,7 @@ import Testing
       try await rig.log.append(batch)
       let flying = Mutex([String: Int]())
       let calls = Counter()
-      let place = try Place(submits: submits) { operation, items in
+      let place = try BatchedDynamo(submits: submits) { operation, items in
         #expect(operation == "BatchWriteItem")
         flying.withLock { flying in
           for item in items {
@@ -142,7 +88,7 @@ import Testing
         for _ in 0..<20 { await Task.yield() }
         switch calls.next() % 4 {
         case 0: return .dynamoError(500, "InternalServerError")
-        case 1 where items.count > 1: return Self.unprocessed(items)
+        case 1 where items.count > 1: return BatchedDynamo.unprocessed(items)
         default: return nil
         }
       }
@@ -159,13 +105,13 @@ import Testing
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(250))
       let left = Mutex(Set<Int64>())
-      let place = try Place(submits: submits) { _, items in
+      let place = try BatchedDynamo(submits: submits) { _, items in
         // Each third at its first time.
         let rest = items.filter { item in
           guard let number = ModelTick.number(of: item), number % 3 == 0 else { return false }
           return left.withLock { $0.insert(number).inserted }
         }
-        return rest.isEmpty ? nil : Self.unprocessed(rest)
+        return rest.isEmpty ? nil : BatchedDynamo.unprocessed(rest)
       }
       // The stand-in writes nothing of a request that it leaves something of: what it took is noted here.
       let end = try await rig.drain(rig.shipping(to: place.table))
@@ -185,7 +131,9 @@ import Testing
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(100))
       let isBusy = Mutex(true)
-      let place = try Place { _, items in isBusy.withLock { $0 } ? Self.unprocessed(items) : nil }
+      let place = try BatchedDynamo { _, items in
+        isBusy.withLock { $0 } ? BatchedDynamo.unprocessed(items) : nil
+      }
       try await rig.beside(rig.shipping(to: place.table)) {
         try await expectEventually { try place.sent().count > 30 }
         #expect(try await rig.next(.dynamodb) == .first)
@@ -203,7 +151,7 @@ import Testing
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(25))
       let isFirst = Mutex(true)
-      let place = try Place { _, items in
+      let place = try BatchedDynamo { _, items in
         guard
           isFirst.withLock({ first in
             defer { first = false }
@@ -224,9 +172,10 @@ import Testing
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(25))
       let calls = Counter()
-      let place = try Place { _, items in
+      let place = try BatchedDynamo { _, items in
         guard calls.next() == 1 else { return nil }
-        return code == "UnprocessedItems" ? Self.unprocessed(items.prefix(1)) : .dynamoError(400, code)
+        return code == "UnprocessedItems"
+          ? BatchedDynamo.unprocessed(items.prefix(1)) : .dynamoError(400, code)
       }
       let pacing = ItemPacing(concurrency: 8)
       try await rig.withReader { reader in
@@ -249,7 +198,7 @@ import Testing
       try await rig.log.append(ticks(200))
       let calls = Counter()
       let written = Mutex(Set<Int64>())
-      let place = try Place { _, items in
+      let place = try BatchedDynamo { _, items in
         guard calls.next() % 2 == 1 else { return nil }
         written.withLock { $0.formUnion(items.prefix(items.count / 2).compactMap(ModelTick.number)) }
         throw TransportError(code: .timedOut, origin: "http://aws.test")
@@ -264,7 +213,7 @@ import Testing
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(50))
       let isDenied = Mutex(true)
-      let place = try Place { operation, _ in
+      let place = try BatchedDynamo { operation, _ in
         operation == "BatchWriteItem" && isDenied.withLock { $0 }
           ? .dynamoError(400, "AccessDeniedException") : nil
       }
@@ -289,7 +238,7 @@ import Testing
   func `an item that the table refuses is told from the others alone`(submits: Bool) async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(100))
-      let place = try Place(submits: submits) { _, items in
+      let place = try BatchedDynamo(submits: submits) { _, items in
         items.contains { ModelTick.number(of: $0) == 33 }
           ? .dynamoError(400, "ValidationException", "Number overflow") : nil
       }
@@ -308,7 +257,7 @@ import Testing
   @Test func `requests that are refused as a whole hold nothing and give up nothing`() async throws {
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(500))
-      let place = try Place { operation, _ in
+      let place = try BatchedDynamo { operation, _ in
         operation == "BatchWriteItem" ? .dynamoError(400, "ValidationException", "Something new") : nil
       }
       let end = try await rig.drain(rig.shipping(to: place.table))
@@ -324,7 +273,7 @@ import Testing
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(300))
       let refused = Watch((batches: 0, item: false))
-      let place = try Place { operation, items in
+      let place = try BatchedDynamo { operation, items in
         if operation == "BatchWriteItem" {
           refused.update { $0.batches += 1 }
         } else if operation != "UpdateItem" {
@@ -351,7 +300,7 @@ import Testing
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(100))
       let isWrong = Mutex(true)
-      let place = try Place { operation, items in
+      let place = try BatchedDynamo { operation, items in
         !items.isEmpty && isWrong.withLock { $0 }
           ? .dynamoError(400, "ValidationException", "The provided key element does not match the schema")
           : nil
@@ -376,7 +325,7 @@ import Testing
     try await ShippingRig.with { rig in
       try await rig.log.append(ticks(5, receivedAt: someTime - 2 * 86_400_000_000))
       try await rig.log.append(ticks(10, from: 6))
-      let place = try Place(submits: submits)
+      let place = try BatchedDynamo(submits: submits)
       // So that there are keys to begin with.
       #expect(try await place.table.hasRightKeys())
       #expect(try await rig.drain(rig.shipping(to: place.table)).expired == 5)
@@ -395,7 +344,7 @@ import Testing
       try await rig.log.append(odd)
       try await rig.log.append(ticks(4, from: 17))
       try await rig.damage([9])
-      let place = try Place()
+      let place = try BatchedDynamo()
       let end = try await rig.drain(rig.shipping(to: place.table))
       #expect(end.next == offset(21) && end.expired == 5)
       #expect(place.numbers == Set(6...20).subtracting([9, 16]))
