@@ -8,6 +8,7 @@ ticks a second, CPU time of tickwal alone for each tick, and peak memory.
   import     file -> log
   objects    backlog -> gzip JSONL -> PUT to nginx, which answers at once
   items      backlog -> UpdateItem to nginx, which answers at once
+  batch      the same with DYNAMO_WRITE_MODE=batch; what items has given is its baseline
   both       objects and items at a time, for the peak memory of a full backlog
   local      backlog -> files and table in a folder
   steady     400 ticks a second in bursts of 8, both sinks: what a day costs
@@ -42,7 +43,7 @@ import urllib.parse
 from bursts import Bursts
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-STAGES = ("feed", "import", "objects", "items", "local", "both", "steady")
+STAGES = ("feed", "import", "objects", "items", "batch", "local", "both", "steady")
 BURST, STEADY_RATE = 8, 400
 KEYS = {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench"}
 STREAMS = [f"sym{number:03d}usdt@miniTicker" for number in range(400)]
@@ -456,7 +457,7 @@ def main():
     parser.add_argument("--tickwal", default=ROOT / ".build/release/tickwal")
     parser.add_argument("--ticks", type=int, default=1_000_000, help="backlog (default: a million)")
     parser.add_argument("--slow-ticks", type=int, default=200_000,
-                        help="backlog of items and local, if less than that (default: 200,000)")
+                        help="backlog of items, batch and local, if less than that (default: 200,000)")
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--steady-seconds", type=float, default=20, help="how long steady looks on (default: 20)")
     parser.add_argument("--limit", type=float, default=900,
@@ -529,6 +530,8 @@ def main():
              loop=lambda: loops.run("deflate", write_lines(folder / "rows", row, recorded), 6, 1_000), DYNAMO_WRITE="0")
         ship("items", few, baseline=lambda: apart(baseline_items, recorded, url),
              loop=lambda: loops.run("items", write_lines(folder / "items", item, beginning), url, 64), S3_WRITE="0")
+        ship("batch", few, baseline=lambda: table.results.get("items", {}).get("ticks_per_second"), S3_WRITE="0",
+             DYNAMO_WRITE_MODE="batch")
         ship("local", few, arguments=("--local", str(folder / "local")))
         ship("both", options.ticks)
         if wanted("steady"):

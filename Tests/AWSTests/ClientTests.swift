@@ -51,6 +51,30 @@ import Testing
           + "SignedHeaders=content-type;host;x-amz-date;x-amz-target, Signature=") == true)
   }
 
+  @Test(
+    arguments: [
+      (#"{"UnprocessedItems":{}}"#, []), (#"{ "UnprocessedItems": { } }"#, []), ("{}", []),
+      (#"{"UnprocessedItems":{"t":[]}}"#, []),
+      (
+        #"{"UnprocessedItems":{"t":[{"PutRequest":{"Item":{"k":{"S":"a"},"n":{"N":"1.5"}}}},{"DeleteRequest":{}}]}}"#,
+        [["k": .string("a"), "n": .number("1.5")], [:]]
+      ),
+    ] as [(String, [DynamoItem])])
+  func `what a batch leaves undone is told`(body: String, left: [DynamoItem]) async throws {
+    let transport = ScriptedTransport(.answer(200, [:], body))
+    let written = try await DynamoDBClient(client(transport)).batchWriteItem(body: [], table: "t")
+    #expect(written.unprocessed == left)
+    #expect(transport.requests[0].headers["X-Amz-Target"] == "DynamoDB_20120810.BatchWriteItem")
+  }
+
+  @Test func `an answer to a batch that does not say what it leaves undone is none`() async throws {
+    let transport = ScriptedTransport(.answer(200, [:], #"{"UnprocessedItems":3}"#))
+    let error = await #expect(throws: AWSError.self) {
+      try await DynamoDBClient(client(transport)).batchWriteItem(body: [], table: "t")
+    }
+    #expect(error?.code == .unexpectedAnswer && error?.resource == .table("t", region: "eu-west-1"))
+  }
+
   @Test func `what is submitted is signed, judged and counted as what is called`() async throws {
     let transport = ScriptedTransport(
       Self.ok, .lost, .answer(400, [:], ClassifierTests.json("ThrottlingException")), Self.ok)

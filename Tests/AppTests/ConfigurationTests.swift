@@ -21,6 +21,7 @@ import WAL
     #expect(settings.s3.objects.compression == .gzip(level: 6))
     #expect(settings.s3.objects.concurrency == 4)
     #expect(settings.dynamo.items.table == "crypto-live-miniticker")
+    #expect(settings.dynamo.items.writeMode == .update)
     #expect(settings.dynamo.items.concurrency == 20)
     #expect(settings.dynamo.items.retentionDays == 1)
     #expect(!settings.kinesis.isEnabled && settings.kinesis.stream == nil)
@@ -62,7 +63,7 @@ import WAL
   @Test func `every setting has a flag of its own name`() throws {
     let help = RunFlags.helpMessage(columns: 200)
     let entries = try configuration().entries
-    #expect(entries.count == 44)
+    #expect(entries.count == 45)
     for entry in entries {
       #expect(help.contains("--\(SettingName.flag(of: entry.name)) <"))
       #expect(help.contains(entry.name))

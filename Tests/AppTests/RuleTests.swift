@@ -15,7 +15,7 @@ import WAL
     ),
     ("S3_GZIP_LEVEL", ["0", "10", "-6", "six"]),
     ("S3_UPLOAD_CONCURRENCY", ["0", "1001", "-4"]),
-    ("DYNAMO_CONCURRENCY", ["0", "1001"]),
+    ("DYNAMO_CONCURRENCY", ["0", "1001"]), ("DYNAMO_WRITE_MODE", ["put", "batches"]),
     ("RETENTION_TTL_DAYS", ["0", "-1", "0.5", "36501"]),
     ("COMMIT_LINGER_MS", ["-1", "0.5", "60001"]),
     ("SHUTDOWN_TIMEOUT", ["0", "-5", "never"]),

@@ -2,21 +2,26 @@
 
 import random
 
+import pytest
+
 from support.delivery import assert_dense, assert_items, assert_objects, local_items, local_objects
 from support.program import PATIENCE
 
 KILLS, UPLOADS, REQUESTS, ROWS = 10, 4, 20, 100
+UNCOMMITTED = {"UpdateItem": 250, "BatchWriteItem": 10}
+"""Confirmed requests that may wait for a commit of ticks which they share."""
 SYMBOLS = [f"sym{number:03}usdt@miniTicker" for number in range(400)]
 
 
-def test_ten_kills_lose_nothing(tickwal, make_place, relay, simulate):
+@pytest.mark.parametrize("mode, operation", [("update", "UpdateItem"), ("batch", "BatchWriteItem")])
+def test_ten_kills_lose_nothing(tickwal, make_place, relay, simulate, mode, operation):
     seed = 20261122
     moments = random.Random(seed)
     place = make_place(*SYMBOLS)
     url = simulate("--rate", "800", "--seed", "3")
     environment = {
         **place.environment(relay.url), "BINANCE_WS_URL": url, "S3_UPLOAD_CONCURRENCY": str(UPLOADS),
-        "DYNAMO_CONCURRENCY": str(REQUESTS),
+        "DYNAMO_CONCURRENCY": str(REQUESTS), "DYNAMO_WRITE_MODE": mode,
     }
     for kill in range(KILLS):
         before = tickwal.log.head
@@ -39,8 +44,9 @@ def test_ten_kills_lose_nothing(tickwal, make_place, relay, simulate):
     assert_items(place.items(), ticks)
     assert set(place.versions().values()) == {1}, "a key was written more than once"
     assert relay.count("PUT") <= len(objects) + KILLS * UPLOADS
-    # Unconfirmed ones, and as many that are confirmed while an earlier commit is under way.
-    assert relay.count("UpdateItem") <= len(ticks) + KILLS * 2 * REQUESTS
+    # Besides those: unconfirmed ones, and as many that are confirmed while an earlier commit is under way.
+    assert relay.count(operation) <= len(ticks) + KILLS * (UNCOMMITTED[operation] + 2 * REQUESTS)
+    assert relay.count("UpdateItem") + relay.count("BatchWriteItem") == relay.count(operation)
     assert tickwal.log.value("select count(*) from gaps where cause = 'crash'") == KILLS
 
 

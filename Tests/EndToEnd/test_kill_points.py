@@ -27,6 +27,8 @@ SEED = 20261122
 
 WITH_AWS = {"append": 40, "record": 2, "plan": 4, "upload": 4, "item": 300, "offset": 20, "gap": 1, "note": 1}
 """Steps, and how often the program may have passed them at most when it is killed there."""
+IN_BATCHES = {"item": 60}
+"""With several items a request; the starts before and after it go on with one."""
 AT_THE_END = {"note": 2, "close": 1}
 """Steps, and the passing at which the program is killed: the first note is written at the start."""
 WITH_FOLDERS = {"open": 1, "file": 4}
@@ -168,6 +170,8 @@ def test_a_kill_anywhere_loses_nothing_with_aws(points, tickwal, make_market, ma
     for step, most in WITH_AWS.items():
         for moment in both([step]):
             killer.at(moment, most)
+    for moment in both(IN_BATCHES):
+        killer.at(moment, IN_BATCHES["item"], DYNAMO_WRITE_MODE="batch")
     for step, passing in AT_THE_END.items():
         for moment in both([step]):
             killer.at(moment, passing, passing, stop_after=150)
@@ -175,7 +179,7 @@ def test_a_kill_anywhere_loses_nothing_with_aws(points, tickwal, make_market, ma
         killer.at_random(400)
     killer.finish()
     market.stop()
-    assert killer.kills == 1 + 2 * len(WITH_AWS) + 2 * len(AT_THE_END) + RANDOM_KILLS
+    assert killer.kills == 1 + 2 * len(WITH_AWS) + 2 * len(IN_BATCHES) + 2 * len(AT_THE_END) + RANDOM_KILLS
     assert set(place.versions().values()) == {1}, "a key was written more than once"
     killer.check(market, place.objects(), place.items(), place.gaps(), **ministack.admin.environment)
 

@@ -18,6 +18,7 @@ NEEDED_FOR = {
     "PutAndLookAtObjects": "bucket",
     "TellAbsentObjectsFromForbiddenOnes": "bucket",
     "WriteItems": "table-write",
+    "WriteItemsInBatches": "table-write-batches",
     "LookAtTheTable": "table",
 }
 """The check of `doctor` that fails first without each statement."""
@@ -43,7 +44,9 @@ def allowed(tickwal, make_place, simulate, ministack, secrets):
             pairs += [(action, resource) for action in actions]
         keys = ministack.make_user(f"{place.bucket}-{len(secrets)}", pairs)
         secrets.append(keys.secret)
-        environment = place.environment(ministack.url) | keys.environment | {"BINANCE_WS_URL": url}
+        environment = place.environment(ministack.url) | keys.environment | {
+            "BINANCE_WS_URL": url, "DYNAMO_WRITE_MODE": "batch",
+        }
         ended = tickwal.run_to_end("doctor", "--json", "--write", **environment)
         return {check["name"]: check for check in json.loads(ended.out)["checks"]}
 

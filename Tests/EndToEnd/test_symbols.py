@@ -1,5 +1,7 @@
 """Objects, items and the log agree, tick for tick."""
 
+import pytest
+
 from support.delivery import assert_dense, assert_items, assert_objects, local_items, local_objects, marker
 from support.program import PATIENCE
 
@@ -7,12 +9,13 @@ SYMBOLS = [f"sym{number:03}usdt@miniTicker" for number in range(400)]
 ENOUGH = 4_000
 
 
-def test_400_symbols_arrive_in_objects_and_items(tickwal, make_place, relay, simulate):
+@pytest.mark.parametrize("mode", ["update", "batch"])
+def test_400_symbols_arrive_in_objects_and_items(tickwal, make_place, relay, simulate, mode):
     place = make_place(*SYMBOLS)
     url = simulate("--rate", "1500", "--seed", "1")
     run = tickwal.start(
         "run", BINANCE_WS_URL=url, DRAIN_ON_STOP="1", SHUTDOWN_TIMEOUT=str(PATIENCE), RETENTION_TTL_DAYS="3",
-        **place.environment(relay.url),
+        DYNAMO_WRITE_MODE=mode, **place.environment(relay.url),
     )
     run.wait_until(lambda: tickwal.log.head >= ENOUGH, f"{ENOUGH} ticks in the log")
     ended = run.terminate(seconds=PATIENCE + 30)
@@ -23,7 +26,8 @@ def test_400_symbols_arrive_in_objects_and_items(tickwal, make_place, relay, sim
     assert_objects(tickwal.log, place.objects(), ticks, most_rows=100)
     assert_items(place.items(), ticks, days=3)
     assert set(place.versions().values()) == {1}, "an object was written twice"
-    assert relay.count("UpdateItem") == len(ticks)
+    updates, batches = relay.count("UpdateItem"), relay.count("BatchWriteItem")
+    assert (updates, batches) == (len(ticks), 0) if mode == "update" else updates == 0 and 25 * batches >= len(ticks)
     assert tickwal.log.backlog() == {"s3": 0, "dynamodb": 0}
     # The highest planned offset was noted in the bucket at shutdown.
     assert str(len(ticks)) in map(str, marker(place, tickwal.log).values())

@@ -90,20 +90,21 @@ import Testing
     }
   }
 
-  @Test(arguments: Fault.allCases)
-  func `after any one exchange each tick is an item`(_ fault: Fault) async throws {
+  @Test(arguments: Fault.allCases, [ItemSettings.WriteMode.update, .batch])
+  func `after any one exchange each tick is an item`(_ fault: Fault, mode: ItemSettings.WriteMode)
+    async throws
+  {
+    let count = mode == .update ? 12 : 260
     for nth in 1... {
       let items = Mutex<[String: Item]>([:])
       let hasFailed = Mutex(false)
       let transport = ScriptedTransport { request, number in
         func act() throws -> HTTPResponse {
-          let item = try Item(request.body)
-          let known = items.withLock { items in
-            defer { items[item.key] = item }
-            return items[item.key]
+          for item in try mode == .update ? [Item(request.body)] : Item.puts(request.body) {
+            let known = items.withLock { $0.updateValue(item, forKey: item.key) }
+            // Written again, it is the same.
+            #expect(known == nil || known == item)
           }
-          // Written again, it is the same.
-          #expect(known == nil || known == item)
           return .answer(200, [:], "{}")
         }
         guard number == nth else { return try act() }
@@ -111,17 +112,17 @@ import Testing
         if fault.hasActed { _ = try act() }
         return try fault.answer(toS3: false)
       }
-      let table = DynamoTable(client: DynamoDBClient(try transport.client()), name: "t")
+      let table = DynamoTable(client: DynamoDBClient(try transport.client()), name: "t", writeMode: mode)
       try await ShippingRig.with { rig in
-        try await rig.log.append(ticks(12))
+        try await rig.log.append(ticks(count))
         try await drain(rig, rig.shipping(to: table, concurrency: 3), .dynamodb) { next in
           items.withLock { $0.count } >= Int(next) - 1
         }
-        #expect(items.withLock { $0.count } == 12, "exchange \(nth)")
+        #expect(items.withLock { $0.count } == count, "exchange \(nth)")
         #expect(try await rig.deadLetters == [])
       }
       if !hasFailed.withLock({ $0 }) {
-        #expect(nth == 13)
+        #expect(nth == (mode == .update ? 13 : 12))
         return
       }
     }

@@ -13,9 +13,14 @@ final class ScriptedTransport: HTTPTransport {
   typealias Answerer = @Sendable (HTTPRequest, _ number: Int) async throws -> HTTPResponse
 
   private let answer: Answerer
+  private let submits: Bool
   private let sent = Mutex<[HTTPRequest]>([])
 
-  init(_ answer: @escaping Answerer) { self.answer = answer }
+  /// - Parameter submits: whether it takes requests that no task waits for.
+  init(submits: Bool = false, _ answer: @escaping Answerer) {
+    self.submits = submits
+    self.answer = answer
+  }
 
   var requests: [HTTPRequest] { sent.withLock { $0 } }
 
@@ -25,6 +30,20 @@ final class ScriptedTransport: HTTPTransport {
       return sent.count
     }
     return try await answer(request, number)
+  }
+
+  func submit(_ request: HTTPRequest, _ completion: @escaping AnswerCompletion) -> CallOff? {
+    guard submits else { return nil }
+    let task = Task {
+      let answer: Result<HTTPResponse, any Error>
+      do {
+        answer = .success(try await send(request))
+      } catch {
+        answer = .failure(error)
+      }
+      completion(answer)?()
+    }
+    return { task.cancel() }
   }
 
   func client() throws -> AWSClient {

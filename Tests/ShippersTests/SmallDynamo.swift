@@ -8,6 +8,7 @@ import Testing
 final class SmallDynamo: Sendable {
   private let items = Mutex<[String: Item]>([:])
 
+  var written: [String: Item] { items.withLock { $0 } }
   /// The keys of what is there.
   var keys: Set<String> { items.withLock { Set($0.keys) } }
 
@@ -16,6 +17,7 @@ final class SmallDynamo: Sendable {
   func answer(_ request: HTTPRequest) throws -> HTTPResponse {
     switch request.headers["X-Amz-Target"]?.split(separator: ".").last {
     case "BatchGetItem": return try read(request)
+    case "BatchWriteItem": return try write(request)
     case "DescribeTable": return .answer(200, [:], Self.description)
     case "DescribeTimeToLive":
       return .answer(
@@ -37,6 +39,18 @@ final class SmallDynamo: Sendable {
     "AttributeDefinitions":[{"AttributeName":"stream_type","AttributeType":"S"},\
     {"AttributeName":"iso_timestamp","AttributeType":"S"}]}}
     """
+
+  /// What the service refuses is refused, too.
+  private func write(_ request: HTTPRequest) throws -> HTTPResponse {
+    let puts = try Item.puts(request.body)
+    guard puts.count <= 25, Set(puts.map(\.key)).count == puts.count else {
+      return .dynamoError(400, "ValidationException", "Too many items requested, or duplicates of a key")
+    }
+    items.withLock { items in
+      for item in puts { items[item.key] = item }
+    }
+    return .answer(200, [:], #"{"UnprocessedItems":{}}"#)
+  }
 
   private func read(_ request: HTTPRequest) throws -> HTTPResponse {
     let body = try #require(try JSONSerialization.jsonObject(with: Data(request.body)) as? [String: Any])

@@ -11,6 +11,7 @@ package struct DynamoDBClient: Sendable {
   private let describeTable: JSONService
   private let describeTimeToLive: JSONService
   private let batchGetItem: JSONService
+  private let batchWriteItem: JSONService
 
   package init(_ client: AWSClient) {
     region = client.region
@@ -26,6 +27,8 @@ package struct DynamoDBClient: Sendable {
     describeTimeToLive = service("DescribeTimeToLive")
     // 16 MB of items at most, and as JSON several times that at worst.
     batchGetItem = service("BatchGetItem", maximumResponseBytes: 100 << 20)
+    // It gives back what it has not written.
+    batchWriteItem = service("BatchWriteItem", maximumResponseBytes: 100 << 20)
   }
 
   /// Writes one item; it is durable when this returns. `body` is the request's JSON, ready made, with the table that
@@ -50,6 +53,41 @@ package struct DynamoDBClient: Sendable {
     updateItem.submit(body, on: table.map(resource), isPatient: isPatient) {
       completion($0.map { $0.answer })
     }
+  }
+
+  /// Writes items over those of the same keys; what the answer does not call unprocessed is durable when this returns.
+  ///
+  /// - Parameters:
+  ///   - body: the request's JSON, ready made: puts and deletes of one table.
+  ///   - table: the one that errors name.
+  ///
+  /// Reference: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
+  package func batchWriteItem(
+    body: [UInt8], table: String, retry: Retry = .never
+  ) async throws -> WrittenItems {
+    try written(await batchWriteItem.call(body, on: resource(table), retry: retry), table)
+  }
+
+  /// The same, tried once, without a task that waits for the answer; as
+  /// ``submitUpdateItem(body:table:isPatient:_:)``.
+  package func submitBatchWriteItem(
+    body: [UInt8], table: String, isPatient: Bool = false,
+    _ completion: @escaping @Sendable (Result<WrittenItems, any Error>) -> Wake?
+  ) -> CallOff? {
+    batchWriteItem.submit(body, on: resource(table), isPatient: isPatient) { result in
+      completion(result.flatMap { response in Result { try written(response, table) } })
+    }
+  }
+
+  private func written(_ response: HTTPResponse, _ table: String) throws(AWSError) -> WrittenItems {
+    // Nearly every answer is one of these, and there are thousands a second.
+    if BatchWriteItem.nothingLeft.contains(response.body) {
+      return WrittenItems(unprocessed: [], answer: response.answer)
+    }
+    let output: BatchWriteItem.Output = try batchWriteItem.read(response, on: resource(table))
+    let unprocessed = output.unprocessedItems?.values.flatMap { $0 } ?? []
+    if !unprocessed.isEmpty { batchWriteItem.throttledInPart() }
+    return WrittenItems(unprocessed: unprocessed.map { $0.putRequest?.item ?? [:] }, answer: response.answer)
   }
 
   /// Reads items as they are now, in no certain order; keys without an item are left out.

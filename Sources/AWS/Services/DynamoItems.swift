@@ -48,6 +48,35 @@ package struct FoundItems: Sendable, Equatable {
   }
 }
 
+/// One answer to BatchWriteItem.
+package struct WrittenItems: Sendable, Equatable {
+  /// The items of the puts that the table did not get to, for want of capacity most often; send them again, later. What
+  /// was no put is here without attributes.
+  package var unprocessed: [DynamoItem]
+  package var answer: Answer
+
+  package init(unprocessed: [DynamoItem], answer: Answer = Answer(date: nil)) {
+    self.unprocessed = unprocessed
+    self.answer = answer
+  }
+}
+
+/// The form of BatchWriteItem's answers.
+enum BatchWriteItem {
+  /// The answers where nothing is left, to the byte; others are read.
+  static let nothingLeft = ["{\"UnprocessedItems\":{}}", "{}"].map { Array($0.utf8) }
+
+  struct Output: Decodable {
+    struct Request: Decodable {
+      struct Put: Decodable {
+        var item: DynamoItem
+      }
+      var putRequest: Put?
+    }
+    var unprocessedItems: [String: [Request]]?
+  }
+}
+
 /// The form of BatchGetItem's requests and answers.
 enum BatchGetItem {
   struct Keys: Encodable {

@@ -74,10 +74,16 @@ struct JSONService: Sendable {
       throw AWSError(.validation, .permanent, operation: operation.name, message: "cannot be written as JSON")
     }
     let response = try await call(body, on: resource, retry: retry)
+    return (try read(response, on: resource), response.answer)
+  }
+
+  func read<Value: Decodable>(
+    _ response: HTTPResponse, on resource: AWSResource?, as type: Value.Type = Value.self
+  ) throws(AWSError) -> Value {
     let decoder = JSONDecoder()
     decoder.keyDecodingStrategy = .custom { path in MemberName(path[path.count - 1]) }
     do {
-      return (try decoder.decode(Value.self, from: Data(response.body)), response.answer)
+      return try decoder.decode(Value.self, from: Data(response.body))
     } catch {
       // The decoder's own words may quote the answer, and with it a secret.
       var error = AWSError(
@@ -87,6 +93,9 @@ struct JSONService: Sendable {
       throw error
     }
   }
+
+  /// An answer said of a part of the request that it came too fast, and its caller tries that again.
+  func throttledInPart() { operation.metrics.throttledInPart() }
 }
 
 /// A member of an answer under the name that it has here: `TableName` is `tableName`.

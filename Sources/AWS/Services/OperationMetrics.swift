@@ -39,6 +39,12 @@ struct OperationMetrics: Sendable {
   }
 
   func retried(_ error: AWSError) { retries[error.kind]?.increment() }
+
+  /// A request was accepted and counted as such, but a part of it came too fast and is tried again.
+  func throttledInPart() {
+    throttles.increment()
+    retries[.throttled]?.increment()
+  }
 }
 
 extension AWSError.Kind {

@@ -17,7 +17,9 @@ extension DynamoSettings: DestinationSettings {
   package static let variableFamilies = ["DYNAMO_", "RETENTION_"]
   package static let makesCopies = false
 
-  package var deliveries: Int { items.concurrency }
+  package var deliveries: Int {
+    items.writeMode == .batch ? min(items.concurrency, ItemBatch.mostUncommitted) : items.concurrency
+  }
 
   package func destination(_ access: any AWSAccess) async throws -> any Destination {
     DynamoSettings.destination(try await access.client(), items)
@@ -26,7 +28,8 @@ extension DynamoSettings: DestinationSettings {
   static func destination(_ client: AWSClient, _ settings: ItemSettings) -> ItemDestination<DynamoTable> {
     ItemDestination(
       .dynamodb, settings, TableAddress(region: client.region, table: settings.table),
-      table: DynamoTable(client: DynamoDBClient(client), name: settings.table))
+      table: DynamoTable(
+        client: DynamoDBClient(client), name: settings.table, writeMode: settings.writeMode))
   }
 
   package func destination(inFolder folder: String, clock: ShippingClock) throws -> any Destination {

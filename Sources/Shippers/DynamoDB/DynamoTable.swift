@@ -3,22 +3,26 @@ import Base
 
 /// Items in a DynamoDB table.
 final class DynamoTable: ItemTable {
-  private let client: DynamoDBClient
-  private let name: String
+  let client: DynamoDBClient
+  let name: String
+  let writeMode: ItemSettings.WriteMode
   private let encoder: UpdateItemEncoder
+  let putEncoder: PutItemEncoder
   let clock: TableClock
   /// This machine's time, microseconds since 1970, UTC.
   private let wall: @Sendable () -> Int64
 
   init(
-    client: DynamoDBClient, name: String, clock: TableClock = TableClock(),
-    wall: @escaping @Sendable () -> Int64 = WallClock.now
+    client: DynamoDBClient, name: String, writeMode: ItemSettings.WriteMode = .update,
+    clock: TableClock = TableClock(), wall: @escaping @Sendable () -> Int64 = WallClock.now
   ) {
     self.client = client
     self.name = name
+    self.writeMode = writeMode
     self.clock = clock
     self.wall = wall
     encoder = UpdateItemEncoder(table: name)
+    putEncoder = PutItemEncoder(table: name)
   }
 
   func askDate() async throws -> Int64? {
@@ -77,15 +81,15 @@ final class DynamoTable: ItemTable {
   }
 
   func look() async throws -> [DoctorFinding] {
-    try await TableLook(client: client, name: name).findings()
+    try await TableLook(client: client, name: name, writeMode: writeMode).findings()
   }
 
-  private func note(_ date: Int?) { clock.heard(date, own: wall() / 1_000_000) }
+  func note(_ date: Int?) { clock.heard(date, own: wall() / 1_000_000) }
 
   /// A 413 must be the service's own: a request above 16 MB gets it; a proxy's page says nothing of the item.
   ///
   /// Reference: Amazon DynamoDB Developer Guide, "Error handling".
-  private static func blamesTheItem(_ error: AWSError) -> Bool {
+  static func blamesTheItem(_ error: AWSError) -> Bool {
     error.code == .validation || error.code == "SerializationException"
       || (error.status == 413 && error.code != .unexpectedAnswer)
   }

@@ -5,6 +5,8 @@ import Base
 struct TableLook: Sendable {
   let client: DynamoDBClient
   let name: String
+  /// What `run` writes by is what is tried.
+  let writeMode: ItemSettings.WriteMode
 
   func findings() async throws -> [DoctorFinding] {
     let keys = try await DoctorFinding.of("table") {
@@ -20,13 +22,33 @@ struct TableLook: Sendable {
         return .ok("table-write", "\(name) takes items")
       }
     }
+    let batches = writeMode == .batch ? [try await batchWriting()] : []
     let ttl = try await DoctorFinding.of("ttl") {
       let ttl = try await client.describeTimeToLive(name, retry: DoctorFinding.retry)
       return Self.timeToLive(ttl, table: name, region: client.region)
     } otherwise: {
       .warning("ttl", "cannot be seen: \($0)", "the right dynamodb:DescribeTimeToLive is missing")
     }
-    return [keys, writing, ttl]
+    return [keys, writing] + batches + [ttl]
+  }
+
+  private func batchWriting() async throws -> DoctorFinding {
+    try await DoctorFinding.of("table-write-batches") {
+      let written = try await client.batchWriteItem(
+        body: idleDelete, table: name, retry: DoctorFinding.retry)
+      return written.unprocessed.isEmpty
+        ? .ok("table-write-batches", "\(name) takes batches of items")
+        : .warning("table-write-batches", "\(name) is too busy to say whether it takes batches of items")
+    }
+  }
+
+  /// Needs the right to write batches, and changes nothing: no tick has this key.
+  private var idleDelete: [UInt8] {
+    Array(
+      """
+      {"RequestItems":{\(PythonJSON.string(name)):[{"DeleteRequest":\
+      {"Key":{"stream_type":{"S":"tickwal doctor"},"iso_timestamp":{"S":"-"}}}}]}}
+      """.utf8)
   }
 
   /// Needs the right to write, and writes nothing.

@@ -70,7 +70,22 @@ struct UpdateItemEncoder: Sendable {
     _ name: ItemAttributes.Name, _ value: ItemAttributes.Value, to body: inout [UInt8]
   ) {
     body.append(contentsOf: openings[name.rawValue])
-    switch value {
+    value.appendJSON(to: &body)
+    body.append(UInt8(ascii: "}"))
+    body.append(UInt8(ascii: ","))
+  }
+}
+
+extension ItemAttributes.Name {
+  /// Of the item's key.
+  fileprivate var isKey: Bool { self == .streamType || self == .isoTimestamp }
+  fileprivate var bit: UInt16 { 1 << UInt16(rawValue) }
+}
+
+extension ItemAttributes.Value {
+  /// As DynamoDB takes it: numbers are strings, too.
+  func appendJSON(to body: inout [UInt8]) {
+    switch self {
     case .text(let text): PythonJSON.appendString(text, to: &body)
     case .json(let contents) where contents.contains(UInt8(ascii: "\\")) && JSONString.text(contents) == nil:
       // Half a pair of surrogates is no text, and DynamoDB would refuse it.
@@ -85,13 +100,5 @@ struct UpdateItemEncoder: Sendable {
       PythonJSON.appendInteger(integer, to: &body)
       body.append(UInt8(ascii: "\""))
     }
-    body.append(UInt8(ascii: "}"))
-    body.append(UInt8(ascii: ","))
   }
-}
-
-extension ItemAttributes.Name {
-  /// Of the item's key.
-  fileprivate var isKey: Bool { self == .streamType || self == .isoTimestamp }
-  fileprivate var bit: UInt16 { 1 << UInt16(rawValue) }
 }

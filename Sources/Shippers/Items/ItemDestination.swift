@@ -20,11 +20,29 @@ struct ItemDestination<Table: ItemTable>: Destination {
 
   func ship(from next: Offset, _ context: ShippingContext) async throws {
     try await context.withReader { reader in
-      let sink = ItemSink(
-        consumer: consumer.name, retentionDays: settings.retentionDays, table: table, tail: context.tail,
-        attempts: context.attempts, pacing: ItemPacing(concurrency: settings.concurrency))
-      try await context.ship(sink, reader: reader, next: next)
+      if let table = table.inBatches {
+        try await ship(batchesTo: table, reader, from: next, context)
+      } else {
+        try await context.ship(
+          sink(table, requests: settings.concurrency, context), reader: reader, next: next)
+      }
     }
+  }
+
+  private func ship(
+    batchesTo table: some ItemBatchTable, _ reader: LogReader, from next: Offset, _ context: ShippingContext
+  ) async throws {
+    let sink = ItemBatchSink(
+      single: sink(table, requests: min(settings.concurrency, ItemBatch.mostUncommitted), context))
+    try await context.ship(sink, reader: reader, next: next)
+  }
+
+  private func sink<Place: ItemTable>(
+    _ table: Place, requests: Int, _ context: ShippingContext
+  ) -> ItemSink<Place> {
+    ItemSink(
+      consumer: consumer.name, retentionDays: settings.retentionDays, table: table, tail: context.tail,
+      attempts: context.attempts, pacing: ItemPacing(concurrency: requests))
   }
 
   func look(writes: Bool) async throws -> [DoctorFinding] {

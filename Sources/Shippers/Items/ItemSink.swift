@@ -47,15 +47,14 @@ struct ItemSink<Table: ItemTable>: Sink {
     }
     // Also for one that is not begun here: this alone is called in the order of offsets.
     guard turns.enter(delivery.offset, key: key) else { return nil }
-    let ttl = ItemAttributes.ttl(receivedAt: tick.receivedAt, retentionDays: retentionDays)
-    guard table.clock.isAlive(ttl, own: tail.clock.wall() / 1_000_000) else { return nil }
+    guard isAlive(receivedAt: tick.receivedAt) else { return nil }
     KillPoint.item.before()
     return table.submit(request, isPatient: isPatient) { result in
       guard case .success(nil) = result else {
         return completion(.open { try await deliver(delivery, batch, tick, after: result) })
       }
       KillPoint.item.after()
-      sayWhatWaits(pacing.accepted())
+      accepted()
       attempts.reporter.succeeded()
       turns.leave(delivery.offset)
       return completion(.confirmed(Self.written(tick)))
@@ -68,10 +67,7 @@ struct ItemSink<Table: ItemTable>: Sink {
     after first: Result<ItemRefusal?, any Error>? = nil
   ) async throws -> Confirmation {
     defer { turns.leave(delivery.offset) }
-    let ttl = ItemAttributes.ttl(receivedAt: tick.receivedAt, retentionDays: retentionDays)
-    if try await table.hasPassed(ttl, wall: tail.clock.wall(), attempts: attempts) {
-      return Confirmation(expired: 1)
-    }
+    if try await hasExpired(tick) { return Confirmation(expired: 1) }
     var tries = 0
     var made = first
     while true {
@@ -82,7 +78,7 @@ struct ItemSink<Table: ItemTable>: Sink {
       }
       switch outcome {
       case .written:
-        sayWhatWaits(pacing.accepted())
+        accepted()
         return Self.written(tick)
       case .undecodable(let error):
         return dead(delivery, cause: "\(error)", attempts: tries, payload: Array(batch.bytes[tick.payload]))
@@ -103,12 +99,25 @@ struct ItemSink<Table: ItemTable>: Sink {
     }
   }
 
+  /// Whether a tick's TTL is certainly not over, so that nobody need be asked. Microseconds since 1970, UTC.
+  func isAlive(receivedAt: Int64) -> Bool {
+    let ttl = ItemAttributes.ttl(receivedAt: receivedAt, retentionDays: retentionDays)
+    return table.clock.isAlive(ttl, own: tail.clock.wall() / 1_000_000)
+  }
+
+  func hasExpired(_ tick: TickBatch.Entry) async throws -> Bool {
+    let ttl = ItemAttributes.ttl(receivedAt: tick.receivedAt, retentionDays: retentionDays)
+    return try await table.hasPassed(ttl, wall: tail.clock.wall(), attempts: attempts)
+  }
+
   private static func written(_ tick: TickBatch.Entry) -> Confirmation {
     Confirmation(
       sent: Confirmation.Sent(bytes: tick.payload.count, receivedAt: tick.receivedAt, isObject: false))
   }
 
-  private func sayWhatWaits(_ deadLetters: Int) {
+  /// The table has taken what a request held.
+  func accepted() {
+    let deadLetters = pacing.accepted()
     guard deadLetters > 0 else { return }
     attempts.reporter.say(
       "the table takes items again; those that it refused before are dead letters and wait for `tickwal dead-letters retry`",

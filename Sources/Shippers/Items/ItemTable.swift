@@ -37,6 +37,9 @@ protocol ItemTable: Sendable {
     _ completion: @escaping @Sendable (Result<ItemRefusal?, any Error>) -> Wake?
   ) -> CallOff?
 
+  /// The same table, if it is to be written to with several items a request.
+  var inBatches: (any ItemBatchTable)? { get }
+
   /// Whether the table's keys are the ones that items are made for.
   func hasRightKeys() async throws -> Bool
 
@@ -71,6 +74,7 @@ struct ItemRefusal: Sendable {
 
 extension ItemTable {
   func close() {}
+  var inBatches: (any ItemBatchTable)? { nil }
   func submit(
     _ request: Request, isPatient: Bool,
     _ completion: @escaping @Sendable (Result<ItemRefusal?, any Error>) -> Wake?
@@ -101,6 +105,13 @@ extension ItemTable {
   func keyedRequest(
     _ batch: TickBatch, _ tick: TickBatch.Entry, retentionDays: Int
   ) throws(ItemFlaw) -> (key: Int, request: Request) {
+    try keyed(batch, tick, retentionDays: retentionDays, request)
+  }
+
+  /// The hash of the item's key, and what is made of the item.
+  func keyed<Form>(
+    _ batch: TickBatch, _ tick: TickBatch.Entry, retentionDays: Int, _ make: (ItemAttributes) -> Form
+  ) throws(ItemFlaw) -> (key: Int, request: Form) {
     try batch.bytes.withUnsafeBufferPointer { (bytes) throws(ItemFlaw) in
       let event: TickEvent
       do throws(JSONError) {
@@ -112,7 +123,7 @@ extension ItemTable {
       }
       let attributes = ItemAttributes(event, retentionDays: retentionDays)
       if let flaw = flaw(attributes) { throw ItemFlaw(flaw) }
-      return (attributes.keyHash, request(attributes))
+      return (attributes.keyHash, make(attributes))
     }
   }
 }

@@ -22,13 +22,22 @@ final class KeyTurns: Sendable {
   ///
   /// - Parameter key: a hash of the item's key; two keys with one hash wait for each other, which does no harm.
   /// - Returns: whether it is its turn.
-  func enter(_ offset: Offset, key: Int) -> Bool {
+  func enter(_ offset: Offset, key: Int) -> Bool { enter([(offset, key)]) }
+
+  /// The same for several ticks of different keys, in the order of offsets.
+  ///
+  /// - Returns: whether it is the turn of all.
+  func enter(_ ticks: [(offset: Offset, key: Int)]) -> Bool {
     state.withLock { state in
-      state.keys[offset] = key
-      guard let before = state.latest.updateValue(offset, forKey: key) else { return true }
-      state.successors[before] = offset
-      state.waiting.insert(offset)
-      return false
+      var isTheirs = true
+      for (offset, key) in ticks {
+        state.keys[offset] = key
+        guard let before = state.latest.updateValue(offset, forKey: key) else { continue }
+        state.successors[before] = offset
+        state.waiting.insert(offset)
+        isTheirs = false
+      }
+      return isTheirs
     }
   }
 

@@ -126,6 +126,7 @@ class Place:
                 ("s3:GetObject", f"arn:aws:s3:::{self.bucket}/*"),
                 ("s3:ListBucket", f"arn:aws:s3:::{self.bucket}"),
                 ("dynamodb:UpdateItem", f"arn:aws:dynamodb:*:*:table/{self.table}"),
+                ("dynamodb:BatchWriteItem", f"arn:aws:dynamodb:*:*:table/{self.table}"),
                 ("dynamodb:DescribeTable", f"arn:aws:dynamodb:*:*:table/{self.table}"),
                 ("kinesis:PutRecords", f"arn:aws:kinesis:*:*:stream/{self.kinesis_stream}"),
                 ("kinesis:DescribeStreamSummary", f"arn:aws:kinesis:*:*:stream/{self.kinesis_stream}"),

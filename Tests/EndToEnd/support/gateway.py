@@ -41,6 +41,7 @@ class Seen:
     path: str
     headers: dict[str, str]
     complaint: str | None
+    body: bytes
     time: float = field(default_factory=time.time)
 
 
@@ -122,7 +123,7 @@ class CheckingGateway(_Listening):
         body = handler.body()
         headers = {name.lower(): value for name, value in handler.headers.items()}
         complaint = self._complaint(handler.command, handler.path, headers, body)
-        seen = Seen(_service(headers), _operation(handler.command, headers, body), handler.path, headers, complaint)
+        seen = Seen(_service(headers), _operation(handler.command, headers, body), handler.path, headers, complaint, body)
         with self._lock:
             self.seen.append(seen)
         if complaint:

@@ -12,7 +12,7 @@ import Testing
 /// The promises of every destination: the program's own, and a third one that is listed here by one line.
 @Suite struct DestinationContractTests {
   enum Kind: CaseIterable {
-    case s3, dynamodb, kinesis, localS3, localDynamoDB, localKinesis, shelf
+    case s3, dynamodb, dynamodbInBatches, kinesis, localS3, localDynamoDB, localKinesis, shelf
     /// Those that can be asked what they have.
     static var comparable: [Kind] { allCases.filter { $0 != .kinesis && $0 != .localKinesis } }
   }
@@ -39,7 +39,9 @@ import Testing
       } lose: {
         s3.removeAll()
       }
-    case .dynamodb:
+    case .dynamodb, .dynamodbInBatches:
+      let items = ItemSettings(
+        table: "t", writeMode: kind == .dynamodb ? .update : .batch, concurrency: 3)
       let dynamo = SmallDynamo()
       let client = try ScriptedTransport { request, _ in try dynamo.answer(request) }.client()
       return Place {

@@ -78,6 +78,22 @@ import Testing
     }
   }
 
+  @Test func `several ticks have their turn when all of them have`() async throws {
+    let turns = KeyTurns()
+    #expect(turns.enter([(offset(1), 7), (offset(2), 8)]))
+    #expect(!turns.enter([(offset(3), 9), (offset(4), 8)]))
+    #expect(!turns.enter([(offset(5), 9)]))
+    try await turns.turn(of: offset(3))
+    turns.leave(offset(1))
+    turns.leave(offset(2))
+    try await turns.turn(of: offset(4))
+    turns.leave(offset(3))
+    try await turns.turn(of: offset(5))
+    turns.leave(offset(4))
+    turns.leave(offset(5))
+    #expect(turns.enter([(offset(6), 7), (offset(7), 8), (offset(8), 9)]))
+  }
+
   @Test func `a tick whose wait is called off keeps its place`() async throws {
     let turns = KeyTurns()
     #expect(turns.enter(offset(1), key: 7))

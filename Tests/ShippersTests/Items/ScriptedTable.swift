@@ -89,11 +89,17 @@ extension ItemTable {
   /// A submission by way of `write`.
   func begin(
     _ request: Request, _ completion: @escaping @Sendable (Result<ItemRefusal?, any Error>) -> Wake?
+  ) -> CallOff { begin({ try await write(request) }, completion) }
+
+  /// A submission of any work.
+  func begin<Outcome: Sendable>(
+    _ work: @escaping @Sendable () async throws -> Outcome,
+    _ completion: @escaping @Sendable (Result<Outcome, any Error>) -> Wake?
   ) -> CallOff {
     let task = Task {
-      let result: Result<ItemRefusal?, any Error>
+      let result: Result<Outcome, any Error>
       do {
-        result = .success(try await write(request))
+        result = .success(try await work())
       } catch {
         result = .failure(error)
       }
@@ -138,5 +144,38 @@ struct Item: Equatable {
     #expect(attributes.count == names.count)
     #expect(attributes.count == values.count)
     self.attributes = attributes
+  }
+
+  /// The item that a put of a BatchWriteItem leaves.
+  init(put: [String: [String: String]], table: String) throws {
+    var (rest, key) = (put, [String]())
+    for name in ["stream_type", "iso_timestamp"] {
+      key.append(try #require(rest.removeValue(forKey: name)?["S"]))
+    }
+    self.table = table
+    self.key = key.joined(separator: " ")
+    attributes = try rest.mapValues { value in
+      #expect(value.count == 1)
+      let (type, text) = try #require(value.first)
+      return "\(type):\(text)"
+    }
+  }
+
+  /// The items of a BatchWriteItem; of a request that deletes none.
+  static func puts(_ body: [UInt8]) throws -> [Item] {
+    let json = try #require(try JSONSerialization.jsonObject(with: Data(body)) as? [String: Any])
+    #expect(Array(json.keys) == ["RequestItems"])
+    let tables = try #require(json["RequestItems"] as? [String: [[String: Any]]])
+    #expect(tables.count == 1)
+    return try tables.flatMap { table, requests in
+      try requests.compactMap { request in
+        #expect(request.count == 1)
+        guard let put = request["PutRequest"] as? [String: Any] else {
+          #expect(request["DeleteRequest"] != nil)
+          return nil
+        }
+        return try Item(put: try #require(put["Item"] as? [String: [String: String]]), table: table)
+      }
+    }
   }
 }

@@ -9,7 +9,7 @@ import WAL
 
 @testable import Shippers
 
-/// The bodies of UpdateItem, read by another JSON reader and carried out.
+/// The bodies of UpdateItem, and of the same item's put, read by another JSON reader and carried out.
 @Suite struct UpdateItemTests {
   private static let miniTicker = """
     {"e":"24hrMiniTicker","E":1665778598188,"s":"BTCUSDT","c":"19182.10000000","o":"19478.02000000",\
@@ -22,7 +22,11 @@ import WAL
   ) throws -> Item {
     var batch = TickBatch()
     batch.append(receivedAt: receivedAt, eventTime: nil, stream: stream, payload: payload)
-    return try Item(ScriptedTable().request(batch, batch.entries[0], retentionDays: days))
+    let item = try Item(ScriptedTable().request(batch, batch.entries[0], retentionDays: days))
+    let encoder = PutItemEncoder(table: "t")
+    let put = try ScriptedTable().keyed(batch, batch.entries[0], retentionDays: days, encoder.put).request
+    #expect(try Item.puts(encoder.encode([put])) == [item])
+    return item
   }
 
   @Test func `a mini ticker has the old pipeline's attributes and types`() throws {

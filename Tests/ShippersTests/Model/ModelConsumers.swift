@@ -29,7 +29,8 @@ final class ModelConsumers {
         .s3, plan.objects, S3Address(endpoint: "http://s3", bucket: "bucket", prefix: "p"),
         store: ModelStore(process: process), openStore: { _ in nil }),
       ItemDestination(
-        .dynamodb, plan.items, TableAddress(region: "r", table: "t"), table: ModelTable(process: process)),
+        .dynamodb, plan.items, TableAddress(region: "r", table: "t"),
+        table: ModelTable(process: process, writeMode: plan.items.writeMode)),
     ])
   }
 

@@ -40,6 +40,8 @@ struct ModelLife {
     isOrderly = Bool.random(using: &random)
     objects = .test(
       rows: Int.random(in: 2...15, using: &random), concurrency: Int.random(in: 1...4, using: &random))
-    items = ItemSettings(table: "t", concurrency: [1, 3, 8][Int.random(in: 0..<3, using: &random)])
+    items = ItemSettings(
+      table: "t", writeMode: Bool.random(using: &random) ? .batch : .update,
+      concurrency: [1, 3, 8][Int.random(in: 0..<3, using: &random)])
   }
 }

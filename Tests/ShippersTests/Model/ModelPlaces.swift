@@ -47,8 +47,9 @@ struct ModelStore: ObjectStore {
 }
 
 /// The table, as a process reaches it.
-struct ModelTable: ItemTable {
+struct ModelTable: ItemBatchTable {
   let process: ModelProcess
+  let writeMode: ItemSettings.WriteMode
   private static let encoder = UpdateItemEncoder(table: "t")
 
   // Never heard, so that it is asked each time.
@@ -88,4 +89,46 @@ struct ModelTable: ItemTable {
   func hasRightKeys() async throws -> Bool {
     try await process.call("describe") { _ in process.isAlive ? true : nil }
   }
+}
+
+/// The same, with several items a request.
+extension ModelTable {
+  private static let putEncoder = PutItemEncoder(table: "t")
+
+  var inBatches: (any ItemBatchTable)? { writeMode == .batch ? self : nil }
+
+  func put(_ attributes: ItemAttributes) -> [UInt8] { Self.putEncoder.put(attributes) }
+
+  /// Some of them are often left for another request.
+  func write(puts: [[UInt8]]) async throws -> BatchOutcome {
+    let items = try Item.puts(Self.putEncoder.encode(puts)).map { item in
+      guard let number = ModelTick.number(of: item) else { preconditionFailure("no tick of a walk: \(item)") }
+      return (number, item)
+    }
+    let name = "put \(items.map { "\($0.0)" }.joined(separator: " "))"
+    if items.contains(where: { ModelTick($0.0).isRefused }) {
+      return try await process.call(name) { _ in process.isAlive ? .refused : nil }
+    }
+    // Never all of them, so that this has an end.
+    let left = items.dropFirst().filter { process.dice.happens("\(name) without \($0.0)", oneIn: 8) }
+    let written = items.filter { item in !left.contains { $0.0 == item.0 } }
+    return try await process.call(name, late: .items(written)) { _ in
+      for (number, item) in written where process.world.write(process.number, number, item) == nil {
+        return nil
+      }
+      guard !left.isEmpty else { return .written }
+      process.world.note(.itemsLeft)
+      return .partly(unwritten: left.map { Self.key(of: $0.1) }, .answer(200, .throttled, "UnprocessedItems"))
+    }
+  }
+
+  private static func key(of item: Item) -> ItemKey {
+    let parts = item.key.split(separator: " ").map(String.init)
+    return ItemKey(streamType: parts[0], isoTimestamp: parts[1])
+  }
+
+  func submit(
+    puts: [[UInt8]], isPatient: Bool,
+    _ completion: @escaping @Sendable (Result<BatchOutcome, any Error>) -> Wake?
+  ) -> CallOff? { begin({ try await write(puts: puts) }, completion) }
 }

@@ -12,11 +12,13 @@ final class ModelWorld: Sendable {
   enum Late: Sendable {
     case object(String, DeliveryModel.Object)
     case item(Int64, Item)
+    case items([(Int64, Item)])
   }
 
   /// What walks must bring about, all of them together.
   enum Event: CaseIterable, Sendable {
-    case endAtCall, endAtChange, lateObject, lateItem, paused, seekBack, seekForth, seekRefused, keyTaken
+    case endAtCall, endAtChange, lateObject, lateItem, lateItems, itemsLeft, paused, seekBack, seekForth
+    case seekRefused, keyTaken
   }
 
   private struct State {
@@ -141,6 +143,9 @@ final class ModelWorld: Sendable {
       case .item(let number, let item):
         state.events.insert(.lateItem)
         state.model.write(number, item)
+      case .items(let items):
+        state.events.insert(.lateItems)
+        for (number, item) in items { state.model.write(number, item) }
       case nil: break
       }
     }
