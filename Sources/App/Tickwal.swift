@@ -9,7 +9,8 @@ struct Tickwal: AsyncParsableCommand {
     abstract: "A durable ingester of exchange ticks.", version: TickwalVersion.text,
     subcommands: [
       RunCommand.self, ShipCommand.self, ReplayCommand.self, ReconcileCommand.self, StatusCommand.self,
-      TopCommand.self, TapCommand.self, SeekCommand.self, DeadLettersCommand.self, VerifyCommand.self,
+      TopCommand.self, TapCommand.self, FleetCommand.self, SeekCommand.self, DeadLettersCommand.self,
+      VerifyCommand.self,
       ImportCommand.self, AdoptCommand.self, SimulateCommand.self, DoctorCommand.self, ConfigCommand.self,
     ])
 

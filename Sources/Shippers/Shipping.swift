@@ -5,9 +5,12 @@ import WAL
 /// The consumers of one process: their destinations, and running them.
 package struct Shipping: Sendable {
   package let destinations: [any Destination]
+  /// For what is noted at the destinations of who ships there.
+  package let process: ProcessIdentity
 
-  package init(_ destinations: [any Destination]) {
+  package init(_ destinations: [any Destination], process: ProcessIdentity = .unknown) {
     self.destinations = destinations
+    self.process = process
   }
 
   /// The log alone.
@@ -44,7 +47,8 @@ package struct Shipping: Sendable {
     try await destination.ship(
       from: consumer.next,
       ShippingContext(
-        log: log, control: control, clock: clock, progress: progress, attempts: attempts, logger: logger))
+        log: log, control: control, clock: clock, progress: progress, attempts: attempts, logger: logger,
+        process: process))
   }
 }
 
@@ -56,6 +60,7 @@ package struct ShippingContext: Sendable {
   package let progress: ShippingProgress
   package let attempts: Attempts
   package let logger: Logger
+  package let process: ProcessIdentity
 
   package var tail: Tail { Tail(log: log, control: control, clock: clock) }
 

@@ -124,6 +124,7 @@ extension TickLog {
     completion: @escaping @Sendable (Result<Void, any Error>) -> Void
   ) {
     note(completion) { transaction in
+      try transaction.connection.countStreamTime(at: transaction.now)
       try transaction.connection.setMeta(.streams, MetaList(streams))
       try transaction.connection.setFeedSlots(slots, at: transaction.now)
     }

@@ -23,6 +23,7 @@ ENDS_WITH_1 = {
     r"dead-letters retry 12 13": "2 of 2 could not be settled",
     # Nothing has the log open here.
     r"tickwal status": "",
+    r"tickwal fleet": "no living log ships here",
 }
 """What finds nothing in this small log, and says so."""
 

@@ -19,7 +19,7 @@ from support.ticks import combined, mini_ticker, mini_tickers, odd_events
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "deploy/columns"))
-from hours import Hour, Source, digest, lost, noted_log, ranges, source, why_unfinished  # noqa: E402
+from hours import Hour, Note, Source, digest, lost, note, noted_log, ranges, source, why_unfinished  # noqa: E402
 from places import place  # noqa: E402
 from columns import Columns, type_folder, without_halves  # noqa: E402
 
@@ -38,12 +38,16 @@ DAY_AGO = timedelta(days=1)
     ([made("05", 1, 5), made("06", 6, 9)], {}, None),
     ([made("05", 1, 5)], {}, "log aaaaaaaaaaaaaaaa has delivered nothing of a later hour"),
     ([made("05", 1, 5, age=DAY_AGO)], {}, None),
-    ([made("05", 1, 5, age=DAY_AGO)], {"a" * 16: NOW}, "has delivered nothing of a later hour"),
-    ([made("05", 1, 5), made("06", 6, 9)], {"b" * 16: NOW}, "log bbbbbbbbbbbbbbbb has delivered nothing"),
-    ([made("05", 1, 5), made("06", 6, 9)], {"b" * 16: NOW - DAY_AGO}, None),
+    ([made("05", 1, 5, age=DAY_AGO)], {"a" * 16: Note(NOW)}, "has delivered nothing of a later hour"),
+    ([made("05", 1, 5), made("06", 6, 9)], {"b" * 16: Note(NOW)}, "log bbbbbbbbbbbbbbbb has delivered nothing"),
+    ([made("05", 1, 5), made("06", 6, 9)], {"b" * 16: Note(NOW - DAY_AGO)}, None),
     ([made("05", 1, 5), made("06", 8, 9)], {}, "offsets 6 to 7 of log aaaaaaaaaaaaaaaa have no object yet"),
     ([made("04", 1, 4), made("05", 6, 7), made("06", 8, 9)], {}, "offsets 5 to 5"),
     ([made("05", 1, 5), made("06", 8, 9, age=DAY_AGO), made("07", 10, 11)], {}, None),
+    # A quiet log says that nothing is left.
+    ([made("05", 1, 5)], {"a" * 16: Note(NOW, FIVE.end)}, None),
+    ([made("05", 1, 5)], {"a" * 16: Note(NOW, FIVE.end - timedelta(seconds=1))}, "has delivered nothing of a later hour"),
+    ([made("05", 1, 2), made("05", 4, 5)], {"a" * 16: Note(NOW, FIVE.end)}, "offsets 3 to 3"),
     # A hole elsewhere is another hour's.
     ([made("05", 1, 5), made("06", 6, 7), made("06", 9, 9)], {}, None),
     # A log that has begun after the hour, or the hour of another log alone.
@@ -53,6 +57,20 @@ DAY_AGO = timedelta(days=1)
 def test_an_hour_is_finished_when_each_log_is_past_it(sources, notes, why):
     said = why_unfinished(FIVE, sources, notes, NOW)
     assert said is None if why is None else why in (said or "")
+
+
+@pytest.mark.parametrize("body, delivered", [
+    (b'{"consumers":{"s3":{"lag":0}},"written_at":"2026-11-22T09-00-00.000001Z"}', "2026-11-22T09:00:00.000001+00:00"),
+    (b'{"consumers":{"local-s3":{"lag":0}},"written_at":"2026-11-22T09-00-00.000001Z"}', "2026-11-22T09:00:00.000001+00:00"),
+    (b'{"consumers":{"s3":{"lag":1}},"written_at":"2026-11-22T09-00-00.000001Z"}', None),
+    (b'{"consumers":{"dynamodb":{"lag":0}},"written_at":"2026-11-22T09-00-00.000001Z"}', None),
+    (b'{"written_at":"2026-11-22T09-00-00.000001Z"}', None),
+    (b'{"consumers":[],"written_at":"2026-11-22T09-00-00.000001Z"}', None),
+    (b'{"consumers":{"s3":{"lag":0}},"written_at":"soon"}', None),
+    (b"[]", None), (b"", None), (b"\xff", None),
+])
+def test_a_note_says_until_when_all_is_delivered(body, delivered):
+    assert note(body, NOW) == Note(NOW, datetime.fromisoformat(delivered) if delivered else None)
 
 
 def test_an_hour_that_is_not_over_waits():
@@ -230,6 +248,9 @@ def test_a_finished_hour_of_a_bucket(imported, bucket):
     said = hours.run()
     assert any(f"{hours.hour} waits: offsets {late.name['first']} to {late.name['last']} of log" in line for line in said), said
     bucket.place.delete_object(newest.key)
+    # As if something were left to deliver.
+    note = f"batch_jsonl/_logs/{imported.log.log_id}.json"
+    bucket.place.put(note, bucket.place.get(note).body.replace(b'"lag":0', b'"lag":1'))
     said = hours.run()
     assert any(f"{hours.hour} waits: log {imported.log.log_id} has delivered nothing of a later" in line for line in said), said
     assert not bucket.parquet()

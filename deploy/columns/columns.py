@@ -23,7 +23,7 @@ from urllib.parse import quote
 
 import duckdb
 from botocore.exceptions import BotoCoreError, ClientError
-from hours import Hour, Source, count, digest, lost, noted_log, ranges, source, why_unfinished
+from hours import Hour, Note, Source, count, digest, lost, note, noted_log, ranges, source, why_unfinished
 from places import place
 
 SQL = Path(__file__).with_name("columns.sql")
@@ -71,8 +71,12 @@ class Columns:
             listed = pool.map(lambda day: list(self._origin.list(f"dt={day}")), days)
             return [found for keys in listed for key in keys if (found := source(*key))]
 
-    def notes(self) -> dict[str, datetime]:
-        return {log: modified for key, modified in self._origin.list("_logs") if (log := noted_log(key))}
+    def notes(self) -> dict[str, Note]:
+        found = {}
+        for key, modified in self._origin.list("_logs"):
+            if (log := noted_log(key)) and (stored := self._origin.get(key)):
+                found[log] = note(stored[0], modified)
+        return found
 
     def fetch(self, each: Source, folder: Path) -> int:
         """The object's text as a file; its number of rows."""
@@ -157,7 +161,9 @@ class Columns:
 
     def run(self, days: list[date], now: datetime) -> int:
         try:
-            sources, notes = self.sources(days[0] - timedelta(days=1), now.date()), self.notes()
+            # In this order: what a note says is delivered is there when the objects are looked for.
+            notes = self.notes()
+            sources = self.sources(days[0] - timedelta(days=1), now.date())
         except (BotoCoreError, ClientError) as error:
             print(f"{self._origin} could not be listed: {error}", file=sys.stderr)
             return 1

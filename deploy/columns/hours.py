@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 SILENT = timedelta(days=1)
 """A log that nothing has been heard of for so long holds no hour up any more, nor does a range that has no object."""
@@ -24,8 +24,12 @@ class Hour:
     hour: str
 
     @property
+    def start(self) -> datetime:
+        return datetime.fromisoformat(f"{self.day}T{self.hour}:00:00+00:00")
+
+    @property
     def end(self) -> datetime:
-        return datetime.fromisoformat(f"{self.day}T{self.hour}:00:00+00:00") + timedelta(hours=1)
+        return self.start + timedelta(hours=1)
 
     @property
     def folder(self) -> str:
@@ -54,9 +58,31 @@ def source(key: str, modified: datetime) -> Source | None:
     )
 
 
+@dataclass(frozen=True)
+class Note:
+    """What a log's note below `_logs/` says of it."""
+
+    heard: datetime
+    """When it was written."""
+    delivered: datetime | None = None
+    """Everything that was received until then lies in the bucket."""
+
+
 def noted_log(key: str) -> str | None:
     match = _NOTE.fullmatch(key)
     return match and match["log"]
+
+
+def note(body: bytes, modified: datetime) -> Note:
+    """Notes of earlier versions, and what is none, say only that they are there."""
+    try:
+        said = json.loads(body)
+        consumers = said["consumers"]
+        own = consumers.get("s3") or consumers.get("local-s3")
+        time = datetime.strptime(said["written_at"], "%Y-%m-%dT%H-%M-%S.%fZ").replace(tzinfo=timezone.utc)
+        return Note(modified, time if own and own["lag"] == 0 else None)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return Note(modified)
 
 
 def by_log(sources: Iterable[Source]) -> dict[str, list[Source]]:
@@ -67,18 +93,19 @@ def by_log(sources: Iterable[Source]) -> dict[str, list[Source]]:
     return logs
 
 
-def why_unfinished(hour: Hour, sources: Iterable[Source], notes: dict[str, datetime], now: datetime) -> str | None:
+def why_unfinished(hour: Hour, sources: Iterable[Source], notes: dict[str, Note], now: datetime) -> str | None:
     """The reason to wait for this hour, or None if each log is past it.
 
-    `sources` are of this hour and those around it, `notes` the times at which the logs' notes were written.
+    `sources` are of this hour and those around it, as they were after `notes` were read.
     """
     if now < hour.end:
         return "it is not over"
     logs = by_log(sources)
     for log in sorted(logs.keys() | notes.keys()):
         own = logs.get(log, [])
-        heard = max([each.modified for each in own] + ([notes[log]] if log in notes else []))
-        if all(each.hour <= hour for each in own) and now - heard < SILENT:
+        heard = max([each.modified for each in own] + ([notes[log].heard] if log in notes else []))
+        is_past = log in notes and (notes[log].delivered or hour.start) >= hour.end
+        if not is_past and all(each.hour <= hour for each in own) and now - heard < SILENT:
             return f"log {log} has delivered nothing of a later hour yet; last heard of at {heard:%Y-%m-%d %H:%M:%S} UTC"
         for before, after in zip(own, own[1:]):
             is_here = before.hour <= hour <= after.hour

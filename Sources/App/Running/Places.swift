@@ -35,15 +35,33 @@ extension Configuration {
   }
 
   /// The destinations that the enabled consumers deliver to: the real ones, or those that take their place in a folder.
-  func shipping(to local: String?, aws connection: AWSConnection) async throws -> Shipping {
+  ///
+  /// - Parameter receives: whether the process has a feed.
+  func shipping(
+    to local: String?, aws connection: AWSConnection, receives: Bool = false
+  ) async throws -> Shipping {
+    let process = process(receives: receives)
     let enabled = destinations.filter { $0.isEnabled }
     if let local {
       let folder = try LocalPlace.absolute(local)
-      return Shipping(try enabled.map { try $0.destination(inFolder: folder, clock: .system) })
+      return Shipping(
+        try enabled.map { try $0.destination(inFolder: folder, clock: .system) }, process: process)
     }
     var made: [any Destination] = []
     for settings in enabled { made.append(try await settings.destination(connection)) }
-    return Shipping(made)
+    return Shipping(made, process: process)
+  }
+
+  private func process(receives: Bool) -> ProcessIdentity {
+    ProcessIdentity(
+      host: Self.hostName, version: TickwalVersion.text,
+      share: receives ? feed.shard.map { .shard($0.description) } ?? .all : .none)
+  }
+
+  private static var hostName: String {
+    var name = [CChar](repeating: 0, count: 256)
+    guard gethostname(&name, name.count - 1) == 0 else { return "unknown" }
+    return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 }
 

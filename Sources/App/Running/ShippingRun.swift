@@ -67,7 +67,8 @@ struct ShippingRun: Sendable {
   private func run(
     _ makeFeed: FeedMaker?, _ stopping: Stopping, _ connection: AWSConnection
   ) async throws -> Bool {
-    let shipping = try await settings.shipping(to: sinks.local, aws: connection)
+    let shipping = try await settings.shipping(
+      to: sinks.local, aws: connection, receives: makeFeed != nil)
     let log = try await open()
     let wasInterrupted: Bool
     do {

@@ -51,6 +51,21 @@ package enum Timestamp {
     return String(decoding: bytes, as: UTF8.self)
   }
 
+  /// Reads what ``dashed(microseconds:)`` and ``rfc3339(microseconds:)`` write: microseconds since 1970, UTC; nil for
+  /// anything else.
+  package static func microseconds(_ text: String) -> Int64? {
+    let bytes = Array(text.utf8)
+    guard bytes.count == 27, bytes[19] == UInt8(ascii: "."),
+      let fraction = DecimalDigits.parse(bytes[20..<26]) as Int?
+    else { return nil }
+    var second = Array(bytes[..<19]) + [UInt8(ascii: "Z")]
+    for place in [13, 16] where second[place] == UInt8(ascii: "-") { second[place] = UInt8(ascii: ":") }
+    guard bytes[26] == UInt8(ascii: "Z"),
+      let seconds = RFC3339.epochSeconds(String(decoding: second, as: UTF8.self))
+    else { return nil }
+    return Int64(seconds) * 1_000_000 + Int64(fraction)
+  }
+
   /// The nearest time that four digits of a year can say.
   package static func clamped(microseconds: Int64) -> Int64 {
     min(max(microseconds, representable.lowerBound), representable.upperBound - 1)

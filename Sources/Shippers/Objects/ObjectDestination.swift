@@ -29,34 +29,44 @@ struct ObjectDestination: Destination {
   }
 
   func ship(from next: Offset, _ context: ShippingContext) async throws {
-    let name = consumer.name
     try await context.withReader { reader in
       let logID = try await reader.logID()
-      let lease = Lease(
-        consumer: name, logID: logID, settings: settings, address: address,
-        // Shipped plans may have been trimmed.
-        highestPlanned: max(
-          try await reader.highestPlanned(of: name), try await reader.highestPassed(by: name)),
-        store: store, log: context.log, receivedAt: { try await reader.receivedAt(from: $0) },
-        attempts: context.attempts, clock: context.clock)
-      let sink = ObjectSink(
-        consumer: name, settings: settings, address: address, store: store, openStore: openStore,
-        log: context.log, logID: logID, tail: context.tail, attempts: context.attempts, lease: lease)
       try await context.withReader { gapReader in
-        let gaps = GapShipper(
-          consumer: name, settings: settings, address: address, store: store, log: context.log,
-          logID: logID, reader: gapReader, lease: lease, attempts: context.attempts(at: "gaps"),
-          clock: context.clock)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-          group.addTask { try await lease.keep() }
-          group.addTask { try await gaps.keepWriting() }
-          try await context.ship(sink, reader: reader, next: next)
-          group.cancelAll()
-        }
-        await lease.writeLast(logger: context.logger)
-        try await gaps.writeLast(logger: context.logger)
+        try await ship(from: next, context, logID, reader: reader, beside: gapReader)
       }
     }
+  }
+
+  /// - Parameter other: a reader that the data does not wait for.
+  private func ship(
+    from next: Offset, _ context: ShippingContext, _ logID: LogID, reader: LogReader, beside other: LogReader
+  ) async throws {
+    let name = consumer.name
+    let lease = Lease(
+      consumer: name, logID: logID, settings: settings, address: address,
+      // Shipped plans may have been trimmed.
+      highestPlanned: max(
+        try await reader.highestPlanned(of: name), try await reader.highestPassed(by: name)),
+      store: store, log: context.log, receivedAt: { try await reader.receivedAt(from: $0) },
+      attempts: context.attempts, clock: context.clock,
+      reporter: FleetReporter(
+        consumer: name, logID: logID, process: context.process, settings: settings, store: store,
+        reader: other, now: context.clock.wall))
+    let sink = ObjectSink(
+      consumer: name, settings: settings, address: address, store: store, openStore: openStore,
+      log: context.log, logID: logID, tail: context.tail, attempts: context.attempts, lease: lease)
+    let gaps = GapShipper(
+      consumer: name, settings: settings, address: address, store: store, log: context.log,
+      logID: logID, reader: other, lease: lease, attempts: context.attempts(at: "gaps"),
+      clock: context.clock)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await lease.keep() }
+      group.addTask { try await gaps.keepWriting() }
+      try await context.ship(sink, reader: reader, next: next)
+      group.cancelAll()
+    }
+    try await gaps.writeLast(logger: context.logger)
+    await lease.writeLast(logger: context.logger)
   }
 
   func look(writes: Bool) async throws -> [DoctorFinding] {

@@ -38,15 +38,26 @@ enum ObjectKey {
 
   /// The key of the note in which the shipper says how far it has planned.
   static func lease(logID: LogID, settings: ObjectSettings) -> String {
-    folder(settings) + "_logs/\(logID).json"
+    notes(settings) + "\(logID).json"
   }
+
+  /// The key of the list of streams beside it.
+  static func streams(logID: LogID, settings: ObjectSettings) -> String {
+    notes(settings) + "\(logID).streams.json"
+  }
+
+  /// What the keys of the notes of all logs begin with.
+  static func notes(_ settings: ObjectSettings) -> String { folder(settings) + "_logs/" }
+
+  /// What the keys of the objects of all gaps begin with.
+  static func gaps(_ settings: ObjectSettings) -> String { folder(settings) + "_gaps/" }
 
   /// `<folder>/_gaps/dt=2026-11-21/<name>-2026-11-21T05-13-20.123456Z-<log_id>-<gap>.jsonl`: the same for a gap
   /// that is open and when it has ended.
   static func gap(_ gap: Gap, logID: LogID, settings: ObjectSettings) -> String {
     let time = Timestamp.dashed(microseconds: Timestamp.clamped(microseconds: gap.startedAt))
     let day = settings.layout == .hive ? "dt=\(time.prefix(10))/" : ""
-    return folder(settings) + "_gaps/\(day)\(settings.fileName)-\(time)-\(logID)-\(gap.id.rawValue).jsonl"
+    return gaps(settings) + "\(day)\(settings.fileName)-\(time)-\(logID)-\(gap.id.rawValue).jsonl"
   }
 
   private static func folder(_ settings: ObjectSettings) -> String {

@@ -307,7 +307,7 @@ import Testing
     }
   }
 
-  @Test func `the note is looked at every minute and written every five when there is something new`()
+  @Test func `the note is looked at every minute and written every five`()
     async throws
   {
     try await ShippingRig.with { rig in
@@ -323,14 +323,9 @@ import Testing
           rig.clock.advance(by: .seconds(60))
           try await expectEventually { rig.clock.waiting == [.seconds(60)] }
           #expect(store.calls.filter { $0 == .readNote(key) }.count == reads + 1)
-          // Once: then there is nothing new.
-          #expect(store.calls.filter { $0 == .writeNote(key) }.count == (minute < 5 ? 1 : 2))
+          #expect(store.calls.filter { $0 == .writeNote(key) }.count == 1 + minute / 5)
           #expect(try highest(store.notes[key]) == (minute < 5 ? 0 : 10))
         }
-        try await rig.log.append(ticks(10, from: 11))
-        try await expectEventually { try await rig.next(.s3) == offset(21) }
-        rig.clock.advance(by: .seconds(60))
-        try await expectEventually { try highest(store.notes[key]) == 20 }
       }
     }
   }

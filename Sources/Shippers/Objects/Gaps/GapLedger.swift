@@ -25,6 +25,9 @@ struct GapLedger: Equatable, Codable {
     case logID = "log_id"
   }
 
+  /// Where it is kept.
+  static func metaKey(_ consumer: ConsumerName) -> String { "gaps \(consumer)" }
+
   init(destination: String, logID: LogID) {
     self.destination = destination
     self.logID = logID.rawValue

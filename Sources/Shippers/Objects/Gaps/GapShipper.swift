@@ -25,7 +25,7 @@ struct GapShipper: Sendable {
   /// Gaps read at a time, and how many may have their objects without a note of it.
   static let pageLength = 16
 
-  private var metaKey: String { "gaps \(consumer)" }
+  private var metaKey: String { GapLedger.metaKey(consumer) }
 
   /// Writes until it is cancelled.
   /// - Throws: `CancellationError`, `ShippingStopped`.

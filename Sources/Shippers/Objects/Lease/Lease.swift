@@ -30,10 +30,11 @@ final class Lease: Sendable {
   private let receivedAt: @Sendable (_ unplanned: Offset) async throws -> Int64?
   private let attempts: Attempts
   private let clock: ShippingClock
+  private let reporter: FleetReporter?
   private let state = Watch(State.unknown)
   private let highestPlanned: Mutex<Offset>
 
-  /// The time between writes of the note while something new is planned.
+  /// The time between writes of the note while nothing happens for which one would not wait.
   static let interval = Duration.seconds(300)
   /// The time between looks at it; the first comes soon, for one that started at the same moment.
   static let look = Duration.seconds(60)
@@ -47,7 +48,7 @@ final class Lease: Sendable {
     highestPlanned: Offset,
     store: any ObjectStore, log: TickLog,
     receivedAt: @escaping @Sendable (_ unplanned: Offset) async throws -> Int64?, attempts: Attempts,
-    clock: ShippingClock
+    clock: ShippingClock, reporter: FleetReporter? = nil
   ) {
     self.consumer = consumer
     key = ObjectKey.lease(logID: logID, settings: settings)
@@ -60,6 +61,7 @@ final class Lease: Sendable {
     self.receivedAt = receivedAt
     self.attempts = attempts
     self.clock = clock
+    self.reporter = reporter
   }
 
   func planned(_ offset: Offset) {
@@ -156,7 +158,8 @@ final class Lease: Sendable {
       tokens.add(token, at: address, after: note?.token)
       try transaction.setMeta(FencingTokens.metaKey, try tokens.text())
     }
-    try await attempts.untilDone("write", key: key) { _ = try await self.write(token) }
+    await reporter?.begin(after: note)
+    try await attempts.untilDone("write", key: key) { try await self.write(token) }
     return token
   }
 
@@ -189,19 +192,19 @@ final class Lease: Sendable {
     }
   }
 
-  private func write(_ token: String) async throws -> Offset {
-    let highest = highestPlanned.withLock { $0 }
-    let note = LeaseNote(logID: logID, highestPlanned: highest, token: token, writtenAt: clock.wall())
+  private func write(_ token: String) async throws {
+    let report = try await reporter?.next()
+    let note = LeaseNote(
+      logID: logID, highestPlanned: highestPlanned.withLock { $0 }, token: token, writtenAt: clock.wall(),
+      report: report)
     KillPoint.note.before()
     try await store.writeNote(key, try note.json())
     KillPoint.note.after()
-    return highest
   }
 
-  /// Looks at the note every minute, and writes it every five, until it is cancelled. Another process' token in it
-  /// ends the lease.
+  /// Looks at the note every minute, and writes it every five, or when the log's report has changed in what matters,
+  /// until it is cancelled. Another process' token in it ends the lease.
   func keep() async throws {
-    var written = highestPlanned.withLock { $0 }
     var wait = Self.firstLook
     var writtenAt = clock.now()
     while true {
@@ -214,10 +217,10 @@ final class Lease: Sendable {
         try await acquire()
         continue
       }
-      guard clock.now() - writtenAt >= Self.interval, highestPlanned.withLock({ $0 }) > written else {
-        continue
+      if clock.now() - writtenAt < Self.interval {
+        guard await reporter?.hasNews() ?? false else { continue }
       }
-      written = try await attempts.untilDone("write", key: key) { try await self.write(token) }
+      try await attempts.untilDone("write", key: key) { try await self.write(token) }
       writtenAt = clock.now()
     }
   }
@@ -231,7 +234,7 @@ final class Lease: Sendable {
         // Another process has taken the place over since the last look. The next start says so.
         guard note.token == token || note.logID != logID.rawValue else { return }
       }
-      _ = try await write(token)
+      try await write(token)
     } catch {
       logger.warning(
         "could not note how far the log has planned; a copy of this log would be noticed later than usual",

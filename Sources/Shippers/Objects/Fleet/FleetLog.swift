@@ -1,0 +1,124 @@
+import Base
+import FoundationEssentials
+
+/// A gap as its object tells of it.
+package struct ToldGap: Sendable, Equatable {
+  /// Microseconds since 1970, UTC; `to` is `nil` while it is open.
+  let from: Int64
+  let to: Int64?
+  let streams: [String]
+  /// Of a gap of cause `sequence`; `nil` if there are none to be read.
+  let ids: ClosedRange<Int64>?
+
+  init(from: Int64, to: Int64?, streams: [String], ids: ClosedRange<Int64>? = nil) {
+    (self.from, self.to, self.streams, self.ids) = (from, to, streams, ids)
+  }
+
+  private struct Document: Decodable {
+    struct Detail: Decodable {
+      let after: Int64?
+      let before: Int64?
+    }
+
+    let started_at: String
+    let ended_at: String?
+    let cause: String
+    let streams: [String]
+    let detail: Detail?
+
+    enum CodingKeys: CodingKey { case started_at, ended_at, cause, streams, detail }
+
+    init(from decoder: any Decoder) throws {
+      let container = try decoder.container(keyedBy: CodingKeys.self)
+      started_at = try container.decode(String.self, forKey: .started_at)
+      ended_at = try container.decodeIfPresent(String.self, forKey: .ended_at)
+      cause = try container.decode(String.self, forKey: .cause)
+      streams = try container.decode([String].self, forKey: .streams)
+      // That of other causes may be anything.
+      detail = try? container.decodeIfPresent(Detail.self, forKey: .detail)
+    }
+  }
+
+  /// - Throws: for anything but the object of a gap.
+  init(json: [UInt8]) throws {
+    struct NoTime: Error {}
+    let document = try JSONDecoder().decode(Document.self, from: Data(json))
+    guard let from = Timestamp.microseconds(document.started_at) else { throw NoTime() }
+    let to = try document.ended_at.map { text in
+      guard let time = Timestamp.microseconds(text) else { throw NoTime() }
+      return max(from, time)
+    }
+    var ids: ClosedRange<Int64>?
+    if document.cause == "sequence", let after = document.detail?.after, let before = document.detail?.before,
+      after < before - 1
+    {
+      ids = (after + 1)...(before - 1)
+    }
+    self.init(from: from, to: to, streams: document.streams, ids: ids)
+  }
+}
+
+/// A log as the place that it ships to tells of it.
+package struct FleetLog: Sendable {
+  package let logID: String
+  package let writtenAt: NoteTime
+  /// `nil` if an earlier version of the program wrote the note.
+  package let report: LogReport?
+  /// `nil` likewise, or where no feed ever ran.
+  package let streams: StreamRecord?
+  /// Those that began before the end of what is looked at.
+  let gaps: [ToldGap]
+
+  init(
+    logID: String, writtenAt: NoteTime, report: LogReport?, streams: StreamRecord?, gaps: [ToldGap]
+  ) {
+    self.logID = logID
+    self.writtenAt = writtenAt
+    self.report = report
+    self.streams = streams
+    self.gaps = gaps
+  }
+
+  /// What it lacks within a time, by stream; all of it of each stream that it never had.
+  ///
+  /// It has a stream from its first tick to the newest one that lies in the place, while the stream is in the list, and
+  /// not in gaps.
+  func missing(in window: ClosedRange<Int64>) -> [String: Missing] {
+    var (times, skips) = ([String: [ClosedRange<Int64>]](), [String: [Missing.Skip]]())
+    for gap in gaps {
+      let to = gap.to ?? .max
+      guard gap.from <= window.upperBound, to >= window.lowerBound else { continue }
+      let time = max(gap.from, window.lowerBound)...min(to, window.upperBound)
+      for stream in gap.streams {
+        if let ids = gap.ids {
+          skips[stream, default: []].append(Missing.Skip(time: time, ids: ids))
+        } else {
+          times[stream, default: []].append(time)
+        }
+      }
+    }
+    for (stream, entries) in Dictionary(grouping: streams?.streams ?? [], by: \.name) {
+      times[stream, default: []] += absence(entries, in: window)
+    }
+    let names = Set((streams?.streams ?? []).map(\.name))
+    return Dictionary(
+      uniqueKeysWithValues: names.map { ($0, Missing(times: times[$0] ?? [], skips: skips[$0] ?? [])) })
+  }
+
+  /// The parts of a time in which a stream is not in the list, or nothing of the log lies in the place.
+  private func absence(_ entries: [StreamRecord.Entry], in window: ClosedRange<Int64>) -> [ClosedRange<Int64>]
+  {
+    guard let covered = report?.coveredUntil?.microseconds else { return [window] }
+    let first = report?.firstTick?.microseconds ?? .min
+    var (absent, next) = ([ClosedRange<Int64>](), window.lowerBound)
+    for entry in entries.sorted(by: { $0.from < $1.from }) {
+      let from = max(entry.from.microseconds, first)
+      let to = min(entry.to?.microseconds ?? .max, covered)
+      guard from <= to, to >= next, from <= window.upperBound else { continue }
+      if from > next { absent.append(next...from) }
+      next = to
+    }
+    if next < window.upperBound { absent.append(next...window.upperBound) }
+    return absent
+  }
+}

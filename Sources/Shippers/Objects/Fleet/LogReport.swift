@@ -1,0 +1,69 @@
+import WAL
+
+/// The part of a log's note in the bucket that is for people and for `tickwal fleet`: how the log and its process were
+/// when the note was written.
+package struct LogReport: Codable, Equatable, Sendable {
+  package struct ConsumerState: Codable, Equatable, Sendable {
+    /// Ticks between it and the head.
+    package let lag: Int
+    /// Age of the oldest tick it has not shipped; 0 without lag.
+    package let ageSeconds: Double
+    /// The reason for which it waits for the operator; `nil` if it does not.
+    package let held: String?
+
+    enum CodingKeys: String, CodingKey {
+      case lag, held
+      case ageSeconds = "age_seconds"
+    }
+  }
+
+  package struct OpenGaps: Codable, Equatable, Sendable {
+    package let count: Int
+    /// Streams that one of them names, or more.
+    package let streams: Int
+    /// Each once, in the alphabet's order.
+    package let causes: [String]
+  }
+
+  package struct StreamCount: Codable, Equatable, Sendable {
+    package let count: Int
+    /// Of the list, see ``StreamRecord/hash(of:)``.
+    package let sha256: String
+  }
+
+  package enum FeedState: String, Codable, Sendable {
+    case running, stopped
+    /// No feed ever wrote to this log.
+    case none
+  }
+
+  package var host: String
+  package var version: String
+  /// `2/5`; `nil` for all streams.
+  package var shard: String?
+  package var feed: FeedState
+  package var head: Int64
+  /// The enabled ones, by name.
+  package var consumers: [String: ConsumerState]
+  package var openGaps: OpenGaps
+  package var streams: StreamCount?
+  package var firstTick: NoteTime?
+  package var lastTick: NoteTime?
+  /// Until then every tick that the log has of this place's consumer lies here, and so does each gap that began before.
+  package var coveredUntil: NoteTime?
+
+  enum CodingKeys: String, CodingKey {
+    case host, version, shard, feed, head, consumers, streams
+    case openGaps = "open_gaps"
+    case firstTick = "first_tick"
+    case lastTick = "last_tick"
+    case coveredUntil = "covered_until"
+  }
+
+  /// Whether it says something for which one would not wait five minutes.
+  func matters(after other: LogReport) -> Bool {
+    (host, version, shard) != (other.host, other.version, other.shard)
+      || feed != other.feed || streams != other.streams || openGaps != other.openGaps
+      || consumers.mapValues { $0.held != nil } != other.consumers.mapValues { $0.held != nil }
+  }
+}

@@ -1,0 +1,81 @@
+import Base
+import FoundationEssentials
+import WAL
+
+/// The streams that a log was to receive, and when: `_logs/<log_id>.streams.json`, written when the list changes.
+package struct StreamRecord: Codable, Equatable, Sendable {
+  package struct Entry: Codable, Equatable, Sendable {
+    package let name: String
+    /// Since when it is in the list.
+    package let from: NoteTime
+    /// Since when it is not any more; `nil` while it is.
+    package var to: NoteTime?
+
+    /// With a `null` where there is no end.
+    package func encode(to encoder: any Encoder) throws {
+      var container = encoder.container(keyedBy: CodingKeys.self)
+      try container.encode(name, forKey: .name)
+      try container.encode(from, forKey: .from)
+      try container.encode(to, forKey: .to)
+    }
+  }
+
+  let logID: String
+  /// Of the present list.
+  private(set) var sha256: String
+  /// By name, then by time; those that ended are kept for a year.
+  package private(set) var streams: [Entry]
+  private(set) var writtenAt: NoteTime
+
+  enum CodingKeys: String, CodingKey {
+    case streams, sha256
+    case logID = "log_id"
+    case writtenAt = "written_at"
+  }
+
+  private static let kept: Int64 = 366 * 86_400_000_000
+
+  init(logID: LogID) {
+    self.logID = logID.rawValue
+    sha256 = Self.hash(of: [])
+    streams = []
+    writtenAt = NoteTime(0)
+  }
+
+  init(json: [UInt8]) throws {
+    self = try JSONDecoder().decode(StreamRecord.self, from: Data(json))
+  }
+
+  func json() throws -> [UInt8] {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return Array(try encoder.encode(self))
+  }
+
+  /// SHA-256 of the names in the order of their bytes, each followed by a line feed; lower-case hex.
+  package static func hash(of names: [String]) -> String {
+    var text: [UInt8] = []
+    for name in names.map({ Array($0.utf8) }).sorted(by: { $0.lexicographicallyPrecedes($1) }) {
+      text += name + [UInt8(ascii: "\n")]
+    }
+    return SHA256.hash(text).hex
+  }
+
+  /// Takes a new list over: streams that stay keep their beginning.
+  ///
+  /// - Parameters:
+  ///   - since: when the list became what it is; microseconds since 1970, UTC.
+  ///   - now: likewise.
+  mutating func update(_ names: [String], since: Int64, now: Int64) {
+    var wanted = Set(names)
+    for index in streams.indices where streams[index].to == nil {
+      guard wanted.remove(streams[index].name) == nil else { continue }
+      streams[index].to = NoteTime(max(since, streams[index].from.microseconds))
+    }
+    streams += wanted.map { Entry(name: $0, from: NoteTime(since)) }
+    streams.removeAll { ($0.to?.microseconds ?? .max) < now - Self.kept }
+    streams.sort { ($0.name, $0.from) < ($1.name, $1.from) }
+    sha256 = Self.hash(of: names)
+    writtenAt = NoteTime(now)
+  }
+}

@@ -1,0 +1,161 @@
+"""From the bucket alone: which logs ship there, who is not well, and what none of them has."""
+
+import json
+import re
+from datetime import datetime, timezone
+
+import pytest
+from support.program import Tickwal
+from support.ticks import combined
+from support.waiting import wait_until
+
+STREAMS = "a@trade,b@trade"
+RECORD = ".streams.json"
+
+
+def now() -> str:
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+class Recorder:
+    """A log of its own, its process, and the exchange that it listens to."""
+
+    def __init__(self, program: Tickwal, exchange, environment: dict[str, str]):
+        self._program, self.exchange, self._environment = program, exchange, environment
+        self.sent = 0
+
+    def start(self) -> None:
+        self.run = self._program.start("run", **self._environment, BINANCE_WS_URL=self.exchange.url, STREAMS=STREAMS)
+
+    def stop_and_ship(self) -> None:
+        assert self.run.terminate().code == 0
+        self._program.drain(**self._environment)
+
+    def send(self, client) -> None:
+        self.sent += 1
+        for stream in STREAMS.split(","):
+            client.send(combined(stream, f'{{"n":{self.sent}}}').encode())
+        self.run.wait_until(lambda: self._program.log.head >= 2 * self.sent, f"tick {self.sent} is in the log")
+
+
+@pytest.fixture
+def replicas(binary, tmp_path, make_exchange, make_place, ministack):
+    """A bucket and two replicas that ship to it."""
+    place = make_place()
+    environment = {**place.environment(ministack.url), "STREAM_SHARD": "1/1", "DYNAMO_WRITE": "0"}
+    programs = []
+    for name in ["one", "two"]:
+        (tmp_path / name).mkdir()
+        programs.append(Tickwal(binary, tmp_path / name))
+    yield place, environment, [Recorder(program, make_exchange(), environment) for program in programs]
+    for program in programs:
+        program.stop_all()
+
+
+def fleet(program, *arguments: str, code: int, **environment) -> dict:
+    """The document of `fleet --json`; its text must tell as much."""
+    done = program.run_to_end("fleet", "--json", *arguments, **environment)
+    assert done.code == code, done.err
+    document = json.loads(done.out)
+    text = program.run_to_end("fleet", *arguments, **environment)
+    assert text.code == code
+    said = text.out.decode()
+    for log in document["logs"]:
+        assert log["log_id"] in said
+    for problem in document["problems"]:
+        assert re.split(r" for | stopped ", problem["what"])[0] in said
+    for stretch in document["missing"]:
+        assert stretch["from"][:19].replace("T", " ") in said
+    return document
+
+
+def test_replicas_make_good_what_one_lacks_and_what_both_lack_is_named(tickwal, replicas):
+    place, environment, (one, two) = replicas
+    since = now()
+    for each in (one, two):
+        each.start()
+        each.send(each.exchange.client(0))
+    one.send(one.exchange.client(0))
+    begun = now()
+    # One is cut off; the other goes on.
+    one.exchange.client(0).drop()
+    two.send(two.exchange.client(0))
+    one.send(one.exchange.client(1))
+    healed = now()
+    two.send(two.exchange.client(0))
+    # Both are.
+    one.exchange.client(1).drop()
+    two.exchange.client(0).drop()
+    one.send(one.exchange.client(2))
+    two.send(two.exchange.client(1))
+    ended = now()
+    # What a log has is known up to its newest tick.
+    one.send(one.exchange.client(2))
+    two.send(two.exchange.client(1))
+    for each in (one, two):
+        each.stop_and_ship()
+    assert len([key for key in place.keys_under() if key.endswith(RECORD)]) == 2
+
+    found = fleet(tickwal, "--since", begun, "--until", healed, code=1, **environment)
+    assert found["missing"] == []
+    # Nobody runs any more.
+    assert [problem["log_id"] for problem in found["problems"]][0] is None
+    assert {log["state"] for log in found["logs"]} == {"stopped"}
+    assert {log["shard"] for log in found["logs"]} == {"1/1"}
+
+    [both] = fleet(tickwal, "--since", healed, "--until", ended, code=1, **environment)["missing"]
+    assert both["streams"] == STREAMS.split(",")
+    assert healed < both["from"] < both["to"] < ended
+    # Before the first of both had anything.
+    whole = fleet(tickwal, "--since", since, "--until", ended, code=1, **environment)["missing"]
+    assert [stretch["from"] for stretch in whole][1:] == [both["from"]]
+    assert whole[0]["from"] == since
+
+
+def test_a_living_fleet_is_well_and_one_that_was_killed_is_named(tickwal, replicas):
+    _, environment, (one, two) = replicas
+    for each in (one, two):
+        each.start()
+        each.send(each.exchange.client(0))
+    wait_until(
+        lambda: len(json.loads(tickwal.run_to_end("fleet", "--json", **environment).out)["logs"]) == 2,
+        "both have said that they are there",
+    )
+    found = fleet(tickwal, code=0, **environment)
+    assert found["healthy"] and found["missing"] == [] and found["problems"] == []
+    assert {log["state"] for log in found["logs"]} == {"living"}
+    one.run.kill()
+    wait_until(
+        lambda: tickwal.run_to_end("fleet", "--silent-after", "2", **environment).code == 1, "two seconds without a word"
+    )
+    found = fleet(tickwal, "--silent-after", "2", code=1, **environment)
+    assert any("no word of it" in problem["what"] for problem in found["problems"])
+
+
+def test_a_folder_is_looked_into_without_aws(tickwal, make_exchange):
+    exchange = make_exchange()
+    run = tickwal.start("run", "--local", tickwal.folder, BINANCE_WS_URL=exchange.url, STREAMS=STREAMS)
+    exchange.client(0).send(combined("a@trade", '{"n":1}').encode())
+    run.wait_until(lambda: tickwal.log.head == 1, "the tick is in the log")
+    run.wait_until(
+        lambda: tickwal.run_to_end("fleet", "--local", tickwal.folder).code == 0, "the log is in the folder"
+    )
+    assert tickwal.succeed("fleet", "--local", tickwal.folder).out.startswith(b"1 log in ")
+    assert run.terminate().code == 0
+
+
+def test_an_empty_bucket_and_a_missing_one_are_not_well(tickwal, make_place, ministack):
+    environment = make_place().environment(ministack.url)
+    done = tickwal.run_to_end("fleet", **environment)
+    assert done.code == 1 and b"no log ships to s3://" in done.out
+    environment["S3_BUCKET"] = "there-is-none"
+    done = tickwal.run_to_end("fleet", **environment)
+    assert done.code == 1 and "there-is-none" in done.err.splitlines()[-1]
+    done = tickwal.run_to_end("fleet", "--json", **environment)
+    assert "there-is-none" in json.loads(done.out)["error"]["messages"][0]
+
+
+@pytest.mark.parametrize("flag, value", [("--since", "soon"), ("--day", "2026-02-30"), ("--silent-after", "0")])
+def test_a_time_that_is_none_is_refused(tickwal, flag, value):
+    done = tickwal.run_to_end("fleet", flag, value)
+    assert done.code == 78 and done.err.startswith(f"tickwal: {flag} is '{value}'")

@@ -1,0 +1,223 @@
+import Testing
+import WAL
+
+@testable import Shippers
+
+private let second: Int64 = 1_000_000
+private let minute = 60 * second
+private let hour = 60 * minute
+private let day = 24 * hour
+/// 2026-11-22 00:00 UTC.
+private let midnight: Int64 = 1_795_305_600_000_000
+
+/// A log as its notes may tell of it; all times are after ``midnight``.
+private struct SomeLog {
+  var id = "0123456789abcdef"
+  var writtenAt = 12 * hour
+  var shard: String?
+  var feed = LogReport.FeedState.running
+  var streams = ["a@trade", "b@trade"]
+  var from = -day
+  var firstTick: Int64? = -day
+  var coveredUntil: Int64? = 12 * hour
+  var gaps: [ToldGap] = []
+  var openGaps = LogReport.OpenGaps(count: 0, streams: 0, causes: [])
+  var consumers = ["s3": LogReport.ConsumerState(lag: 3, ageSeconds: 2, held: nil)]
+
+  var log: FleetLog {
+    var record = StreamRecord(logID: LogID(rawValue: id))
+    record.update(streams, since: midnight + from, now: midnight + writtenAt)
+    return FleetLog(
+      logID: id, writtenAt: NoteTime(midnight + writtenAt),
+      report: LogReport(
+        host: "h", version: "1", shard: shard, feed: feed, head: 10, consumers: consumers, openGaps: openGaps,
+        streams: LogReport.StreamCount(count: streams.count, sha256: record.sha256),
+        firstTick: firstTick.map { NoteTime(midnight + $0) }, lastTick: nil,
+        coveredUntil: coveredUntil.map { NoteTime(midnight + $0) }),
+      streams: record,
+      gaps: gaps.map {
+        ToldGap(
+          from: midnight + $0.from, to: $0.to.map { midnight + $0 }, streams: $0.streams, ids: $0.ids)
+      })
+  }
+}
+
+private func fleet(_ logs: SomeLog..., now: Int64 = 12 * hour + minute, unreadable: [String] = []) -> Fleet {
+  var reading = FleetReader.Reading()
+  reading.logs = logs.map(\.log)
+  reading.unreadable = unreadable
+  return Fleet(reading, now: midnight + now, limits: Fleet.Limits(silence: 11 * minute, lag: 5 * minute))
+}
+
+/// What is missing, relative to ``midnight``.
+private func missing(
+  _ fleet: Fleet, _ window: ClosedRange<Int64> = 10 * hour...11 * hour, isWhole: Bool = false
+) -> [String] {
+  fleet.missing(in: midnight + window.lowerBound...midnight + window.upperBound, isWhole: isWhole).map {
+    stretch in
+    let ids = stretch.ids.map { " ids \($0.lowerBound)-\($0.upperBound)" } ?? ""
+    let (from, to) = (stretch.time.lowerBound - midnight, stretch.time.upperBound - midnight)
+    return "\(from / minute)-\(to / minute) \(stretch.streams.joined(separator: ","))\(ids)"
+  }
+}
+
+@Suite struct FleetTests {
+  private let gap = ToldGap(from: 610 * minute, to: 620 * minute, streams: ["a@trade"])
+
+  // MARK: What is missing
+
+  @Test func `a gap that no other log makes good is missing, and only then`() {
+    #expect(missing(fleet(SomeLog())) == [])
+    #expect(missing(fleet(SomeLog(gaps: [gap]))) == ["610-620 a@trade"])
+    #expect(missing(fleet(SomeLog(gaps: [gap]), SomeLog(id: "1"))) == [])
+    let other = ToldGap(from: 615 * minute, to: nil, streams: ["a@trade", "b@trade"])
+    #expect(missing(fleet(SomeLog(gaps: [gap]), SomeLog(id: "1", gaps: [other]))) == ["615-620 a@trade"])
+    // Another log without that stream helps nothing.
+    #expect(
+      missing(fleet(SomeLog(gaps: [gap]), SomeLog(id: "1", streams: ["b@trade"], gaps: [other]))) == [
+        "610-620 a@trade"
+      ])
+  }
+
+  @Test func `gaps that began before the window and end after it count in it`() {
+    let long = ToldGap(from: -hour, to: 20 * hour, streams: ["a@trade"])
+    #expect(missing(fleet(SomeLog(gaps: [long]))) == ["600-660 a@trade"])
+  }
+
+  @Test func `ids that one log lacks are there if the other lacks others`() {
+    func skip(_ ids: ClosedRange<Int64>) -> ToldGap {
+      ToldGap(from: 610 * minute, to: 611 * minute, streams: ["a@trade"], ids: ids)
+    }
+    #expect(missing(fleet(SomeLog(gaps: [skip(5...9)]))) == ["610-611 a@trade ids 5-9"])
+    #expect(missing(fleet(SomeLog(gaps: [skip(5...9)]), SomeLog(id: "1", gaps: [skip(10...11)]))) == [])
+    #expect(
+      missing(fleet(SomeLog(gaps: [skip(5...9)]), SomeLog(id: "1", gaps: [skip(8...11)]))) == [
+        "610-611 a@trade ids 8-9"
+      ])
+    #expect(
+      missing(fleet(SomeLog(gaps: [skip(5...9)]), SomeLog(id: "1", gaps: [gap]))) == [
+        "610-611 a@trade ids 5-9"
+      ])
+  }
+
+  @Test func `a log has a stream up to its newest delivered tick`() {
+    let dead = SomeLog(writtenAt: 10 * hour + 30 * minute, coveredUntil: 10 * hour + 20 * minute)
+    #expect(missing(fleet(dead)) == ["620-660 a@trade,b@trade"])
+    #expect(missing(fleet(dead, SomeLog(id: "1"))) == [])
+    var never = SomeLog()
+    never.coveredUntil = nil
+    #expect(missing(fleet(never)) == ["600-660 a@trade,b@trade"])
+  }
+
+  @Test func `before its first tick a log has nothing, which counts for a time that was asked for`() {
+    let young = SomeLog(from: 10 * hour + 5 * minute, firstTick: 10 * hour + 6 * minute)
+    #expect(missing(fleet(young)) == [])
+    #expect(missing(fleet(young), isWhole: true) == ["600-606 a@trade,b@trade"])
+    // Another log that had it makes the time before the young one's its own.
+    #expect(
+      missing(
+        fleet(
+          young, SomeLog(id: "1", gaps: [ToldGap(from: 601 * minute, to: 607 * minute, streams: ["b@trade"])])
+        )) == [
+          "601-606 b@trade"
+        ])
+  }
+
+  @Test func `a stream that was taken from the list is not looked for any more`() {
+    let log = SomeLog(streams: ["a@trade"])
+    var record = StreamRecord(logID: LogID(rawValue: log.id))
+    record.update(["a@trade", "b@trade"], since: midnight - day, now: midnight - day)
+    record.update(["a@trade"], since: midnight + 630 * minute, now: midnight + 631 * minute)
+    var reading = FleetReader.Reading()
+    reading.logs = [
+      FleetLog(
+        logID: log.id, writtenAt: log.log.writtenAt, report: log.log.report, streams: record, gaps: [])
+    ]
+    let fleet = Fleet(
+      reading, now: midnight + 12 * hour, limits: Fleet.Limits(silence: 11 * minute, lag: 5 * minute))
+    #expect(missing(fleet) == [])
+    #expect(missing(fleet, isWhole: true) == ["630-660 b@trade"])
+    #expect(missing(fleet, 11 * hour...12 * hour, isWhole: true) == [])
+  }
+
+  /// Two machines that took turns: neither is a replica of the other at any time.
+  @Test func `one log after the other leaves what lies between`() {
+    let first = SomeLog(writtenAt: 620 * minute, feed: .stopped, coveredUntil: 620 * minute)
+    let second = SomeLog(id: "1", from: 630 * minute, firstTick: 631 * minute)
+    #expect(missing(fleet(first, second)) == ["620-631 a@trade,b@trade"])
+  }
+
+  // MARK: Who is not well
+
+  private func problems(_ fleet: Fleet) -> [String] {
+    fleet.problems.map { "\($0.logID ?? "-"): \($0.what)" }
+  }
+
+  @Test func `a fleet of living logs is well`() {
+    #expect(problems(fleet(SomeLog(shard: "1/2"), SomeLog(id: "1", shard: "2/2"))) == [])
+  }
+
+  @Test func `a silent log is named, until its streams have been another's for a day`() {
+    let silent = SomeLog(id: "1", writtenAt: 12 * hour - 11 * minute)
+    #expect(
+      problems(fleet(silent, SomeLog())) == [
+        "1: no word of it for 12 min: it is down, frozen, or cut off from the bucket"
+      ])
+    let twoDaysOn = 2 * day + 12 * hour
+    #expect(problems(fleet(silent, SomeLog(writtenAt: twoDaysOn), now: twoDaysOn)) == [])
+    let found = problems(fleet(silent, SomeLog(writtenAt: twoDaysOn, streams: ["a@trade"]), now: twoDaysOn))
+    #expect(found.count == 1)
+    #expect(found[0].hasSuffix("; no living log has 1 stream of it"))
+  }
+
+  @Test func `a log that was stopped is no trouble if others have its streams`() {
+    let stopped = SomeLog(id: "1", feed: .stopped)
+    #expect(problems(fleet(stopped, SomeLog())) == [])
+    #expect(
+      problems(fleet(stopped, SomeLog(streams: ["b@trade", "c@trade"]))) == [
+        "1: its process was stopped 60 s ago, and no living log has 1 stream of it"
+      ])
+    #expect(problems(fleet(stopped)).contains("-: no living log ships here"))
+  }
+
+  @Test func `shards that nobody has are named`() {
+    #expect(
+      problems(fleet(SomeLog(shard: "1/3"), SomeLog(id: "1", shard: "3/3"))) == [
+        "-: shard 2/3 has no living log"
+      ])
+  }
+
+  @Test func `who is behind, held or without data is named`() {
+    #expect(
+      problems(fleet(SomeLog(consumers: ["s3": .init(lag: 1_200, ageSeconds: 360, held: nil)]))) == [
+        "0123456789abcdef: s3 is 1,200 ticks behind, the oldest 6 min old"
+      ])
+    #expect(
+      problems(fleet(SomeLog(consumers: ["s3": .init(lag: 1, ageSeconds: 1, held: "no table")]))) == [
+        "0123456789abcdef: s3 is held: no table"
+      ])
+    #expect(
+      problems(fleet(SomeLog(openGaps: .init(count: 1, streams: 2, causes: ["refused"])))) == [
+        "0123456789abcdef: nothing is received: a gap of all its streams is open (refused)"
+      ])
+    #expect(problems(fleet(SomeLog(openGaps: .init(count: 1, streams: 1, causes: ["refused"])))) == [])
+  }
+
+  @Test func `what cannot be understood is trouble`() {
+    #expect(problems(fleet(SomeLog(), unreadable: ["p/_gaps/x"])) == ["-: p/_gaps/x cannot be understood"])
+  }
+
+  @Test func `a note of an earlier version says nothing, so nothing is there`() {
+    var reading = FleetReader.Reading()
+    let whole = SomeLog().log
+    reading.logs = [
+      FleetLog(
+        logID: "1", writtenAt: NoteTime(midnight + 12 * hour), report: nil, streams: whole.streams, gaps: [])
+    ]
+    let fleet = Fleet(
+      reading, now: midnight + 12 * hour, limits: Fleet.Limits(silence: 11 * minute, lag: 5 * minute))
+    #expect(
+      problems(fleet) == ["1: an earlier version of the program ships it, which does not say how it is"])
+    #expect(missing(fleet) == ["600-660 a@trade,b@trade"])
+  }
+}
