@@ -65,12 +65,12 @@ package struct FleetLog: Sendable {
   /// `nil` if an earlier version of the program wrote the note.
   package let report: LogReport?
   /// `nil` likewise, or where no feed ever ran.
-  package let streams: StreamRecord?
+  package let streams: ListedStreams?
   /// Those that began before the end of what is looked at.
   let gaps: [ToldGap]
 
   init(
-    logID: String, writtenAt: NoteTime, report: LogReport?, streams: StreamRecord?, gaps: [ToldGap]
+    logID: String, writtenAt: NoteTime, report: LogReport?, streams: ListedStreams?, gaps: [ToldGap]
   ) {
     self.logID = logID
     self.writtenAt = writtenAt
@@ -106,8 +106,9 @@ package struct FleetLog: Sendable {
   }
 
   /// The parts of a time in which a stream is not in the list, or nothing of the log lies in the place.
-  private func absence(_ entries: [StreamRecord.Entry], in window: ClosedRange<Int64>) -> [ClosedRange<Int64>]
-  {
+  private func absence(_ entries: [ListedStreams.Entry], in window: ClosedRange<Int64>) -> [ClosedRange<
+    Int64
+  >] {
     guard let covered = report?.coveredUntil?.microseconds else { return [window] }
     let first = report?.firstTick?.microseconds ?? .min
     var (absent, next) = ([ClosedRange<Int64>](), window.lowerBound)

@@ -30,7 +30,7 @@ package struct FleetReader: Sendable {
     }
     let lists = try await documents(
       try await keys(prefix).filter { Self.logID(of: $0, ".streams.json") != nil }
-    ) { try StreamRecord(json: $0) }
+    ) { try ListedStreams(json: $0) }
     let known = Set(notes.read.map(\.value.logID))
     let gaps = try await documents(
       try await keys(ObjectKey.gaps(settings)).filter { key in

@@ -14,7 +14,7 @@ actor FleetReporter {
   private let now: @Sendable () -> Int64
   /// What the last note said, or the one that was there at the start.
   private var last: LogReport?
-  private var record: StreamRecord?
+  private var record: ListedStreams?
   private var writtenHash: String?
 
   /// - Parameter reader: one that the data does not wait for.
@@ -65,11 +65,11 @@ actor FleetReporter {
   }
 
   /// What is there, perhaps of an earlier process; nothing of what cannot be understood.
-  private func known() async throws -> StreamRecord {
+  private func known() async throws -> ListedStreams {
     if let record { return record }
     let body = try await store.readNote(key)
-    let there = body.flatMap { try? StreamRecord(json: $0) }
-    return there.flatMap { $0.logID == logID.rawValue ? $0 : nil } ?? StreamRecord(logID: logID)
+    let there = body.flatMap { try? ListedStreams(json: $0) }
+    return there.flatMap { $0.logID == logID.rawValue ? $0 : nil } ?? ListedStreams(logID: logID)
   }
 
   private func look() async throws -> (report: LogReport, streams: (names: [String], since: Int64)?) {
@@ -95,7 +95,7 @@ actor FleetReporter {
         count: status.openGaps.count, streams: Set(status.openGaps.flatMap(\.streams)).count,
         causes: Set(status.openGaps.map(\.cause.rawValue)).sorted()),
       streams: streams.map {
-        LogReport.StreamCount(count: $0.names.count, sha256: StreamRecord.hash(of: $0.names))
+        LogReport.StreamCount(count: $0.names.count, sha256: ListedStreams.hash(of: $0.names))
       },
       firstTick: try await firstTick(status), lastTick: status.lastReceivedAt.map { NoteTime($0) },
       coveredUntil: try await coveredUntil(status).map { NoteTime($0) })

@@ -27,7 +27,7 @@ package struct LogReport: Codable, Equatable, Sendable {
 
   package struct StreamCount: Codable, Equatable, Sendable {
     package let count: Int
-    /// Of the list, see ``StreamRecord/hash(of:)``.
+    /// Of the list, see ``ListedStreams/hash(of:)``.
     package let sha256: String
   }
 

@@ -34,12 +34,12 @@ import Testing
       #expect(report.feed == .running)
       #expect(report.head == 25)
       #expect(report.consumers == ["s3": .init(lag: 0, ageSeconds: 0, held: nil)])
-      #expect(report.streams == .init(count: 1, sha256: StreamRecord.hash(of: ["btcusdt@test"])))
+      #expect(report.streams == .init(count: 1, sha256: ListedStreams.hash(of: ["btcusdt@test"])))
       #expect(report.firstTick == NoteTime(someTime + 1_000))
       #expect(report.lastTick == NoteTime(someTime + 25_000))
       #expect(report.coveredUntil == NoteTime(someTime + 25_000))
       let id = try await rig.reading { try await $0.logID() }
-      let record = try StreamRecord(json: store.notes["p/_logs/\(id).streams.json"] ?? [])
+      let record = try ListedStreams(json: store.notes["p/_logs/\(id).streams.json"] ?? [])
       #expect(record.streams.map(\.name) == ["btcusdt@test"])
       #expect(record.streams.map(\.from) == [NoteTime(rig.clock.wall)])
     }

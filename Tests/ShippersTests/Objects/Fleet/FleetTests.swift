@@ -25,7 +25,7 @@ private struct SomeLog {
   var consumers = ["s3": LogReport.ConsumerState(lag: 3, ageSeconds: 2, held: nil)]
 
   var log: FleetLog {
-    var record = StreamRecord(logID: LogID(rawValue: id))
+    var record = ListedStreams(logID: LogID(rawValue: id))
     record.update(streams, since: midnight + from, now: midnight + writtenAt)
     return FleetLog(
       logID: id, writtenAt: NoteTime(midnight + writtenAt),
@@ -125,7 +125,7 @@ private func missing(
 
   @Test func `a stream that was taken from the list is not looked for any more`() {
     let log = SomeLog(streams: ["a@trade"])
-    var record = StreamRecord(logID: LogID(rawValue: log.id))
+    var record = ListedStreams(logID: LogID(rawValue: log.id))
     record.update(["a@trade", "b@trade"], since: midnight - day, now: midnight - day)
     record.update(["a@trade"], since: midnight + 630 * minute, now: midnight + 631 * minute)
     var reading = FleetReader.Reading()

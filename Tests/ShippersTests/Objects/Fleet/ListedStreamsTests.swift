@@ -5,27 +5,27 @@ import WAL
 
 @testable import Shippers
 
-@Suite struct StreamRecordTests {
+@Suite struct ListedStreamsTests {
   @Test func `streams that stay keep their beginning, those that go get an end`() throws {
-    var record = StreamRecord(logID: LogID(rawValue: "0123456789abcdef"))
+    var record = ListedStreams(logID: LogID(rawValue: "0123456789abcdef"))
     record.update(["b@trade", "a@trade"], since: 1_000_000, now: 2_000_000)
     record.update(["b@trade", "c@trade"], since: 5_000_000, now: 6_000_000)
     record.update(["a@trade", "b@trade"], since: 7_000_000, now: 8_000_000)
     let text = String(decoding: try record.json(), as: UTF8.self)
     #expect(
       text == """
-        {"log_id":"0123456789abcdef","sha256":"\(StreamRecord.hash(of: ["b@trade", "a@trade"]))","streams":[\
+        {"log_id":"0123456789abcdef","sha256":"\(ListedStreams.hash(of: ["b@trade", "a@trade"]))","streams":[\
         {"from":"1970-01-01T00-00-01.000000Z","name":"a@trade","to":"1970-01-01T00-00-05.000000Z"},\
         {"from":"1970-01-01T00-00-07.000000Z","name":"a@trade","to":null},\
         {"from":"1970-01-01T00-00-01.000000Z","name":"b@trade","to":null},\
         {"from":"1970-01-01T00-00-05.000000Z","name":"c@trade","to":"1970-01-01T00-00-07.000000Z"}],\
         "written_at":"1970-01-01T00-00-08.000000Z"}
         """)
-    #expect(try StreamRecord(json: Array(text.utf8)) == record)
+    #expect(try ListedStreams(json: Array(text.utf8)) == record)
   }
 
   @Test func `what ended more than a year ago is forgotten`() {
-    var record = StreamRecord(logID: LogID(rawValue: "0123456789abcdef"))
+    var record = ListedStreams(logID: LogID(rawValue: "0123456789abcdef"))
     record.update(["a"], since: 0, now: 0)
     record.update(["b"], since: 1, now: 1)
     record.update(["b"], since: 1, now: 400 * 86_400_000_000)
@@ -35,7 +35,7 @@ import WAL
   /// `printf 'a@trade\nb@trade\n' | sha256sum`
   @Test func `the hash is of the sorted names, a line each`() {
     let hash = "4eca4e1bbd1e511dbf087d26d89772f004b7a130e5f683511a5d600419e4999a"
-    #expect(StreamRecord.hash(of: ["b@trade", "a@trade"]) == hash)
+    #expect(ListedStreams.hash(of: ["b@trade", "a@trade"]) == hash)
   }
 
   @Test func `times are read as they are written`() {

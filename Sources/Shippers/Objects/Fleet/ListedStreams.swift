@@ -3,7 +3,7 @@ import FoundationEssentials
 import WAL
 
 /// The streams that a log was to receive, and when: `_logs/<log_id>.streams.json`, written when the list changes.
-package struct StreamRecord: Codable, Equatable, Sendable {
+package struct ListedStreams: Codable, Equatable, Sendable {
   package struct Entry: Codable, Equatable, Sendable {
     package let name: String
     /// Since when it is in the list.
@@ -43,7 +43,7 @@ package struct StreamRecord: Codable, Equatable, Sendable {
   }
 
   init(json: [UInt8]) throws {
-    self = try JSONDecoder().decode(StreamRecord.self, from: Data(json))
+    self = try JSONDecoder().decode(ListedStreams.self, from: Data(json))
   }
 
   func json() throws -> [UInt8] {
