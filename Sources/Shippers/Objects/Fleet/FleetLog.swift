@@ -20,18 +20,22 @@ package struct ToldGap: Sendable, Equatable {
       let before: Int64?
     }
 
-    let started_at: String
-    let ended_at: String?
+    let startedAt: String
+    let endedAt: String?
     let cause: String
     let streams: [String]
     let detail: Detail?
 
-    enum CodingKeys: CodingKey { case started_at, ended_at, cause, streams, detail }
+    enum CodingKeys: String, CodingKey {
+      case cause, streams, detail
+      case startedAt = "started_at"
+      case endedAt = "ended_at"
+    }
 
     init(from decoder: any Decoder) throws {
       let container = try decoder.container(keyedBy: CodingKeys.self)
-      started_at = try container.decode(String.self, forKey: .started_at)
-      ended_at = try container.decodeIfPresent(String.self, forKey: .ended_at)
+      startedAt = try container.decode(String.self, forKey: .startedAt)
+      endedAt = try container.decodeIfPresent(String.self, forKey: .endedAt)
       cause = try container.decode(String.self, forKey: .cause)
       streams = try container.decode([String].self, forKey: .streams)
       // That of other causes may be anything.
@@ -43,8 +47,8 @@ package struct ToldGap: Sendable, Equatable {
   init(json: [UInt8]) throws {
     struct NoTime: Error {}
     let document = try JSONDecoder().decode(Document.self, from: Data(json))
-    guard let from = Timestamp.microseconds(document.started_at) else { throw NoTime() }
-    let to = try document.ended_at.map { text in
+    guard let from = Timestamp.microseconds(document.startedAt) else { throw NoTime() }
+    let to = try document.endedAt.map { text in
       guard let time = Timestamp.microseconds(text) else { throw NoTime() }
       return max(from, time)
     }
@@ -68,16 +72,6 @@ package struct FleetLog: Sendable {
   package let streams: ListedStreams?
   /// Those that began before the end of what is looked at.
   let gaps: [ToldGap]
-
-  init(
-    logID: String, writtenAt: NoteTime, report: LogReport?, streams: ListedStreams?, gaps: [ToldGap]
-  ) {
-    self.logID = logID
-    self.writtenAt = writtenAt
-    self.report = report
-    self.streams = streams
-    self.gaps = gaps
-  }
 
   /// What it lacks within a time, by stream; all of it of each stream that it never had.
   ///
