@@ -49,7 +49,8 @@ enum TimeText {
     guard text.first == "-", let unit = text.last.flatMap({ units[$0] }),
       let count = DecimalDigits.parse(text.dropFirst().dropLast(), upTo: Int64(1_000_000_000))
     else { return nil }
-    return count * unit * 1_000_000
+    let (time, overflow) = (count * unit).multipliedReportingOverflow(by: 1_000_000)
+    return overflow ? nil : time
   }
 
   /// Seconds since midnight, and microseconds.

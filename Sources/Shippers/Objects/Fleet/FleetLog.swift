@@ -54,7 +54,7 @@ package struct ToldGap: Sendable, Equatable {
     }
     var ids: ClosedRange<Int64>?
     if document.cause == "sequence", let after = document.detail?.after, let before = document.detail?.before,
-      after < before - 1
+      after < before, after < before - 1
     {
       ids = (after + 1)...(before - 1)
     }

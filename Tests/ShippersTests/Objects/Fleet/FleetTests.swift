@@ -220,4 +220,35 @@ private func missing(
       problems(fleet) == ["1: an earlier version of the program ships it, which does not say how it is"])
     #expect(missing(fleet) == ["600-660 a@trade,b@trade"])
   }
+
+  // MARK: Gaps as their objects tell of them
+
+  private func told(_ detail: String, cause: String = "sequence") throws -> ToldGap {
+    try ToldGap(
+      json: Array(
+        """
+        {"gap":1,"log_id":"1","started_at":"2026-11-22T00:00:00.000000Z","ended_at":null,"cause":"\(cause)","streams":["a"],\
+        "detail":\(detail)}
+        """.utf8))
+  }
+
+  @Test func `the ids of a gap are those between its neighbours`() throws {
+    #expect(try told(#"{"after":5,"before":9,"skips":1}"#).ids == 6...8)
+    #expect(try told(#"{"after":5,"before":9}"#, cause: "closed").ids == nil)
+  }
+
+  /// Then only the time is known, and counts whole.
+  @Test(arguments: [
+    #"{"after":5,"before":6}"#, #"{"after":5}"#,
+    #"{"after":9223372036854775807,"before":-9223372036854775808}"#,
+    #"{"after":"5","before":9}"#, "[]", "null", "7",
+  ])
+  func `ids that are none leave the time`(detail: String) throws {
+    #expect(try told(detail) == ToldGap(from: midnight, to: nil, streams: ["a"]))
+  }
+
+  @Test(arguments: ["", "{}", #"{"started_at":"x","ended_at":null,"cause":"closed","streams":[]}"#])
+  func `what is no gap is refused`(text: String) {
+    #expect(throws: (any Error).self) { try ToldGap(json: Array(text.utf8)) }
+  }
 }
