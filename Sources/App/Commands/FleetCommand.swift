@@ -13,9 +13,6 @@ struct FleetCommand: DocumentCommand {
       _gaps/. Shows which logs are silent, late or held, which shards have no living log, and for which stretches of \
       time no log has a stream: where replicas record the same streams, their gaps intersected. Exits with 1 if there \
       is any of it.
-
-        tickwal fleet
-        tickwal fleet --day 2026-11-22 --json
       """)
 
   @Option(help: ArgumentHelp("Look for what is missing on this day (UTC)", valueName: "2026-11-22"))

@@ -17,6 +17,7 @@ struct HelpText: Equatable {
     "reconcile": ["tickwal reconcile --full --day 2026-11-22", "tickwal reconcile --consumer s3 --repair"],
     "status": ["tickwal status --watch", "tickwal status --json"],
     "top": ["tickwal top", "tickwal top --wal-path /data/ticks.db"],
+    "fleet": ["tickwal fleet", "tickwal fleet --day 2026-11-22 --json"],
     "tap": [
       "tickwal tap --stream 'btcusdt@*'", "tickwal tap --since -5m --format payload --count 100",
     ],
