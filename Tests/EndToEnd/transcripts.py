@@ -129,7 +129,7 @@ def first_hour(page: Transcript, stage: Stage) -> None:
     run = page.start("tickwal run --accept-destination")
     run.wait("connected to the exchange")
     run.show()
-    page.status("healthy", "prefix batch_jsonl\n")
+    page.status("healthy", "/batch_jsonl at http")
     run.stop()
     page.do("tickwal reconcile")
 
