@@ -60,8 +60,8 @@ def test_an_hour_is_finished_when_each_log_is_past_it(sources, notes, why):
 
 
 @pytest.mark.parametrize("body, delivered", [
-    (b'{"consumers":{"s3":{"lag":0}},"written_at":"2026-11-22T09-00-00.000001Z"}', "2026-11-22T09:00:00.000001+00:00"),
-    (b'{"consumers":{"local-s3":{"lag":0}},"written_at":"2026-11-22T09-00-00.000001Z"}', "2026-11-22T09:00:00.000001+00:00"),
+    (b'{"consumers":{"s3":{"lag":0}},"written_at":"2026-11-22T09-00-00.000001Z"}', "2026-11-22T08:55:00.000001+00:00"),
+    (b'{"consumers":{"local-s3":{"lag":0}},"written_at":"2026-11-22T09-00-00.000001Z"}', "2026-11-22T08:55:00.000001+00:00"),
     (b'{"consumers":{"s3":{"lag":1}},"written_at":"2026-11-22T09-00-00.000001Z"}', None),
     (b'{"consumers":{"dynamodb":{"lag":0}},"written_at":"2026-11-22T09-00-00.000001Z"}', None),
     (b'{"written_at":"2026-11-22T09-00-00.000001Z"}', None),

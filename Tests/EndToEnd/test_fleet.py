@@ -101,7 +101,7 @@ def test_replicas_make_good_what_one_lacks_and_what_both_lack_is_named(tickwal, 
     # Nobody runs any more.
     assert [problem["log_id"] for problem in found["problems"]][0] is None
     assert {log["state"] for log in found["logs"]} == {"stopped"}
-    assert {log["shard"] for log in found["logs"]} == {"1/1"}
+    assert {(log["shard"], log["open_gaps"]) for log in found["logs"]} == {("1/1", 0)}
 
     [both] = fleet(tickwal, "--since", healed, "--until", ended, code=1, **environment)["missing"]
     assert both["streams"] == STREAMS.split(",")
@@ -121,6 +121,8 @@ def test_a_living_fleet_is_well_and_one_that_was_killed_is_named(tickwal, replic
         lambda: len(json.loads(tickwal.run_to_end("fleet", "--json", **environment).out)["logs"]) == 2,
         "both have said that they are there",
     )
+    # The lists come right after the notes.
+    wait_until(lambda: tickwal.run_to_end("fleet", **environment).code == 0, "and which streams they have")
     found = fleet(tickwal, code=0, **environment)
     assert found["healthy"] and found["missing"] == [] and found["problems"] == []
     assert {log["state"] for log in found["logs"]} == {"living"}
@@ -159,3 +161,30 @@ def test_an_empty_bucket_and_a_missing_one_are_not_well(tickwal, make_place, min
 def test_a_time_that_is_none_is_refused(tickwal, flag, value):
     done = tickwal.run_to_end("fleet", flag, value)
     assert done.code == 78 and done.err.startswith(f"tickwal: {flag} is '{value}'")
+
+
+def test_a_day_of_which_nobody_has_anything_is_not_well(tickwal, replicas):
+    _, environment, (one, _) = replicas
+    one.start()
+    one.send(one.exchange.client(0))
+    one.stop_and_ship()
+    found = fleet(tickwal, "--day", "2026-01-01", code=1, **environment)
+    [stretch] = found["missing"]
+    assert stretch["streams"] == STREAMS.split(",") and stretch["seconds"] > 86_399
+    assert (found["from"], found["to"]) == ("2026-01-01T00:00:00.000Z", "2026-01-01T23:59:59.999Z")
+
+
+def test_a_gap_or_a_list_that_cannot_be_read_is_not_well(tickwal, replicas):
+    place, environment, (one, _) = replicas
+    one.start()
+    one.send(one.exchange.client(0))
+    wait_until(lambda: tickwal.run_to_end("fleet", **environment).code == 0, "the log has said what it has")
+    [note] = [key for key in place.keys_under() if "/_logs/" in key and not key.endswith(RECORD)]
+    gap = f"batch_jsonl/_gaps/dt=2026-11-22/miniticker-2026-11-22T05-13-20.123456Z-{note[-21:-5]}-1.jsonl"
+    place.put(gap, b"{}")
+    found = fleet(tickwal, code=1, **environment)
+    assert [problem["what"] for problem in found["problems"]] == [f"{gap} cannot be understood"]
+    place.delete_object(gap)
+    place.delete_object(note.replace(".json", RECORD))
+    found = fleet(tickwal, code=1, **environment)
+    assert "its list of streams is not there" in found["problems"][0]["what"]

@@ -27,6 +27,8 @@ final class ScriptedStore: ObjectStore {
     var objects: [String: NewObject] = [:]
     var foreign: [String: String?] = [:]
     var notes: [String: [UInt8]] = [:]
+    /// Notes that are listed and cannot be read.
+    var archived: Set<String> = []
     var calls: [Call] = []
     /// Every content that was ever sent under a key.
     var sent: [String: Set<[UInt8]>] = [:]
@@ -58,6 +60,8 @@ final class ScriptedStore: ObjectStore {
   /// Something that is not ours under a key; `nil` to take it away.
   func setForeign(_ key: String, sha256: String??) { state.withLock { $0.foreign[key] = sha256 } }
   func setNote(_ key: String, _ text: String) { state.withLock { $0.notes[key] = Array(text.utf8) } }
+  /// As a lifecycle rule does it.
+  func archive(_ key: String) { state.withLock { _ = $0.archived.insert(key) } }
   func removeNote(_ key: String) { state.withLock { $0.notes[key] = nil } }
   func remove(_ key: String) { state.withLock { $0.objects[key] = nil } }
 
@@ -90,7 +94,7 @@ final class ScriptedStore: ObjectStore {
   }
 
   func readNote(_ key: String) async throws -> [UInt8]? {
-    try await called(.readNote(key)) { $0.notes[key] }
+    try await called(.readNote(key)) { $0.archived.contains(key) ? nil : $0.notes[key] }
   }
 
   func writeNote(_ key: String, _ body: [UInt8]) async throws {
@@ -103,7 +107,8 @@ final class ScriptedStore: ObjectStore {
   func listing(prefix: String, after start: String?) -> any ObjectListing {
     OnePage {
       try await self.called(.list(prefix)) { state in
-        state.objects.keys.filter { $0.hasPrefix(prefix) && $0 > start ?? "" }.sorted()
+        (Array(state.objects.keys) + state.notes.keys).filter { $0.hasPrefix(prefix) && $0 > start ?? "" }
+          .sorted()
       }
     }
   }

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
+SETTLED = timedelta(minutes=5)
+"""What was received so long before a note that says that nothing is left is in the log by then, and so delivered."""
 SILENT = timedelta(days=1)
 """A log that nothing has been heard of for so long holds no hour up any more, nor does a range that has no object."""
 
@@ -80,7 +82,7 @@ def note(body: bytes, modified: datetime) -> Note:
         consumers = said["consumers"]
         own = consumers.get("s3") or consumers.get("local-s3")
         time = datetime.strptime(said["written_at"], "%Y-%m-%dT%H-%M-%S.%fZ").replace(tzinfo=timezone.utc)
-        return Note(modified, time if own and own["lag"] == 0 else None)
+        return Note(modified, time - SETTLED if own and own["lag"] == 0 else None)
     except (ValueError, KeyError, TypeError, AttributeError):
         return Note(modified)
 

@@ -86,7 +86,7 @@ package struct DynamoDBClient: Sendable {
     }
     let output: BatchWriteItem.Output = try batchWriteItem.read(response, on: resource(table))
     let unprocessed = output.unprocessedItems?.values.flatMap { $0 } ?? []
-    if !unprocessed.isEmpty { batchWriteItem.throttledInPart() }
+    if !unprocessed.isEmpty { batchWriteItem.partlyRefused(.throttled) }
     return WrittenItems(unprocessed: unprocessed.map { $0.putRequest?.item ?? [:] }, answer: response.answer)
   }
 

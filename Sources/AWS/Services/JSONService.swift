@@ -28,7 +28,7 @@ struct JSONService: Sendable {
   }
 
   /// Counts parts of a request that an answer refuses, and that are sent again, as a refusal of the whole is counted.
-  func partlyRefused(_ error: AWSError) { operation.metrics.partlyRefused(error) }
+  func partlyRefused(_ kind: AWSError.Kind) { operation.metrics.partlyRefused(kind) }
 
   func call(_ body: [UInt8], on resource: AWSResource?, retry: Retry) async throws -> HTTPResponse {
     var request = template
@@ -93,9 +93,6 @@ struct JSONService: Sendable {
       throw error
     }
   }
-
-  /// An answer said of a part of the request that it came too fast, and its caller tries that again.
-  func throttledInPart() { operation.metrics.throttledInPart() }
 }
 
 /// A member of an answer under the name that it has here: `TableName` is `tableName`.

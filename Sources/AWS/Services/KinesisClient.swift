@@ -51,7 +51,7 @@ package struct KinesisClient: Sendable {
           ServiceFault.firstLine(fault.message), stream, response))
     }
     if let told = refused.first(where: { $0.error.kind == .throttled }) ?? refused.first {
-      putRecords.partlyRefused(told.error)
+      putRecords.partlyRefused(told.error.kind)
     }
     return refused
   }
@@ -75,7 +75,7 @@ package struct KinesisClient: Sendable {
     let summary = output.streamDescriptionSummary
     return KinesisStreamDescription(
       name: summary.streamName, status: summary.streamStatus, shards: summary.openShardCount,
-      maximumRecordBytes: summary.maxRecordSizeInKiB.map { $0 << 10 }, answer: answer)
+      maximumRecordBytes: summary.maxRecordSizeInKiB.map { min(max($0, 0), 1 << 20) << 10 }, answer: answer)
   }
 
   private func resource(_ stream: String) -> AWSResource { .kinesisStream(stream, region: region) }

@@ -32,19 +32,13 @@ struct OperationMetrics: Sendable {
     if error?.kind == .throttled { throttles.increment() }
   }
 
-  /// An answer that counted as a success refuses parts of the request.
-  func partlyRefused(_ error: AWSError) {
-    if error.kind == .throttled { throttles.increment() }
-    retried(error)
+  /// An answer that counted as a success refuses parts of the request, which are sent again.
+  func partlyRefused(_ kind: AWSError.Kind) {
+    if kind == .throttled { throttles.increment() }
+    retries[kind]?.increment()
   }
 
   func retried(_ error: AWSError) { retries[error.kind]?.increment() }
-
-  /// A request was accepted and counted as such, but a part of it came too fast and is tried again.
-  func throttledInPart() {
-    throttles.increment()
-    retries[.throttled]?.increment()
-  }
 }
 
 extension AWSError.Kind {

@@ -63,7 +63,7 @@ struct FleetCommand: DocumentCommand {
           try await destination.destination(connection)
         } else { nil as (any Destination)? }
       guard let made, case .objects(let objects) = made.inventory else { continue }
-      let reading = try await FleetReader(objects).read(until: question.window.upperBound)
+      let reading = try await FleetReader(objects).read(question.window)
       return FleetReport(
         place: Destinations.text(ofAddress: made.address),
         fleet: Fleet(reading, now: question.now, limits: question.limits), question: question)
@@ -87,6 +87,8 @@ struct FleetQuestion: Sendable {
   let window: ClosedRange<Int64>
   /// Whether the window was given, so that all of it must be there.
   let isWhole: Bool
+  /// Whether its end was given; otherwise it is where everything is told.
+  let hasEnd: Bool
   let limits: Fleet.Limits
 
   private static let day: Int64 = 86_400_000_000
@@ -130,7 +132,7 @@ struct FleetQuestion: Sendable {
     let settled = now - silence * 1_000_000
     let end = min(last ?? settled, day == nil ? now : settled)
     let start = first ?? end - Self.day
-    if problems.isEmpty, start > end {
+    if problems.isEmpty, start >= end {
       problems.append(
         .init(
           name: day == nil ? "--since" : "--day", value: Text.oneLine(day ?? since ?? "24 hours ago"),
@@ -140,6 +142,13 @@ struct FleetQuestion: Sendable {
     self.now = now
     window = start...end
     isWhole = day != nil || since != nil
+    hasEnd = end < settled || until != nil
     limits = Fleet.Limits(silence: silence * 1_000_000, lag: 300_000_000)
+  }
+
+  /// The window, up to what can be there where ticks wait so long for their batches.
+  func window(waiting wait: Duration) -> ClosedRange<Int64> {
+    let end = window.upperBound.subtractingSaturated(hasEnd ? 0 : Int64(wait / .microseconds(1)))
+    return window.lowerBound...max(window.lowerBound, end)
   }
 }

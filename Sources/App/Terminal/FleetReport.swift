@@ -6,6 +6,8 @@ struct FleetReport: Sendable {
   let place: String
   let fleet: Fleet
   let question: FleetQuestion
+  /// Microseconds since 1970, UTC.
+  private let window: ClosedRange<Int64>
   private let problems: [Fleet.Problem]
   private let missing: [Fleet.Stretch]
 
@@ -16,8 +18,9 @@ struct FleetReport: Sendable {
     self.place = place
     self.fleet = fleet
     self.question = question
-    problems = fleet.problems
-    missing = fleet.missing(in: question.window, isWhole: question.isWhole)
+    window = question.window(waiting: fleet.longestWait)
+    problems = fleet.problems + fleet.doubts(in: window, isWhole: question.isWhole)
+    missing = fleet.missing(in: window, isWhole: question.isWhole)
   }
 
   var isWell: Bool { problems.isEmpty && missing.isEmpty }
@@ -36,7 +39,9 @@ struct FleetReport: Sendable {
   // MARK: Text
 
   var lines: [String] {
-    guard !fleet.logs.isEmpty else { return ["no log ships to \(place)"] }
+    guard !fleet.logs.isEmpty else {
+      return ["no log ships to \(place)"] + fleet.unreadable.map { Text.oneLine($0, limit: 1_200) }
+    }
     let shown = fleet.logs.filter(fleet.isPresent)
     let older = fleet.logs.count - shown.count
     var lines = [
@@ -72,7 +77,7 @@ struct FleetReport: Sendable {
   private func behind(_ report: LogReport?) -> String {
     guard let report else { return "?" }
     return report.consumers.sorted { $0.key < $1.key }.map { name, consumer in
-      let age = consumer.lag > 0 ? " (\(Figures.duration(.seconds(min(consumer.ageSeconds, 1e9)))))" : ""
+      let age = consumer.lag > 0 ? " (\(Figures.duration(Fleet.seconds(consumer.ageSeconds))))" : ""
       return "\(name) \(Figures.grouped(consumer.lag))\(age)"
     }.joined(separator: ", ")
   }
@@ -82,7 +87,7 @@ struct FleetReport: Sendable {
   }
 
   private var windowText: String {
-    "\(Self.time(question.window.lowerBound)) to \(Self.time(question.window.upperBound)) UTC"
+    "\(Self.time(window.lowerBound)) to \(Self.time(window.upperBound)) UTC"
   }
 
   private static func time(_ microseconds: Int64) -> String {
@@ -130,8 +135,8 @@ struct FleetReport: Sendable {
         problems.map {
           .object(["log_id": $0.logID.map { .string($0) } ?? .null, "what": .string($0.what)])
         }),
-      "from": .string(UTCTime.text(question.window.lowerBound)),
-      "to": .string(UTCTime.text(question.window.upperBound)),
+      "from": .string(UTCTime.text(window.lowerBound)),
+      "to": .string(UTCTime.text(window.upperBound)),
       "missing": .array(missing.map(document)),
     ])
   }
@@ -150,6 +155,7 @@ struct FleetReport: Sendable {
       "head": report.map { .integer(Int($0.head)) } ?? .null,
       "first_tick": time(report?.firstTick), "last_tick": time(report?.lastTick),
       "covered_until": time(report?.coveredUntil),
+      "passed_over": .integer(report?.passedOver?.ticks ?? 0),
       "open_gaps": report.map { .integer($0.openGaps.count) } ?? .null,
       "consumers": .array(
         (report?.consumers ?? [:]).sorted { $0.key < $1.key }.map { name, consumer in

@@ -42,16 +42,16 @@ struct ObjectDestination: Destination {
     from next: Offset, _ context: ShippingContext, _ logID: LogID, reader: LogReader, beside other: LogReader
   ) async throws {
     let name = consumer.name
+    let reporter = FleetReporter(
+      consumer: name, logID: logID, process: context.process, settings: settings, store: store,
+      reader: other, clock: context.clock)
     let lease = Lease(
       consumer: name, logID: logID, settings: settings, address: address,
       // Shipped plans may have been trimmed.
       highestPlanned: max(
         try await reader.highestPlanned(of: name), try await reader.highestPassed(by: name)),
       store: store, log: context.log, receivedAt: { try await reader.receivedAt(from: $0) },
-      attempts: context.attempts, clock: context.clock,
-      reporter: FleetReporter(
-        consumer: name, logID: logID, process: context.process, settings: settings, store: store,
-        reader: other, now: context.clock.wall))
+      attempts: context.attempts, clock: context.clock, reporter: reporter)
     let sink = ObjectSink(
       consumer: name, settings: settings, address: address, store: store, openStore: openStore,
       log: context.log, logID: logID, tail: context.tail, attempts: context.attempts, lease: lease)
@@ -62,10 +62,12 @@ struct ObjectDestination: Destination {
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await lease.keep() }
       group.addTask { try await gaps.keepWriting() }
+      group.addTask { try await reporter.keepList(lease, context.attempts(at: "streams")) }
       try await context.ship(sink, reader: reader, next: next)
       group.cancelAll()
     }
     try await gaps.writeLast(logger: context.logger)
+    await reporter.writeLastList(lease, logger: context.logger)
     await lease.writeLast(logger: context.logger)
   }
 

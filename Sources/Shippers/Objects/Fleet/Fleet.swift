@@ -35,8 +35,12 @@ package struct Fleet: Sendable {
   package let now: Int64
   package let limits: Limits
 
-  /// For how long a log that is silent, or has stopped, is expected to come back if nobody else has its streams.
-  private static let patience: (silent: Int64, stopped: Int64) = (30 * 86_400_000_000, 86_400_000_000)
+  /// For how long a log that is silent, or has stopped, is expected to come back if no living log has its streams.
+  private static let patience: Int64 = 30 * 86_400_000_000
+  /// For how long one that is silent is named although living logs have its streams.
+  private static let news: Int64 = 86_400_000_000
+  /// A note that is dated so far ahead is of a clock that is wrong.
+  private static let ahead: Int64 = 60_000_000
 
   package init(_ reading: FleetReader.Reading, now: Int64, limits: Limits) {
     logs = reading.logs
@@ -47,74 +51,87 @@ package struct Fleet: Sendable {
 
   package func state(_ log: FleetLog) -> State {
     if log.report?.feed == .stopped { return .stopped }
-    return now.subtractingSaturated(log.writtenAt.microseconds) > limits.silence ? .silent : .living
+    // How long ago a note from the future was written is not known.
+    guard silence(of: log) > limits.silence || -silence(of: log) > limits.silence else { return .living }
+    // One that never had a feed, an import, has done its work.
+    return log.report?.feed == LogReport.FeedState.none ? .stopped : .silent
   }
+
+  /// Microseconds since its note; negative for one from the future.
+  private func silence(of log: FleetLog) -> Int64 { now.subtractingSaturated(log.writtenAt.microseconds) }
 
   private var living: [FleetLog] { logs.filter { state($0) == .living } }
 
   /// Whether anybody still expects ticks of it: not of a machine that was put away long ago.
   package func isPresent(_ log: FleetLog) -> Bool {
-    let silence = now.subtractingSaturated(log.writtenAt.microseconds)
-    return switch state(log) {
-    case .living: true
-    case .stopped: silence <= Self.patience.stopped
-    case .silent: silence <= Self.patience.silent
-    }
+    state(log) == .living || silence(of: log) <= Self.patience
   }
 
   // MARK: Who is not well
 
   package var problems: [Problem] {
-    unreadable.map { Problem(logID: nil, what: "\($0) cannot be understood") }
+    unreadable.map { Problem(logID: nil, what: Text.oneLine($0, limit: 1_200)) }
       + (living.isEmpty ? [Problem(logID: nil, what: "no living log ships here")] : [])
       + logs.filter(isPresent).flatMap(problems(of:)) + missingShards
   }
 
   private func problems(of log: FleetLog) -> [Problem] {
-    func problem(_ what: String) -> Problem { Problem(logID: log.logID, what: what) }
-    let silence = Figures.duration(
-      .microseconds(max(0, now.subtractingSaturated(log.writtenAt.microseconds))))
-    var problems: [Problem] = []
+    let orphans = orphans(of: log)
+    let alone = "no living log has \(Figures.counted(orphans, "stream")) of it"
+    let silence = Figures.duration(.microseconds(max(0, silence(of: log))))
+    var what: [String] = []
     switch state(log) {
     case .living: break
     case .stopped:
-      let orphans = orphans(of: log)
       guard orphans > 0 else { return [] }
-      problems.append(
-        problem(
-          "its process was stopped \(silence) ago, and no living log has \(Figures.counted(orphans, "stream")) of it"
-        ))
+      what.append("its process was stopped \(silence) ago, and \(alone)")
     case .silent:
-      let orphans = orphans(of: log)
-      // Of a machine that was replaced a day's news is enough.
-      guard orphans > 0 || now.subtractingSaturated(log.writtenAt.microseconds) <= Self.patience.stopped
-      else { return [] }
-      let alone = orphans > 0 ? "; no living log has \(Figures.counted(orphans, "stream")) of it" : ""
-      problems.append(
-        problem("no word of it for \(silence): it is down, frozen, or cut off from the bucket\(alone)"))
+      guard orphans > 0 || self.silence(of: log) <= Self.news else { return [] }
+      what.append(
+        "no word of it for \(silence): it is down, frozen, or cut off from the bucket\(orphans > 0 ? "; \(alone)" : "")"
+      )
     }
-    guard let report = log.report else {
-      return problems + [problem("an earlier version of the program ships it, which does not say how it is")]
+    if -self.silence(of: log) > Self.ahead {
+      what.append("its note is of \(log.writtenAt), which is to come: a clock is wrong")
     }
+    if let report = log.report {
+      what += problems(of: report, isLiving: state(log) == .living)
+    } else {
+      what.append("an earlier version of the program ships it, which does not say how it is")
+    }
+    if !log.isListTrue {
+      what.append("its list of streams is not there, or not the one of its note: what it lacks is not known")
+    }
+    return what.map { Problem(logID: log.logID, what: Text.oneLine($0, limit: 500)) }
+  }
+
+  private func problems(of report: LogReport, isLiving: Bool) -> [String] {
+    var what: [String] = []
     for (name, consumer) in report.consumers.sorted(by: { $0.key < $1.key }) {
+      let age = Self.seconds(consumer.ageSeconds)
       if let held = consumer.held {
-        problems.append(problem("\(name) is held: \(Text.oneLine(held, limit: 300))"))
-      } else if consumer.ageSeconds * 1_000_000 > Double(limits.lag) {
-        problems.append(
-          problem(
-            "\(name) is \(Figures.counted(consumer.lag, "tick")) behind, the oldest \(Figures.duration(.seconds(min(consumer.ageSeconds, 1e9)))) old"
-          ))
+        what.append("\(name) is held: \(held)")
+      } else if age > .microseconds(limits.lag) + Self.seconds(consumer.mayWaitSeconds ?? 0) {
+        what.append(
+          "\(name) is \(Figures.counted(consumer.lag, "tick")) behind, the oldest \(Figures.duration(age)) old"
+        )
       }
     }
-    if state(log) == .living, let streams = report.streams?.count, streams > 0,
-      report.openGaps.streams >= streams
-    {
-      problems.append(
-        problem(
-          "nothing is received: a gap of all its streams is open (\(report.openGaps.causes.joined(separator: ", ")))"
-        ))
+    if isLiving, let streams = report.streams?.count, streams > 0, report.openGaps.streams >= streams {
+      what.append(
+        "nothing is received: a gap of all its streams is open (\(report.openGaps.causes.joined(separator: ", ")))"
+      )
     }
-    return problems
+    return what
+  }
+
+  /// A number from a note as a time; what cannot be one is the nearest that can.
+  package static func seconds(_ value: Double) -> Duration { .seconds(min(max(value, 0), 1e9)) }
+
+  /// The longest that a tick of a living log may wait for its batch.
+  package var longestWait: Duration {
+    living.flatMap { $0.report.map { Array($0.consumers.values) } ?? [] }
+      .map { Self.seconds($0.mayWaitSeconds ?? 0) }.max() ?? .zero
   }
 
   /// Streams that it has in its list, and no living log has.
@@ -149,14 +166,31 @@ package struct Fleet: Sendable {
     package let streams: [String]
   }
 
+  /// Reasons why more may be missing within a time than ``missing(in:isWhole:)`` can tell.
+  package func doubts(in window: ClosedRange<Int64>, isWhole: Bool) -> [Problem] {
+    var doubts = logs.compactMap { log -> Problem? in
+      // What was passed before the time began was received before it, too.
+      guard let passed = log.report?.passedOver, passed.newest.microseconds >= window.lowerBound else {
+        return nil
+      }
+      return Problem(
+        logID: log.logID,
+        what:
+          "\(Figures.counted(passed.ticks, "tick")) of it were skipped or are dead letters, and are not here")
+    }
+    if isWhole, !logs.isEmpty, expected(in: window, isWhole: true).isEmpty {
+      doubts.append(Problem(logID: nil, what: "no log had a stream in its list at that time"))
+    }
+    return doubts
+  }
+
   /// The stretches of which no log has a stream, by time; streams of one stretch together.
   ///
-  /// - Parameter isWhole: else a stream is looked for only while some log has it in its list.
+  /// - Parameter isWhole: else a stream is looked for only from when the first log had it in its list.
   package func missing(in window: ClosedRange<Int64>, isWhole: Bool) -> [Stretch] {
     let byLog = logs.map { $0.missing(in: window) }
     var found: [StretchKey: [String]] = [:]
-    for (stream, expected) in expected(in: window) {
-      let window = isWhole ? window : expected
+    for (stream, window) in expected(in: window, isWhole: isWhole) {
       var common: Missing?
       for missing in byLog {
         guard let own = missing[stream] else { continue }
@@ -188,30 +222,38 @@ package struct Fleet: Sendable {
     let ids: ClosedRange<Int64>?
   }
 
-  /// The streams that some log has, or had, in its list within a time, and from when to when.
-  private func expected(in window: ClosedRange<Int64>) -> [String: ClosedRange<Int64>] {
-    var expected: [String: ClosedRange<Int64>] = [:]
+  /// The streams that are looked for within a time, and in which part of it: from when the first log had it in its
+  /// list until the last one had, or is expected back; what lies between two logs as well.
+  ///
+  /// - Parameter isWhole: the time was asked for: a stream that was not given up before it is looked for in all of it.
+  private func expected(in window: ClosedRange<Int64>, isWhole: Bool) -> [String: ClosedRange<Int64>] {
+    var hulls: [String: ClosedRange<Int64>] = [:]
     for log in logs {
-      let last: Int64 =
-        switch state(log) {
-        case .living: .max
-        case .stopped: log.writtenAt.microseconds
-        case .silent: log.writtenAt.microseconds.addingSaturated(Self.patience.silent)
-        }
+      let last = state(log) == .living ? .max : log.writtenAt.microseconds.addingSaturated(Self.patience)
       let first = log.report?.firstTick?.microseconds ?? .min
       for entry in log.streams?.streams ?? [] {
-        let from = max(entry.from.microseconds, window.lowerBound, first)
-        let to = min(entry.to?.microseconds ?? last, window.upperBound)
-        guard from <= to else { continue }
-        let before = expected[entry.name] ?? from...to
-        expected[entry.name] = min(before.lowerBound, from)...max(before.upperBound, to)
+        let from = max(entry.from.microseconds, first)
+        let to = max(from, entry.to?.microseconds ?? last)
+        let before = hulls[entry.name] ?? from...to
+        hulls[entry.name] = min(before.lowerBound, from)...max(before.upperBound, to)
       }
     }
-    return expected
+    return hulls.compactMapValues { hull in
+      guard hull.upperBound >= window.lowerBound else { return nil }
+      if isWhole { return window }
+      return hull.overlaps(window) ? hull.clamped(to: window) : nil
+    }
   }
 }
 
 extension FleetLog {
   /// The streams in its list.
   fileprivate var listed: [String] { (streams?.streams ?? []).filter { $0.to == nil }.map(\.name) }
+
+  /// Whether what is listed is what the note speaks of: a list is written first, so it may be newer.
+  fileprivate var isListTrue: Bool {
+    guard let told = report?.streams else { return true }
+    guard let streams else { return false }
+    return streams.sha256 == told.sha256 || streams.writtenAt > writtenAt
+  }
 }

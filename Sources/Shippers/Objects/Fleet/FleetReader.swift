@@ -16,45 +16,73 @@ package struct FleetReader: Sendable {
 
   package struct Reading: Sendable {
     package var logs: [FleetLog] = []
-    /// The keys of notes and gaps that are there and cannot be understood.
+    /// What is there and tells nothing: a key, and why.
     package var unreadable: [String] = []
   }
 
-  /// - Parameter end: gaps that began after it are not read; microseconds since 1970, UTC.
+  /// - Parameter window: gaps that lie outside of it are left out; microseconds since 1970, UTC.
   /// - Throws: the store's errors.
-  package func read(until end: Int64) async throws -> Reading {
-    let prefix = ObjectKey.notes(settings)
-    // The notes first: a gap that began before a note's time is there by then.
-    let notes = try await documents(try await keys(prefix).filter { Self.logID(of: $0, ".json") != nil }) {
-      try LeaseNote(json: $0)
-    }
+  package func read(_ window: ClosedRange<Int64>) async throws -> Reading {
+    // The notes first: what a note vouches for is told by lists and gaps that are there by then.
+    let notes = try await documents(
+      below: ObjectKey.notes(settings), where: { Self.logID(of: $0, Self.noteSuffix) != nil }, Self.note)
     let lists = try await documents(
-      try await keys(prefix).filter { Self.logID(of: $0, ".streams.json") != nil }
-    ) { try ListedStreams(json: $0) }
-    let known = Set(notes.read.map(\.value.logID))
+      below: ObjectKey.notes(settings), where: { Self.logID(of: $0, Self.listSuffix) != nil }, Self.list)
+    let known = Set(notes.read.map(\.logID))
     let gaps = try await documents(
-      try await keys(ObjectKey.gaps(settings)).filter { key in
-        guard let name = GapName(key: key) else { return false }
-        return known.contains(name.logID) && name.startedAt <= end
-      }
-    ) { try ToldGap(json: $0) }
-    let gapsByLog = Dictionary(grouping: gaps.read) { GapName(key: $0.key)?.logID ?? "" }
+      below: ObjectKey.gaps(settings),
+      where: { key in
+        GapName(key: key).map { known.contains($0.logID) && $0.startedAt <= window.upperBound } ?? false
+      },
+      { key, body in try Self.gap(key, body, from: window.lowerBound) })
+    let gapsByLog = Dictionary(grouping: gaps.read, by: \.logID)
+    let listsByLog = Dictionary(lists.read.map { ($0.logID, $0) }) { $1 }
     var reading = Reading()
     reading.unreadable = (notes.unreadable + lists.unreadable + gaps.unreadable).sorted()
-    for (key, note) in notes.read {
-      guard let time = Timestamp.microseconds(note.writtenAt) else {
-        reading.unreadable.append(key)
-        continue
-      }
+    for note in notes.read.sorted(by: { $0.logID < $1.logID }) {
       reading.logs.append(
         FleetLog(
-          logID: note.logID, writtenAt: NoteTime(time), report: note.report,
-          streams: lists.read.first { $0.value.logID == note.logID }?.value,
-          gaps: (gapsByLog[note.logID] ?? []).map(\.value)))
+          logID: note.logID, writtenAt: note.writtenAt, report: note.report, streams: listsByLog[note.logID],
+          gaps: (gapsByLog[note.logID] ?? []).map(\.gap)))
     }
-    reading.logs.sort { $0.logID < $1.logID }
     return reading
   }
+
+  private struct Note: Sendable {
+    let logID: String
+    let writtenAt: NoteTime
+    let report: LogReport?
+  }
+
+  private struct GapOfLog: Sendable {
+    let logID: String
+    let gap: ToldGap
+  }
+
+  private static func note(_ key: String, _ body: [UInt8]) throws -> Note? {
+    let note = try LeaseNote(json: body)
+    guard note.logID == logID(of: key, noteSuffix), let time = Timestamp.microseconds(note.writtenAt) else {
+      throw NoNote()
+    }
+    return Note(logID: note.logID, writtenAt: NoteTime(time), report: note.report)
+  }
+
+  private static func list(_ key: String, _ body: [UInt8]) throws -> ListedStreams? {
+    let list = try ListedStreams(json: body)
+    guard list.logID == logID(of: key, listSuffix) else { throw NoNote() }
+    return list
+  }
+
+  /// - Returns: `nil` for one that was over by then.
+  private static func gap(_ key: String, _ body: [UInt8], from start: Int64) throws -> GapOfLog? {
+    let gap = try ToldGap(json: body)
+    guard let name = GapName(key: key), (gap.to ?? .max) >= start else { return nil }
+    return GapOfLog(logID: name.logID, gap: gap)
+  }
+
+  private static let noteSuffix = ".json"
+  private struct NoNote: Error {}
+  private static let listSuffix = ".streams.json"
 
   /// The log that a key below `_logs/` is of, if it is one of those.
   private static func logID(of key: String, _ suffix: String) -> String? {
@@ -72,36 +100,44 @@ package struct FleetReader: Sendable {
 
   private enum Outcome<Value: Sendable>: Sendable {
     case read(Value)
-    case unreadable
-    /// Deleted since it was listed.
-    case gone
+    case unreadable(String)
+    case left
   }
 
+  /// - Parameter parse: `nil` for one that is of no interest.
   private func documents<Value: Sendable>(
-    _ keys: [String], _ parse: @escaping @Sendable ([UInt8]) throws -> Value
-  ) async throws -> (read: [(key: String, value: Value)], unreadable: [String]) {
-    var (read, unreadable) = ([(key: String, value: Value)](), [String]())
-    try await withThrowingTaskGroup(of: (String, Outcome<Value>).self) { group in
+    below prefix: String, where isWanted: (_ key: String) -> Bool,
+    _ parse: @escaping @Sendable (_ key: String, _ body: [UInt8]) throws -> Value?
+  ) async throws -> (read: [Value], unreadable: [String]) {
+    let keys = try await keys(prefix).filter(isWanted)
+    var (read, unreadable) = ([Value](), [String]())
+    try await withThrowingTaskGroup(of: Outcome<Value>.self) { group in
       var waiting = keys[...]
       func addOne() {
         guard let key = waiting.popFirst() else { return }
         group.addTask {
-          guard let body = try await store.readNote(key) else { return (key, .gone) }
-          guard let value = try? parse(body) else { return (key, .unreadable) }
-          return (key, .read(value))
+          // One that is listed and not there may say that something is missing.
+          guard let body = try await store.readNote(key) else {
+            return .unreadable("\(key) cannot be read: it is archived, or was deleted this moment")
+          }
+          do {
+            return try parse(key, body).map { .read($0) } ?? .left
+          } catch {
+            return .unreadable("\(key) cannot be understood")
+          }
         }
       }
       for _ in 0..<Self.readsAtATime { addOne() }
-      while let (key, outcome) = try await group.next() {
+      while let outcome = try await group.next() {
         switch outcome {
-        case .read(let value): read.append((key, value))
-        case .unreadable: unreadable.append(key)
-        case .gone: break
+        case .read(let value): read.append(value)
+        case .unreadable(let text): unreadable.append(text)
+        case .left: break
         }
         addOne()
       }
     }
-    return (read.sorted { $0.key < $1.key }, unreadable)
+    return (read, unreadable)
   }
 }
 

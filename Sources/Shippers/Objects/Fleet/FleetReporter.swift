@@ -1,35 +1,46 @@
 import Base
-import FoundationEssentials
+import Logging
 import WAL
 
 /// Tells, beside the objects, how a log and its process are: what its note says, and which streams it has.
+///
+/// Shipping never waits for it: the report is made of the log alone, and the list of streams has a loop of its own.
 actor FleetReporter {
   private let consumer: ConsumerName
   private let logID: LogID
   private let process: ProcessIdentity
   private let store: any ObjectStore
-  private let key: String
+  private let settings: ObjectSettings
   private let reader: LogReader
-  /// Microseconds since 1970, UTC.
-  private let now: @Sendable () -> Int64
-  /// What the last note said, or the one that was there at the start.
+  private let clock: ShippingClock
+  /// The newest report that could be made, or the one that was there at the start.
   private var last: LogReport?
-  private var record: ListedStreams?
-  private var writtenHash: String?
+  /// What the last note said.
+  private var told: LogReport?
+  /// The list as it was written last, or found, and when; on the monotonic clock.
+  private var list: (streams: ListedStreams, writtenAt: Duration)?
+
+  /// Grows when a look finds that the list is to be written.
+  private nonisolated let wanted = Watch(0)
+
+  /// A list that has not changed is written again after this time: a lifecycle rule may have taken it.
+  static let renewal = Duration.seconds(86_400)
 
   /// - Parameter reader: one that the data does not wait for.
   init(
     consumer: ConsumerName, logID: LogID, process: ProcessIdentity, settings: ObjectSettings,
-    store: any ObjectStore, reader: LogReader, now: @escaping @Sendable () -> Int64
+    store: any ObjectStore, reader: LogReader, clock: ShippingClock
   ) {
     self.consumer = consumer
     self.logID = logID
     self.process = process
     self.store = store
+    self.settings = settings
     self.reader = reader
-    self.now = now
-    key = ObjectKey.streams(logID: logID, settings: settings)
+    self.clock = clock
   }
+
+  // MARK: The note
 
   /// - Parameter note: the one that is there before this process writes its own.
   func begin(after note: LeaseNote?) {
@@ -39,45 +50,88 @@ actor FleetReporter {
   /// Whether a note would say something for which one would not wait five minutes. A log that cannot be read has no
   /// news: what is wrong with it is said elsewhere.
   func hasNews() async -> Bool {
-    guard let report = try? await look().report else { return false }
-    return last.map { report.matters(after: $0) } ?? true
+    guard let report = try? await look() else { return false }
+    return told.map { report.matters(after: $0) } ?? true
   }
 
-  /// The report for a note that is written now; `nil` if the log cannot be read. Before it, the streams are written if
-  /// their list has changed.
+  /// The report for a note that is written now; the one before if the log cannot be read, which claims no more than
+  /// was true then.
+  func next() async -> LogReport? {
+    if let report = try? await look() { last = report }
+    told = last
+    return last
+  }
+
+  // MARK: The list of streams
+
+  private nonisolated var listKey: String { ObjectKey.streams(logID: logID, settings: settings) }
+
+  /// Writes the list when it has changed, until it is cancelled.
   ///
-  /// - Throws: the store's errors.
-  func next() async throws -> LogReport? {
-    guard let (report, streams) = try? await look() else { return nil }
-    if let streams, let count = report.streams { try await write(streams, hash: count.sha256) }
-    last = report
-    return report
+  /// - Throws: `CancellationError`, `ShippingStopped`.
+  nonisolated func keepList(_ lease: Lease, _ attempts: Attempts) async throws {
+    var seen = 0
+    while true {
+      seen = try await wanted.wait { [seen] in $0 != seen }
+      // A copy of a log must not tell of the other's streams.
+      try await lease.held()
+      try await attempts.untilDone("write the list of streams", key: listKey) { try await writeList() }
+    }
   }
 
-  private func write(_ streams: (names: [String], since: Int64), hash: String) async throws {
-    guard writtenHash != hash else { return }
-    var next = try await known()
-    if next.sha256 != hash || next.streams.isEmpty {
-      next.update(streams.names, since: streams.since, now: now())
-      try await store.writeNote(key, try next.json())
+  /// Tries once, at shutdown. Says so if it cannot.
+  func writeLastList(_ lease: Lease, logger: Logger) async {
+    guard lease.isHeld else { return }
+    do {
+      try await writeList()
+    } catch {
+      logger.warning(
+        "could not write which streams this log has; the next start does",
+        metadata: ["key": "\(listKey)", "error": "\(error)"])
     }
-    (record, writtenHash) = (next, hash)
+  }
+
+  private func writeList() async throws {
+    guard let (names, since) = try await reader.streamList() else { return }
+    let hash = ListedStreams.hash(of: names)
+    guard isDue(hash) else { return }
+    var next = try await knownList()
+    if next.sha256 != hash || next.streams.isEmpty || list != nil {
+      next.update(names, since: since, now: clock.wall())
+      try await store.writeNote(listKey, try next.json())
+    }
+    list = (next, clock.now())
+  }
+
+  private func isDue(_ hash: String) -> Bool {
+    guard let list else { return true }
+    return list.streams.sha256 != hash || clock.now() - list.writtenAt >= Self.renewal
   }
 
   /// What is there, perhaps of an earlier process; nothing of what cannot be understood.
-  private func known() async throws -> ListedStreams {
-    if let record { return record }
-    let body = try await store.readNote(key)
+  private func knownList() async throws -> ListedStreams {
+    if let list { return list.streams }
+    let body = try await store.readNote(listKey)
     let there = body.flatMap { try? ListedStreams(json: $0) }
     return there.flatMap { $0.logID == logID.rawValue ? $0 : nil } ?? ListedStreams(logID: logID)
   }
 
-  private func look() async throws -> (report: LogReport, streams: (names: [String], since: Int64)?) {
-    let now = now()
-    let status = try await reader.status(now: now)
+  // MARK: The report
+
+  private func look() async throws -> LogReport {
+    // First: what is released while the rest is read has its gap, or is bounded by it.
+    let watermark = try await reader.feedWatermark()
+    let status = try await reader.status(now: clock.wall())
     let streams = try await reader.streamList()
     let enabled = status.consumers.filter(\.isEnabled)
-    let report = LogReport(
+    // A feed that was stopped in order leaves one, which the next start ends.
+    let open = status.openGaps.filter { status.feed.hasNoEnd || $0.cause != .shutdown }
+    let passed = try await reader.passedOver(by: consumer)
+    let count = streams.map {
+      LogReport.StreamCount(count: $0.names.count, sha256: ListedStreams.hash(of: $0.names))
+    }
+    if let count, isDue(count.sha256) { wanted.update { $0 += 1 } }
+    return LogReport(
       host: process.host, version: process.version, shard: shard,
       feed: status.feed.hasNoEnd ? .running : streams == nil ? .none : .stopped,
       head: status.head.rawValue,
@@ -87,19 +141,18 @@ actor FleetReporter {
             consumer.name.rawValue,
             LogReport.ConsumerState(
               lag: consumer.lag, ageSeconds: (consumer.oldestUnshippedSeconds * 1_000).rounded() / 1_000,
-              held: consumer.hold?.why)
+              held: consumer.hold?.why,
+              mayWaitSeconds: consumer.name == self.consumer ? settings.maximumWait / .seconds(1) : nil)
           )
         }
       ) { $1 },
       openGaps: LogReport.OpenGaps(
-        count: status.openGaps.count, streams: Set(status.openGaps.flatMap(\.streams)).count,
-        causes: Set(status.openGaps.map(\.cause.rawValue)).sorted()),
-      streams: streams.map {
-        LogReport.StreamCount(count: $0.names.count, sha256: ListedStreams.hash(of: $0.names))
-      },
+        count: open.count, streams: Set(open.flatMap(\.streams)).count,
+        causes: Set(open.map(\.cause.rawValue)).sorted()),
+      streams: count,
       firstTick: try await firstTick(status), lastTick: status.lastReceivedAt.map { NoteTime($0) },
-      coveredUntil: try await coveredUntil(status).map { NoteTime($0) })
-    return (report, streams)
+      coveredUntil: try await coveredUntil(status, watermark).map { NoteTime($0) },
+      passedOver: passed.map { LogReport.PassedOver(ticks: $0.ticks, newest: NoteTime($0.newest)) })
   }
 
   private var shard: String? {
@@ -116,8 +169,9 @@ actor FleetReporter {
     return try await reader.receivedAt(from: .first).map { NoteTime($0) }
   }
 
-  /// Up to the newest tick that is delivered, and not beyond the beginning of a gap that the place does not know of yet.
-  private func coveredUntil(_ status: LogStatus) async throws -> Int64? {
+  /// Up to the newest tick that is delivered, and not beyond what the feed vouches for, or the beginning of a gap that
+  /// the place does not know of yet.
+  private func coveredUntil(_ status: LogStatus, _ watermark: Int64?) async throws -> Int64? {
     guard let own = status.consumers.first(where: { $0.name == consumer }), own.next > .first else {
       return nil
     }
@@ -125,22 +179,28 @@ actor FleetReporter {
       own.lag == 0
       ? status.lastReceivedAt : try await reader.receivedAt(from: own.next).map { $0.subtractingSaturated(1) }
     guard let delivered else { return nil }
-    return min(delivered, try await firstUntold() ?? .max)
+    return min(delivered, watermark ?? .max, try await firstUntold() ?? .max)
   }
+
+  /// Causes of gaps that may change after their end. All others whose end is not told yet are told as open, which claims
+  /// less than is there.
+  private static let extended: Set<Gap.Cause> = [.sequence, .diskFull, .queueFull]
 
   private func firstUntold() async throws -> Int64? {
     let ledger = try await reader.meta(GapLedger.metaKey(consumer)).flatMap { try? GapLedger(json: $0) }
-    var gaps: [Gap] = []
+    var first: Int64?
     var next = ledger?.nextGap ?? Gap.ID(rawValue: 1)
     while true {
       let page = try await reader.gaps(from: next, atMost: 100)
       guard let last = page.last else { break }
-      gaps += page
-      next = Gap.ID(rawValue: last.id.rawValue + 1)
+      first = page.reduce(first) { min($0 ?? .max, $1.startedAt) }
+      next = Gap.ID(rawValue: last.id.rawValue.addingSaturated(1))
     }
     for id in try await reader.notOpen(of: ledger?.openGaps ?? []) {
-      gaps += try await reader.gaps(from: id, atMost: 1).filter { $0.id == id }
+      let gap = try await reader.gaps(from: id, atMost: 1).first
+      guard let gap, gap.id == id, Self.extended.contains(gap.cause) else { continue }
+      first = min(first ?? .max, gap.startedAt)
     }
-    return gaps.map(\.startedAt).min()
+    return first
   }
 }

@@ -25,7 +25,7 @@ package struct ListedStreams: Codable, Equatable, Sendable {
   private(set) var sha256: String
   /// By name, then by time; those that ended are kept for a year.
   package private(set) var streams: [Entry]
-  private(set) var writtenAt: NoteTime
+  package private(set) var writtenAt: NoteTime
 
   enum CodingKeys: String, CodingKey {
     case streams, sha256

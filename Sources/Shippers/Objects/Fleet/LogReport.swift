@@ -10,10 +10,13 @@ package struct LogReport: Codable, Equatable, Sendable {
     package let ageSeconds: Double
     /// The reason for which it waits for the operator; `nil` if it does not.
     package let held: String?
+    /// So long a tick may wait for its batch; `nil` if it goes at once, or is no business of this place.
+    package var mayWaitSeconds: Double?
 
     enum CodingKeys: String, CodingKey {
       case lag, held
       case ageSeconds = "age_seconds"
+      case mayWaitSeconds = "may_wait_seconds"
     }
   }
 
@@ -23,6 +26,12 @@ package struct LogReport: Codable, Equatable, Sendable {
     package let streams: Int
     /// Each once, in the alphabet's order.
     package let causes: [String]
+  }
+
+  package struct PassedOver: Codable, Equatable, Sendable {
+    package let ticks: Int
+    /// When the last of them was passed.
+    package let newest: NoteTime
   }
 
   package struct StreamCount: Codable, Equatable, Sendable {
@@ -49,8 +58,11 @@ package struct LogReport: Codable, Equatable, Sendable {
   package var streams: StreamCount?
   package var firstTick: NoteTime?
   package var lastTick: NoteTime?
-  /// Until then every tick that the log has of this place's consumer lies here, and so does each gap that began before.
+  /// Up to then every tick that was received lies here, unless a gap that is told here, or ``passedOver``, says
+  /// otherwise.
   package var coveredUntil: NoteTime?
+  /// Ticks that this place's consumer has skipped, or keeps as dead letters; `nil` without any.
+  package var passedOver: PassedOver?
 
   enum CodingKeys: String, CodingKey {
     case host, version, shard, feed, head, consumers, streams
@@ -58,12 +70,14 @@ package struct LogReport: Codable, Equatable, Sendable {
     case firstTick = "first_tick"
     case lastTick = "last_tick"
     case coveredUntil = "covered_until"
+    case passedOver = "passed_over"
   }
 
   /// Whether it says something for which one would not wait five minutes.
   func matters(after other: LogReport) -> Bool {
     (host, version, shard) != (other.host, other.version, other.shard)
-      || feed != other.feed || streams != other.streams || openGaps != other.openGaps
+      || feed != other.feed || passedOver != other.passedOver || streams != other.streams
+      || openGaps != other.openGaps
       || consumers.mapValues { $0.held != nil } != other.consumers.mapValues { $0.held != nil }
   }
 }

@@ -12,7 +12,7 @@ package struct Missing: Equatable, Sendable {
 
   /// In order, none touches another.
   package private(set) var times: [ClosedRange<Int64>] = []
-  /// In the order of their times.
+  /// In the order of their ids, no two with an id in common.
   package private(set) var skips: [Skip] = []
 
   package var isEmpty: Bool { times.isEmpty && skips.isEmpty }
@@ -20,48 +20,65 @@ package struct Missing: Equatable, Sendable {
   package init(times: [ClosedRange<Int64>] = [], skips: [Skip] = []) {
     for time in times.sorted(by: { $0.lowerBound < $1.lowerBound }) {
       if let last = self.times.last, last.upperBound >= time.lowerBound {
-        self.times[self.times.count - 1] = last.lowerBound...max(last.upperBound, time.upperBound)
+        self.times[self.times.count - 1] = Self.hull(last, time)
       } else {
         self.times.append(time)
       }
     }
-    self.skips = skips.sorted {
-      ($0.time.lowerBound, $0.ids.lowerBound) < ($1.time.lowerBound, $1.ids.lowerBound)
+    for skip in skips.sorted(by: { $0.ids.lowerBound < $1.ids.lowerBound }) {
+      if let last = self.skips.last, last.ids.upperBound >= skip.ids.lowerBound {
+        self.skips[self.skips.count - 1] = Skip(
+          time: Self.hull(last.time, skip.time), ids: Self.hull(last.ids, skip.ids))
+      } else {
+        self.skips.append(skip)
+      }
     }
   }
 
   /// What both lack.
   package func common(with other: Missing) -> Missing {
-    var times: [ClosedRange<Int64>] = []
-    var (one, two) = (0, 0)
-    while one < self.times.count, two < other.times.count {
-      let (a, b) = (self.times[one], other.times[two])
-      if let both = Self.overlap(a, b) { times.append(both) }
-      if a.upperBound < b.upperBound { one += 1 } else { two += 1 }
+    let times = Self.pairs(self.times, other.times) { $0 }.map { one, two in Self.overlap(one, two) }
+    // Each has the events beside the ids at its own time.
+    let both = Self.pairs(skips, other.skips, \.ids).map { one, two in
+      Skip(time: Self.hull(one.time, two.time), ids: Self.overlap(one.ids, two.ids))
     }
-    var skips = Self.skips(skips, within: other.times) + Self.skips(other.skips, within: self.times)
-    for skip in self.skips {
-      for another in other.skips {
-        guard let ids = Self.overlap(skip.ids, another.ids) else { continue }
-        // Each has the events beside the ids at its own time.
-        let time =
-          min(
-            skip.time.lowerBound, another.time.lowerBound)...max(
-            skip.time.upperBound, another.time.upperBound)
-        skips.append(Skip(time: time, ids: ids))
-      }
-    }
-    return Missing(times: times, skips: skips)
+    return Missing(
+      times: times,
+      skips: both + Self.skips(skips, within: other.times) + Self.skips(other.skips, within: self.times))
   }
 
   private static func skips(_ skips: [Skip], within times: [ClosedRange<Int64>]) -> [Skip] {
-    skips.flatMap { skip in
-      times.compactMap { time in overlap(skip.time, time).map { Skip(time: $0, ids: skip.ids) } }
+    // Not in the order of their times, if somebody made them up: those are looked up.
+    skips.compactMap { skip in
+      var (low, high) = (0, times.count)
+      while low < high {
+        let middle = (low + high) / 2
+        if times[middle].upperBound < skip.time.lowerBound { low = middle + 1 } else { high = middle }
+      }
+      guard low < times.count, times[low].overlaps(skip.time) else { return nil }
+      return Skip(time: overlap(times[low], skip.time), ids: skip.ids)
     }
   }
 
-  private static func overlap(_ one: ClosedRange<Int64>, _ other: ClosedRange<Int64>) -> ClosedRange<Int64>? {
-    let (first, last) = (max(one.lowerBound, other.lowerBound), min(one.upperBound, other.upperBound))
-    return first <= last ? first...last : nil
+  /// The pairs that overlap, of two lists in order without overlaps of their own.
+  private static func pairs<T>(
+    _ one: [T], _ two: [T], _ range: (T) -> ClosedRange<Int64>
+  ) -> [(T, T)] {
+    var (found, i, j) = ([(T, T)](), 0, 0)
+    while i < one.count, j < two.count {
+      let (a, b) = (range(one[i]), range(two[j]))
+      if a.overlaps(b) { found.append((one[i], two[j])) }
+      if a.upperBound < b.upperBound { i += 1 } else { j += 1 }
+    }
+    return found
+  }
+
+  /// Of two that overlap.
+  private static func overlap(_ one: ClosedRange<Int64>, _ other: ClosedRange<Int64>) -> ClosedRange<Int64> {
+    max(one.lowerBound, other.lowerBound)...min(one.upperBound, other.upperBound)
+  }
+
+  private static func hull(_ one: ClosedRange<Int64>, _ other: ClosedRange<Int64>) -> ClosedRange<Int64> {
+    min(one.lowerBound, other.lowerBound)...max(one.upperBound, other.upperBound)
   }
 }

@@ -1,7 +1,7 @@
 import Base
 
 /// A time in a note: `2026-11-22T02-48-40.009438Z`, UTC.
-package struct NoteTime: Sendable, Hashable, Comparable, Codable {
+package struct NoteTime: Sendable, Hashable, Comparable, Codable, CustomStringConvertible {
   /// Since 1970, UTC.
   package let microseconds: Int64
 
@@ -19,6 +19,9 @@ package struct NoteTime: Sendable, Hashable, Comparable, Codable {
     var container = encoder.singleValueContainer()
     try container.encode(Timestamp.dashed(microseconds: microseconds))
   }
+
+  /// As people read it: `2026-11-22T02:48:40.009438Z`.
+  package var description: String { Timestamp.rfc3339(microseconds: microseconds) }
 
   package static func < (one: NoteTime, other: NoteTime) -> Bool { one.microseconds < other.microseconds }
 }

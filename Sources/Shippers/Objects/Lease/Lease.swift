@@ -89,6 +89,13 @@ final class Lease: Sendable {
     }
   }
 
+  var isHeld: Bool { state.value.token != nil }
+
+  /// Waits until it is; asks for nothing.
+  ///
+  /// - Throws: `CancellationError`.
+  func held() async throws { _ = try await state.wait { $0.token != nil } }
+
   private func begin() -> Bool {
     var isFirst = false
     state.update { state in
@@ -193,10 +200,11 @@ final class Lease: Sendable {
   }
 
   private func write(_ token: String) async throws {
-    let report = try await reporter?.next()
+    // Before the look: what the report says was true by then.
+    let now = clock.wall()
     let note = LeaseNote(
-      logID: logID, highestPlanned: highestPlanned.withLock { $0 }, token: token, writtenAt: clock.wall(),
-      report: report)
+      logID: logID, highestPlanned: highestPlanned.withLock { $0 }, token: token, writtenAt: now,
+      report: await reporter?.next())
     KillPoint.note.before()
     try await store.writeNote(key, try note.json())
     KillPoint.note.after()

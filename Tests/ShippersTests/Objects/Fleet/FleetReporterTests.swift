@@ -33,7 +33,7 @@ import Testing
       #expect(report.host == "host-1" && report.version == "9.9" && report.shard == "2/5")
       #expect(report.feed == .running)
       #expect(report.head == 25)
-      #expect(report.consumers == ["s3": .init(lag: 0, ageSeconds: 0, held: nil)])
+      #expect(report.consumers == ["s3": .init(lag: 0, ageSeconds: 0, held: nil, mayWaitSeconds: 30)])
       #expect(report.streams == .init(count: 1, sha256: ListedStreams.hash(of: ["btcusdt@test"])))
       #expect(report.firstTick == NoteTime(someTime + 1_000))
       #expect(report.lastTick == NoteTime(someTime + 25_000))
@@ -70,12 +70,12 @@ import Testing
       let reading = try await rig.log.makeReader()
       let reporter = FleetReporter(
         consumer: .s3, logID: try await reading.logID(), process: .unknown, settings: .test(), store: store,
-        reader: reading, now: { rig.clock.wall })
-      #expect(try await reporter.next()?.coveredUntil == NoteTime(someTime + 26_000 - 1))
+        reader: reading, clock: rig.clock.shipping)
+      #expect(await reporter.next()?.coveredUntil == NoteTime(someTime + 26_000 - 1))
       try await rig.log.write {
         _ = try $0.openGap(startedAt: someTime + 9_000, cause: .closed, streams: ["btcusdt@test"])
       }
-      #expect(try await reporter.next()?.coveredUntil == NoteTime(someTime + 9_000))
+      #expect(await reporter.next()?.coveredUntil == NoteTime(someTime + 9_000))
       try await reading.close()
     }
   }
@@ -108,24 +108,160 @@ import Testing
     }
   }
 
-  @Test func `a store that refuses the list of streams gets the note after it, not before`() async throws {
+  /// Whoever looks on must not hold up who works.
+  @Test func `a store that never takes the list of streams gets objects, gaps and note all the same`()
+    async throws
+  {
     try await ShippingRig.with { rig in
       let store = ScriptedStore()
       _ = try await rig.log.beginFeed(
         streams: ["a@trade"], attempts: AttemptMemory(count: 10, window: .seconds(300)))
-      try await rig.log.append(ticks(10))
-      let refused = Counter()
-      store.hook(before: { call in
-        if case .writeNote(let key) = call, key.hasSuffix(".streams.json"), refused.next() <= 3 {
-          throw AWSError.answer(503, .transient)
+      try await rig.log.append(ticks(25))
+      let isRefused: @Sendable (ScriptedStore.Call) async throws -> Void = { call in
+        switch call {
+        case .writeNote(let key) where key.hasSuffix(".streams.json"),
+          .readNote(let key) where key.hasSuffix(".streams.json"):
+          throw AWSError.answer(403, .permanent)
+        default: break
         }
-      })
-      try await rig.drain(shipping(rig, store))
-      let writes = store.calls.compactMap {
-        if case .writeNote(let key) = $0 { key.hasSuffix(".streams.json") } else { nil }
       }
-      #expect(writes.prefix(5) == [true, true, true, true, false])
+      store.hook(before: isRefused)
+      #expect(try await rig.drain(shipping(rig, store)).next == offset(26))
+      // A change of what matters is still told within a minute, and another's token still looked for.
+      try await rig.beside(shipping(rig, store)) {
+        try await rig.log.append(ticks(10, from: 26))
+        try await expectEventually { try await rig.next(.s3) == offset(36) }
+        try await rig.log.write {
+          _ = try $0.openGap(startedAt: someTime, cause: .closed, streams: ["a@trade"])
+        }
+        try await expectEventually {
+          rig.clock.advance(by: .seconds(60))
+          return try await note(rig, store).openGaps.count == 1
+        }
+      }
+      #expect(!store.notes.keys.contains { $0.hasSuffix(".streams.json") })
+      #expect(
+        rig.logs.messages(.warning).contains { $0.hasPrefix("could not write which streams this log has") })
     }
+  }
+
+  @Test func `the list of streams is written when it changes, and each day`() async throws {
+    try await ShippingRig.with { rig in
+      let store = ScriptedStore()
+      let memory = AttemptMemory(count: 10, window: .seconds(300))
+      let written = { @Sendable in
+        store.calls.count {
+          if case .writeNote(let key) = $0 { key.hasSuffix(".streams.json") } else { false }
+        }
+      }
+      _ = try await rig.log.beginFeed(streams: ["a@trade"], attempts: memory)
+      try await rig.log.append(ticks(10))
+      try await rig.beside(shipping(rig, store)) {
+        try await expectEventually { written() == 1 }
+        _ = try await rig.log.beginFeed(streams: ["a@trade", "b@trade"], attempts: memory)
+        try await expectEventually {
+          rig.clock.advance(by: .seconds(60))
+          return written() == 2
+        }
+        // A lifecycle rule has taken it.
+        let key = try #require(store.notes.keys.first { $0.hasSuffix(".streams.json") })
+        let before = try ListedStreams(json: store.notes[key] ?? []).streams
+        store.removeNote(key)
+        rig.clock.advance(by: .seconds(86_400))
+        try await expectEventually { written() == 3 }
+        #expect(try ListedStreams(json: store.notes[key] ?? []).streams == before)
+      }
+    }
+  }
+
+  @Test func `nothing is covered beyond what the feed vouches for, where no gap speaks`() async throws {
+    try await ShippingRig.with { rig in
+      let store = ScriptedStore()
+      _ = try await rig.log.beginFeed(
+        streams: ["a@trade", "b@trade"], attempts: AttemptMemory(count: 10, window: .seconds(300)))
+      try await rig.log.append(ticks(25))
+      try await rig.drain(shipping(rig, store))
+      try await rig.log.write {
+        try $0.connection.setFeedSlots([0: ["a@trade"], 1: ["b@trade"]], at: someTime)
+        try $0.setWatermark(of: 0, to: someTime + 20_000)
+        try $0.setWatermark(of: 1, to: someTime + 4_000)
+      }
+      try await withReporter(rig, store) { reporter, _ in
+        #expect(await reporter.next()?.coveredUntil == NoteTime(someTime + 4_000))
+        // Its streams are in a gap that is told.
+        try await rig.log.write {
+          _ = try $0.openGap(startedAt: someTime + 4_000, cause: .stale, streams: ["b@trade"])
+          try $0.setMeta("gaps s3", #"{"destination":"d","log_id":"l","next":2,"open":[1]}"#)
+        }
+        #expect(await reporter.next()?.coveredUntil == NoteTime(someTime + 20_000))
+      }
+    }
+  }
+
+  /// An object that tells of it as open claims less than is there.
+  @Test(arguments: [(Gap.Cause.closed, Int64(25_000)), (.sequence, 3_000), (.diskFull, 3_000)])
+  func `a gap whose end is not told yet bounds what is covered only if it was told with an earlier one`(
+    cause: Gap.Cause, covered: Int64
+  ) async throws {
+    try await ShippingRig.with { rig in
+      let store = ScriptedStore()
+      try await rig.log.append(ticks(25))
+      try await rig.drain(shipping(rig, store))
+      try await rig.log.write {
+        _ = try $0.addGap(
+          startedAt: someTime + 3_000, endedAt: someTime + 9_000, cause: cause, streams: ["btcusdt@test"])
+        try $0.setMeta("gaps s3", #"{"destination":"d","log_id":"l","next":2,"open":[1]}"#)
+      }
+      try await withReporter(rig, store) { reporter, _ in
+        #expect(await reporter.next()?.coveredUntil == NoteTime(someTime + covered))
+      }
+    }
+  }
+
+  @Test func `what the consumer has passed without delivering it is said`() async throws {
+    try await ShippingRig.with { rig in
+      let store = ScriptedStore()
+      try await rig.log.append(ticks(25))
+      try await rig.drain(shipping(rig, store))
+      try await withReporter(rig, store) { reporter, _ in
+        #expect(await reporter.next()?.passedOver == nil)
+        #expect(await !reporter.hasNews())
+        try await rig.log.write {
+          try $0.skip(offsets(3...7), of: .s3, why: "seek")
+          try $0.skip(offsets(3...7), of: .dynamodb, why: "seek")
+          try $0.add(
+            DeadLetter(offset: offset(9), consumer: .s3, cause: "damaged", attempts: 0, payload: []))
+        }
+        #expect(await reporter.hasNews())
+        #expect(await reporter.next()?.passedOver == .init(ticks: 6, newest: NoteTime(rig.clock.wall)))
+      }
+    }
+  }
+
+  @Test func `a log that cannot be read leaves the report as it was`() async throws {
+    try await ShippingRig.with { rig in
+      let store = ScriptedStore()
+      try await rig.log.append(ticks(25))
+      try await rig.drain(shipping(rig, store))
+      try await withReporter(rig, store) { reporter, reader in
+        let report = await reporter.next()
+        #expect(report?.head == 25)
+        try await reader.close()
+        #expect(await reporter.next() == report)
+        #expect(await !reporter.hasNews())
+      }
+    }
+  }
+
+  private func withReporter(
+    _ rig: ShippingRig, _ store: ScriptedStore, _ body: (FleetReporter, LogReader) async throws -> Void
+  ) async throws {
+    let reader = try await rig.log.makeReader()
+    try await body(
+      FleetReporter(
+        consumer: .s3, logID: try await reader.logID(), process: .unknown, settings: .test(), store: store,
+        reader: reader, clock: rig.clock.shipping), reader)
+    try await reader.close()
   }
 
   @Test func `the first tick is known after it was trimmed, and by a new process`() async throws {
@@ -134,7 +270,9 @@ import Testing
       try await rig.log.append(ticks(25))
       try await rig.drain(shipping(rig, store))
       try await rig.log.write { try $0.connection.setMeta(.trimmed, offset(20)) }
+      try await rig.log.append(ticks(5, from: 26))
       try await rig.drain(shipping(rig, store))
+      #expect(try await note(rig, store).head == 30)
       #expect(try await note(rig, store).firstTick == NoteTime(someTime + 1_000))
     }
   }
@@ -161,18 +299,48 @@ import Testing
       }
       try await rig.drain(Shipping([destination]))
       guard case .objects(let objects) = destination.inventory else { return }
-      let reading = try await FleetReader(objects).read(until: .max)
+      let reading = try await FleetReader(objects).read(.min ... .max)
       let log = try #require(reading.logs.first)
       #expect(reading.logs.count == 1 && reading.unreadable == [])
       #expect(log.streams?.streams.map(\.name) == ["a@trade"])
       #expect(log.gaps == [ToldGap(from: someTime, to: someTime + 5_000, streams: ["a@trade"])])
-      #expect(try await FleetReader(objects).read(until: someTime - 1).logs.first?.gaps == [])
+      #expect(try await FleetReader(objects).read(.min...someTime - 1).logs.first?.gaps == [])
+      #expect(try await FleetReader(objects).read(someTime + 5_001 ... .max).logs.first?.gaps == [])
       // What others have put there, and what is broken.
       let notes = "\(rig.folder)/objects/p/_logs"
       try Data("{".utf8).write(to: URL(filePath: notes + "/0123456789abcdef.json"))
       try Data("{}".utf8).write(to: URL(filePath: notes + "/doctor.json"))
       #expect(
-        try await FleetReader(objects).read(until: .max).unreadable == ["p/_logs/0123456789abcdef.json"])
+        try await FleetReader(objects).read(.min ... .max).unreadable == [
+          "p/_logs/0123456789abcdef.json cannot be understood"
+        ])
+    }
+  }
+
+  @Test func `what is listed and cannot be read is no word that nothing is missing`() async throws {
+    try await ShippingRig.with { rig in
+      let store = ScriptedStore()
+      _ = try await rig.log.beginFeed(
+        streams: ["a@trade"], attempts: AttemptMemory(count: 10, window: .seconds(300)))
+      try await rig.log.append(ticks(10))
+      try await rig.log.write {
+        _ = try $0.addGap(
+          startedAt: someTime, endedAt: someTime + 5_000, cause: .closed, streams: ["a@trade"])
+      }
+      let shipping = shipping(rig, store)
+      try await rig.drain(shipping)
+      guard case .objects(let objects) = shipping.destinations[0].inventory else { return }
+      let reader = FleetReader(objects)
+      #expect(try await reader.read(.min ... .max).unreadable == [])
+      for key in store.notes.keys { store.archive(key) }
+      let reading = try await reader.read(.min ... .max)
+      #expect(reading.logs.isEmpty && reading.unreadable.count == 2)
+      // A note under another log's name is no word of that log.
+      let key = try #require(
+        store.notes.keys.first { $0.hasSuffix(".json") && !$0.hasSuffix(".streams.json") })
+      let other = "p/_logs/0123456789abcdef.json"
+      store.setNote(other, String(decoding: store.notes[key] ?? [], as: UTF8.self))
+      #expect(try await reader.read(.min ... .max).unreadable.contains("\(other) cannot be understood"))
     }
   }
 }

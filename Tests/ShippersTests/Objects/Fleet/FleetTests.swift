@@ -23,6 +23,7 @@ private struct SomeLog {
   var gaps: [ToldGap] = []
   var openGaps = LogReport.OpenGaps(count: 0, streams: 0, causes: [])
   var consumers = ["s3": LogReport.ConsumerState(lag: 3, ageSeconds: 2, held: nil)]
+  var passedOver: (ticks: Int, at: Int64)?
 
   var log: FleetLog {
     var record = ListedStreams(logID: LogID(rawValue: id))
@@ -33,7 +34,8 @@ private struct SomeLog {
         host: "h", version: "1", shard: shard, feed: feed, head: 10, consumers: consumers, openGaps: openGaps,
         streams: LogReport.StreamCount(count: streams.count, sha256: record.sha256),
         firstTick: firstTick.map { NoteTime(midnight + $0) }, lastTick: nil,
-        coveredUntil: coveredUntil.map { NoteTime(midnight + $0) }),
+        coveredUntil: coveredUntil.map { NoteTime(midnight + $0) },
+        passedOver: passedOver.map { .init(ticks: $0.ticks, newest: NoteTime(midnight + $0.at)) }),
       streams: record,
       gaps: gaps.map {
         ToldGap(
@@ -147,6 +149,73 @@ private func missing(
     #expect(missing(fleet(first, second)) == ["620-631 a@trade,b@trade"])
   }
 
+  @Test func `what lies between two logs is missing, also where it is all that is asked for`() {
+    let first = SomeLog(
+      writtenAt: -2 * day, feed: .stopped, from: -3 * day, firstTick: -3 * day, coveredUntil: -2 * day)
+    let second = SomeLog(id: "1", from: 0, firstTick: 0)
+    let hole = -day ... -hour
+    for isWhole in [true, false] {
+      #expect(missing(fleet(first, second), hole, isWhole: isWhole) == ["-1440--60 a@trade,b@trade"])
+    }
+    #expect(missing(fleet(second), hole, isWhole: true) == ["-1440--60 a@trade,b@trade"])
+    #expect(missing(fleet(second), hole) == [])
+  }
+
+  @Test func `a log that has stopped is expected back for a month`() {
+    let stopped = SomeLog(feed: .stopped, coveredUntil: 11 * hour)
+    let later = 29 * day
+    let other = SomeLog(id: "1", writtenAt: later, streams: ["c@trade"], coveredUntil: later)
+    let window = 28 * day...28 * day + hour
+    #expect(missing(fleet(stopped, other, now: later), window).count == 1)
+    #expect(missing(fleet(stopped, other, now: later), window)[0].hasSuffix(" a@trade,b@trade"))
+    #expect(problems(fleet(stopped, other, now: later)).count == 1)
+    let muchLater = 32 * day
+    let living = SomeLog(id: "1", writtenAt: muchLater, streams: ["c@trade"], coveredUntil: muchLater)
+    #expect(problems(fleet(stopped, living, now: muchLater)) == [])
+  }
+
+  @Test func `a time of which no log says anything is no good time`() {
+    func doubts(_ fleet: Fleet, _ window: ClosedRange<Int64>, isWhole: Bool = true) -> [String] {
+      fleet.doubts(in: midnight + window.lowerBound...midnight + window.upperBound, isWhole: isWhole).map(
+        \.what)
+    }
+    var silent = SomeLog()
+    silent.streams = []
+    #expect(doubts(fleet(silent), 0...hour) == ["no log had a stream in its list at that time"])
+    #expect(doubts(fleet(SomeLog()), 0...hour) == [])
+  }
+
+  @Test func `ticks that were passed over are in doubt for the times before that`() {
+    func doubts(_ from: Int64) -> [String] {
+      fleet(SomeLog(passedOver: (ticks: 5, at: 10 * hour)))
+        .doubts(in: midnight + from...midnight + from + hour, isWhole: false).map(\.what)
+    }
+    #expect(doubts(9 * hour) == ["5 ticks of it were skipped or are dead letters, and are not here"])
+    #expect(doubts(10 * hour + 1) == [])
+  }
+
+  @Test func `a list that is not there, or not the one of the note, is named`() {
+    var reading = FleetReader.Reading()
+    let log = SomeLog().log
+    func problems(_ streams: ListedStreams?) -> [String] {
+      reading.logs = [
+        FleetLog(logID: log.logID, writtenAt: log.writtenAt, report: log.report, streams: streams, gaps: [])
+      ]
+      return Fleet(
+        reading, now: midnight + 12 * hour, limits: Fleet.Limits(silence: 11 * minute, lag: 5 * minute)
+      ).problems.map(\.what)
+    }
+    let words = ["its list of streams is not there, or not the one of its note: what it lacks is not known"]
+    #expect(problems(log.streams) == [])
+    #expect(problems(nil) == words)
+    var other = ListedStreams(logID: LogID(rawValue: log.logID))
+    other.update(["c@trade"], since: midnight, now: midnight + 12 * hour - minute)
+    #expect(problems(other) == words)
+    // A list is written before the note that speaks of it.
+    other.update(["d@trade"], since: midnight, now: midnight + 12 * hour + minute)
+    #expect(problems(other) == [])
+  }
+
   // MARK: Who is not well
 
   private func problems(_ fleet: Fleet) -> [String] {
@@ -204,7 +273,10 @@ private func missing(
   }
 
   @Test func `what cannot be understood is trouble`() {
-    #expect(problems(fleet(SomeLog(), unreadable: ["p/_gaps/x"])) == ["-: p/_gaps/x cannot be understood"])
+    #expect(
+      problems(fleet(SomeLog(), unreadable: ["p/_gaps/x cannot be understood"])) == [
+        "-: p/_gaps/x cannot be understood"
+      ])
   }
 
   @Test func `a note of an earlier version says nothing, so nothing is there`() {
@@ -219,6 +291,44 @@ private func missing(
     #expect(
       problems(fleet) == ["1: an earlier version of the program ships it, which does not say how it is"])
     #expect(missing(fleet) == ["600-660 a@trade,b@trade"])
+  }
+
+  @Test func `a note from the future is named, and is no sign of life if it is far off`() {
+    let found = problems(fleet(SomeLog(writtenAt: 12 * hour + 3 * minute)))
+    #expect(
+      found == [
+        "0123456789abcdef: its note is of 2026-11-22T12:03:00.000000Z, which is to come: a clock is wrong"
+      ])
+    #expect(problems(fleet(SomeLog(writtenAt: 2 * day))).contains("-: no living log ships here"))
+  }
+
+  @Test func `an import that has done its work is not silent`() {
+    var done = SomeLog(id: "1", writtenAt: 11 * hour, feed: .none, streams: [])
+    #expect(problems(fleet(SomeLog(), done)) == [])
+    done.feed = .running
+    #expect(problems(fleet(SomeLog(), done)).count == 1)
+  }
+
+  @Test func `ticks that may wait for their batch are not late`() {
+    var log = SomeLog(consumers: ["s3": .init(lag: 9, ageSeconds: 800, held: nil, mayWaitSeconds: 600)])
+    #expect(problems(fleet(log)) == [])
+    #expect(fleet(log).longestWait == .seconds(600))
+    log.consumers["s3"] = .init(lag: 9, ageSeconds: 901, held: nil, mayWaitSeconds: 600)
+    #expect(problems(fleet(log)).count == 1)
+  }
+
+  @Test(arguments: [-1e300, 1e300, Double.greatestFiniteMagnitude, -0.0])
+  func `numbers that are no times are taken as the nearest`(seconds: Double) {
+    let log = SomeLog(consumers: [
+      "s3": .init(lag: .max, ageSeconds: seconds, held: nil, mayWaitSeconds: -seconds)
+    ])
+    #expect(problems(fleet(log)).count == (seconds > 0 ? 1 : 0))
+    #expect(fleet(log).longestWait >= .zero)
+  }
+
+  @Test func `what a note says is one line`() {
+    let log = SomeLog(consumers: ["s3": .init(lag: 1, ageSeconds: 1, held: "no\u{1B}[31m\ntable")])
+    #expect(fleet(log).problems.allSatisfy { !$0.what.contains { $0.isNewline || $0 == "\u{1B}" } })
   }
 
   // MARK: Gaps as their objects tell of them

@@ -36,6 +36,21 @@ import Testing
     #expect(one.common(with: Missing()).isEmpty)
   }
 
+  @Test func `ids that overlap are one stretch`() {
+    let missing = Missing(skips: [skip(30...40, 8...12), skip(1...2, 20...21), skip(10...20, 5...9)])
+    #expect(missing.skips == [skip(10...40, 5...12), skip(1...2, 20...21)])
+  }
+
+  /// As somebody may put them into a bucket: each with each would never end.
+  @Test func `many that overlap are soon done`() {
+    func many(_ shift: Int64) -> Missing {
+      Missing(
+        times: (0..<50_000).map { $0 * 10...$0 * 10 + 5 },
+        skips: (0..<50_000).map { skip(0...500_000, $0 * 10 + shift...$0 * 10 + shift + 5) })
+    }
+    #expect(many(0).common(with: many(3)).skips.count == 50_000)
+  }
+
   /// Against a look at each moment by itself.
   @Test(arguments: 0..<200 as Range<UInt64>) func `moments that both lack are in what is common`(seed: UInt64)
   {
