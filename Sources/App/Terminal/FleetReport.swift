@@ -1,7 +1,7 @@
 import Base
 import Shippers
 
-/// What `fleet` found, as text and as JSON. Pure.
+/// The findings of `fleet`, as text and as JSON. Pure.
 struct FleetReport: Sendable {
   let place: String
   let fleet: Fleet

@@ -5,7 +5,7 @@ import Base
 struct TableLook: Sendable {
   let client: DynamoDBClient
   let name: String
-  /// What `run` writes by is what is tried.
+  /// The way in which `run` writes is the one that is tried.
   let writeMode: ItemSettings.WriteMode
 
   func findings() async throws -> [DoctorFinding] {

@@ -46,10 +46,10 @@ enum ObjectKey {
     notes(settings) + "\(logID).streams.json"
   }
 
-  /// What the keys of the notes of all logs begin with.
+  /// The beginning of the keys of all logs' notes.
   static func notes(_ settings: ObjectSettings) -> String { folder(settings) + "_logs/" }
 
-  /// What the keys of the objects of all gaps begin with.
+  /// The beginning of the keys of all gaps' objects.
   static func gaps(_ settings: ObjectSettings) -> String { folder(settings) + "_gaps/" }
 
   /// `<folder>/_gaps/dt=2026-11-21/<name>-2026-11-21T05-13-20.123456Z-<log_id>-<gap>.jsonl`: the same for a gap

@@ -73,7 +73,7 @@ package struct FleetLog: Sendable {
   /// Those that began before the end of what is looked at.
   let gaps: [ToldGap]
 
-  /// What it lacks within a time, by stream; all of it of each stream that it never had.
+  /// The stretches that it lacks within a time, by stream, of those that it ever had in its list.
   ///
   /// It has a stream from its first tick to the newest one that lies in the place, while the stream is in the list, and
   /// not in gaps.

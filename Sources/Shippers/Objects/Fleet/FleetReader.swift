@@ -16,7 +16,7 @@ package struct FleetReader: Sendable {
 
   package struct Reading: Sendable {
     package var logs: [FleetLog] = []
-    /// What is there and tells nothing: a key, and why.
+    /// A line for each object that is there and tells nothing: its key, and why.
     package var unreadable: [String] = []
   }
 

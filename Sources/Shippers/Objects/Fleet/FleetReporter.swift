@@ -15,7 +15,7 @@ actor FleetReporter {
   private let clock: ShippingClock
   /// The newest report that could be made, or the one that was there at the start.
   private var last: LogReport?
-  /// What the last note said.
+  /// The report in the last note.
   private var told: LogReport?
   /// The list as it was written last, or found, and when; on the monotonic clock.
   private var list: (streams: ListedStreams, writtenAt: Duration)?
@@ -108,7 +108,7 @@ actor FleetReporter {
     return list.streams.sha256 != hash || clock.now() - list.writtenAt >= Self.renewal
   }
 
-  /// What is there, perhaps of an earlier process; nothing of what cannot be understood.
+  /// The list that is there, perhaps of an earlier process; an empty one in place of what cannot be understood.
   private func knownList() async throws -> ListedStreams {
     if let list { return list.streams }
     let body = try await store.readNote(listKey)

@@ -35,7 +35,7 @@ package struct Missing: Equatable, Sendable {
     }
   }
 
-  /// What both lack.
+  /// The stretches that both lack.
   package func common(with other: Missing) -> Missing {
     let times = Self.pairs(self.times, other.times) { $0 }.map { one, two in Self.overlap(one, two) }
     // Each has the events beside the ids at its own time.

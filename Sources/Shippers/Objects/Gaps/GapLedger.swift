@@ -25,7 +25,7 @@ struct GapLedger: Equatable, Codable {
     case logID = "log_id"
   }
 
-  /// Where it is kept.
+  /// The key in the log's `meta` under which it is kept.
   static func metaKey(_ consumer: ConsumerName) -> String { "gaps \(consumer)" }
 
   init(destination: String, logID: LogID) {
