@@ -41,6 +41,16 @@ import WAL
     #expect(verdict(0, 0) == .failed)
   }
 
+  @Test func `a volume without any room is never well`() {
+    let off = DiskLimits(low: .bytes(0), stop: .bytes(0), ballast: 0)
+    func verdict(_ free: Int) -> DoctorFinding.Verdict {
+      DoctorRules.space(free: free, of: 1_000 << 20, limits: off, folder: "/").verdict
+    }
+    #expect(verdict(0) == .failed)
+    #expect(verdict((1 << 20) - 1) == .failed)
+    #expect(verdict(1 << 20) == .ok)
+  }
+
   @Test(arguments: [
     (3_040_001, "3.40.1", true), (3_006_023, "3.6.23", false), (3_051_002, "3.51.2", true),
     (3_051_003, "3.51.3", false),

@@ -2,8 +2,11 @@
 meanings in one place, and nobody stops ingest for it."""
 
 import json
+import re
 import shutil
 import sqlite3
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +14,7 @@ from support.delivery import assert_dense, assert_objects, local_objects
 from support.program import Tickwal
 from support.ticks import combined, mini_tickers
 
+ROOT = Path(__file__).resolve().parents[2]
 HELD = "and run `tickwal adopt`"
 TICKS = mini_tickers(600)
 
@@ -51,6 +55,31 @@ def assert_one_meaning(objects) -> None:
 def aws(make_place, ministack):
     place = make_place("a@miniTicker")
     return place, place.environment(ministack.url)
+
+
+@pytest.mark.parametrize("page, path", [
+    ("operations.md", "ticks.db"), ("runbook.md", "/var/lib/tickwal/ticks.db"),
+])
+def test_the_copy_that_the_pages_make_ends_while_ticks_come(tickwal, make_market, page, path):
+    """SQLite begins a plain `.backup` anew whenever another process commits."""
+    line = next(line for line in (ROOT / "docs" / page).read_text().splitlines() if f"sqlite3 -readonly {path}" in line)
+    # So large that copying takes longer than the time between two commits.
+    lines = "".join(combined("a@trade", f'{{"n":{n},"filler":"{"x" * 16_000}"}}') + "\n" for n in range(10_000))
+    tickwal.run_with_input(lines.encode(), "import", "-")
+    market = make_market("--rate", "400")
+    run = tickwal.start("run", "--s3-write", "0", "--dynamo-write", "0", BINANCE_WS_URL=market.url, STREAMS="btcusdt@trade,ethusdt@trade")
+    run.wait_until(lambda: tickwal.log.head > 10_100, "ticks come in")
+    copy = tickwal.folder / "copy.db"
+    command = line.replace("sudo -u tickwal ", "").replace(path, str(tickwal.path))
+    command = re.sub(r'\.backup [^"]+', f".backup {copy}", command)
+    before = tickwal.log.head
+    subprocess.run(["bash", "-c", command], check=True, timeout=60, stdin=subprocess.DEVNULL)
+    assert run.is_running and tickwal.log.head > 10_100
+    with sqlite3.connect(f"{copy.as_uri()}?mode=ro", uri=True) as database:
+        assert database.execute("pragma quick_check").fetchall() == [("ok",)]
+        [(count, last)] = database.execute("select count(*), max(offset) from ticks")
+    assert count == last >= before
+    assert run.terminate().code == 0
 
 
 def test_a_restored_log_is_held_and_goes_on_when_it_is_adopted(tickwal, make_exchange, aws):

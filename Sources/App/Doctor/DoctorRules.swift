@@ -33,6 +33,9 @@ enum DoctorRules {
     return .ok("shard", "\(text), on \(Figures.counted(connections, "connection"))")
   }
 
+  /// The room that a commit may need, whatever the limits are; bytes.
+  private static let leastSpace = 1 << 20
+
   /// - Parameters:
   ///   - free: bytes, as `total`.
   ///   - limits: below `DISK_STOP` `run` appends nothing, below `DISK_LOW` it warns.
@@ -43,7 +46,7 @@ enum DoctorRules {
       "\(Figures.bytes(free)) of \(Figures.bytes(total)) free (\(Int(part * 100)) %) at \(folder); DISK_STOP is "
       + (stop > 0 ? "below \(Figures.bytes(stop))" : "off")
     let remedy = "make room, or move WAL_PATH to a larger volume"
-    if total <= 0 || free < limits.stop.bytes(of: total) {
+    if total <= 0 || free < max(limits.stop.bytes(of: total), leastSpace) {
       return .failed("space", "\(text): nothing would be appended", remedy)
     }
     return free < limits.low.bytes(of: total)
