@@ -63,6 +63,7 @@ extension TickLog {
       try transaction.openPredecessorGap(streams)
       try transaction.connection.setMeta(.feed, FeedMeta.running)
       try transaction.connection.countStreamTime(at: transaction.now)
+      try transaction.connection.noteLeft(for: streams, at: transaction.now)
       try transaction.connection.setMeta(.streams, MetaList(streams))
       try transaction.connection.setFeedSlots([:], at: transaction.now)
       // Written back, so that times which a clock set back has put into the future grow old like others.
@@ -125,6 +126,7 @@ extension TickLog {
   ) {
     note(completion) { transaction in
       try transaction.connection.countStreamTime(at: transaction.now)
+      try transaction.connection.noteLeft(for: streams, at: transaction.now)
       try transaction.connection.setMeta(.streams, MetaList(streams))
       try transaction.connection.setFeedSlots(slots, at: transaction.now)
     }

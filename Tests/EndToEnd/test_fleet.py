@@ -2,7 +2,7 @@
 
 import json
 import re
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from support.program import Tickwal
@@ -180,7 +180,9 @@ def test_a_gap_or_a_list_that_cannot_be_read_is_not_well(tickwal, replicas):
     one.send(one.exchange.client(0))
     wait_until(lambda: tickwal.run_to_end("fleet", **environment).code == 0, "the log has said what it has")
     [note] = [key for key in place.keys_under() if "/_logs/" in key and not key.endswith(RECORD)]
-    gap = f"batch_jsonl/_gaps/dt=2026-11-22/miniticker-2026-11-22T05-13-20.123456Z-{note[-21:-5]}-1.jsonl"
+    # One that ended long ago would not be read.
+    start = (datetime.now(timezone.utc) - timedelta(hours=1)).strftime("%Y-%m-%dT%H-%M-%S.%fZ")
+    gap = f"batch_jsonl/_gaps/dt={start[:10]}/miniticker-{start}-{note[-21:-5]}-1.jsonl"
     place.put(gap, b"{}")
     found = fleet(tickwal, code=1, **environment)
     assert [problem["what"] for problem in found["problems"]] == [f"{gap} cannot be understood"]

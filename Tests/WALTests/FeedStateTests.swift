@@ -6,6 +6,34 @@ import Testing
 @testable import WAL
 
 @Suite struct FeedStateTests {
+  @Test func `a stream that leaves the list is remembered for a day, and when it left last`() async throws {
+    try await withLog { log, _ in
+      let day: Int64 = 86_400_000_000
+      func note(_ streams: [String], at time: Int64) async throws -> [String: Int64] {
+        try await log.write {
+          try $0.connection.noteLeft(for: streams, at: time)
+          try $0.connection.setMeta(.streams, MetaList(streams))
+          return try $0.connection.streamsLeft()
+        }
+      }
+      var told: [String: Int64]
+      told = try await note(["a", "b"], at: 1)
+      #expect(told == [:])
+      told = try await note(["a"], at: 2)
+      #expect(told == ["b": 2])
+      told = try await note(["a", "b"], at: 3)
+      #expect(told == ["b": 2])
+      told = try await note(["b"], at: 4)
+      #expect(told == ["a": 4, "b": 2])
+      told = try await note([], at: 5)
+      #expect(told == ["a": 4, "b": 5])
+      told = try await note(["c"], at: 6)
+      #expect(told == ["a": 4, "b": 5])
+      told = try await note([], at: day + 4)
+      #expect(told == ["b": 5, "c": day + 4])
+    }
+  }
+
   private let streams = ["a@trade", "b@trade"]
 
   @Test func `the first feed finds no gap`() async throws {

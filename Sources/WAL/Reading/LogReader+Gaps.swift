@@ -13,6 +13,12 @@ extension LogReader {
     try read { try $0.notOpen(of: ids) }
   }
 
+  /// The longest that an ended gap took, and the beginning of the oldest open one, of the gaps that are kept;
+  /// microseconds. `first` is the oldest kept; `nil` without gaps.
+  package func gapBounds() throws -> (longest: Int64, oldestOpen: Int64?, first: Gap.ID?) {
+    try read { try $0.gapBounds() }
+  }
+
   /// The gap that was found last; `nil` in a log without gaps.
   package func newestGap() throws -> Gap.ID? {
     try read { try $0.newestGap() }

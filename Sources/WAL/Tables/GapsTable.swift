@@ -131,6 +131,17 @@ extension SQLiteConnection {
     try int("SELECT max(id) FROM gaps").map { Gap.ID(rawValue: $0) }
   }
 
+  /// The longest that an ended gap took, and the beginning of the oldest open one, of the gaps that are kept;
+  /// microseconds. `first` is the oldest kept.
+  func gapBounds() throws(SQLiteError) -> (longest: Int64, oldestOpen: Int64?, first: Gap.ID?) {
+    try fetchOne(
+      """
+      SELECT coalesce(max(ended_at - started_at), 0), min(CASE WHEN ended_at IS NULL THEN started_at END), min(id)
+      FROM gaps
+      """
+    ) { ($0.int(0), $0.optionalInt(1), $0.optionalInt(2).map { Gap.ID(rawValue: $0) }) } ?? (0, nil, nil)
+  }
+
   /// The count of gaps that have ended, and of those that were open at a time or after it, by cause; in one walk,
   /// without their streams.
   func gapCounts(since time: Int64) throws(SQLiteError) -> (ended: Int, recent: [Gap.Cause: Int]) {

@@ -99,6 +99,8 @@ extension MetaKey<MetaList> {
   /// The streams that a connection carries.
   static func feedSlot(_ slot: Int) -> Self { Self(name: feedSlotPrefix + String(slot)) }
   static var feedSlotPrefix: String { "feed_slot " }
+  /// Names and times by turns, see ``SQLiteConnection/noteLeft(for:at:)``.
+  static var streamsLeft: Self { Self(name: "streams_left") }
   /// The times at which attempts to connect were made.
   static var feedAttempts: Self { Self(name: "feed_attempts") }
 }
@@ -214,6 +216,27 @@ extension SQLiteConnection {
   func countStreamTime(at now: Int64) throws(SQLiteError) {
     try setMeta(.feedStreamTime, feedStreamTime(at: now))
     try setMeta(.feedStreamSince, now)
+  }
+
+  /// Notes which streams are not in the list any more, of which is told whoever looks at it now and then: one that has
+  /// left, and is back by then, was away. To be called before a new list is written.
+  func noteLeft(for streams: [String], at now: Int64) throws(SQLiteError) {
+    let left = Set(try metaList(.streams) ?? []).subtracting(streams)
+    guard !left.isEmpty else { return }
+    var times = try streamsLeft().filter { $0.value > now.subtractingSaturated(86_400_000_000) }
+    for stream in left { times[stream] = now }
+    try setMeta(
+      .streamsLeft, MetaList(times.sorted { $0.key < $1.key }.flatMap { [$0.key, String($0.value)] }))
+  }
+
+  /// The streams that have left the list within a day, and when last; microseconds since 1970, UTC.
+  func streamsLeft() throws(SQLiteError) -> [String: Int64] {
+    let words = try metaList(.streamsLeft) ?? []
+    var times: [String: Int64] = [:]
+    for index in stride(from: 0, to: words.count - 1, by: 2) {
+      if let time = Int64(words[index + 1]) { times[words[index]] = time }
+    }
+    return times
   }
 
   // MARK: Consumers

@@ -186,14 +186,14 @@ package struct Fleet: Sendable {
 
   /// The stretches of which no log has a stream, by time; streams of one stretch together.
   ///
-  /// - Parameter isWhole: else a stream is looked for only from when the first log had it in its list.
+  /// - Parameter isWhole: else a stream is looked for only from the first tick that a log had of it.
   package func missing(in window: ClosedRange<Int64>, isWhole: Bool) -> [Stretch] {
     let byLog = logs.map { $0.missing(in: window) }
     var found: [StretchKey: [String]] = [:]
     for (stream, window) in expected(in: window, isWhole: isWhole) {
       var common: Missing?
       for missing in byLog {
-        guard let own = missing[stream] else { continue }
+        guard let own = missing(stream) else { continue }
         common = common?.common(with: own) ?? own
       }
       guard let common else { continue }
@@ -222,8 +222,8 @@ package struct Fleet: Sendable {
     let ids: ClosedRange<Int64>?
   }
 
-  /// The streams that are looked for within a time, and in which part of it: from when the first log had it in its
-  /// list until the last one had, or is expected back; what lies between two logs as well.
+  /// The streams that are looked for within a time, and in which part of it: from the first tick that a log had of it
+  /// until the last one had it in its list, or is expected back; what lies between two logs as well.
   ///
   /// - Parameter isWhole: the time was asked for: a stream that was not given up before it is looked for in all of it.
   private func expected(in window: ClosedRange<Int64>, isWhole: Bool) -> [String: ClosedRange<Int64>] {
@@ -232,7 +232,9 @@ package struct Fleet: Sendable {
       let last = state(log) == .living ? .max : log.writtenAt.microseconds.addingSaturated(Self.patience)
       let first = log.report?.firstTick?.microseconds ?? .min
       for entry in log.streams?.streams ?? [] {
-        let from = max(entry.from.microseconds, first)
+        // One that left the list before a tick of it came may have been quiet.
+        guard isWhole || entry.to == nil || entry.firstTick != nil else { continue }
+        let from = max((entry.firstTick ?? entry.from).microseconds, first)
         let to = max(from, entry.to?.microseconds ?? last)
         let before = hulls[entry.name] ?? from...to
         hulls[entry.name] = min(before.lowerBound, from)...max(before.upperBound, to)

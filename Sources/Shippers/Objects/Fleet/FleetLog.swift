@@ -73,30 +73,40 @@ package struct FleetLog: Sendable {
   /// Those that began before the end of what is looked at.
   let gaps: [ToldGap]
 
-  /// The stretches that it lacks within a time, by stream, of those that it ever had in its list.
+  /// The stretches that it lacks within a time, to be asked stream by stream: those of all streams at once can be
+  /// millions.
   ///
   /// It has a stream from its first tick to the newest one that lies in the place, while the stream is in the list, and
   /// not in gaps.
-  func missing(in window: ClosedRange<Int64>) -> [String: Missing] {
-    var (times, skips) = ([String: [ClosedRange<Int64>]](), [String: [Missing.Skip]]())
-    for gap in gaps {
-      let to = gap.to ?? .max
-      guard gap.from <= window.upperBound, to >= window.lowerBound else { continue }
-      let time = max(gap.from, window.lowerBound)...min(to, window.upperBound)
-      for stream in gap.streams {
-        if let ids = gap.ids {
-          skips[stream, default: []].append(Missing.Skip(time: time, ids: ids))
-        } else {
-          times[stream, default: []].append(time)
-        }
+  func missing(in window: ClosedRange<Int64>) -> (_ stream: String) -> Missing? {
+    let alike = gapsOfTheSameStreams(in: window)
+    var ofStream: [String: [Int]] = [:]
+    for (index, streams) in alike.keys.enumerated() {
+      for stream in Set(streams) { ofStream[stream, default: []].append(index) }
+    }
+    let parts = Array(alike.values)
+    let entries = Dictionary(grouping: streams?.streams ?? [], by: \.name)
+    return { stream in
+      guard let entries = entries[stream] else { return nil }
+      let own = (ofStream[stream] ?? []).map { parts[$0] }
+      return Missing(
+        times: own.flatMap(\.times) + absence(entries, in: window), skips: own.flatMap(\.skips))
+    }
+  }
+
+  private func gapsOfTheSameStreams(in window: ClosedRange<Int64>) -> [[String]: Missing] {
+    Dictionary(
+      grouping: gaps.filter { $0.from <= window.upperBound && ($0.to ?? .max) >= window.lowerBound },
+      by: \.streams
+    )
+    .mapValues { gaps in
+      var (times, skips) = ([ClosedRange<Int64>](), [Missing.Skip]())
+      for gap in gaps {
+        let time = max(gap.from, window.lowerBound)...min(gap.to ?? .max, window.upperBound)
+        if let ids = gap.ids { skips.append(Missing.Skip(time: time, ids: ids)) } else { times.append(time) }
       }
+      return Missing(times: times, skips: skips)
     }
-    for (stream, entries) in Dictionary(grouping: streams?.streams ?? [], by: \.name) {
-      times[stream, default: []] += absence(entries, in: window)
-    }
-    let names = Set((streams?.streams ?? []).map(\.name))
-    return Dictionary(
-      uniqueKeysWithValues: names.map { ($0, Missing(times: times[$0] ?? [], skips: skips[$0] ?? [])) })
   }
 
   /// The parts of a time in which a stream is not in the list, or nothing of the log lies in the place.
@@ -107,7 +117,9 @@ package struct FleetLog: Sendable {
     let first = report?.firstTick?.microseconds ?? .min
     var (absent, next) = ([ClosedRange<Int64>](), window.lowerBound)
     for entry in entries.sorted(by: { $0.from < $1.from }) {
-      let from = max(entry.from.microseconds, first)
+      // The exchange may not have granted it before.
+      guard let own = entry.firstTick else { continue }
+      let from = max(own.microseconds, first)
       let to = min(entry.to?.microseconds ?? .max, covered)
       guard from <= to, to >= next, from <= window.upperBound else { continue }
       if from > next { absent.append(next...from) }

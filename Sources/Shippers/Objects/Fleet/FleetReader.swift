@@ -7,7 +7,7 @@ package struct FleetReader: Sendable {
   private let settings: ObjectSettings
 
   /// Small objects that are read at a time.
-  private static let readsAtATime = 16
+  private static let readsAtATime = 32
 
   package init(_ inventory: ObjectInventory) {
     store = inventory.store
@@ -23,18 +23,20 @@ package struct FleetReader: Sendable {
   /// - Parameter window: gaps that lie outside of it are left out; microseconds since 1970, UTC.
   /// - Throws: the store's errors.
   package func read(_ window: ClosedRange<Int64>) async throws -> Reading {
+    let keys = try await keys(ObjectKey.notes(settings))
     // The notes first: what a note vouches for is told by lists and gaps that are there by then.
-    let notes = try await documents(
-      below: ObjectKey.notes(settings), where: { Self.logID(of: $0, Self.noteSuffix) != nil }, Self.note)
-    let lists = try await documents(
-      below: ObjectKey.notes(settings), where: { Self.logID(of: $0, Self.listSuffix) != nil }, Self.list)
-    let known = Set(notes.read.map(\.logID))
+    let notes = try await documents(keys.filter { Self.logID(of: $0, Self.noteSuffix) != nil }, Self.note)
+    let lists = try await documents(keys.filter { Self.logID(of: $0, Self.listSuffix) != nil }, Self.list)
+    let bounds = Dictionary(
+      notes.read.map { ($0.logID, GapReach(writtenAt: $0.writtenAt, bounds: $0.report?.gapBounds)) }
+    ) { $1 }
+    let known = KnownStreams()
     let gaps = try await documents(
-      below: ObjectKey.gaps(settings),
-      where: { key in
-        GapName(key: key).map { known.contains($0.logID) && $0.startedAt <= window.upperBound } ?? false
+      self.keys(ObjectKey.gaps(settings)).filter { key in
+        guard let name = GapName(key: key), let reach = bounds[name.logID] else { return false }
+        return reach.mayReach(into: window, from: name.startedAt)
       },
-      { key, body in try Self.gap(key, body, from: window.lowerBound) })
+      { key, body in try Self.gap(key, body, from: window.lowerBound, known) })
     let gapsByLog = Dictionary(grouping: gaps.read, by: \.logID)
     let listsByLog = Dictionary(lists.read.map { ($0.logID, $0) }) { $1 }
     var reading = Reading()
@@ -74,9 +76,12 @@ package struct FleetReader: Sendable {
   }
 
   /// - Returns: `nil` for one that was over by then.
-  private static func gap(_ key: String, _ body: [UInt8], from start: Int64) throws -> GapOfLog? {
-    let gap = try ToldGap(json: body)
-    guard let name = GapName(key: key), (gap.to ?? .max) >= start else { return nil }
+  private static func gap(_ key: String, _ body: [UInt8], from start: Int64, _ known: KnownStreams) throws
+    -> GapOfLog?
+  {
+    guard let name = GapName(key: key) else { return nil }
+    let gap = try known.gap(json: body, of: name.logID)
+    guard (gap.to ?? .max) >= start else { return nil }
     return GapOfLog(logID: name.logID, gap: gap)
   }
 
@@ -106,10 +111,9 @@ package struct FleetReader: Sendable {
 
   /// - Parameter parse: `nil` for one that is of no interest.
   private func documents<Value: Sendable>(
-    below prefix: String, where isWanted: (_ key: String) -> Bool,
+    _ keys: [String],
     _ parse: @escaping @Sendable (_ key: String, _ body: [UInt8]) throws -> Value?
   ) async throws -> (read: [Value], unreadable: [String]) {
-    let keys = try await keys(prefix).filter(isWanted)
     var (read, unreadable) = ([Value](), [String]())
     try await withThrowingTaskGroup(of: Outcome<Value>.self) { group in
       var waiting = keys[...]
@@ -138,6 +142,29 @@ package struct FleetReader: Sendable {
       }
     }
     return (read, unreadable)
+  }
+}
+
+/// The reach of a log's gaps, as far as its note tells of it: which of them need not be read.
+struct GapReach {
+  let writtenAt: NoteTime
+  /// `nil` if the note says nothing.
+  let bounds: LogReport.GapBounds?
+
+  /// For clocks that were set, and for gaps that are found a while after they began, or extended; microseconds.
+  private static let margin: Int64 = 3_600_000_000
+
+  /// Whether a gap may concern a time.
+  ///
+  /// - Parameter start: when it began; microseconds since 1970, UTC.
+  func mayReach(into window: ClosedRange<Int64>, from start: Int64) -> Bool {
+    guard start <= window.upperBound else { return false }
+    guard let bounds else { return true }
+    // It has ended unless it is one of those that were open then, or came later.
+    let ended = min(writtenAt, bounds.oldestOpen ?? writtenAt).microseconds.subtractingSaturated(Self.margin)
+    let longest = Int64(Fleet.seconds(bounds.longestSeconds) / .microseconds(1))
+    return start >= ended
+      || start.addingSaturated(longest).addingSaturated(Self.margin) >= window.lowerBound
   }
 }
 

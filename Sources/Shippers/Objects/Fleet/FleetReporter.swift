@@ -20,6 +20,20 @@ actor FleetReporter {
   /// The list as it was written last, or found, and when; on the monotonic clock.
   private var list: (streams: ListedStreams, writtenAt: Duration)?
 
+  /// First ticks that the list does not tell of yet.
+  private var first: [String: Int64] = [:]
+  /// Ticks before this one are not looked at for first ones; `nil` before the first look.
+  private var looked: Offset?
+  private var left: [String: Int64] = [:]
+
+  /// Ticks that are looked at each time for first ones.
+  static let ticksALook = 100_000
+  /// A stream of which nothing comes for so long is quiet. It counts from then on: who is not granted it knows by now,
+  /// and has a gap; microseconds.
+  static let quiet: Int64 = 600_000_000
+  /// By how much a clock may have been set back without a tick being overlooked for it; microseconds.
+  private static let clockMargin: Int64 = 60_000_000
+
   /// Grows when a look finds that the list is to be written.
   private nonisolated let wanted = Watch(0)
 
@@ -82,6 +96,8 @@ actor FleetReporter {
   /// Tries once, at shutdown. Says so if it cannot.
   func writeLastList(_ lease: Lease, logger: Logger) async {
     guard lease.isHeld else { return }
+    // What has come since the last look belongs to it.
+    _ = await hasNews()
     do {
       try await writeList()
     } catch {
@@ -96,16 +112,43 @@ actor FleetReporter {
     let hash = ListedStreams.hash(of: names)
     guard isDue(hash) else { return }
     var next = try await knownList()
-    if next.sha256 != hash || next.streams.isEmpty || list != nil {
-      next.update(names, since: since, now: clock.wall())
+    if next.sha256 != hash || next.streams.isEmpty || list != nil || next.wasLeft(left) {
+      let told = first
+      next.update(names, since: since, left: left, now: clock.wall())
+      next.received(told, now: clock.wall())
       try await store.writeNote(listKey, try next.json())
+      for name in told.keys { first[name] = nil }
     }
     list = (next, clock.now())
   }
 
   private func isDue(_ hash: String) -> Bool {
     guard let list else { return true }
-    return list.streams.sha256 != hash || clock.now() - list.writtenAt >= Self.renewal
+    return list.streams.sha256 != hash || clock.now() - list.writtenAt >= Self.renewal || !first.isEmpty
+      || list.streams.wasLeft(left)
+  }
+
+  /// Looks for the first ticks of streams that are new in the list. It is known by then, or this finds none.
+  private func lookForFirstTicks(_ status: LogStatus, _ hash: String) async throws {
+    // Until the list has the new streams nothing is passed over: their ticks may be there.
+    guard let list, list.streams.sha256 == hash, !list.streams.wasLeft(left) else { return }
+    let awaited = list.streams.awaited.filter { first[$0.key] == nil }
+    guard !awaited.isEmpty else {
+      looked = status.head.next
+      return
+    }
+    if looked == nil, let since = awaited.values.min() {
+      looked = try await reader.offset(
+        near: since.subtractingSaturated(Self.clockMargin), through: status.head)
+    }
+    let found = try await reader.firstTicks(
+      of: awaited, from: looked ?? .first, atMost: Self.ticksALook)
+    looked = found.next
+    first.merge(found.first) { one, _ in one }
+    guard let newest = found.newest else { return }
+    for (name, since) in awaited where newest.subtractingSaturated(since) >= Self.quiet {
+      first[name] = first[name] ?? newest
+    }
   }
 
   /// The list that is there, perhaps of an earlier process; an empty one in place of what cannot be understood.
@@ -130,7 +173,11 @@ actor FleetReporter {
     let count = streams.map {
       LogReport.StreamCount(count: $0.names.count, sha256: ListedStreams.hash(of: $0.names))
     }
-    if let count, isDue(count.sha256) { wanted.update { $0 += 1 } }
+    left = try await reader.streamsLeft()
+    if let count {
+      try await lookForFirstTicks(status, count.sha256)
+      if isDue(count.sha256) { wanted.update { $0 += 1 } }
+    }
     return LogReport(
       host: process.host, version: process.version, shard: shard,
       feed: status.feed.hasNoEnd ? .running : streams == nil ? .none : .stopped,
@@ -149,10 +196,21 @@ actor FleetReporter {
       openGaps: LogReport.OpenGaps(
         count: open.count, streams: Set(open.flatMap(\.streams)).count,
         causes: Set(open.map(\.cause.rawValue)).sorted()),
-      streams: count,
+      gapBounds: try await gapBounds(watermark), streams: count,
       firstTick: try await firstTick(status), lastTick: status.lastReceivedAt.map { NoteTime($0) },
       coveredUntil: try await coveredUntil(status, watermark).map { NoteTime($0) },
       passedOver: passed.map { LogReport.PassedOver(ticks: $0.ticks, newest: NoteTime($0.newest)) })
+  }
+
+  private func gapBounds(_ watermark: Int64?) async throws -> LogReport.GapBounds? {
+    let kept = try await reader.gapBounds()
+    // Of those that the log keeps no more the note before tells.
+    let next = try await ledger()?.nextGap
+    guard last?.gapBounds != nil || (kept.first ?? next)?.rawValue ?? 1 == 1 else { return nil }
+    let seconds = (Double(kept.longest) / 1_000).rounded(.up) / 1_000
+    return LogReport.GapBounds(
+      longestSeconds: max(seconds, last?.gapBounds?.longestSeconds ?? 0),
+      oldestOpen: [kept.oldestOpen, watermark].compactMap { $0 }.min().map { NoteTime($0) })
   }
 
   private var shard: String? {
@@ -186,8 +244,12 @@ actor FleetReporter {
   /// less than is there.
   private static let extended: Set<Gap.Cause> = [.sequence, .diskFull, .queueFull]
 
+  private func ledger() async throws -> GapLedger? {
+    try await reader.meta(GapLedger.metaKey(consumer)).flatMap { try? GapLedger(json: $0) }
+  }
+
   private func firstUntold() async throws -> Int64? {
-    let ledger = try await reader.meta(GapLedger.metaKey(consumer)).flatMap { try? GapLedger(json: $0) }
+    let ledger = try await ledger()
     var first: Int64?
     var next = ledger?.nextGap ?? Gap.ID(rawValue: 1)
     while true {

@@ -28,6 +28,21 @@ package struct LogReport: Codable, Equatable, Sendable {
     package let causes: [String]
   }
 
+  /// From the key of a gap's object one sees when it began. This says which of the old ones cannot reach into a time,
+  /// so that who asks about a day reads no year of them.
+  package struct GapBounds: Codable, Equatable, Sendable {
+    /// That a gap which has ended ever took, rounded up.
+    package let longestSeconds: Double
+    /// The beginning of the oldest gap that is open, or from which on the feed may still find one; `nil` if there is
+    /// none.
+    package let oldestOpen: NoteTime?
+
+    enum CodingKeys: String, CodingKey {
+      case longestSeconds = "longest_seconds"
+      case oldestOpen = "oldest_open"
+    }
+  }
+
   package struct PassedOver: Codable, Equatable, Sendable {
     package let ticks: Int
     /// When the last of them was passed.
@@ -55,6 +70,8 @@ package struct LogReport: Codable, Equatable, Sendable {
   /// The enabled ones, by name.
   package var consumers: [String: ConsumerState]
   package var openGaps: OpenGaps
+  /// `nil` where older gaps than the log keeps may have been longer.
+  package var gapBounds: GapBounds?
   package var streams: StreamCount?
   package var firstTick: NoteTime?
   package var lastTick: NoteTime?
@@ -67,6 +84,7 @@ package struct LogReport: Codable, Equatable, Sendable {
   enum CodingKeys: String, CodingKey {
     case host, version, shard, feed, head, consumers, streams
     case openGaps = "open_gaps"
+    case gapBounds = "gap_bounds"
     case firstTick = "first_tick"
     case lastTick = "last_tick"
     case coveredUntil = "covered_until"

@@ -176,6 +176,88 @@ import Testing
     }
   }
 
+  @Test func `the list tells when the first tick of a stream came, or that none does`() async throws {
+    try await ShippingRig.with { rig in
+      let store = ScriptedStore()
+      let memory = AttemptMemory(count: 10, window: .seconds(300))
+      @Sendable func list() throws -> [ListedStreams.Entry] {
+        let key = store.notes.keys.first { $0.hasSuffix(".streams.json") }
+        return try ListedStreams(json: key.flatMap { store.notes[$0] } ?? []).streams
+      }
+      let (since, second) = (rig.clock.wall, Int64(1_000_000))
+      @Sendable func append(_ stream: String, after seconds: Int64) async throws {
+        var batch = TickBatch()
+        batch.append(receivedAt: since + seconds * second, eventTime: nil, stream: stream, payload: "{}")
+        try await rig.log.append(batch)
+      }
+      _ = try await rig.log.beginFeed(streams: ["a@trade", "b@trade"], attempts: memory)
+      try await append("a@trade", after: 3)
+      try await append("a@trade", after: 4)
+      try await rig.beside(shipping(rig, store)) {
+        @Sendable func waitUntilTold(_ first: [Int64?]) async throws {
+          try await expectEventually {
+            rig.clock.advance(by: .seconds(60))
+            return try list().map(\.firstTick) == first.map { $0.map { NoteTime(since + $0 * second) } }
+          }
+        }
+        try await expectEventually {
+          rig.clock.advance(by: .seconds(1))
+          return store.notes.keys.contains { $0.hasSuffix(".streams.json") }
+        }
+        try await waitUntilTold([3, nil])
+        try await append("a@trade", after: 599)
+        // Long enough for what is quiet.
+        try await append("a@trade", after: 600)
+        try await waitUntilTold([3, 600])
+        // Away and back within a minute.
+        let changed = since + 700 * second
+        rig.clock.setWall(changed)
+        _ = try await rig.log.beginFeed(streams: ["b@trade"], attempts: memory)
+        _ = try await rig.log.beginFeed(streams: ["a@trade", "b@trade"], attempts: memory)
+        try await append("a@trade", after: 707)
+        try await waitUntilTold([3, 707, 600])
+        #expect(try list().map(\.to) == [NoteTime(changed), nil, nil])
+      }
+    }
+  }
+
+  @Test func `a new process finds the first tick of a stream, and not one from before it was in the list`()
+    async throws
+  {
+    try await ShippingRig.with { rig in
+      let store = ScriptedStore()
+      let (since, second) = (rig.clock.wall, Int64(1_000_000))
+      var batch = TickBatch()
+      for seconds in -300..<0 {
+        batch.append(
+          receivedAt: since + Int64(seconds) * second, eventTime: nil, stream: "a@trade", payload: "{}")
+      }
+      try await rig.log.append(batch)
+      _ = try await rig.log.beginFeed(
+        streams: ["a@trade"], attempts: AttemptMemory(count: 10, window: .seconds(300)))
+      try await rig.drain(shipping(rig, store))
+      let key = try #require(store.notes.keys.first { $0.hasSuffix(".streams.json") })
+      #expect(try ListedStreams(json: store.notes[key] ?? []).streams.map(\.firstTick) == [nil])
+      batch = TickBatch()
+      for seconds: Int64 in [9, 2, 5] {
+        batch.append(receivedAt: since + seconds * second, eventTime: nil, stream: "a@trade", payload: "{}")
+      }
+      try await rig.log.append(batch)
+      try await rig.drain(shipping(rig, store))
+      let told = try ListedStreams(json: store.notes[key] ?? []).streams.map(\.firstTick)
+      #expect(told == [NoteTime(since + 2 * second)])
+      try await withReporter(rig, store) { _, reader in
+        var found: Offset
+        found = try await reader.offset(near: since - 100 * second, through: offset(303))
+        #expect(found == offset(201))
+        found = try await reader.offset(near: since + 100 * second, through: offset(303))
+        #expect(found == offset(304))
+        found = try await reader.offset(near: .min, through: offset(303))
+        #expect(found == .first)
+      }
+    }
+  }
+
   @Test func `nothing is covered beyond what the feed vouches for, where no gap speaks`() async throws {
     try await ShippingRig.with { rig in
       let store = ScriptedStore()
@@ -316,6 +398,65 @@ import Testing
         try await FleetReader(objects).read(.min ... .max).unreadable == [
           "p/_logs/0123456789abcdef.json cannot be understood"
         ])
+    }
+  }
+
+  @Test func `the note says how long gaps were and since when one is open, of those that are trimmed, too`()
+    async throws
+  {
+    try await ShippingRig.with { rig in
+      let store = ScriptedStore()
+      try await rig.log.append(ticks(1))
+      try await rig.log.write {
+        for length: Int64 in [5_000, 7_000_100, 1] {
+          _ = try $0.addGap(startedAt: someTime, endedAt: someTime + length, cause: .closed, streams: ["a"])
+        }
+      }
+      try await rig.drain(shipping(rig, store))
+      #expect(try await note(rig, store).gapBounds == .init(longestSeconds: 7.001, oldestOpen: nil))
+      try await rig.log.write {
+        try $0.connection.run("DELETE FROM gaps WHERE id < 3")
+        _ = try $0.openGap(startedAt: someTime - 1, cause: .closed, streams: ["a"])
+      }
+      try await rig.log.append(ticks(1, from: 2))
+      try await rig.drain(shipping(rig, store))
+      let kept = LogReport.GapBounds(longestSeconds: 7.001, oldestOpen: NoteTime(someTime - 1))
+      #expect(try await note(rig, store).gapBounds == kept)
+      // Nobody knows any more how long those were.
+      for key in store.notes.keys where key.contains("/_logs/") { store.removeNote(key) }
+      try await rig.log.append(ticks(1, from: 3))
+      try await rig.drain(shipping(rig, store))
+      #expect(try await note(rig, store).gapBounds == nil)
+    }
+  }
+
+  @Test func `a day is asked for, and the gaps of a year are not read`() async throws {
+    try await ShippingRig.with { rig in
+      let store = ScriptedStore()
+      _ = try await rig.log.beginFeed(
+        streams: ["a@trade"], attempts: AttemptMemory(count: 10, window: .seconds(300)))
+      try await rig.log.append(ticks(10))
+      let hour: Int64 = 3_600_000_000
+      try await rig.log.write {
+        for age: Int64 in 1...50 {
+          _ = try $0.addGap(
+            startedAt: someTime - age * hour, endedAt: someTime - age * hour + 1, cause: .closed,
+            streams: ["a@trade"])
+        }
+        try $0.connection.setMeta(.feed, "stopped")
+      }
+      let shipping = shipping(rig, store)
+      try await rig.drain(shipping)
+      guard case .objects(let objects) = shipping.destinations[0].inventory else { return }
+      rig.clock.advance(by: .seconds(1))
+      let before = store.calls.count
+      let reading = try await FleetReader(objects).read(someTime - 40 * hour...someTime - 39 * hour)
+      #expect(reading.logs.first?.gaps.count == 2)
+      let read = store.calls[before...].filter {
+        if case .readNote(let key) = $0 { key.contains("/_gaps/") } else { false }
+      }
+      #expect(read.count <= 4)
+      #expect(store.calls[before...].count { if case .list = $0 { true } else { false } } == 2)
     }
   }
 

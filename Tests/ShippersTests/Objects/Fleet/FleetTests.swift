@@ -19,15 +19,24 @@ private struct SomeLog {
   var streams = ["a@trade", "b@trade"]
   var from = -day
   var firstTick: Int64? = -day
+  /// Of streams; ``from`` where it says nothing.
+  var firstTickOf: [String: Int64] = [:]
+  var awaited: Set<String> = []
   var coveredUntil: Int64? = 12 * hour
   var gaps: [ToldGap] = []
   var openGaps = LogReport.OpenGaps(count: 0, streams: 0, causes: [])
   var consumers = ["s3": LogReport.ConsumerState(lag: 3, ageSeconds: 2, held: nil)]
   var passedOver: (ticks: Int, at: Int64)?
 
+  private var firstTicks: [String: Int64] {
+    Dictionary(
+      uniqueKeysWithValues: streams.filter { !awaited.contains($0) }.map { ($0, firstTickOf[$0] ?? from) })
+  }
+
   var log: FleetLog {
     var record = ListedStreams(logID: LogID(rawValue: id))
     record.update(streams, since: midnight + from, now: midnight + writtenAt)
+    record.received(firstTicks.mapValues { midnight + $0 }, now: midnight + writtenAt)
     return FleetLog(
       logID: id, writtenAt: NoteTime(midnight + writtenAt),
       report: LogReport(
@@ -129,6 +138,9 @@ private func missing(
     let log = SomeLog(streams: ["a@trade"])
     var record = ListedStreams(logID: LogID(rawValue: log.id))
     record.update(["a@trade", "b@trade"], since: midnight - day, now: midnight - day)
+    // One that nobody heard of in its short time is not looked for either.
+    record.received(["a@trade": midnight - day, "b@trade": midnight - day], now: midnight - day)
+    record.update(["a@trade", "b@trade", "c@trade"], since: midnight - hour, now: midnight)
     record.update(["a@trade"], since: midnight + 630 * minute, now: midnight + 631 * minute)
     var reading = FleetReader.Reading()
     reading.logs = [
@@ -138,7 +150,7 @@ private func missing(
     let fleet = Fleet(
       reading, now: midnight + 12 * hour, limits: Fleet.Limits(silence: 11 * minute, lag: 5 * minute))
     #expect(missing(fleet) == [])
-    #expect(missing(fleet, isWhole: true) == ["630-660 b@trade"])
+    #expect(missing(fleet, isWhole: true) == ["600-660 c@trade", "630-660 b@trade"])
     #expect(missing(fleet, 11 * hour...12 * hour, isWhole: true) == [])
   }
 
@@ -329,6 +341,49 @@ private func missing(
   @Test func `what a note says is one line`() {
     let log = SomeLog(consumers: ["s3": .init(lag: 1, ageSeconds: 1, held: "no\u{1B}[31m\ntable")])
     #expect(fleet(log).problems.allSatisfy { !$0.what.contains { $0.isNewline || $0 == "\u{1B}" } })
+  }
+
+  // MARK: Streams that are new
+
+  @Test func `a log has a stream from its first tick on, not since it is in the list`() {
+    let new = SomeLog(
+      from: 10 * hour, firstTick: -day, firstTickOf: ["a@trade": 605 * minute, "b@trade": 10 * hour])
+    // Nobody had it before: it is looked for from then on, unless the time was asked for.
+    #expect(missing(fleet(new)) == [])
+    #expect(missing(fleet(new), isWhole: true) == ["600-605 a@trade"])
+    let other = SomeLog(id: "1", gaps: [ToldGap(from: 602 * minute, to: 607 * minute, streams: ["a@trade"])])
+    #expect(missing(fleet(new, other)) == ["602-605 a@trade"])
+  }
+
+  @Test func `a log of which no tick of a stream has come does not have it`() {
+    var new = SomeLog(from: 10 * hour, firstTick: -day, awaited: ["a@trade"])
+    #expect(missing(fleet(new), isWhole: true) == ["600-660 a@trade"])
+    #expect(missing(fleet(new, SomeLog(id: "1"))) == [])
+    new.awaited = []
+    #expect(missing(fleet(new), isWhole: true) == [])
+  }
+
+  @Test func `a list of an earlier version does not tell of first ticks`() throws {
+    let text = #"""
+      {"log_id":"1","sha256":"2","written_at":"2026-11-22T00-00-00.000000Z","streams":[
+      {"from":"2026-11-22T00-00-00.000000Z","name":"a","to":null},
+      {"first_tick":null,"from":"2026-11-22T00-00-00.000000Z","name":"b","to":null}]}
+      """#
+    let list = try ListedStreams(json: Array(text.utf8))
+    #expect(list.streams.map(\.firstTick) == [NoteTime(midnight), nil])
+    #expect(list.awaited == ["b": midnight])
+    #expect(try ListedStreams(json: list.json()) == list)
+  }
+
+  @Test func `a stream that was away for a moment was away`() {
+    var list = ListedStreams(logID: LogID(rawValue: "1"))
+    list.update(["a", "b"], since: 10, now: 10)
+    list.received(["a": 11, "b": 12], now: 12)
+    #expect(!list.wasLeft(["a": 9]) && list.wasLeft(["a": 20]))
+    list.update(["a", "b"], since: 30, left: ["a": 20], now: 31)
+    #expect(list.streams.map(\.name) == ["a", "a", "b"])
+    #expect(list.streams.map(\.to) == [NoteTime(20), nil, nil])
+    #expect(list.awaited == ["a": 30] && !list.wasLeft(["a": 20]))
   }
 
   // MARK: Gaps as their objects tell of them
