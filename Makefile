@@ -3,7 +3,6 @@ SWIFT ?= swift
 
 SOAK_KIND ?= feed
 SOAK_SECONDS ?= 3600
-SOAK_STREAMS ?= 600
 SOAK_BINARY ?= .build/release/tickwal
 
 # Tests that take all the cores there are; beside them those that wait for answers would wait for long.
@@ -51,11 +50,11 @@ bench: build ## Measure each stage of the release build against a baseline (BENC
 	@scripts/venv.sh
 	.build-venv/bin/python Benchmarks/bench.py $(BENCH_FLAGS)
 
-soak: build ## An hour in which everything goes wrong, then the proof (SOAK_KIND=feed|local|aws, _SECONDS, _RATE, _FLAGS)
+soak: build ## An hour in which everything goes wrong, then the proof (SOAK_KIND=feed|local|aws|fleet, _SECONDS, _RATE, …)
 	@scripts/packages.sh soak
 	@scripts/venv.sh
-	.build-venv/bin/python Benchmarks/soak.py --kind $(SOAK_KIND) --seconds $(SOAK_SECONDS) --streams $(SOAK_STREAMS) \
-	  $(if $(SOAK_RATE),--rate $(SOAK_RATE)) --tickwal $(SOAK_BINARY) $(SOAK_FLAGS)
+	.build-venv/bin/python Benchmarks/soak.py --kind $(SOAK_KIND) --seconds $(SOAK_SECONDS) \
+	  $(if $(SOAK_STREAMS),--streams $(SOAK_STREAMS)) $(if $(SOAK_RATE),--rate $(SOAK_RATE)) --tickwal $(SOAK_BINARY) $(SOAK_FLAGS)
 
 transcripts: ## Write docs/transcripts anew: a first hour and a night, as the program says them
 	@scripts/packages.sh build test

@@ -11,6 +11,9 @@ a tenth of the attempts to connect is refused. It enforces its limits (streams, 
          away, its clock set, its messages not read, started with few descriptors, all the while trimming; each tick is
          compared with the journal, its object and its item while it runs
   aws    the same with S3 and DynamoDB (MiniStack), which stop answering now and then
+  fleet  ten processes, five shards of two replicas, with S3 and DynamoDB (MiniStack): three are killed, one frozen, one
+         cut off from the exchange, one from AWS, one has no room, six shards are made of five while they run; `tickwal
+         fleet` must name each trouble, and in the end just what is in no log
 
 At the end, or after Ctrl-C, everything is stopped in order and checked; exits 1 if anything is wrong. Several can run
 at once.
@@ -25,34 +28,43 @@ import tempfile
 from soaking import ROOT
 
 from soaking.feed import FeedSoak
+from soaking.fleet import FleetSoak
 from soaking.whole import WholeSoak
 
-RATES = {"feed": 2000, "local": 5000, "aws": 200}
+KINDS = {"feed": FeedSoak, "local": WholeSoak, "aws": WholeSoak, "fleet": FleetSoak}
+RATES = {"feed": 2000, "local": 5000, "aws": 200, "fleet": 150}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kind", choices=RATES, default="feed")
+    parser.add_argument("--kind", choices=KINDS, default="feed")
     parser.add_argument("--tickwal", default=str(ROOT / ".build/release/tickwal"))
     parser.add_argument("--seconds", type=float, default=3600)
-    parser.add_argument("--streams", type=int, default=600)
+    parser.add_argument("--streams", type=int, help="default: 600; fleet: 2,000")
     parser.add_argument("--rate", type=float, help="ticks a second; " + ", ".join(f"{k}: {r:,}" for k, r in RATES.items()))
-    parser.add_argument("--faults-every", type=float, default=10, help="seconds, over all connections")
+    parser.add_argument("--faults-every", type=float, help="seconds, over all connections (default: 10; fleet: 20)")
     parser.add_argument("--fault-kinds", help="kind feed: these alone, such as freeze,lag")
     parser.add_argument("--phases", help="kinds local and aws: these alone, such as quota,jumps")
     parser.add_argument("--stops-every", type=float, default=60, help="kind feed: seconds between SIGSTOPs, about; 0: none")
     parser.add_argument("--most-tightness", type=float, help="kind feed: gaps longer than what is missing by more are wrong")
     parser.add_argument("--rotate-every", type=float, default=10, help="seconds, over all connections, about")
-    parser.add_argument("--stale", type=float, default=2, help="FEED_STALE_SECONDS")
+    parser.add_argument("--stale", type=float, help="FEED_STALE_SECONDS (default: 2; fleet: 10)")
+    parser.add_argument("--silent-after", type=int, default=330,
+                        help="kind fleet: seconds after which a log without a word is silent")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--local", action="store_true", help="kind feed: ship to a folder, too")
     parser.add_argument("--volume", type=int, default=512, help="MiB that the log's volume has; 0: none of its own")
     parser.add_argument("--folder", type=pathlib.Path, help="where to make the folder (default: TMPDIR)")
     parser.add_argument("--keep", action="store_true", help="keep the folder; it is kept if something is wrong")
     options = parser.parse_args()
+    options.tickwal = str(pathlib.Path(options.tickwal).resolve())
     options.rate = options.rate or RATES[options.kind]
+    is_fleet = options.kind == "fleet"
+    options.streams = options.streams or (2000 if is_fleet else 600)
+    options.faults_every = options.faults_every or (20 if is_fleet else 10)
+    options.stale = options.stale or (10 if is_fleet else 2)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="tickwal-soak.", dir=options.folder)).resolve()
-    soak = (FeedSoak if options.kind == "feed" else WholeSoak)(options, folder)
+    soak = KINDS[options.kind](options, folder)
     print(f"{options.kind}: {options.seconds:,.0f} s, {options.rate:,.0f} ticks/s, seed {options.seed}, "
           f"{soak.describe()}, in {folder}", flush=True)
     problems = []

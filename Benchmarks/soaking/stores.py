@@ -1,5 +1,6 @@
 """Where objects and items are, as whoever checks them sees it: folders, or S3 and DynamoDB."""
 
+import json
 import os
 import pathlib
 import sqlite3
@@ -39,19 +40,26 @@ class Folder:
     def read(self, key: str) -> StoredObject:
         return StoredObject(key, (self._root / key).read_bytes())
 
-    def items(self, keys: list[tuple[str, str]]) -> dict[tuple[str, str], dict]:
+    def _rows(self, sql: str, *arguments) -> list[sqlite3.Row]:
         if not self._table:
             self._table = sqlite3.connect(f"file:{self._folder / 'table.db'}?mode=ro", uri=True, timeout=30)
             self._table.row_factory = sqlite3.Row
-        found = {}
-        for key in keys:
-            row = self._table.execute("select * from items where stream_type = ? and iso_timestamp = ?", key).fetchone()
-            if row:
-                found[key] = {
-                    name: ("N", Decimal(row[name])) if name in NUMBERS else ("S", row[name])
-                    for name in row.keys() if row[name] is not None
-                }
-        return found
+        return self._table.execute(sql, arguments).fetchall()
+
+    def items(self, keys: list[tuple[str, str]]) -> dict[tuple[str, str], dict]:
+        return {
+            key: _attributes(row) for key in keys
+            for row in self._rows("select * from items where stream_type = ? and iso_timestamp = ?", *key)
+        }
+
+    def all_items(self):
+        """Each key with its item."""
+        for row in self._rows("select * from items"):
+            yield (row["stream_type"], row["iso_timestamp"]), _attributes(row)
+
+    def listed_streams(self, log_id: str) -> dict:
+        """Which streams a log says that it has, and when."""
+        return json.loads((self._root / f"batch_jsonl/_logs/{log_id}.streams.json").read_bytes())
 
     def forget(self, keys: list[tuple[str, str]]) -> None:
         """There is room for all of them."""
@@ -68,6 +76,13 @@ class Folder:
             problems.append(f"{items:,} items of {ticks:,} ticks, of which no two have one key")
         left = list((self._root / ".tmp").iterdir()) if self._root.exists() else []
         return problems + [f"killed processes left {len(left)} files behind"] * bool(left)
+
+
+def _attributes(row: sqlite3.Row) -> dict:
+    return {
+        name: ("N", Decimal(row[name])) if name in NUMBERS else ("S", row[name])
+        for name in row.keys() if row[name] is not None
+    }
 
 
 class Cloud:
@@ -113,6 +128,18 @@ class Cloud:
                     found[item["stream_type"][1], item["iso_timestamp"][1]] = item
                 wanted = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
         return found
+
+    def all_items(self):
+        """Each key with its item."""
+        pages = self._dynamo.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True)
+        for page in pages:
+            for attributes in page["Items"]:
+                item = _plain(attributes)
+                yield (item["stream_type"][1], item["iso_timestamp"][1]), item
+
+    def listed_streams(self, log_id: str) -> dict:
+        """Which streams a log says that it has, and when."""
+        return json.loads(self.read(f"batch_jsonl/_logs/{log_id}.streams.json").body)
 
     def forget(self, keys: list[tuple[str, str]]) -> None:
         """The stand-in keeps everything in memory: what was checked, and is trimmed in the log, goes."""

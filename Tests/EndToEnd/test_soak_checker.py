@@ -17,7 +17,10 @@ from soaking.clock import JUMP_SECONDS, MARGIN, TrueTimes  # noqa: E402
 from soaking.stalled import Output  # noqa: E402
 from soaking.stops import Stops  # noqa: E402
 from soaking.stores import Folder  # noqa: E402
+from soaking.union import Union  # noqa: E402
+from support import oracle  # noqa: E402
 from support.continuity import NEVER, Gap  # noqa: E402
+from support.log import Log  # noqa: E402
 from support.waiting import wait_until  # noqa: E402
 
 KINDS = ["miniTicker", "trade", "bookTicker", "depth@100ms"]
@@ -200,3 +203,36 @@ def test_what_a_program_says_while_nobody_reads_comes_when_it_flows_again(tmp_pa
         assert 4096 <= count <= 2 * 4096
     wait_until(lambda: output.since(0) == "first\n" + "x" * count, "it flows again", 60)
     output.close()
+
+
+def test_what_is_wrong_with_a_fleet_is_found(soaked):
+    journal, path, folder = soaked
+    log = Log(path)
+    since, until = (log.value(f"select {what}(received_at) from ticks") for what in ("min", "max"))
+
+    def found_of_fleet(missing: list = ()) -> tuple[str, dict]:
+        union = Union(journal, Folder(folder), [log])
+        union.read()
+        union.judge(since + 100_000, until - 100_000)
+        union.compare_with_fleet({"missing": list(missing)}, since, until)
+        return "\n".join(union.problems), union.figures
+
+    # It was killed once: what is missing is in a gap, and fleet would say so.
+    times = {name: oracle.rfc3339(moment) for name, moment in (("from", since), ("to", until))}
+    whole = [{**times, "streams": STREAMS}]
+    problems, figures = found_of_fleet(whole)
+    assert problems == "" and figures["in no log, and in gaps of all"] > 0
+    assert "not called so by fleet" in found_of_fleet()[0]
+    assert "not called so by fleet" in found_of_fleet([{**times, "streams": STREAMS[:3]}])[0]
+
+    execute(folder / "table.db", "delete from items where rowid = 3",
+            "update items set symbol = 'X' where rowid = (select max(rowid) from items)")
+    first, second, third, *_ = objects(folder)
+    first.unlink()
+    change_text(second, lambda text: b"".join(text.splitlines(keepends=True)[1:]))
+    change_text(third, lambda text: text.replace(b"usdt", b"USDT", 1))
+    execute(path, "delete from gaps where ended_at is not null")
+    problems, _ = found_of_fleet(whole)
+    for what in ("ticks without an item", "items of no tick", "offsets in two objects or in none", "other rows than",
+                 "rows that are not their ticks", "in no gap of one that had it in its list"):
+        assert what in problems, problems
