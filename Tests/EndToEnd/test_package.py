@@ -60,7 +60,7 @@ def test_lintian_finds_nothing(packed, binary):
 def test_the_package_has_what_belongs_to_a_service(packed, unpacked, tickwal):
     fields = ask("dpkg-deb", "--field", packed["tickwal"])
     depends = re.search(r"^Depends: (.*)$", fields, re.MULTILINE)[1]
-    for library in ("libc6", "libcurl4", "libsqlite3-0", "libssl3", "zlib1g"):
+    for library in ("libc6", "libcurl4", "libdeflate0", "libsqlite3-0", "libssl3", "zlib1g"):
         assert re.search(rf"\b{library} ", depends), depends
     version = tickwal.succeed("--version").out.decode().strip()
     assert f"\nVersion: {version}\n" in fields and "\nArchitecture: all" not in fields

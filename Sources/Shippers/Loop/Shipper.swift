@@ -27,6 +27,11 @@ struct Shipper<S: Sink>: Sendable {
   /// - Parameter next: the consumer's committed next offset.
   /// - Throws: `CancellationError`, with everything confirmed until then committed; the log's errors.
   func run(reader: LogReader, next: Offset) async throws {
+    guard sink.staysOnReader else { return try await loop(reader: reader, next: next) }
+    try await withTaskExecutorPreference(reader.thread) { try await loop(reader: reader, next: next) }
+  }
+
+  private func loop(reader: LogReader, next: Offset) async throws {
     var window = DeliveryWindow<Confirmation>(next: next)
     defer { expiry.end() }
     do {

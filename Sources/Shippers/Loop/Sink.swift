@@ -15,6 +15,10 @@ package protocol Sink: Sendable {
   /// With fewer deliveries than these waiting for their start, the source is asked for more.
   var readAhead: Int { get }
 
+  /// Whether the loop, and every task of a delivery, runs on the thread that reads the log: where deliveries need little
+  /// of this machine, the wakings of other threads cost more than they do.
+  var staysOnReader: Bool { get }
+
   /// Cuts the log into deliveries, from the consumer's next offset on.
   func makeSource(reader: LogReader, next: Offset) -> Source
 
@@ -33,6 +37,8 @@ package protocol Sink: Sendable {
 }
 
 extension Sink {
+  package var staysOnReader: Bool { false }
+
   package func start(
     _ delivery: Delivery, isPatient: Bool, _ completion: @escaping @Sendable (FirstTry) -> Wake?
   ) -> CallOff? { nil }

@@ -6,6 +6,8 @@ import Glibc
 package actor LogReader {
   private let executor: ThreadExecutor
   package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+  /// Its thread, for tasks that do little besides reading.
+  package nonisolated var thread: ThreadExecutor.Tasks { executor.tasks }
 
   package let path: String
   private var connection: SQLiteConnection?
