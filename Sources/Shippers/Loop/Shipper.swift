@@ -15,6 +15,7 @@ struct Shipper<S: Sink>: Sendable {
 
   private enum Event: Sendable {
     case fetched([Prepared<S.Delivery>])
+    case prepared
     case confirmed(OffsetRange, Confirmation)
     case tried([FirstTries.Ended])
     case committed
@@ -85,7 +86,15 @@ struct Shipper<S: Sink>: Sendable {
       metrics.underWay(window.unconfirmed, of: sink.limit)
       guard let event = try await group.next() else { return }
       switch event {
-      case .fetched(let prepared): state.fetched(prepared)
+      case .fetched(let prepared):
+        state.fetched(prepared)
+        guard sink.preparesAhead else { break }
+        for each in prepared {
+          group.addTask {
+            try await sink.prepare(each.delivery)
+            return .prepared
+          }
+        }
       case .confirmed(let range, let confirmation):
         confirmedNow(confirmation)
         window.confirm(range, confirmation)
@@ -103,7 +112,7 @@ struct Shipper<S: Sink>: Sendable {
         // Nobody else may hear of it: those that were begun have no task.
         if ended.isEmpty { try Task.checkCancellation() }
       case .committed: (state.committing, state.isPatient) = (0, false)
-      case .stopped: break
+      case .prepared, .stopped: break
       }
     }
   }
