@@ -80,7 +80,9 @@ struct ImportCommand: AsyncParsableCommand {
 
   private static func summary(_ progress: FileImport.Progress) -> String {
     var text = "imported \(Figures.counted(progress.ticks, "tick"))"
-    if let first = progress.first, let last = progress.last { text += " (offsets \(first) to \(last))" }
+    if let first = progress.first, let last = progress.last {
+      text += " (offsets \(Figures.grouped(first)) to \(Figures.grouped(last)))"
+    }
     if progress.resumedLines > 0 {
       text += ", after \(Figures.counted(progress.resumedLines, "line")) that an earlier import had finished"
     }

@@ -110,7 +110,8 @@ package final class WriteTransaction {
   private func require(_ isThere: Bool, _ plan: BatchPlan) throws(LogError) {
     guard isThere else {
       throw LogError(
-        .notFound, "there is no open plan of \(plan.consumer) at offset \(plan.range.lowerBound)")
+        .notFound,
+        "there is no open plan of \(plan.consumer) at offset \(Figures.grouped(plan.range.lowerBound))")
     }
   }
 

@@ -57,7 +57,7 @@ extension LogReader {
     _ settings: Configuration, _ body: @Sendable (LogReader) async throws -> T
   ) async throws -> T {
     try settings.log.path.checkReadable()
-    let reader = try await LogReader(path: settings.log.path.text)
+    let reader = try await LogReader(path: settings.log.path.absolute)
     let result: Result<T, any Error>
     do {
       result = .success(try await body(reader))
