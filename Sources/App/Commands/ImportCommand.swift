@@ -87,8 +87,12 @@ struct ImportCommand: AsyncParsableCommand {
       text += ", after \(Figures.counted(progress.resumedLines, "line")) that an earlier import had finished"
     }
     if progress.rejected > 0 {
+      let kept = WriteTransaction.keptRejects
+      text += "; no ticks, and kept as dead letters of import: "
       text +=
-        "; no ticks, and kept as dead letters of import: \(Figures.counted(progress.rejected, "input"))"
+        progress.rejected > kept
+        ? "the newest \(Figures.grouped(kept)) of \(Figures.grouped(progress.rejected)) inputs"
+        : Figures.counted(progress.rejected, "input")
     }
     return text
   }

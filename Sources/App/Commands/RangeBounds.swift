@@ -55,7 +55,7 @@ struct RangeBounds: Sendable, Equatable {
     }
     func offset(_ text: String?, _ flag: String) -> Offset? {
       guard let text else { return nil }
-      if let number = DecimalDigits.parse(text, upTo: Int64.max), number >= 1 {
+      if let number = DecimalDigits.parseGrouped(text, upTo: Int64.max), number >= 1 {
         return Offset(rawValue: number)
       }
       problem(flag, text, "a whole number, 1 or more")

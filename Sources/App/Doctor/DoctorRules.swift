@@ -47,8 +47,11 @@ enum DoctorRules {
     let limit = stop > 0 ? "; DISK_STOP is \(Figures.bytes(stop))" : "; DISK_STOP is off"
     let remedy = "make room, or move WAL_PATH to a larger volume"
     if total <= 0 || free < max(limits.stop.bytes(of: total), leastSpace) {
-      let least = max(stop, leastSpace)
-      return .failed("space", "\(text), less than the \(Figures.bytes(least)) that appending needs", remedy)
+      return .failed(
+        "space",
+        stop >= leastSpace
+          ? "\(text), below DISK_STOP (\(Figures.bytes(stop))): nothing would be appended"
+          : "\(text), less than the \(Figures.bytes(leastSpace)) that appending needs", remedy)
     }
     return free < limits.low.bytes(of: total)
       ? .warning(

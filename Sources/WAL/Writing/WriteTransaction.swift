@@ -228,5 +228,5 @@ package final class WriteTransaction {
     try connection.cutDeadLetters(of: owner, to: WriteTransaction.keptRejects)
   }
 
-  static let keptRejects = 10_000
+  package static let keptRejects = 10_000
 }

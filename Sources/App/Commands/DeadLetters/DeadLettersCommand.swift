@@ -42,7 +42,7 @@ struct DeadLetterChoice: ParsableArguments, Sendable {
   }
 
   static func id(_ text: String) throws -> KeptDeadLetter.ID {
-    guard let number = DecimalDigits.parse(text, upTo: Int64.max), number >= 1 else {
+    guard let number = DecimalDigits.parseGrouped(text, upTo: Int64.max), number >= 1 else {
       throw BadSettings(problems: [
         .init(name: "id", value: Text.oneLine(text), allowed: "a whole number, 1 or more, from `list`")
       ])
