@@ -95,6 +95,16 @@ import Testing
     #expect(both == "s3 1,234,567 behind (2 min 03 s left) · dynamodb 1,234,567 behind (52 min 45 s left)")
   }
 
+  @Test func `in a pipe it is told in numbers and without a guess where nothing went out`() {
+    func told(_ lag: Int, _ shipped: Int) -> [String: String] {
+      RunWatch.metadata([.init(consumer: "s3", lag: lag, shipped: shipped)], in: .seconds(10))
+        .mapValues { "\($0)" }
+    }
+    #expect(told(9_000, 500) == ["lag_s3": "9000", "ticks_per_second_s3": "50.0", "left_seconds": "180"])
+    #expect(told(9_000, 0) == ["lag_s3": "9000", "ticks_per_second_s3": "0.0"])
+    #expect(told(0, 500) == ["lag_s3": "0", "ticks_per_second_s3": "50.0"])
+  }
+
   @Test func `wide characters count twice`() {
     #expect(DisplayWidth.of("币安a") == 5)
     #expect(DisplayWidth.truncated("币安人生", to: 6) == "币安…")

@@ -17,6 +17,7 @@ struct RunWatch: Sendable {
     let start = clock.now
     var last = log.head
     let starts = running.progress.map { $0.snapshot.next }
+    var marks = starts
     // Whoever waits for `ship` wants to see it go on.
     let pause: Duration = console.isTerminal ? .milliseconds(500) : hasFeed ? .seconds(60) : .seconds(10)
     while true {
@@ -32,7 +33,9 @@ struct RunWatch: Sendable {
               running, head, rate: Figures.rate(added, in: pause), starts, start.duration(to: clock.now),
               width: console.width - label.utf8.count - 3)))
       } else if !hasFeed {
-        logger.info("shipping", metadata: Self.left(running, head, starts, start.duration(to: clock.now)))
+        // Of the time since the last line: a consumer that is done has no rate.
+        logger.info("shipping", metadata: Self.metadata(Self.backlogs(running, head, marks), in: pause))
+        marks = running.progress.map { $0.snapshot.next }
       } else {
         logger.info(
           "running", metadata: metadata(running, head, perSecond: Double(added) / (pause / .seconds(1))))
@@ -100,11 +103,8 @@ struct RunWatch: Sendable {
   }
 
   /// The same for a file or a pipe.
-  private static func left(
-    _ running: Pipeline.Running, _ head: Offset, _ starts: [Offset], _ elapsed: Duration
-  ) -> Logger.Metadata {
+  static func metadata(_ backlogs: [Backlog], in elapsed: Duration) -> Logger.Metadata {
     var metadata: Logger.Metadata = [:]
-    let backlogs = backlogs(running, head, starts)
     for backlog in backlogs {
       metadata["lag_\(backlog.consumer)"] = .stringConvertible(backlog.lag)
       let perSecond = Double(backlog.shipped) / max(elapsed / .seconds(1), 1e-3)
