@@ -209,7 +209,7 @@ package final class TickLog: Sendable {
     if let loss = knownLoss {
       throw LogError(.lost, "the log's files were taken away beneath this process: \(loss); it ends")
     }
-    return try await LogReader(path: path, vfs: options.vfs)
+    return try await LogReader(path: path, vfs: options.vfs, isBesideWriter: true)
   }
 
   // MARK: Keeping its size

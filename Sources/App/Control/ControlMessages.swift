@@ -109,6 +109,8 @@ struct ControlAnswer: Codable, Sendable, Equatable {
         let since: Int64
         let failures: Int
         let error: String
+        /// Whether it is over by itself; a process of an earlier version does not say.
+        var passes: Bool?
       }
 
       /// Ticks a second, over the last half minute.

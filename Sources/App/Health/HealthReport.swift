@@ -190,7 +190,9 @@ struct HealthReport {
           part: name, since: trouble.since,
           what:
             "deliveries fail, \(Figures.counted(trouble.failures, "time")) by now: \(trouble.error); \(behind)",
-          advice: "mend what the error says; everything is tried again until it works",
+          advice: trouble.passes == true
+            ? "everything is tried again until it works; if it lasts: look at the network, and at the service's limits and health"
+            : "mend what the error says; everything is tried again until it works",
           blocksReadiness: isLate)
       ]
     }

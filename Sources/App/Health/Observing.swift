@@ -128,7 +128,7 @@ private final class Bulletin: Sendable {
         progress.snapshot.trouble.map {
           ControlAnswer.Feed.Process.Trouble(
             consumer: progress.consumer.rawValue, since: $0.since, failures: $0.failures,
-            error: Text.oneLine($0.error, limit: 500))
+            error: Text.oneLine($0.error, limit: 500), passes: $0.passes)
         }
       }, rates: state.rates.rates, secondsUntilFull: state.space.secondsUntilFull)
     return feed

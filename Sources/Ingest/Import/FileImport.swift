@@ -129,7 +129,13 @@ package actor FileImport {
   }
 
   private func noTicks(_ refusal: ImportProof.Refusal) -> ImportError {
-    let why = rejected.first.map { "; the first: \($0.cause)" } ?? ""
+    var why = rejected.first.map { "; the first: \($0.cause)" } ?? ""
+    if let first = rejected.first,
+      String(decoding: first.payload, as: UTF8.self).contains("\"iso_timestamp\":")
+    {
+      why +=
+        ", and a row as in S3 objects, which was delivered already: what is imported is what an exchange sends"
+    }
     return ImportError(
       .noTicks,
       "\(refusal.description) of \(path == "-" ? "stdin" : path) is a tick\(why). Nothing was imported; if that is what "
