@@ -97,6 +97,25 @@ import Testing
     #expect(both.lines[3].contains("1 stream is in an open gap (closed)"))
   }
 
+  @Test func `a log whose writer does not come back takes no ticks, and nothing is ready`() {
+    let busy = { (seconds: Double) in self.report { $0.process?.writerBusySeconds = seconds }.isHealthy }
+    #expect(busy(9))
+    let stuck = report { $0.process?.writerBusySeconds = 25 }
+    #expect(
+      stuck.lines[1]
+        == "  log for 25 s: the writer has been at one piece of work for 25 s: no tick becomes durable meanwhile"
+    )
+    #expect(!stuck.readiness.isReady)
+    let full = report {
+      $0.process?.writerBusySeconds = 25
+      $0.paused = true
+    }
+    #expect(full.problems.count == 1)
+    #expect(full.lines[1].hasSuffix("; the queue before it is full: the feed is paused"))
+    // What no process can mean ends nothing.
+    #expect(busy(.nan) && !busy(.infinity))
+  }
+
   @Test func `a consumer that is held, refused or late says how far it is behind`() {
     let held = report(lag: 29_300, hold: Hold(since: Self.now - 120_000_000, why: "the key is taken"))
     #expect(held.lines[1].hasPrefix("  s3 for 2 min: held: the key is taken; 29,300 behind"))
