@@ -204,7 +204,7 @@ struct HealthReport {
         Problem(
           part: name, since: trouble.since,
           what:
-            "deliveries fail, \(Figures.counted(trouble.failures, "time")) by now: \(trouble.error); \(behind)",
+            "deliveries fail, \(Figures.counted(trouble.failures, "time")) by now: \(trouble.error); \(behind)\(isLate ? ", the oldest \(Figures.duration(age)) old" : "")",
           advice: "mend what the error says; everything is tried again until it works",
           blocksReadiness: isLate)
       ]

@@ -132,6 +132,13 @@ import Testing
         "  s3 for 2 min: deliveries fail, 4 times by now: PutObject: NoSuchBucket; 29,300 behind, growing 100/s"
       ))
     #expect(refused.readiness.isReady)
+    let lateToo = report(
+      {
+        $0.process?.troubles = [
+          .init(consumer: "s3", since: Self.now, failures: 4, error: "PutObject: NoSuchBucket")
+        ]
+      }, lag: 9, age: 7 * 3_600)
+    #expect(lateToo.lines[1].hasSuffix("NoSuchBucket; 9 behind, the oldest 7 h old"))
     let done = report {
       $0.process?.troubles = [
         .init(consumer: "s3", since: Self.now, failures: 4, error: "the connection was lost")
