@@ -38,7 +38,7 @@ def test_each_block_is_of_a_page_that_is_run():
     }
 
 
-COMMAND = re.compile(r"^(?:tickwal|tw|sudo|systemctl|journalctl|sqlite3|aws|u?mount|cp|mv|apt|curl) ")
+COMMAND = re.compile(r"^(?:tickwal|tw|tw\(\)|systemd-run|sudo|systemctl|journalctl|sqlite3|aws|u?mount|cp|mv|apt|curl) ")
 RUN_BY_OTHERS = {"terraform.md": "test_terraform.py", "sizing.md": "test_bench.py"}
 """Pages whose commands need what no test of blocks has: an instance of EC2, minutes of measuring."""
 
@@ -128,7 +128,7 @@ def test_the_blocks_of_the_readme(make_page):
 def test_the_blocks_of_the_runbook(make_page, make_place, binary):
     """With stand-ins for systemd, the service's user and the volumes; all else is as it is."""
     runbook = ROOT / "docs/runbook.md"
-    assert "alias tw='sudo -u tickwal tickwal'" in runbook.read_text()
+    [tw] = re.findall(r"^tw\(\) \{ (.*); \}$", runbook.read_text(), re.MULTILINE)
     place = make_place("btcusdt@miniTicker", "ethusdt@miniTicker")
     page = make_page(place)
     machine, port = Machine(page.shell.folder, binary), free_port()
@@ -136,6 +136,7 @@ def test_the_blocks_of_the_runbook(make_page, make_place, binary):
     for log in (machine.log, page.shell.folder / "mnt/lost/ticks.db"):
         page.fill(log)
     page.places = machine.places | {"localhost:9464": f"127.0.0.1:{port}"}
+    machine.define("tw", page.here(tw))
     page.check("systemctl start tickwal")
     try:
         wait_until(lambda: place.objects(), "an object is there")

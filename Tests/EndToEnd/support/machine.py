@@ -50,10 +50,9 @@ elif command == "status":
 SCRIPTS = {
     # The machine of the tests has no such user.
     "sudo": '[ "$1 $2" = "-u tickwal" ] && shift 2 && exec "$@"',
-    "tw": 'exec sudo -u tickwal tickwal "$@"',
     "chown": '[ "$1 $2" = "-R tickwal:" ]',
     "install": '[ "$1 $2 $3 $4" = "-o tickwal -g tickwal" ] && shift 4 && exec /usr/bin/install "$@"',
-    "systemd-run": 'while [ "$1" != tickwal ]; do shift; done; exec "$@"',
+    "systemd-run": 'while [ "$1" != tickwal ]; do case $1 in Environment=*) export "${1#*=}" ;; esac; shift; done; exec "$@"',
     # A device is a link to a folder, and so is what it is mounted on.
     "mount": 'if [ -e "$2" ]; then mv "$2" "$2.below"; fi; ln -s "$(readlink "$1")" "$2"',
     "umount": 'mv "$1" "$1.unmounted"',
@@ -82,6 +81,12 @@ class Machine:
         for name, text in [("systemctl", systemctl), *((name, f"#!/bin/bash\n{text}\n") for name, text in scripts.items())]:
             (folder / "bin" / name).write_text(text)
             (folder / "bin" / name).chmod(0o755)
+
+    def define(self, name: str, command: str) -> None:
+        """A function of a page, for the shells of its other blocks as well."""
+        script = self.folder / "bin" / name
+        script.write_text(f"#!/bin/bash\n{command}\n")
+        script.chmod(0o755)
 
     @property
     def places(self) -> dict[str, str]:
