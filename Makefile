@@ -8,7 +8,7 @@ SOAK_BINARY ?= .build/release/tickwal
 # Tests that take all the cores there are; beside them those that wait for answers would wait for long.
 WALKS = ModelWalkTests|PowerLossTests|FailingCallTests|FailingExchangeTests|FlippedBitTests|FeedSessionWalkTests|SlotWalkTests|FullVolumeTests|FuzzTests
 
-.PHONY: help run build test deb package-test fuzz bench soak terraform-test transcripts lint format clean
+.PHONY: help run build test deb package-test fuzz bench limits soak terraform-test transcripts lint format clean
 
 help: ## Show this
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | while IFS='|' read -r name text; do \
@@ -50,6 +50,13 @@ bench: build ## Measure each stage of the release build against a baseline (BENC
 	@scripts/venv.sh
 	.build-venv/bin/python Benchmarks/bench.py $(BENCH_FLAGS)
 
+limits: build ## Measure what grows with backlog, streams and rate (LIMITS_FLAGS="--only latency,start --backlog 1000000")
+	@scripts/packages.sh bench
+	@scripts/venv.sh
+	.build-venv/bin/python Benchmarks/limits.py $(LIMITS_FLAGS)
+	$(SWIFT) build -c release --package-path Benchmarks/callers --scratch-path .build-callers
+	.build-callers/release/callers
+
 soak: build ## An hour in which everything goes wrong, then the proof (SOAK_KIND=feed|local|aws|fleet, _SECONDS, _RATE, …)
 	@scripts/packages.sh soak
 	@scripts/venv.sh
@@ -71,7 +78,7 @@ terraform-test: ## Apply the whole Terraform module to a stand-in, plan again, d
 lint: ## Check format and scripts
 	@scripts/packages.sh lint
 	$(SWIFT) format lint --strict -r Sources Tests
-	shellcheck .ci/run scripts/*.sh deploy/debian/tickwal.p* deploy/terraform/boot/tickwal-volume
+	shellcheck .ci/run scripts/*.sh deploy/debian/tickwal.p* deploy/terraform/boot/tickwal-volume deploy/terraform/boot/tickwal-owner
 
 format: ## Format all Swift files
 	$(SWIFT) format -i -r Sources Tests

@@ -27,10 +27,11 @@ let package = Package(
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CGlibc"),
 
-    .target(name: "Base", dependencies: ["COpenSSL", "CZlib"], swiftSettings: strict),
+    .target(name: "Base", dependencies: ["CDeflate", "COpenSSL", "CZlib"], swiftSettings: strict),
     .target(name: "Ticks", dependencies: ["Base"], swiftSettings: strict),
     .target(name: "Observe", dependencies: [metrics], swiftSettings: strict),
     .target(name: "WAL", dependencies: ["Base", "CSQLite", log, metrics], swiftSettings: strict),
@@ -48,8 +49,8 @@ let package = Package(
     .executableTarget(
       name: "tickwal",
       dependencies: [
-        "Base", "Observe", "Ticks", "WAL", "Ingest", "AWS", "Shippers", "Inspect", "Simulate", log, metrics,
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Base", "CGlibc", "Observe", "Ticks", "WAL", "Ingest", "AWS", "Shippers", "Inspect", "Simulate", log,
+        metrics, .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ] + nio,
       path: "Sources/App",

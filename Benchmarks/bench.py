@@ -123,9 +123,11 @@ class Measured:
             self.fail(f"ended with {self._process.returncode}")
         return Usage(usage, seconds)
 
+    def said(self):
+        return self._messages.read_text(errors="replace")
+
     def fail(self, what):
-        said = self._messages.read_text(errors="replace")[-2000:]
-        sys.exit(f"{' '.join(self.arguments)} {what}:\n{said}")
+        sys.exit(f"{' '.join(self.arguments)} {what}:\n{self.said()[-2000:]}")
 
 
 def run_to_end(arguments, folder, limit, **variables):
@@ -194,10 +196,10 @@ def head(log):
 
 
 @contextlib.contextmanager
-def exchange(tickwal, count):
-    """The URL of a stand-in exchange that sends so many messages as fast as they are taken."""
+def exchange(tickwal, *options):
+    """The URL of a stand-in exchange."""
     simulate = subprocess.Popen(
-        [tickwal, "simulate", "--listen", "127.0.0.1:0", "--rate", "0", "--count", str(count)],
+        [tickwal, "simulate", "--listen", "127.0.0.1:0", *options],
         env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     try:
         with simulate.stdout:
@@ -213,7 +215,7 @@ def exchange(tickwal, count):
 def bench_feed(tickwal, folder, count, limit):
     """From the last look at the log that found it empty to the first that finds everything in it."""
     log = folder / "feed.db"
-    with exchange(tickwal, count) as url, Measured(
+    with exchange(tickwal, "--rate", "0", "--count", str(count)) as url, Measured(
             [tickwal, "run"], folder, limit, WAL_PATH=str(log), BINANCE_WS_URL=url, STREAMS=",".join(STREAMS),
             S3_WRITE="0", DYNAMO_WRITE="0") as run:
         now = empty = time.monotonic()

@@ -22,6 +22,9 @@ mkdir -p "$tree/bin"
 cp -r README.md docs deploy scripts "$tree"
 mv "$tree/deploy/debian" "$tree/debian"
 cp deploy/systemd/tickwal.service "$tree/debian/tickwal.service"
+for unit in service timer; do
+  cp "deploy/columns/tickwal-columns.$unit" "$tree/debian/tickwal.tickwal-columns.$unit"
+done
 cp "$program" "$tree/bin/tickwal"
 
 # A Swift runtime that the program is not linked with statically is in no package.

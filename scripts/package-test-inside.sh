@@ -59,6 +59,10 @@ END
   run)
     check "it is healthy" until_so is_well
     check "systemd shows its words" until_so bash -c 'systemctl show -p StatusText tickwal | grep -q "=healthy: "'
+    eval "$(grep '^tw() ' /usr/share/doc/tickwal/runbook.md)"
+    check "the runbook's tw reads the service's log" tw status
+    check "with its settings" tw config
+    check "all of them" grep -q package-test /tmp/said
     before=$(pid)
     check "a reload replaces connections" systemctl reload tickwal
     check "and says so" until_so says "the new connection has taken over"

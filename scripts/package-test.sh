@@ -11,11 +11,12 @@ python=$PWD/.build-venv/bin/python
 name=tickwal-package-test-$$
 mkdir -p "$work"
 
-if [[ ! -e $work/debian/made ]]; then
+included=systemd,systemd-sysv,dbus,procps,ca-certificates,libcurl4,libdeflate0,libsqlite3-0,libssl3
+if [[ $(cat "$work/debian/made" 2>/dev/null) != "$included" ]]; then
   rm -rf "$work/debian"
-  debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,procps,ca-certificates,libcurl4,libsqlite3-0,libssl3 \
-    bookworm "$work/debian" "${DEBIAN_MIRROR:-http://deb.debian.org/debian}"
-  touch "$work/debian/made"
+  debootstrap --variant=minbase --include="$included" bookworm "$work/debian" \
+    "${DEBIAN_MIRROR:-http://deb.debian.org/debian}"
+  echo "$included" >"$work/debian/made"
 fi
 
 # In namespaces of its own: what it mounts and starts ends with it. Each run begins with what debootstrap has made.

@@ -11,7 +11,7 @@ packing=(debhelper dpkg-dev lintian python3 systemd)
 wanted=()
 for task in "$@"; do
   case $task in
-    build) wanted+=(libsqlite3-dev libcurl4-openssl-dev zlib1g-dev libssl-dev pkg-config) ;;
+    build) wanted+=(libsqlite3-dev libcurl4-openssl-dev zlib1g-dev libdeflate-dev libssl-dev pkg-config) ;;
     run) wanted+=(sqlite3) ;;
     test) wanted+=(sqlite3 python3-venv tinyproxy-bin openssl prometheus chromium man-db "${packing[@]}" "${sinks[@]}") ;;
     deb) wanted+=("${packing[@]}") ;;

@@ -23,6 +23,8 @@ enum CommandNames {
       guard let command, !command.configuration.subcommands.isEmpty else { return nil }
       return objection(Array(arguments.dropFirst()), under: command)
     }
+    // What others have as a command.
+    if word == "version" { return "there is no command '\(word)'; did you mean '--version'?" }
     let near = names.map { (name: $0, distance: distance($0, word)) }.min { $0.distance < $1.distance }
     let isNear = near.map { $0.distance <= max(1, min(3, word.count / 2)) } ?? false
     return "there is no command '\(word)'" + (isNear ? "; did you mean '\(near?.name ?? "")'?" : "")

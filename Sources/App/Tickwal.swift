@@ -19,6 +19,7 @@ struct Tickwal: AsyncParsableCommand {
     // A reader that went away must show as a failed write, not end the process.
     signal(SIGPIPE, SIG_IGN)
     OpenFileLimit.raise()
+    FreedMemory.keep()
     let arguments = Array(CommandLine.arguments.dropFirst())
     if arguments.first == RunCommand.configuration.commandName { Hangups.ignore() }
     if let objection = KillPoint.objection() { fail(["tickwal: " + objection], .badValue) }

@@ -29,6 +29,11 @@ package struct Offset: RawRepresentable, Hashable, Comparable, Sendable, CustomS
   package var description: String { String(rawValue) }
 }
 
+extension Figures {
+  /// As a number: `1,234,567`.
+  package static func grouped(_ offset: Offset) -> String { grouped(offset.rawValue) }
+}
+
 /// A contiguous run of offsets, both ends included; never empty.
 package typealias OffsetRange = ClosedRange<Offset>
 

@@ -26,7 +26,10 @@ package final class TickLog: Sendable {
     /// Between two tries to write where there was no room.
     var retryPause = Duration.seconds(1)
 
-    package init() {}
+    package init() {
+      // An fsync costs the same for all that has queued up during the one before.
+      limits.groupTicks = 4_000
+    }
 
     /// The time that the oldest request waits for others to share its commit.
     package var linger: Duration {
@@ -206,7 +209,7 @@ package final class TickLog: Sendable {
     if let loss = knownLoss {
       throw LogError(.lost, "the log's files were taken away beneath this process: \(loss); it ends")
     }
-    return try await LogReader(path: path, vfs: options.vfs)
+    return try await LogReader(path: path, vfs: options.vfs, isBesideWriter: true)
   }
 
   // MARK: Keeping its size

@@ -13,6 +13,11 @@ import Testing
       CommandNames.objection([word, "--watch"]) == "there is no command '\(word)'; did you mean '\(meant)'?")
   }
 
+  @Test func `the version is asked for with a flag`() {
+    #expect(
+      CommandNames.objection(["version"]) == "there is no command 'version'; did you mean '--version'?")
+  }
+
   @Test func `nothing is guessed that is not near and nothing is said of what is right`() {
     #expect(CommandNames.objection(["frobnicate"]) == "there is no command 'frobnicate'")
     #expect(CommandNames.objection(["dead-letters", "lsit"])?.contains("did you mean 'list'?") == true)

@@ -41,6 +41,14 @@ import WAL
     #expect(verdict(0, 0) == .failed)
   }
 
+  @Test func `what is too little is said with its bound`() {
+    let limits = DiskLimits(low: .percent(20), stop: .bytes(100 << 20), ballast: 0)
+    let finding = DoctorRules.space(free: 99 << 20, of: 1_000 << 20, limits: limits, folder: "/data")
+    #expect(
+      finding.summary
+        == "99 MiB of 1000 MiB free (9 %) at /data, below DISK_STOP (100 MiB): nothing would be appended")
+  }
+
   @Test func `a volume without any room is never well`() {
     let off = DiskLimits(low: .bytes(0), stop: .bytes(0), ballast: 0)
     func verdict(_ free: Int) -> DoctorFinding.Verdict {

@@ -59,6 +59,20 @@ import Testing
     #expect(LineStyle.isJournal(stream, device: 8, inode: 12_345) == isJournal)
   }
 
+  @Test func `numbers are for people in text, and numbers in JSON`() {
+    let line = LogLine(
+      time: Self.time, level: .notice, message: "delivering again",
+      metadata: [
+        "head": .stringConvertible(1_234_567), "for_seconds": .stringConvertible(44),
+        "seconds_left": .stringConvertible(120), "after": .stringConvertible(1_234_567),
+      ])
+    #expect(
+      line.text().hasSuffix(#"delivering again after=1234567 for="44 s" head=1,234,567 left="2 min""#))
+    #expect(
+      line.json.hasSuffix(
+        #""message":"delivering again","after":1234567,"for_seconds":44,"head":1234567,"seconds_left":120}"#))
+  }
+
   @Test func `JSON lines parse and keep their keys`() throws {
     let line = LogLine(
       time: Self.time, level: .notice, message: #"say "hi" \"#,

@@ -144,6 +144,11 @@ import WAL
     #expect(list.warnings.count == 2)
   }
 
+  @Test func `a list in the form of the secret says so`() {
+    let error = #expect(throws: BadSettings.self) { try configuration(["STREAMS": "[\"a@trade\"]"]) }
+    #expect(error?.lines.joined().contains("it is JSON, as in the secret") == true)
+  }
+
   @Test func `more streams than a hundred connections carry are refused`() throws {
     let names = (0...102_400).map { "s\($0)@trade" }
     #expect(try StreamList(Array(names.dropLast())).names.count == 102_400)

@@ -82,9 +82,27 @@ import Testing
   }
 
   @Test func `a backlog that only gets less says how long it takes`() {
-    #expect(RunWatch.backlog(0, shipped: 5, in: .seconds(5)) == "all shipped")
-    #expect(RunWatch.backlog(43_000, shipped: 0, in: .seconds(5)) == "43,000 behind")
-    #expect(RunWatch.backlog(9_000, shipped: 3_000, in: .seconds(60)) == "9,000 behind (50/s, 3 min left)")
+    func line(_ backlogs: (lag: Int, shipped: Int)..., elapsed: Duration, width: Int = 80) -> String {
+      RunWatch.left(
+        zip(["s3", "dynamodb"], backlogs).map {
+          RunWatch.Backlog(consumer: $0, lag: $1.lag, shipped: $1.shipped)
+        }, in: elapsed, width: width)
+    }
+    #expect(line((0, 5), elapsed: .seconds(5)) == "s3 all shipped")
+    #expect(line((43_000, 0), elapsed: .seconds(5)) == "s3 43,000 behind (0/s)")
+    #expect(line((9_000, 3_000), elapsed: .seconds(60)) == "s3 9,000 behind (50/s, 3 min left)")
+    let both = line((1_234_567, 600_000), (1_234_567, 23_400), elapsed: .seconds(60), width: 71)
+    #expect(both == "s3 1,234,567 behind (2 min 03 s left) · dynamodb 1,234,567 behind (52 min 45 s left)")
+  }
+
+  @Test func `in a pipe it is told in numbers and without a guess where nothing went out`() {
+    func told(_ lag: Int, _ shipped: Int) -> [String: String] {
+      RunWatch.metadata([.init(consumer: "s3", lag: lag, shipped: shipped)], in: .seconds(10))
+        .mapValues { "\($0)" }
+    }
+    #expect(told(9_000, 500) == ["lag_s3": "9000", "ticks_per_second_s3": "50.0", "left_seconds": "180"])
+    #expect(told(9_000, 0) == ["lag_s3": "9000", "ticks_per_second_s3": "0.0"])
+    #expect(told(0, 500) == ["lag_s3": "0", "ticks_per_second_s3": "50.0"])
   }
 
   @Test func `wide characters count twice`() {

@@ -29,6 +29,20 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    (0, "1f8b0800000000000403010300fcff616263c241243503000000"),
+    (1, "1f8b08000000000004034b4c4a0600c241243503000000"),
+    (6, "1f8b08000000000000034b4c4a0600c241243503000000"),
+    (9, "1f8b08000000000002034b4c4a0600c241243503000000"),
+  ])
+  func `a stream is what zlib's own gzip makes of it`(level: Int, bytes: String) {
+    var deflate = Deflate(level: level)
+    for piece in ["a", "", "bc"] { Array(piece.utf8).withUnsafeBufferPointer { deflate.add($0) } }
+    deflate.finish()
+    let hex = deflate.output.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+    #expect(hex == bytes)
+  }
+
   @Test func `what follows a stream's end is another stream, or no gzip where there is to be one`() {
     let body = gzip("a") + gzip("b")
     var joining = Inflate(joinsStreams: true)

@@ -37,4 +37,13 @@ import Testing
       #expect(DecimalDigits.fraction(text, upTo: 3) == nil, "\(text)")
     }
   }
+
+  @Test func `a number is taken as people are shown it`() {
+    #expect(DecimalDigits.parseGrouped("1,234,567") == 1_234_567)
+    #expect(DecimalDigits.parseGrouped("1234567") == 1_234_567)
+    #expect(DecimalDigits.parseGrouped("1,234", upTo: 1_000) == nil)
+    for text in ["1,23", "1,2345", ",123", "1,,234", "1234,567", "1,23a", ",", "-1,234"] {
+      #expect(DecimalDigits.parseGrouped(text, upTo: Int.max) == nil, "\(text)")
+    }
+  }
 }

@@ -102,6 +102,8 @@ import Testing
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
     private var count = 0
 
+    nonisolated var tasks: ThreadExecutor.Tasks { executor.tasks }
+
     func thread() -> pthread_t { pthread_self() }
     func add() -> Int {
       count += 1
@@ -120,6 +122,48 @@ import Testing
     }
     #expect(await worker.thread() == thread)
     #expect(await Worker().thread() != thread)
+  }
+
+  @Test func `a whole task stays on an actor's thread, with what it starts, and gets its answers`() async {
+    let thread: pthread_t
+    let sum: Int
+    do {
+      let worker = Worker()
+      thread = await worker.thread()
+      let tasks = worker.tasks
+      sum = await withTaskExecutorPreference(tasks) {
+        #expect(pthread_self() == thread)
+        return await withTaskGroup(of: Int.self) { group in
+          for _ in 0..<100 {
+            group.addTask {
+              #expect(pthread_self() == thread)
+              let count = await worker.add()
+              await Task.yield()
+              #expect(pthread_self() == thread)
+              return count
+            }
+          }
+          return await group.reduce(0, +)
+        }
+      }
+    }
+    #expect(sum == 5_050)
+    #expect(pthread_self() != thread)
+  }
+
+  @Test func `a task goes on where its actor is gone, and the thread ends after it`() async throws {
+    let threads = try threadCount()
+    for _ in 0..<200 {
+      var worker: Worker? = Worker()
+      let tasks = try #require(worker?.tasks)
+      worker = nil
+      let count = await withTaskExecutorPreference(tasks) {
+        await Task.yield()
+        return 1
+      }
+      #expect(count == 1)
+    }
+    #expect(try await eventually { try threadCount() < threads + 100 })
   }
 
   @Test func `threads end with their actors and their stacks are freed`() async throws {

@@ -45,3 +45,15 @@ def test_a_stage_that_does_not_end_is_ended_and_named(bench, tmp_path):
     done = bench("--limit", "0.01", "--only", "feed")
     assert done.returncode == 1 and "tickwal run ended, or was ended after 0.01 s" in done.stderr, done.stderr
     assert list(tmp_path.glob("tickwal-bench.*")) == []
+
+
+def test_every_limit_has_its_figures(binary, tmp_path):
+    done = subprocess.run(
+        [sys.executable, BENCH.with_name("limits.py"), "--tickwal", binary, "--backlog", "600", "--repeat", "1",
+         "--seconds", "1", "--streams", "1,20", "--limit", str(PATIENCE)],
+        env={"PATH": os.environ["PATH"], "TMPDIR": str(tmp_path)}, stdin=subprocess.DEVNULL, capture_output=True,
+        text=True, timeout=7 * PATIENCE)
+    assert done.returncode == 0, done.stdout + done.stderr
+    figures = [line.split() for line in done.stdout.splitlines()[2:]]
+    assert {words[0] for words in figures} == {"latency", "table", "drain", "streams", "growth", "start", "memory"}
+    assert all(float(words[-2].replace(",", "")) > 0 for words in figures), done.stdout

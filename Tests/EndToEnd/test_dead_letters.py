@@ -112,7 +112,7 @@ def test_a_retry_that_succeeds_takes_the_letter_away(refused, make_exchange, is_
 def test_a_seek_back_tries_them_again(refused):
     tickwal, run, _ = refused
     ended = tickwal.succeed("seek", "--consumer", "dynamodb", "--offset", "1")
-    assert b"1 dead letters are tried again" in ended.out
+    assert b"1 dead letter is tried again" in ended.out
     run.wait_until(lambda: tickwal.log.is_shipped(COUNT), "all is delivered again")
     letters = [each for each in listed(tickwal)["dead_letters"] if each["consumer"] == "dynamodb"]
     assert [(each["offset"], each["attempts"]) for each in letters] == [(BAD, 1)]

@@ -1,6 +1,8 @@
 """A full disk is waited out; a disk that fails ends the program, and nothing that was confirmed is lost."""
 
 import contextlib
+import errno
+import json
 import os
 import signal
 import subprocess
@@ -244,6 +246,17 @@ class Volume:
         with open(self.folder / "filler", "wb") as filler:
             os.posix_fallocate(filler.fileno(), 0, count)
 
+    def fill_up(self) -> None:
+        """With the same file, until not one byte more can be written."""
+        with open(self.folder / "filler", "ab", buffering=0) as filler:
+            size = 1 << 20
+            while size:
+                try:
+                    filler.write(b"x" * size)
+                except OSError as error:
+                    assert error.errno == errno.ENOSPC
+                    size //= 2
+
     def free(self) -> None:
         (self.folder / "filler").unlink()
 
@@ -338,19 +351,65 @@ def test_a_volume_that_runs_full_pauses_the_feed_and_nothing_else(tickwal, on_vo
     assert_items(local_items(tickwal.folder), ticks)
 
 
-def test_a_look_at_a_log_on_a_full_volume_says_what_is_missing(tickwal, on_volume):
-    volume = on_volume("8m")
+LOOKS = [
+    ["status"], ["status", "--json"], ["verify"], ["dead-letters", "list"], ["replay", "--to", "stdout", "--from-offset", "1"],
+    ["replay", "--to", "stdout", "--since", "2020-01-01T00:00Z"],
+]
+"""The commands that only read."""
+
+
+def assert_looks(tickwal, volume: Volume, count: int, *where: str) -> None:
+    """Each command that reads the log shows it, and leaves nothing on its volume."""
+    names = sorted(os.listdir(volume.folder))
+    for command in LOOKS + [["reconcile", *where]]:
+        ended = tickwal.run_to_end(*command)
+        # No `run` has the log: `status` is not well, and says so.
+        assert ended.code == (command[0] == "status"), (command, ended.err)
+        assert sorted(os.listdir(volume.folder)) == names, command
+        if command[0] == "replay":
+            assert ended.out.count(b"\n") == count
+    assert json.loads(tickwal.run_to_end("status", "--json").out)["head"] == count
+    ended = tickwal.run_to_end("doctor", *where, BINANCE_WS_URL="ws://127.0.0.1:9", STREAMS="a@miniTicker")
+    assert f"offset {count}" in ended.out.decode() and "failed   space" in ended.out.decode()
+    tap = tickwal.start("tap", "--from-offset", str(count))
+    tap.wait_until_said("no process writes the log")
+    tap.terminate()
+    assert sorted(os.listdir(volume.folder)) == names
+
+
+def test_a_log_on_a_volume_that_is_full_to_its_last_page_is_read(tickwal, on_volume):
+    volume = on_volume("100m")
     file = tickwal.folder / "ticks.jsonl"
     file.write_text("".join(combined(*tick) + "\n" for tick in FIRST))
     tickwal.succeed("import", file)
-    volume.fill(leaving=0)
-    for command in (["status"], ["dead-letters", "list"]):
-        ended = tickwal.run_to_end(*command)
-        assert ended.code == 74, ended.err
-        assert str(tickwal.path) in ended.err and "the volume has no room: make some" in ended.err
-        assert "PRAGMA" not in ended.err and "dmesg" not in ended.err
-    volume.free()
-    tickwal.succeed("status")
+    tickwal.drain("--local", tickwal.folder)
+    (volume.folder / "ticks.db.ballast").unlink(missing_ok=True)
+    volume.fill_up()
+    # In order: the log alone, without SQLite's WAL.
+    assert sorted(os.listdir(volume.folder)) == ["filler", "ticks.db", "ticks.db.lock"]
+    assert_looks(tickwal, volume, len(FIRST), "--local", tickwal.folder)
+    saved = tickwal.folder / "saved.db"
+    assert f"{saved} was not made" in tickwal.succeed("verify", "--salvage", saved).out.decode()
+
+
+def test_after_a_crash_a_log_on_a_full_volume_is_read_with_what_the_wal_has(tickwal, on_volume, make_exchange):
+    volume = on_volume("64m")
+    exchange = make_exchange()
+    run = start(tickwal, None, exchange, MAX_BATCH_TIMEOUT="3600", MAX_BATCH_SIZE="1000", DYNAMO_WRITE="0")
+    send(exchange, FIRST)
+    run.wait_until(lambda: tickwal.log.head == len(FIRST), "the ticks are in the log")
+    volume.fill_up()
+    # Beside `run`, which has made SQLite's shared memory.
+    for command in LOOKS:
+        assert tickwal.run_to_end(*command).code in (0, 1), command
+    run.kill()
+    (volume.folder / "ticks.db.ballast").unlink(missing_ok=True)
+    volume.fill_up()
+    assert (volume.folder / "ticks.db-wal").stat().st_size > 0
+    # A machine that was started anew has none.
+    (volume.folder / "ticks.db-shm").unlink()
+    volume.fill_up()
+    assert_looks(tickwal, volume, len(FIRST), "--local", tickwal.folder)
 
 
 def test_a_full_volume_is_opened_and_emptied(tickwal, on_volume, make_exchange):

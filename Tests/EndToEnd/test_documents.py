@@ -50,3 +50,18 @@ def test_each_message_of_docs_operations_md_is_in_the_code():
     texts = [text for source in messages.sources().values() for text in messages.literals(source)]
     missing = [each for each in shown + ends if not messages.has_parts(texts, each)]
     assert missing == []
+
+
+def test_each_problem_of_status_and_each_finding_of_doctor_is_in_docs_operations_md():
+    found = messages.found_by_the_code()
+    assert len(found) > 25
+    shown = messages.documented_findings()
+    missing = [f"{file}: {text}" for text, file in found.items() if not messages.has_a_clause(shown, text)]
+    assert missing == []
+
+
+def test_each_finding_of_docs_operations_md_is_in_the_code():
+    shown = messages.documented_findings()
+    assert len(shown) > 25
+    texts = [text for source in messages.sources().values() for text in messages.literals(source)]
+    assert [each for each in shown if not messages.has_parts(texts, each)] == []

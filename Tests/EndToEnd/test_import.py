@@ -205,3 +205,13 @@ def test_a_line_that_unpacks_beyond_a_message_is_kept_aside_with_its_beginning(t
     assert tickwal.log.head == 2
     [(length, cause)] = tickwal.log.ask("select length(payload), cause from dead_letters")
     assert length == 64 << 10 and "line 2 has more than 16 MiB" in cause
+
+
+def test_rows_of_an_object_are_told_from_what_an_exchange_sends(tickwal):
+    file = tickwal.folder / "old.jsonl"
+    file.write_text(
+        '{"event_type":"24hrMiniTicker","event_time":1,"iso_timestamp":"2022-10-14T20-16-38.188000Z",'
+        '"stream_type":"btcusdt@miniTicker","symbol":"BTCUSDT","close_price":"1"}\n'
+    )
+    ended = tickwal.run_to_end("import", file)
+    assert ended.code == 1 and "and a row as in S3 objects, which was delivered already" in ended.err, ended.err

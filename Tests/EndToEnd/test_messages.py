@@ -1,8 +1,10 @@
 """What a person reads when something is wrong: true, to the point, and harmless to a terminal."""
 
+import contextlib
 import json
 import resource
 import signal
+import sqlite3
 
 import pytest
 
@@ -24,11 +26,47 @@ def test_a_usage_error_names_the_help_of_its_command(tickwal):
     assert ended.code == 64 and "(see tickwal status --help)" in ended.err
 
 
-def test_a_text_file_is_no_damaged_log(tickwal):
-    tickwal.path.write_text("dear diary\n" * 1_000)
-    for command in (["run"], ["status"]):
+NO_LOGS = {
+    "it is empty; remove it to start a new log": b"",
+    "it is no SQLite file; name another WAL_PATH": b"dear diary\n" * 1_000,
+    "it belongs to another program; name another WAL_PATH": None,
+}
+
+
+@pytest.mark.parametrize("words", NO_LOGS)
+def test_all_commands_say_the_same_of_a_file_that_is_no_log(tickwal, words):
+    if NO_LOGS[words] is None:
+        with contextlib.closing(sqlite3.connect(tickwal.path)) as other:
+            other.execute("create table diary(day)")
+    else:
+        tickwal.path.write_bytes(NO_LOGS[words])
+    before = tickwal.path.read_bytes()
+    file = tickwal.folder / "ticks.jsonl"
+    file.write_text("".join(combined(*tick) + "\n" for tick in mini_tickers(1)))
+    local = ["--local", tickwal.folder]
+    commands = [
+        ["run"], ["ship", *local], ["import", file], ["adopt"], ["status"], ["verify"], ["dead-letters", "list"], ["tap"],
+        ["replay", "--to", "stdout", "--from-offset", "1"], ["reconcile", *local], ["doctor"],
+        ["seek", "--consumer", "s3", "--offset", "1"],
+    ]
+    for command in commands:
         ended = tickwal.run_to_end(*command, STREAMS="a@trade", BINANCE_WS_URL="ws://127.0.0.1:9", **SINKS_OFF)
-        assert ended.code == 78 and f"{tickwal.path} is not a log: it is no SQLite file" in ended.err, ended.err
+        said = ended.err + ended.out.decode()
+        assert f"{tickwal.path} is not a log: {words}" in said and "salvage" not in said, (command, said)
+        assert ended.code == (1 if command == ["doctor"] else 78), command
+        assert tickwal.path.read_bytes() == before
+    assert not list(tickwal.folder.glob("ticks.db-*"))
+
+
+def test_all_commands_say_the_same_of_a_log_whose_header_is_damaged(tickwal):
+    file = tickwal.folder / "ticks.jsonl"
+    file.write_text("".join(combined(*tick) + "\n" for tick in mini_tickers(10)))
+    tickwal.succeed("import", file)
+    with open(tickwal.path, "r+b") as log:
+        log.write(b"dear diary")
+    for command in (["run"], ["status"], ["adopt"], ["dead-letters", "list"]):
+        ended = tickwal.run_to_end(*command, STREAMS="a@trade", BINANCE_WS_URL="ws://127.0.0.1:9", **SINKS_OFF)
+        assert ended.code == 78 and "is damaged: its header is not a log's; `tickwal verify --salvage" in ended.err
 
 
 def test_a_start_after_a_kill_names_it_and_its_gap(tickwal, make_exchange):

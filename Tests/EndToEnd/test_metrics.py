@@ -6,7 +6,9 @@ import re
 import signal
 import sqlite3
 import subprocess
+import threading
 import time
+from pathlib import Path
 
 from support.faults import Disk
 from support.gateway import CheckingGateway, Key
@@ -14,7 +16,7 @@ from support.http import Scrape, address_of, get, wait_for
 from support.ticks import combined, mini_tickers
 
 # As OPERATIONS and the settled names have them.
-NAMES = """
+NAMES_TEXT = """
 feed_connections feed_connects_total feed_disconnects_total feed_messages_total feed_received_bytes_total
 feed_last_tick_timestamp_seconds feed_event_delay_seconds feed_streams feed_streams_granted feed_streams_silent
 feed_paused feed_duplicates_dropped_total feed_late_ticks_total feed_sequence_breaks_total gaps_open gaps_total
@@ -31,7 +33,8 @@ aws_requests_total aws_request_duration_seconds aws_retries_total aws_throttles_
 aws_credentials_expiry_timestamp_seconds aws_clock_offset_seconds
 logging_messages_total logging_messages_dropped_total streams_last_reload_success heartbeat_failures_total
 http_requests_total build_info
-""".split()
+"""
+NAMES = NAMES_TEXT.split()
 PROCESS = {
     "process_cpu_seconds_total", "process_resident_memory_bytes", "process_virtual_memory_bytes", "process_open_fds",
     "process_max_fds", "process_threads", "process_start_time_seconds",
@@ -146,6 +149,11 @@ def test_lags_are_right_after_a_restart_and_with_a_destination_off(tickwal, make
     run = start(tickwal, exchange.url, "--local", tickwal.folder, **settings)
     again = Scrape(address_of(run))
     assert abs(again['ship_oldest_unshipped_timestamp_seconds{consumer="local-s3"}'] - waiting) < 0.1
+    assert again['ship_skipped_ticks_total{consumer="local-s3"}'] == 0
+    run.terminate()
+    tickwal.succeed("seek", "--consumer", "local-s3", "--offset", "31", "--skip")
+    run = start(tickwal, exchange.url, "--local", tickwal.folder, **settings)
+    assert Scrape(address_of(run))['ship_skipped_ticks_total{consumer="local-s3"}'] == 30
 
 
 DAY = 86_400
@@ -194,6 +202,7 @@ def test_what_goes_wrong_at_the_feed_and_in_the_log_is_counted(tickwal, make_exc
         for number in range(45):
             both[1].send(event("a@miniTicker", "24hrMiniTicker", 5_000 + number, pad="x" * (400 << 10)))
         wait_for(run, address, "a reader blocks a checkpoint", lambda scrape: scrape["log_checkpoints_blocked_total"] > 0)
+    wait_for(run, address, "one ends", lambda scrape: scrape["log_checkpoint_duration_seconds_count"] > 0)
 
     disk.fill()
     for tick in mini_tickers(2_000):
@@ -208,6 +217,18 @@ def test_what_goes_wrong_at_the_feed_and_in_the_log_is_counted(tickwal, make_exc
     assert get(address, "/api/history")[0] == get(address, "/api/status")[0] == 200
     disk.free()
     wait_for(run, address, "it goes on", lambda scrape: scrape.total("feed_paused") == 0)
+
+    with contextlib.closing(sqlite3.connect(tickwal.path, isolation_level=None)) as writer:
+        writer.execute("begin immediate")
+        for number in range(45):
+            both[1].send(event("a@miniTicker", "24hrMiniTicker", 6_000 + number, pad="x" * (400 << 10)))
+        full = wait_for(
+            run, address, "somebody writes to the log, and the queue before it is full",
+            lambda scrape: scrape['feed_paused{cause="queue_full"}'] == 1)
+        assert 0 < full["log_queue_bytes"] <= full["log_queue_capacity_bytes"] and full.total("feed_paused") == 1
+        writer.execute("rollback")
+    wait_for(
+        run, address, "it goes on", lambda scrape: scrape.total("feed_paused") == scrape["log_queue_bytes"] == 0)
     run.terminate()
 
 
@@ -252,3 +273,55 @@ def test_what_goes_wrong_with_the_services_is_counted(tickwal, make_place, minis
         place.change_secret(streams=[])
         wait_for(run, address, "the list cannot be read", lambda scrape: scrape["streams_last_reload_success"] == 0)
         run.terminate()
+
+
+def test_what_waits_for_somebody_is_shown(tickwal, make_place, ministack, make_exchange):
+    """An upload without an answer, a table that is not the right one, and HTTP requests that are not answered well."""
+    place, exchange = make_place("a@miniTicker"), make_exchange()
+    tables = ministack.root("dynamodb")
+    tables.delete_table(TableName=place.table)
+    tables.create_table(
+        TableName=place.table, BillingMode="PAY_PER_REQUEST", KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}])
+    gateway, answer = CheckingGateway(ministack.port), threading.Event()
+    gateway.know(Key(place.keys.id, place.keys.secret))
+
+    def before(seen):
+        if seen.operation == "PutObject" and seen.path.partition("?")[0].endswith(".jsonl.gz"):
+            answer.wait(60)
+
+    gateway.before = before
+    with contextlib.ExitStack() as stack:
+        stack.callback(gateway.stop)
+        stack.callback(answer.set)
+        run = start(tickwal, exchange.url, **place.environment(gateway.url))
+        address = address_of(run)
+        at_first = Scrape(address)
+        assert at_first["ship_open_batches"] == at_first.total("ship_in_flight") == at_first.total("ship_held") == 0
+        for result in ("unwell", "refused", "too_many", "timed_out", "failed"):
+            assert at_first[f'http_requests_total{{result="{result}"}}'] == 0
+        for tick in mini_tickers(30):
+            exchange.client(0).send(combined(*tick).encode())
+        wait_for(
+            run, address, "the upload is on its way, and the table is held",
+            lambda scrape: scrape['ship_in_flight{consumer="s3"}'] == scrape["ship_open_batches"] == 1
+            and scrape['ship_held{consumer="dynamodb"}'] == 1 and scrape['ship_held{consumer="s3"}'] == 0)
+        assert get(address, "/readyz")[0] == 503 and get(address, "/nowhere")[0] == 404
+        seen = Scrape(address)
+        assert seen['http_requests_total{result="unwell"}'] == seen['http_requests_total{result="refused"}'] == 1
+        answer.set()
+        wait_for(
+            run, address, "the upload is done",
+            lambda scrape: scrape['ship_lag_ticks{consumer="s3"}'] == scrape["ship_open_batches"] == 0
+            and scrape['ship_in_flight{consumer="s3"}'] == 0)
+        run.terminate()
+
+
+def test_each_name_is_moved_by_a_test():
+    """The names' list apart, each stands in a test, here or where it cannot be had in the time that a test takes."""
+    here = Path(__file__)
+    tests = here.read_text().replace(NAMES_TEXT, "")
+    for other in ("Tests/AppTests/Observing/MetricSamplesTests.swift", "Tests/AppTests/LoggingTests.swift"):
+        tests += (here.parents[2] / other).read_text()
+    tests = tests.replace("tickwal_build_info", "build_info")
+    assert [name for name in NAMES if not re.search(rf"\b{name}(_count|_sum)?\b", tests)] == []

@@ -60,7 +60,7 @@ def test_lintian_finds_nothing(packed, binary):
 def test_the_package_has_what_belongs_to_a_service(packed, unpacked, tickwal):
     fields = ask("dpkg-deb", "--field", packed["tickwal"])
     depends = re.search(r"^Depends: (.*)$", fields, re.MULTILINE)[1]
-    for library in ("libc6", "libcurl4", "libsqlite3-0", "libssl3", "zlib1g"):
+    for library in ("libc6", "libcurl4", "libdeflate0", "libsqlite3-0", "libssl3", "zlib1g"):
         assert re.search(rf"\b{library} ", depends), depends
     version = tickwal.succeed("--version").out.decode().strip()
     assert f"\nVersion: {version}\n" in fields and "\nArchitecture: all" not in fields
@@ -73,8 +73,40 @@ def test_the_package_has_what_belongs_to_a_service(packed, unpacked, tickwal):
     build = re.search(r"Build ID: (\w\w)(\w+)", ask("readelf", "--notes", program))
     symbols = ask("dpkg-deb", "--contents", packed["tickwal-dbgsym"])
     assert f"./usr/lib/debug/.build-id/{build[1]}/{build[2]}.debug" in symbols
-    for name in ("runbook.md", "operations.md.gz"):
-        assert list((unpacked / "usr/share/doc/tickwal").glob(f"{name}*")), name
+    for name in ("runbook.md", "operations.md"):
+        assert (unpacked / "usr/share/doc/tickwal" / name).exists(), name
+
+
+SYSTEM = {"/bin/grep", "/bin/kill"}
+"""What a unit may call that every Debian has."""
+
+
+def paths_named(unit: str) -> set[str]:
+    """Absolute paths of programs, their arguments and documents in a unit's text; not what it is told to make."""
+    lines = re.findall(r"^(?:Exec\w+|Documentation|EnvironmentFile)=(.*)$", unit, re.MULTILINE)
+    return {found.removeprefix("file://") for line in lines for found in re.findall(r"(?:file://)?/[\w.+/-]+", line)}
+
+
+def test_whatever_a_unit_names_is_in_the_package(unpacked):
+    units = sorted((unpacked / "lib/systemd/system").iterdir())
+    assert {unit.name for unit in units} == {"tickwal.service", "tickwal-columns.service", "tickwal-columns.timer"}
+    # An environment of Python's that docs/query.md tells how to make.
+    by_hand = "/opt/tickwal-columns/bin/python"
+    assert by_hand.rpartition("/bin/")[0] in (unpacked / "usr/share/doc/tickwal/query.md").read_text()
+    for unit in units:
+        named = paths_named(unit.read_text())
+        assert named and {path for path in named - SYSTEM - {by_hand} if not (unpacked / path[1:]).exists()} == set()
+        for page, name in re.findall(r"man:([\w-]+)\((\d)\)", unit.read_text()):
+            assert (unpacked / f"usr/share/man/man{name}/{page}.{name}.gz").exists()
+    # The script finds what it reads beside itself, and needs what the page says.
+    columns = unpacked / "usr/share/tickwal/columns"
+    assert {path.name for path in columns.iterdir()} == {
+        path.name for path in (ROOT / "deploy/columns").iterdir() if path.suffix in (".py", ".sql", ".txt")
+    }
+    said = ask(ROOT / ".build-venv/bin/python", columns / "columns.py", "--help", env={"PYTHONDONTWRITEBYTECODE": "1"})
+    assert "--source" in said
+    page = (unpacked / "usr/share/doc/tickwal/query.md").read_text()
+    assert "/usr/share/tickwal/columns/requirements.txt" in page
 
 
 def test_each_setting_is_in_its_file_and_none_is_set(unpacked, tickwal):

@@ -2,7 +2,9 @@
 
 import contextlib
 import json
+import struct
 import threading
+import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from support.browser import Look, without_scripts
@@ -110,3 +112,76 @@ def test_the_page_says_how_it_is_and_since_when_and_when_it_does_not_know(tickwa
     assert "see the messages for the reason" in cut.text("problems")
     assert "data-state=\"trouble\"" in get(address, "/")[1] and "not connected to the exchange" in get(address, "/")[1]
     run.terminate()
+
+
+def shown(picture) -> tuple[int, int]:
+    """Width and height, of a PNG that is not of one colour: that packs into next to nothing."""
+    data = picture.read_bytes()
+    assert data[:8] == b"\x89PNG\r\n\x1a\n" and len(data) > 20_000, (picture, len(data))
+    return struct.unpack(">II", data[16:24])
+
+
+def corner(picture) -> int:
+    """How bright a PNG is in its upper left corner, 0 to 255: there is no pixel before it that it could be told by."""
+    data, packed, at = picture.read_bytes(), b"", 8
+    while at < len(data):
+        length, kind = struct.unpack(">I4s", data[at:at + 8])
+        packed += data[at + 8:at + 8 + length] if kind == b"IDAT" else b""
+        at += length + 12
+    return max(zlib.decompress(packed)[1:4])
+
+
+def filling(document: dict) -> dict:
+    """A volume that has lost 20 MB a second for half an hour."""
+    if "problems" in document:
+        return document | {"disk": "low"}
+    room = document["volume"]["size_bytes"] // 10 + 1_000_000
+    document["volume"]["available_bytes"] = room
+    document["samples"]["available_bytes"] = [room + back * 200_000_000 for back in range(180, 0, -1)]
+    return document | {"seconds_until_full": room / 20_000_000}
+
+
+def test_each_state_is_shown_on_each_screen(tickwal, make_market, make_exchange, tmp_path):
+    """Destinations down, a volume that fills, a phone, a dark screen, a first start; pictures are in the test's folder."""
+    market = make_market("--rate", "50")
+    run = tickwal.start(
+        "run", BINANCE_WS_URL=market.url, STREAMS="btcusdt@miniTicker,btcusdt@trade", HTTP_LISTEN="127.0.0.1:0",
+        AWS_ENDPOINT_URL="http://127.0.0.1:1", AWS_ACCESS_KEY_ID="x", AWS_SECRET_ACCESS_KEY="y")
+    address = address_of(run)
+    run.wait_until(
+        lambda: get(address, "/api/status")[1].count("deliveries fail") == 2
+        and '"volume":{' in get(address, "/api/history")[1], "both destinations fail, and the volume was looked at")
+    pictures = {name: tmp_path / f"{name}.png" for name in ("aws-down", "disk", "phone", "dark", "first-start")}
+
+    down = Look(address, pictures["aws-down"])
+    assert (down.state, down.text("headline")) == ("trouble", "2 problems")
+    for part in ("dynamodb", "s3", "ECONNREFUSED", "everything is tried again until it works"):
+        assert part in down.text("problems"), part
+    # Nobody knows in the first minutes, so it does not say that all is well with it.
+    assert "known ten minutes after the start" in down.text("disk")
+
+    with another_way(address, filling) as elsewhere:
+        full = Look(elsewhere, pictures["disk"])
+    assert "(10 %)" in full.text("disk") and "As the last hour went, it is full in " in full.text("disk")
+    assert 'class="bar bad"' in full.dom and "low" in full.text("files")
+
+    phone = Look(address, pictures["phone"], size="390,3000")
+    dark = Look(address, pictures["dark"], dark=True)
+    assert phone.state == dark.state == "trouble"
+    assert [shown(pictures[name])[0] for name in ("aws-down", "phone")] == [1200, 390]
+    assert corner(pictures["aws-down"]) > 200 and corner(pictures["dark"]) < 60
+    assert {line for look in (down, full, phone, dark) for line in look.console} == set()
+    run.terminate()
+
+    exchange = make_exchange()
+    first = tickwal.start(
+        "run", "--local", tickwal.folder, BINANCE_WS_URL=exchange.url, STREAMS="a@trade", HTTP_LISTEN="127.0.0.1:0",
+        WAL_PATH=str(tickwal.folder / "new.db"))
+    address = address_of(first)
+    exchange.client(0)
+    first.wait_until(lambda: ready(address)[0] == 200, "it is ready")
+    new = Look(address, pictures["first-start"])
+    assert (new.state, new.text("headline")) == ("well", "All is well")
+    assert "no tick has come yet" in new.text("summary") and "never" in new.text("feed") and "none" in new.text("files")
+    assert all(shown(picture) for picture in pictures.values())
+    first.terminate()

@@ -39,7 +39,7 @@ def test_what_is_shipped_and_old_goes_and_offsets_go_on(tickwal, make_exchange):
     run.kill()
     assert tickwal.log.value("select count(*) from batches") == 0
     ended = tickwal.run_to_end("replay", "--from-offset", "1", "--to", "stdout")
-    assert ended.code == 1 and "the log has no ticks to replay: its head is 1000" in ended.err
+    assert ended.code == 1 and "the log has no ticks to replay: its head is 1,000" in ended.err
     assert "none kept, head 1,000" in tickwal.succeed("status").out.decode()
 
     run = start(tickwal, exchange, WAL_RETENTION_HOURS="24")

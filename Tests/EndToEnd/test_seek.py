@@ -79,7 +79,7 @@ def test_what_cannot_be_done_says_what_can(in_aws):
     tickwal, _, _ = in_aws
     for arguments, said in [
         (["--consumer", "kafka", "--offset", "5"], "it has dynamodb, s3"),
-        (["--consumer", "s3", "--offset", "1002"], "from 1, the oldest tick kept, to 1001"),
+        (["--consumer", "s3", "--offset", "1002"], "from 1, the oldest tick kept, to 1,001"),
     ]:
         ended = tickwal.run_to_end("seek", *arguments)
         assert ended.code == 1 and said in ended.err, ended.err

@@ -24,7 +24,7 @@ WHOLE = bool(os.environ.get("TERRAFORM_WHOLE"))
 BUCKET, TABLE = "terraform-bucket", "terraform-table"
 
 ENOUGH = ["aws_iam_role_policy.tickwal", "aws_launch_template.recorder", "aws_dynamodb_table.items",
-          "aws_secretsmanager_secret_version.streams", "aws_s3_bucket.ticks"]
+          "aws_secretsmanager_secret_version.streams", "aws_s3_bucket.ticks", "aws_iam_role_policy.kinesis"]
 
 STAND_IN = {"aws_cloudwatch_metric_alarm"}
 """Kinds of which MiniStack does not give back what was put, so that a second plan would change them again; moto does."""
@@ -48,8 +48,15 @@ variable "snapshots_kept" {
   type    = number
   default = 0
 }
+variable "kms_key_arn" {
+  type    = string
+  default = null
+}
 module "tickwal" {
   shards         = var.shards
+  kms_key_arn    = var.kms_key_arn
+  kinesis_stream = "terraform-ticks"
+  kinesis_shards = 1
   replicas       = var.shards
   source         = "./deploy/terraform"
   name           = "test"
@@ -138,6 +145,8 @@ def test_the_program_delivers_with_the_outputs_and_rights_of_the_module(applied,
     assert [each["Sid"] for each in policy["Statement"]] == [each["Sid"] for each in expected["Statement"]]
     for default in ("crypto-live", "111122223333"):
         assert default not in json.dumps(policy)
+    answer = iam.get_role_policy(RoleName=name, PolicyName="kinesis")["PolicyDocument"]
+    assert "crypto-live" not in json.dumps(answer) and "terraform-ticks" in json.dumps(answer)
 
     # On an instance EC2 takes the role; here the administrator does, whom the role's trust must name for that.
     before = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
@@ -157,7 +166,9 @@ def test_the_program_delivers_with_the_outputs_and_rights_of_the_module(applied,
     checks = json.loads(tickwal.run_to_end("doctor", "--json").out)["checks"]
     assert [check for check in checks if check["verdict"] == "failed"] == []
     run = tickwal.start("run")
-    run.wait_until(lambda: tickwal.log.head > 20 and min(tickwal.log.next_offsets().values(), default=0) > 20, "delivers", 90)
+    run.wait_until(
+        lambda: tickwal.log.head > 20 and set(tickwal.log.next_offsets()) == {"s3", "dynamodb", "kinesis"}
+        and min(tickwal.log.next_offsets().values()) > 20, "delivers", 90)
     assert run.terminate().code == 0
     s3 = ministack.client("s3")
     assert s3.list_objects_v2(Bucket=BUCKET, Prefix="batch_jsonl/dt=")["KeyCount"] > 0
@@ -185,7 +196,11 @@ def test_what_an_instance_runs_at_its_start_is_valid(applied):
     path.write_text(text)
     [volume] = outputs["volumes"].values()
     assert f"Amazon_Elastic_Block_Store_{volume.replace('-', '')}" in text and len(text) < 64_000
+    assert "\n      NAME=test\n      SHARD=1\n      HTTP_LISTEN=127.0.0.1:9464\n" in text
     yaml = pytest.importorskip("yaml")
+    assert set(re.findall(r"^(?:ExecStart|ExecStartPre)=\+?(\S+)", "\n".join(
+        base64.b64decode(each["content"]).decode() for each in yaml.safe_load(text)["write_files"] if "encoding" in each
+    ), re.MULTILINE)) <= {each["path"] for each in yaml.safe_load(text)["write_files"]}
     files = {each["path"]: each for each in yaml.safe_load(text)["write_files"]}
     settings = base64.b64decode(files["/etc/default/tickwal"]["content"]).decode()
     assert "S3_FILENAME='it\\'s \\\\ odd'\n" in settings and f"S3_BUCKET='{BUCKET}'\n" in settings
@@ -193,6 +208,25 @@ def test_what_an_instance_runs_at_its_start_is_valid(applied):
         pytest.skip("cloud-init is not here")
     done = subprocess.run(["cloud-init", "schema", "--config-file", path], capture_output=True, text=True)
     assert done.returncode == 0 and "Valid cloud-config" in done.stdout, done.stdout + done.stderr
+
+
+def test_a_key_of_ones_own_may_be_used_for_the_volume_too(applied):
+    """Planned: the rights that EBS asks for of whoever attaches a volume, with the key's and the region's names."""
+    key = f"arn:aws:kms:{REGION}:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    targets = [f"-target=module.tickwal.aws_{name}" for name in ("iam_role_policy.kms", "iam_role_policy.report", "ebs_volume.log")]
+    assert [each for each in changes(applied, *targets) if "kms" in each["address"]] == []
+    planned = {each["address"]: each["change"]["after"] for each in changes(applied, *targets, "-var", f"kms_key_arn={key}")}
+    policy = json.loads(planned['module.tickwal.aws_iam_role_policy.kms["1-1"]']["policy"])
+    by_sid = {each["Sid"]: each for each in policy["Statement"]}
+    assert {each["Resource"] for each in policy["Statement"]} == {key}
+    assert by_sid["LetTheVolumeUseTheKey"]["Condition"] == {"Bool": {"kms:GrantIsForAWSResource": "true"}}
+    assert by_sid["LetTheVolumeUseTheKey"]["Action"] == "kms:CreateGrant"
+    assert by_sid["AttachAnEncryptedVolume"]["Condition"] == {"StringEquals": {"kms:ViaService": f"ec2.{REGION}.amazonaws.com"}}
+    # As the page of EBS lists them, beside kms:CreateGrant.
+    assert set(by_sid["AttachAnEncryptedVolume"]["Action"]) == {
+        "kms:DescribeKey", "kms:Decrypt", "kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncrypt*"}
+    assert set(by_sid["ReadAndWriteWhatIsEncrypted"]["Action"]) == {"kms:GenerateDataKey", "kms:Decrypt"}
+    assert planned['module.tickwal.aws_ebs_volume.log["1-1"]']["kms_key_id"] == key
 
 
 @pytest.mark.skipif(not WHOLE, reason="takes minutes: make terraform-test")
@@ -221,6 +255,9 @@ def test_several_recorders_are_one_more_variable(tmp_path, ministack):
     for kind in ("aws_ebs_volume", "aws_autoscaling_group", "aws_iam_role_policy.boot", "aws_dlm_lifecycle_policy"):
         own = [change for change in planned if kind in change["address"]]
         assert sorted(change["index"] for change in own) == ["1-1", "1-2", "2-1", "2-2"], kind
+    shards = [change["change"]["after"] for change in planned if change["address"].startswith("module.tickwal.aws_cloudwatch_metric_alarm.shard")]
+    assert [(each["dimensions"], each["treat_missing_data"]) for each in shards] == [
+        ({"Name": "test", "Shard": shard}, "breaching") for shard in ("1", "2")]
     zones = {
         change["index"]: change["change"]["after"]["availability_zone"] for change in planned
         if change["type"] == "aws_ebs_volume"

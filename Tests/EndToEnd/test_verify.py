@@ -94,7 +94,7 @@ def test_a_log_that_cannot_be_opened_is_said_and_salvaged(tickwal):
         assert ended.code == 78, ended.err
     saved = tickwal.folder / "saved.db"
     ended = tickwal.run_to_end("verify", "--salvage", saved)
-    assert ended.code == 1 and b"1,000 ticks, head 1000" in ended.out
+    assert ended.code == 1 and b"1,000 ticks, head 1,000" in ended.out
     shutil.copy(saved, tickwal.path)
     tickwal.succeed("ship", "--local", tickwal.folder)
     tickwal.succeed("verify")

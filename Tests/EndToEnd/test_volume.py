@@ -6,13 +6,17 @@ import shutil
 import sqlite3
 import subprocess
 from contextlib import contextmanager
+from grp import getgrnam
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from pwd import getpwnam
 from threading import Thread
 
 import pytest
 
+from support.ports import free_port
 from support.program import PATIENCE
+from support.ticks import combined, mini_tickers
 from support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -148,6 +152,74 @@ def test_the_next_instance_goes_on_with_the_volume_of_the_last(devices, tickwal,
         assert ask(folder, "select cause from gaps where ended_at is not null") == [("crash",)]
 
 
+def test_a_log_whose_user_had_another_number_there_becomes_this_instances(devices, tickwal, tmp_path):
+    """Whatever was the last user's, the log last, so that one that was cut off is done again; nobody else's."""
+    device = devices.make("volume")
+    assert prepare(device).returncode == 0
+    owner = BOOT / "tickwal-owner"
+    with devices.mounted(device) as folder:
+        log = folder / "ticks.db"
+        tickwal.environment["WAL_PATH"] = str(log)
+        tickwal.run_with_input(combined(*next(iter(mini_tickers(1)))).encode() + b"\n", "import", "-")
+        (folder / "of-root").touch()
+        for path in [folder, *folder.glob("ticks.db*")]:
+            os.chown(path, 12345, 12345)
+        # As systemd and systemd-tmpfiles leave it: the folder alone is the new user's.
+        os.chown(folder, here := getpwnam("nobody").pw_uid, getgrnam("nogroup").gr_gid)
+        os.chown(log, 12345, 12345)
+        for _ in range(2):
+            said = subprocess.run([owner, "nobody"], env={**os.environ, "WAL_PATH": str(log)}, capture_output=True, text=True)
+            assert said.returncode == 0, said.stderr
+        assert said.stdout == ""
+        assert {path.name: path.stat().st_uid for path in folder.iterdir()} == {
+            path.name: here for path in folder.glob("ticks.db*")
+        } | {"of-root": 0, "lost+found": 0}
+        # Its new user writes to it.
+        for above in list(folder.parents)[:-2]:
+            above.chmod(above.stat().st_mode | 0o011)
+        done = subprocess.run(
+            ["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups", tickwal.binary, "import", "-"],
+            input=combined(*next(iter(mini_tickers(1)))) + "\n", text=True, capture_output=True, cwd="/",
+            env={"PATH": os.environ["PATH"], "WAL_PATH": str(log)})
+        assert done.returncode == 0, done.stdout + done.stderr
+    # No log yet: nothing to do.
+    done = subprocess.run([owner, "nobody"], env={**os.environ, "WAL_PATH": str(tmp_path / "none.db")}, capture_output=True)
+    assert (done.returncode, done.stdout) == (0, b"")
+
+
+def test_cloudwatch_hears_whether_it_is_ready(tickwal, make_market, ministack, tmp_path):
+    """With the right of report.json alone. Before the program runs, while it is well, and with the feed cut."""
+    [statement] = json.loads((ROOT / "deploy/iam/report.json").read_text())["Statement"]
+    assert statement["Condition"] == {"StringEquals": {"cloudwatch:namespace": "tickwal"}}
+    keys = ministack.make_user("report", [(statement["Action"], statement["Resource"])])
+    port = free_port()
+    said = tmp_path / "report"
+    with open(said, "w") as out:
+        report = subprocess.Popen(
+            [ROOT / ".build-venv/bin/python", BOOT / "tickwal-report", "ap-southeast-1", "test", "2", f"0.0.0.0:{port}"],
+            stdout=out, stderr=out, env={
+                "PATH": os.environ["PATH"], "HOME": str(tmp_path), "AWS_ENDPOINT_URL": ministack.url,
+                "TICKWAL_REPORT_PAUSE": "0.1", **keys.environment,
+            },
+        )
+    try:
+        wait_until(lambda: "shard 2 of test is not ready" in said.read_text(), "it tells of nothing there", PATIENCE)
+        market = make_market("--rate", "100")
+        run = tickwal.start(
+            "run", "--local", tickwal.folder, BINANCE_WS_URL=market.url, STREAMS="btcusdt@miniTicker",
+            HTTP_LISTEN=f"127.0.0.1:{port}")
+        wait_until(lambda: "shard 2 of test is ready" in said.read_text(), "it tells of readiness", PATIENCE)
+        market.stop()
+        wait_until(lambda: said.read_text().count("is not ready") == 2, "it tells of the feed", PATIENCE)
+        run.terminate()
+    finally:
+        report.terminate()
+        report.wait(PATIENCE)
+    assert said.read_text().count("\n") == 3 and "cannot be told" not in said.read_text()
+    found = ministack.client("cloudwatch").list_metrics(Namespace="tickwal", MetricName="Ready")["Metrics"]
+    assert [{each["Name"]: each["Value"] for each in metric["Dimensions"]} for metric in found] == [{"Name": "test", "Shard": "2"}]
+
+
 def ask(folder: Path, sql: str) -> list[tuple]:
     """No rows yet counts as zero."""
     path = folder / "ticks.db"
@@ -197,10 +269,15 @@ def test_the_volume_is_attached_when_the_last_instance_has_let_go(ministack, tmp
     ]
     volume = ec2.create_volume(AvailabilityZone=zone, Size=1)["VolumeId"]
     ec2.attach_volume(VolumeId=volume, InstanceId=old, Device="/dev/sdf")
-    statements = json.loads((ROOT / "deploy/iam/boot.json").read_text())["Statement"]
-    here = {"ec2:DescribeVolumes": "*", "ec2:AttachVolume": "*"}
-    keys = ministack.make_user(f"boot-{volume}", [(action, here[action]) for action in here])
-    assert set(here) == {each["Action"] for each in statements} - {"s3:GetObject"}
+    policy = json.loads((ROOT / "deploy/iam/boot.json").read_text())
+    for statement in policy["Statement"]:
+        for written, here in {"vol-0123456789abcdef0": volume, "111122223333": "*"}.items():
+            statement["Resource"] = statement["Resource"].replace(written, here)
+        # The stand-in looks at the resources, and knows no tags of instances.
+        if "Condition" in statement:
+            assert statement.pop("Condition") == {"StringEquals": {"aws:ResourceTag/tickwal": "crypto-live-1-1"}}
+    keys = ministack.make_user(f"boot-{volume}", [("s3:ListAllMyBuckets", "*")])
+    ministack.root("iam").put_user_policy(UserName=f"boot-{volume}", PolicyName="allowed", PolicyDocument=json.dumps(policy))
     secrets.append(keys.secret)
     metadata = Metadata(new)
     said = tmp_path / "said"
@@ -226,8 +303,8 @@ def test_the_volume_is_attached_when_the_last_instance_has_let_go(ministack, tmp
 
 def test_the_units_and_scripts_are_well_formed(tmp_path):
     if shutil.which("shellcheck"):
-        subprocess.run(["shellcheck", BOOT / "tickwal-volume"], check=True)
-    for name in ("tickwal-attach", "tickwal-install"):
+        subprocess.run(["shellcheck", BOOT / "tickwal-volume", BOOT / "tickwal-owner"], check=True)
+    for name in ("tickwal-attach", "tickwal-install", "tickwal-report"):
         compile((BOOT / name).read_text(), name, "exec")
     if not shutil.which("systemd-analyze"):
         pytest.skip("systemd-analyze is not here")

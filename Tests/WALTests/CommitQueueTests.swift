@@ -134,6 +134,23 @@ import Testing
     #expect(byBytes.takeGroup() == [])
   }
 
+  @Test func `what has queued up goes along with a group that is due, up to its own limit`() {
+    var limits = Queue.Limits()
+    limits.groupTicks = 2_500
+    var queue = Queue(limits: limits)
+    for id in 0..<40 { queue.add(id, ticks: 100, bytes: 1, now: .zero) }
+    #expect(queue.takeGroup() == Array(0..<25))
+    #expect(queue.takeGroup() == Array(25..<40))
+    queue.add(40, ticks: 999, bytes: 1, now: .zero)
+    #expect(queue.decide(now: .zero) == .commitAfter(.milliseconds(5)))
+    queue.add(41, ticks: 1, bytes: 1, now: .zero)
+    #expect(queue.decide(now: .zero) == .commitNow)
+    limits.groupTicks = 1
+    queue = Queue(limits: limits)
+    for id in 0..<3 { queue.add(id, ticks: 999, bytes: 1, now: .zero) }
+    #expect(queue.takeGroup() == [0, 1], "not less than what makes a group due")
+  }
+
   @Test func `one larger request is admitted into an empty queue alone`() {
     var queue = Queue(limits: Queue.Limits())
     #expect(queue.admits(bytes: 40 << 20))
@@ -160,9 +177,10 @@ import Testing
     #expect(queue.takeGroup() == [7])
   }
 
-  @Test func `a random walk agrees with a naive model`() {
+  @Test(arguments: [0, 50]) func `a random walk agrees with a naive model`(groupTicks: Int) {
     var generator = SplitMix64.forTest()
     var limits = Queue.Limits()
+    limits.groupTicks = groupTicks
     limits.maximumTicks = 20
     limits.maximumBytes = 100
     limits.capacity = 400
@@ -193,7 +211,7 @@ import Testing
       } else if Int.random(in: 0..<3, using: &generator) == 0 {
         var group: [Int] = []
         var (ticks, bytes) = (0, 0)
-        while let next = model.first, ticks < 20, bytes < 100 {
+        while let next = model.first, ticks < max(20, groupTicks), bytes < 100 {
           group.append(next.id)
           ticks += next.ticks
           bytes += next.bytes

@@ -1,4 +1,5 @@
-# Alarms that need nothing on the instance. What tickwal says of itself is in its metrics: docs/operations.md.
+# Alarms that need nothing on the instance, and one that does: of each shard, whether any recorder of it is ready, as
+# tickwal-report tells. What tickwal says of itself besides is in its metrics: docs/operations.md.
 
 locals {
   alarms = {
@@ -43,4 +44,22 @@ resource "aws_cloudwatch_metric_alarm" "recorder" {
     } : {
     AutoScalingGroupName = aws_autoscaling_group.recorder[each.value.recorder].name
   }
+}
+
+resource "aws_cloudwatch_metric_alarm" "shard" {
+  for_each            = local.http_listen == "off" ? toset([]) : toset([for shard in range(1, var.shards + 1) : tostring(shard)])
+  alarm_name          = "${var.name}-shard-${each.value}-not-ready"
+  alarm_description   = "No recorder of shard ${each.value} has been ready for ten minutes: its streams are not recorded, or not delivered. docs/runbook.md."
+  namespace           = "tickwal"
+  metric_name         = "Ready"
+  statistic           = "Maximum"
+  comparison_operator = "LessThanThreshold"
+  threshold           = 1
+  period              = 60
+  evaluation_periods  = 10
+  # Nobody who says so is as bad.
+  treat_missing_data = "breaching"
+  alarm_actions      = var.alarm_actions
+  ok_actions         = var.alarm_actions
+  dimensions         = { Name = var.name, Shard = each.value }
 }

@@ -144,6 +144,20 @@ resource "aws_dynamodb_table" "items" {
   }
 }
 
+# The stream, for programs that want ticks while they are new
+
+resource "aws_kinesis_stream" "ticks" {
+  count            = var.kinesis_stream == null ? 0 : 1
+  name             = var.kinesis_stream
+  shard_count      = var.kinesis_shards
+  retention_period = var.kinesis_retention_hours
+  encryption_type  = var.kms_key_arn == null ? "NONE" : "KMS"
+  kms_key_id       = var.kms_key_arn
+  stream_mode_details {
+    stream_mode = var.kinesis_shards == null ? "ON_DEMAND" : "PROVISIONED"
+  }
+}
+
 # The list of streams
 
 resource "aws_secretsmanager_secret" "streams" {

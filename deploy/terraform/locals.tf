@@ -56,10 +56,14 @@ locals {
         BINANCE_WEBSOCKET_SECRET = aws_secretsmanager_secret.streams.name
         TESTNET                  = tostring(var.testnet)
       },
+      var.kinesis_stream == null ? {} : { KINESIS_WRITE = "1", KINESIS_STREAM = aws_kinesis_stream.ticks[0].name },
       var.shards > 1 ? { STREAM_SHARD = "${recorder.shard}/${var.shards}" } : {},
       var.settings,
     )
   }
+
+  # Where it says whether it is ready.
+  http_listen = lookup(var.settings, "HTTP_LISTEN", "127.0.0.1:9464")
 
   package = startswith(var.package, "s3://") ? "arn:${local.partition}:s3:::${trimprefix(var.package, "s3://")}" : null
 }

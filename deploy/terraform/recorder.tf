@@ -34,6 +34,9 @@ locals {
     for key, recorder in local.recorders : key => templatefile("${path.module}/boot/cloud-init.yaml.tftpl", {
       region         = local.region
       volume_id      = aws_ebs_volume.log[key].id
+      name           = var.name
+      shard          = recorder.shard
+      http_listen    = local.http_listen
       package        = var.package
       package_sha256 = var.package_sha256 == null ? "" : var.package_sha256
       # A value is one line in single quotes, as systemd reads it.
@@ -41,11 +44,15 @@ locals {
         for name, value in local.environment[key] : "${name}='${replace(replace(value, "\\", "\\\\"), "'", "\\'")}'\n"
       ])
       files = {
-        "/usr/local/sbin/tickwal-volume"             = ["0755", file("${path.module}/boot/tickwal-volume")]
-        "/usr/local/sbin/tickwal-attach"             = ["0755", file("${path.module}/boot/tickwal-attach")]
-        "/usr/local/sbin/tickwal-install"            = ["0755", file("${path.module}/boot/tickwal-install")]
-        "/etc/systemd/system/tickwal-volume.service" = ["0644", file("${path.module}/boot/tickwal-volume.service")]
-        "/etc/systemd/system/var-lib-tickwal.mount"  = ["0644", file("${path.module}/boot/var-lib-tickwal.mount")]
+        "/usr/local/sbin/tickwal-volume"                   = ["0755", file("${path.module}/boot/tickwal-volume")]
+        "/usr/local/sbin/tickwal-attach"                   = ["0755", file("${path.module}/boot/tickwal-attach")]
+        "/usr/local/sbin/tickwal-install"                  = ["0755", file("${path.module}/boot/tickwal-install")]
+        "/usr/local/sbin/tickwal-owner"                    = ["0755", file("${path.module}/boot/tickwal-owner")]
+        "/usr/local/sbin/tickwal-report"                   = ["0755", file("${path.module}/boot/tickwal-report")]
+        "/etc/systemd/system/tickwal-report.service"       = ["0644", file("${path.module}/boot/tickwal-report.service")]
+        "/etc/systemd/system/tickwal.service.d/owner.conf" = ["0644", file("${path.module}/boot/owner.conf")]
+        "/etc/systemd/system/tickwal-volume.service"       = ["0644", file("${path.module}/boot/tickwal-volume.service")]
+        "/etc/systemd/system/var-lib-tickwal.mount"        = ["0644", file("${path.module}/boot/var-lib-tickwal.mount")]
       }
     })
   }

@@ -14,6 +14,9 @@ locals {
     "<bucket>", var.bucket), "<table>", var.table),
   "<secret>", var.secret), "<partition>", "arn:${local.partition}:")
 
+  kms     = jsondecode(file("${path.module}/../iam/kms.json"))
+  kinesis = jsondecode(file("${path.module}/../iam/kinesis.json"))
+
   boot = jsondecode(file("${path.module}/../iam/boot.json"))
   boot_resources = {
     for key, recorder in local.recorders : key => {
@@ -48,16 +51,41 @@ resource "aws_iam_role_policy" "tickwal" {
   policy   = jsonencode(jsondecode(local.rights))
 }
 
+# The key of bucket, volume, secret and Kinesis stream. Whoever attaches a volume lets EBS use the key in his name.
+# https://docs.aws.amazon.com/ebs/latest/userguide/ebs-encryption-requirements.html
 resource "aws_iam_role_policy" "kms" {
   for_each = var.kms_key_arn == null ? {} : local.recorders
   name     = "kms"
   role     = aws_iam_role.recorder[each.key].id
   policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Sid = "UseTheKey", Effect = "Allow", Action = ["kms:GenerateDataKey", "kms:Decrypt"], Resource = var.kms_key_arn
-    }]
+    Version = local.kms.Version
+    Statement = [
+      for statement in local.kms.Statement : merge(
+        statement,
+        { Resource = var.kms_key_arn },
+        can(statement.Condition.StringEquals) ? {
+          Condition = { StringEquals = { "kms:ViaService" = "ec2.${local.region}.${data.aws_partition.current.dns_suffix}" } }
+        } : {},
+      )
+    ]
   })
+}
+
+resource "aws_iam_role_policy" "kinesis" {
+  for_each = var.kinesis_stream == null ? {} : local.recorders
+  name     = "kinesis"
+  role     = aws_iam_role.recorder[each.key].id
+  policy = jsonencode({
+    Version   = local.kinesis.Version
+    Statement = [for statement in local.kinesis.Statement : merge(statement, { Resource = aws_kinesis_stream.ticks[0].arn })]
+  })
+}
+
+resource "aws_iam_role_policy" "report" {
+  for_each = local.http_listen == "off" ? {} : local.recorders
+  name     = "report"
+  role     = aws_iam_role.recorder[each.key].id
+  policy   = jsonencode(jsondecode(file("${path.module}/../iam/report.json")))
 }
 
 resource "aws_iam_role_policy" "boot" {

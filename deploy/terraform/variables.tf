@@ -31,6 +31,24 @@ variable "table" {
   default     = "crypto-live-miniticker"
 }
 
+variable "kinesis_stream" {
+  description = "Name of a Kinesis data stream to make and deliver to as well (KINESIS_STREAM); null: none."
+  type        = string
+  default     = null
+}
+
+variable "kinesis_shards" {
+  description = "Shards of the Kinesis stream; null: on demand."
+  type        = number
+  default     = null
+}
+
+variable "kinesis_retention_hours" {
+  description = "Hours for which the Kinesis stream keeps a record."
+  type        = number
+  default     = 24
+}
+
 variable "retention_ttl_days" {
   description = "Days after which DynamoDB may delete an item (RETENTION_TTL_DAYS)."
   type        = number
@@ -84,7 +102,7 @@ variable "archive_objects_days" {
 }
 
 variable "kms_key_arn" {
-  description = "KMS key for bucket, volume and secret; null: S3's own, and the account's keys for EBS and Secrets Manager."
+  description = "KMS key (symmetric, of this region) for bucket, volume, secret and Kinesis stream; its own policy must let the account's IAM decide, as the default one does. null: S3's own, and the account's keys for EBS and Secrets Manager."
   type        = string
   default     = null
 }

@@ -80,13 +80,19 @@ struct ImportCommand: AsyncParsableCommand {
 
   private static func summary(_ progress: FileImport.Progress) -> String {
     var text = "imported \(Figures.counted(progress.ticks, "tick"))"
-    if let first = progress.first, let last = progress.last { text += " (offsets \(first) to \(last))" }
+    if let first = progress.first, let last = progress.last {
+      text += " (offsets \(Figures.grouped(first)) to \(Figures.grouped(last)))"
+    }
     if progress.resumedLines > 0 {
       text += ", after \(Figures.counted(progress.resumedLines, "line")) that an earlier import had finished"
     }
     if progress.rejected > 0 {
+      let kept = WriteTransaction.keptRejects
+      text += "; no ticks, and kept as dead letters of import: "
       text +=
-        "; no ticks, and kept as dead letters of import: \(Figures.counted(progress.rejected, "input"))"
+        progress.rejected > kept
+        ? "the newest \(Figures.grouped(kept)) of \(Figures.grouped(progress.rejected)) inputs"
+        : Figures.counted(progress.rejected, "input")
     }
     return text
   }

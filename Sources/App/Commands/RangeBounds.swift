@@ -26,6 +26,8 @@ struct RangeBounds: Sendable, Equatable {
   private let since: Int64?
   private let until: Int64?
   private let dayText: String?
+  /// What the first time is called.
+  private let timeFlag: String
 
   /// Whether an end was named that must be reached.
   var hasLast: Bool { last != nil }
@@ -53,7 +55,7 @@ struct RangeBounds: Sendable, Equatable {
     }
     func offset(_ text: String?, _ flag: String) -> Offset? {
       guard let text else { return nil }
-      if let number = DecimalDigits.parse(text, upTo: Int64.max), number >= 1 {
+      if let number = DecimalDigits.parseGrouped(text, upTo: Int64.max), number >= 1 {
         return Offset(rawValue: number)
       }
       problem(flag, text, "a whole number, 1 or more")
@@ -71,6 +73,7 @@ struct RangeBounds: Sendable, Equatable {
     let start = time(since, flags.time, instead: fromOffset, of: flags.offset)
     let end = time(until, "--until", instead: toOffset, of: "--to-offset")
     dayText = day
+    timeFlag = flags.time
     if let day {
       let midnight = TimeText.day(Substring(day)).map { Int64($0.epochSeconds) * 1_000_000 }
       if midnight == nil { problem("--day", day, "a date such as 2026-11-22") }
@@ -85,14 +88,34 @@ struct RangeBounds: Sendable, Equatable {
     guard problems.isEmpty else { throw BadSettings(problems: problems) }
   }
 
+  /// Says what times were understood, on stderr, and which offsets they mean.
+  ///
   /// - Returns: `nil` for a bound that was not given.
   /// - Throws: `LogError` with `notFound` for times of which the log has nothing.
-  func offsets(in reader: LogReader) async throws -> (first: Offset?, last: Offset?) {
+  func offsets(
+    in reader: LogReader, say: (String) -> Void = { Console.standardError.writeLine("tickwal: \($0)") }
+  ) async throws -> (first: Offset?, last: Offset?) {
     guard since != nil || until != nil else { return (first, last) }
     let start = try await received(from: since, in: reader)
     let end = try await received(until: until, in: reader)
     if let start, let end, start > end { throw nothing(dayText.map { "on \($0)" } ?? timesText) }
+    understood(start, end).forEach(say)
     return (start ?? first, end ?? last)
+  }
+
+  private func understood(_ start: Offset?, _ end: Offset?) -> [String] {
+    var lines: [String] = []
+    if let since, let start {
+      lines.append(
+        "\(dayText == nil ? "\(timeFlag) is" : "--day is from") \(UTCTime.readable(microseconds: since)): "
+          + "offset \(Figures.grouped(start)) is the first that was received then or later")
+    }
+    if let until, let end {
+      lines.append(
+        "\(dayText == nil ? "--until is" : "--day is to") \(UTCTime.readable(microseconds: until)): "
+          + "offset \(Figures.grouped(end)) is the last that was received until then")
+    }
+    return lines
   }
 
   private func received(from time: Int64?, in reader: LogReader) async throws -> Offset? {

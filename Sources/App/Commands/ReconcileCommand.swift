@@ -47,7 +47,7 @@ struct ReconcileCommand: DocumentCommand {
   }
 
   private func compare(_ settings: Configuration, _ bounds: RangeBounds) async throws -> ReconcileReport {
-    let reader = try await LogReader(path: settings.log.path.text)
+    let reader = try await LogReader(path: settings.log.path.absolute)
     do {
       let report = try await compare(reader, settings, bounds)
       try await reader.close()
@@ -73,7 +73,7 @@ struct ReconcileCommand: DocumentCommand {
       report: ReconcileMeter(console: .standardError).show,
       tell: { [json] news in if !json { try await Self.say(news) } })
     return ReconcileReport(
-      path: settings.log.path.text, logID: try await reader.logID(), range: reconcile.range,
+      path: settings.log.path.absolute, logID: try await reader.logID(), range: reconcile.range,
       trimmed: reconcile.trimmed, options: reconcile.options,
       results: try await reconcile.run(destinations))
   }

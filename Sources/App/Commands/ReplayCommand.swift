@@ -50,7 +50,7 @@ struct ReplayCommand: AsyncParsableCommand {
     _ settings: Configuration, to target: (any DestinationSettings)?, _ bounds: RangeBounds
   ) async throws -> (outcome: Replay.Outcome, unit: String) {
     let logger = Logger(label: "tickwal")
-    let reader = try await LogReader(path: settings.log.path.text)
+    let reader = try await LogReader(path: settings.log.path.absolute)
     do {
       let offsets = try await bounds.offsets(in: reader)
       let first = offsets.first ?? .first
@@ -114,14 +114,17 @@ struct ReplayCommand: AsyncParsableCommand {
 
   private func say(_ outcome: Replay.Outcome, _ unit: String) throws {
     let console = Console.standardError
-    var text = "tickwal: replayed \(Figures.grouped(outcome.delivered)) \(unit)"
-    if outcome.alreadyThere > 0 { text += ", \(Figures.grouped(outcome.alreadyThere)) were there already" }
+    var text = "tickwal: replayed \(Figures.counted(outcome.delivered, plural: unit))"
+    if outcome.alreadyThere > 0 {
+      text +=
+        ", \(Figures.grouped(outcome.alreadyThere)) \(outcome.alreadyThere == 1 ? "was" : "were") there already"
+    }
     if let expired = outcome.expired {
       text += ", left out \(Figures.grouped(expired)) whose TTL has passed"
     }
     if let end = outcome.endedEarly {
       text +=
-        "; ended at offset \(end.last), the last that is in an object: "
+        "; ended at offset \(Figures.grouped(end.last)), the last that is in an object: "
         + "\(Figures.counted(end.left, "tick")) after it \(end.left == 1 ? "is" : "are") in none yet"
     }
     console.writeLine(text)

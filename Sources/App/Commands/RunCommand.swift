@@ -90,8 +90,12 @@ extension Configuration {
     if logger.logLevel <= .debug {
       logger.debug("settings", metadata: metadata(all: true))
     } else {
-      logger.info(
-        "settings that differ from the defaults; `tickwal config` shows all", metadata: metadata(all: false))
+      let changed = metadata(all: false)
+      if changed.isEmpty {
+        logger.info("all settings have their defaults; `tickwal config` shows them")
+      } else {
+        logger.info("settings that differ from the defaults; `tickwal config` shows all", metadata: changed)
+      }
     }
     return logger
   }

@@ -43,7 +43,7 @@ struct StatusCommand: DocumentCommand {
   /// - Throws: `BadSettings`; `CommandFailure` for a log that was taken away from its process.
   static func place(_ flags: ReadFlags) throws -> (path: String, observer: FeedObserver) {
     let settings = try Configuration(flags: flags, environment: ProcessEnvironment.current)
-    let path = settings.log.path.text
+    let path = settings.log.path.absolute
     if let problem = problem(ofLogTakenFrom: path) { throw problem }
     try settings.log.path.checkReadable()
     return (path, try FeedObserver(logPath: path))

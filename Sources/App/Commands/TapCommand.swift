@@ -40,7 +40,7 @@ struct TapCommand: AsyncParsableCommand {
     let arguments = try checkedArguments()
     let settings = try Configuration(flags: flags, environment: ProcessEnvironment.current)
     try settings.log.path.checkReadable()
-    let path = settings.log.path.text
+    let path = settings.log.path.absolute
     let streams = StreamPatterns(stream)
     try await Signals.cancelling {
       let reader = try await LogReader(path: path)
@@ -78,12 +78,13 @@ struct TapCommand: AsyncParsableCommand {
     switch news {
     case .trimmed(let range):
       return
-        "offsets \(range.lowerBound) to \(range.upperBound) were trimmed before they were read: it goes on at "
-        + "\(range.upperBound.next)"
+        "offsets \(Figures.grouped(range.lowerBound)) to \(Figures.grouped(range.upperBound)) were trimmed before they were read: it goes on at "
+        + "\(Figures.grouped(range.upperBound.next))"
     case .unreadable(let offset, let cause):
       guard let held = throttle.pass(at: MonotonicClock.now()) else { return nil }
       let more = held > 0 ? "; \(Figures.grouped(held)) before it, too" : ""
-      return "offset \(offset) cannot be shown and is left out: \(Text.oneLine(cause, limit: 400))\(more)"
+      return
+        "offset \(Figures.grouped(offset)) cannot be shown and is left out: \(Text.oneLine(cause, limit: 400))\(more)"
     }
   }
 

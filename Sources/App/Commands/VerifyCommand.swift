@@ -31,7 +31,7 @@ struct VerifyCommand: DocumentCommand {
   func run() async throws {
     let settings = try Configuration(flags: flags, environment: ProcessEnvironment.current)
     try settings.log.path.checkReadable()
-    let path = settings.log.path.text
+    let path = settings.log.path.absolute
     if let salvage {
       try checkNew(salvage, besides: path)
       try LogSalvage.checkUnused(path)

@@ -74,7 +74,11 @@ extension Rule where Value == StreamList {
         + "such as btcusdt@miniTicker,ethusdt@miniTicker",
       placeholder: "a,b,…",
       parse: { text throws(BadText) in
-        guard !Text.trimmed(text).isEmpty else { throw BadText() }
+        let trimmed = Text.trimmed(text)
+        guard !trimmed.isEmpty else { throw BadText() }
+        if trimmed.hasPrefix("[") || trimmed.hasPrefix("{") {
+          throw BadText("it is JSON, as in the secret: here the names alone are written")
+        }
         let parts = text.split(separator: ",", omittingEmptySubsequences: false)
         return try StreamList(parts.map { String(Text.trimmed(String($0))) })
       })

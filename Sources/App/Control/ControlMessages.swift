@@ -109,6 +109,8 @@ struct ControlAnswer: Codable, Sendable, Equatable {
         let since: Int64
         let failures: Int
         let error: String
+        /// Whether it is over by itself; a process of an earlier version does not say.
+        var passes: Bool?
       }
 
       /// Ticks a second, over the last half minute.
@@ -127,9 +129,12 @@ struct ControlAnswer: Codable, Sendable, Equatable {
       var rates: Rates?
       /// As the free space of the last hour goes; nil if it does not get less.
       var secondsUntilFull: Double?
+      /// How long the log's writer has been at one piece of work; nil while it waits for some.
+      var writerBusySeconds: Double?
 
       enum CodingKeys: String, CodingKey {
         case disk, http, troubles, rates
+        case writerBusySeconds = "writer_busy_seconds"
         case secondsUntilFull = "seconds_until_full"
         case maximumAge = "maximum_age"
       }

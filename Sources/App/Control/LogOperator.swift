@@ -19,7 +19,7 @@ struct LogOperator: Sendable {
   ///   who does not listen; `LogError`.
   func ask(_ request: ControlRequest) async throws -> ControlAnswer {
     try settings.log.path.checkReadable()
-    let client = try ControlClient(ControlAddress(logPath: settings.log.path.text))
+    let client = try ControlClient(ControlAddress(logPath: settings.log.path.absolute))
     let clock = ContinuousClock()
     let deadline = clock.now.advanced(by: patience)
     while true {

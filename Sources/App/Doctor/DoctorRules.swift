@@ -43,15 +43,20 @@ enum DoctorRules {
     let part = total > 0 ? Double(free) / Double(total) : 0
     let stop = limits.stop.bytes(of: max(0, total))
     let text =
-      "\(Figures.bytes(free)) of \(Figures.bytes(total)) free (\(Int(part * 100)) %) at \(folder); DISK_STOP is "
-      + (stop > 0 ? "below \(Figures.bytes(stop))" : "off")
+      "\(Figures.bytes(free)) of \(Figures.bytes(total)) free (\(Int(part * 100)) %) at \(folder)"
+    let limit = stop > 0 ? "; DISK_STOP is \(Figures.bytes(stop))" : "; DISK_STOP is off"
     let remedy = "make room, or move WAL_PATH to a larger volume"
     if total <= 0 || free < max(limits.stop.bytes(of: total), leastSpace) {
-      return .failed("space", "\(text): nothing would be appended", remedy)
+      return .failed(
+        "space",
+        stop >= leastSpace
+          ? "\(text), below DISK_STOP (\(Figures.bytes(stop))): nothing would be appended"
+          : "\(text), less than the \(Figures.bytes(leastSpace)) that appending needs", remedy)
     }
     return free < limits.low.bytes(of: total)
-      ? .warning("space", "\(text), and DISK_LOW is reached: what is shipped is trimmed at once", remedy)
-      : .ok("space", text)
+      ? .warning(
+        "space", "\(text)\(limit), and DISK_LOW is reached: what is shipped is trimmed at once", remedy)
+      : .ok("space", text + limit)
   }
 
   /// The oldest tick that may wait before shipping counts as behind.

@@ -24,14 +24,14 @@ struct LocalDoctor: Sendable {
       return streams(nil)
     }
     findings.add([space(path)])
-    guard access(path.text, F_OK) == 0 else {
+    guard access(path.absolute, F_OK) == 0 else {
       findings.add([.ok("log", "\(path.absolute) is not there yet; run makes it")])
       return streams(nil)
     }
     var known: [String]?
     try await findings.of("log") {
       do {
-        let reader = try await LogReader(path: path.text)
+        let reader = try await LogReader(path: path.absolute)
         let status = try await reader.status()
         known = try await reader.lastKnownStreams()
         try await reader.close()
@@ -45,7 +45,7 @@ struct LocalDoctor: Sendable {
           DoctorRules.backlog(status.consumers),
         ]
       } catch let error as LogError {
-        return [.failed("log", "\(path): \(error)")]
+        return [.failed("log", "\(error)")]
       }
     }
     return streams(known)

@@ -23,6 +23,10 @@ struct HealthReport {
   /// The age of the oldest unshipped tick that is well where the process does not say.
   static let usualAge = Duration.seconds(300)
 
+  /// Seconds of one piece of the writer's work from which on the log counts as taking nothing. A commit takes
+  /// milliseconds, a step of a checkpoint or of trimming less than a second or two.
+  static let longWork = 10.0
+
   var isHealthy: Bool { problems.isEmpty }
 
   var problems: [Problem] { process + log + feed + gaps + status.consumers.flatMap(problems(of:)) }
@@ -91,6 +95,17 @@ struct HealthReport {
           advice: "make room on the volume", blocksReadiness: false)
       ]
     case .normal, nil: break
+    }
+    if let busy = told?.process?.writerBusySeconds, busy >= Self.longWork {
+      let time = Duration.seconds(min(busy, 1e9))
+      let pause = told?.paused == true ? "; the queue before it is full: the feed is paused" : ""
+      return [
+        Problem(
+          part: "log", since: status.readAt.subtractingSaturated(Int64(min(busy, 1e9) * 1e6)),
+          what:
+            "the writer has been at one piece of work for \(Figures.duration(time)): no tick becomes durable meanwhile\(pause)",
+          advice: "see its messages: another process holds a lock on the log, or the disk does not answer")
+      ]
     }
     guard told?.paused == true else { return [] }
     return [
@@ -189,8 +204,10 @@ struct HealthReport {
         Problem(
           part: name, since: trouble.since,
           what:
-            "deliveries fail, \(Figures.counted(trouble.failures, "time")) by now: \(trouble.error); \(behind)",
-          advice: "mend what the error says; everything is tried again until it works",
+            "deliveries fail, \(Figures.counted(trouble.failures, "time")) by now: \(trouble.error); \(behind)\(isLate ? ", the oldest \(Figures.duration(age)) old" : "")",
+          advice: trouble.passes == true
+            ? "everything is tried again until it works; if it lasts: look at the network, and at the service's limits and health"
+            : "mend what the error says; everything is tried again until it works",
           blocksReadiness: isLate)
       ]
     }

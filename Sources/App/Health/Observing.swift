@@ -128,9 +128,10 @@ private final class Bulletin: Sendable {
         progress.snapshot.trouble.map {
           ControlAnswer.Feed.Process.Trouble(
             consumer: progress.consumer.rawValue, since: $0.since, failures: $0.failures,
-            error: Text.oneLine($0.error, limit: 500))
+            error: Text.oneLine($0.error, limit: 500), passes: $0.passes)
         }
-      }, rates: state.rates.rates, secondsUntilFull: state.space.secondsUntilFull)
+      }, rates: state.rates.rates, secondsUntilFull: state.space.secondsUntilFull,
+      writerBusySeconds: log.busyFor.map { $0.time / .seconds(1) })
     return feed
   }
 }

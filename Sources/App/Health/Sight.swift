@@ -76,7 +76,7 @@ actor Observer {
 
   func metrics(_ form: Exposition) async throws -> String {
     let samples = MetricSamples(sight: try await sight(), destinations: destinations).all
-    return form.document(MetricCatalogue.registry, samples: samples + ProcessSamples.all)
+    return form.document(MetricCatalogue.registry, samples: samples + ProcessSamples.all())
   }
 
   private func look() async throws -> Sight {

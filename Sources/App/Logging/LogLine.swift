@@ -26,8 +26,9 @@ struct LogLine {
     line += colours ? "\u{1B}[\(Self.colour(level))m\(name)\u{1B}[0m" : name
     line += " " + Text.oneLine(message, limit: .max)
     for (key, value) in metadata.sorted(by: { $0.key < $1.key }) {
-      line += colours ? " \u{1B}[2m\(key)=\u{1B}[0m" : " \(key)="
-      line += Self.bare(value)
+      let (name, text) = Self.forPeople(key, value)
+      line += colours ? " \u{1B}[2m\(name)=\u{1B}[0m" : " \(name)="
+      line += text
     }
     return line
   }
@@ -56,6 +57,21 @@ struct LogLine {
     case .warning: "33"
     case .error, .critical: "1;31"
     }
+  }
+
+  /// What others have numbered, which is looked for as it is.
+  private static let numbersOfOthers: Set<String> = ["after", "before", "code"]
+
+  /// Numbers with separators, and times with their unit in place of the key's: `for_seconds` 44 is `for="44 s"`.
+  private static func forPeople(_ key: String, _ value: Logger.MetadataValue) -> (key: String, text: String) {
+    guard case .stringConvertible(let any as any FixedWidthInteger) = value, !numbersOfOthers.contains(key)
+    else { return (key, bare(value)) }
+    let words = key.split(separator: "_")
+    guard words.count > 1, words.first == "seconds" || words.last == "seconds",
+      let seconds = Int64(exactly: any)
+    else { return (key, Figures.grouped(any)) }
+    let name = words.filter { $0 != "seconds" }.joined(separator: "_")
+    return (name, bare("\(Figures.duration(.seconds(seconds)))"))
   }
 
   // Quoted only where the line could be misread otherwise.

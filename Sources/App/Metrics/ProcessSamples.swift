@@ -6,15 +6,16 @@ import Observe
 
 /// The metrics of the process itself, as the system tells them.
 enum ProcessSamples {
-  static var all: [MetricSample] {
-    system + messages + [MetricSample("build_info", [TickwalVersion.text], 1)]
+  /// - Parameter console: where messages go.
+  static func all(console: Console = .standardError) -> [MetricSample] {
+    system + messages(console) + [MetricSample("build_info", [TickwalVersion.text], 1)]
   }
 
-  private static var messages: [MetricSample] {
+  private static func messages(_ console: Console) -> [MetricSample] {
     var samples = Logger.Level.allCases.map { level in
       MetricSample("logging_messages_total", [level.rawValue], Double(MessageCounts.shared[level]))
     }
-    samples.append(MetricSample("logging_messages_dropped_total", Double(Console.standardError.droppedLines)))
+    samples.append(MetricSample("logging_messages_dropped_total", Double(console.droppedLines)))
     return samples
   }
 

@@ -13,6 +13,7 @@ struct HelpText: Equatable {
     "replay": [
       "tickwal replay --from-offset 1 --to-offset 1000 --to stdout",
       "tickwal replay --from-offset 1 --to s3 --prefix batch_jsonl_2",
+      "tickwal replay --since -30m --to stdout",
     ],
     "reconcile": ["tickwal reconcile --full --day 2026-11-22", "tickwal reconcile --consumer s3 --repair"],
     "status": ["tickwal status --watch", "tickwal status --json"],
@@ -23,8 +24,10 @@ struct HelpText: Equatable {
     ],
     "seek": [
       "tickwal seek --consumer s3 --offset 120000 --dry-run",
+      "tickwal seek --consumer s3 --at -30m --dry-run",
       "tickwal seek --consumer dynamodb --offset 250000 --skip",
     ],
+    "dead-letters": ["tickwal dead-letters list", "tickwal dead-letters retry --all --consumer dynamodb"],
     "dead-letters list": [
       "tickwal dead-letters list --consumer dynamodb", "tickwal dead-letters list --limit 1000 --json",
     ],

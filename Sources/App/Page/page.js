@@ -132,6 +132,7 @@
     const parts = [];
     if (status.rates) parts.push(`${figure(status.rates.appended)} ticks/s come in`);
     if (status.feed.since) parts.push(`the feed is connected for ${length(since(status.feed.since))}`);
+    if (!status.feed.last_tick_at && !status.last_received_at) parts.push("no tick has come yet");
     for (const consumer of status.consumers.filter(each => each.enabled)) {
       parts.push(`${consumer.consumer} is ${consumer.lag === 0 || consumer.oldest_unshipped_seconds < 1 ? "up to date" : length(consumer.oldest_unshipped_seconds) + " behind"}`);
     }
@@ -317,7 +318,10 @@
       const bar = draw("svg", { class: isBad ? "bar bad" : "bar", viewBox: "0 0 100 1", preserveAspectRatio: "none", "aria-hidden": "true" },
         draw("rect", { class: "used", x: 0, y: 0, width: (100 - share * 100).toFixed(1), height: 1 }));
       const left = history.seconds_until_full;
-      const forecast = left === null ? "It does not get less, as far as the last hour tells." : `As the last hour went, it is full in ${length(left)}, at ${clock(now() + left * 1e6)}.`;
+      // The first ten minutes tell nothing: trimming and checkpoints make steps.
+      const known = history.samples.available_bytes.filter(each => each !== null).length * history.interval_seconds;
+      const forecast = left === null && known < 600 ? "How long it lasts is known ten minutes after the start." :
+        left === null ? "It does not get less, as far as the last hour tells." : `As the last hour went, it is full in ${length(left)}, at ${clock(now() + left * 1e6)}.`;
       const words = `${bytes(volume.available_bytes)} of ${bytes(volume.size_bytes)} free (${Math.floor(share * 100)} %)`;
       put("disk", make("div", {}, make("p", {}, words), bar, make("p", {}, forecast)),
         chart("Free on the volume", [{ name: "", values: history.samples.available_bytes }], bytes, null, volume.size_bytes));

@@ -17,6 +17,8 @@ final class AWSConnection: AWSAccess {
   private let looksForKeys: Bool
   private let connectionLimit: Int
   private let parts = Mutex<Parts?>(nil)
+  /// Several ask for the client of one command, of which each would say the same.
+  private let hasSaid = Mutex(false)
 
   /// - Parameter files: what the limit of open files leaves for connections.
   init(
@@ -52,6 +54,11 @@ final class AWSConnection: AWSAccess {
     } catch let error as CancellationError {
       throw error
     } catch {
+      let isKnown = hasSaid.withLock { said in
+        defer { said = true }
+        return said
+      }
+      if looksForKeys, isKnown { return }
       logger.error(
         "there are no credentials yet: AWS is not asked until there are",
         metadata: ["error": "\(error)", "hint": "put keys where they are looked for (docs/aws.md)"])

@@ -22,6 +22,6 @@ final class ImportMeter: Sendable {
     console.show(
       ProgressReport(
         label: "import", done: progress.bytesRead, total: total, elapsed: elapsed,
-        detail: "\(Figures.grouped(progress.ticks)) ticks, \(Figures.rate(progress.ticks, in: elapsed))"))
+        detail: "\(Figures.counted(progress.ticks, "tick")), \(Figures.rate(progress.ticks, in: elapsed))"))
   }
 }

@@ -27,11 +27,11 @@ extension Configuration {
 
   func openLog(logger: Logger) async throws -> TickLog {
     try log.path.checkWritable()
-    let address = ControlAddress(logPath: log.path.text)
+    let address = ControlAddress(logPath: log.path.absolute)
     if OwnFile.objection(to: address.path, .socket) == nil {
-      try address.checkUnused(logPath: TickLog.file(of: log.path.text))
+      try address.checkUnused(logPath: TickLog.file(of: log.path.absolute))
     }
-    return try await TickLog.open(path: log.path.text, options: logOptions, logger: logger)
+    return try await TickLog.open(path: log.path.absolute, options: logOptions, logger: logger)
   }
 
   /// The destinations that the enabled consumers deliver to: the real ones, or those that take their place in a folder.

@@ -21,6 +21,6 @@ final class ReplayMeter: Sendable {
     console.show(
       ProgressReport(
         label: "replay", done: done, elapsed: elapsed,
-        detail: "offset \(last), \(Figures.rate(done, in: elapsed))"))
+        detail: "offset \(Figures.grouped(last)), \(Figures.rate(done, in: elapsed))"))
   }
 }

@@ -17,7 +17,9 @@ struct RunWatch: Sendable {
     let start = clock.now
     var last = log.head
     let starts = running.progress.map { $0.snapshot.next }
-    let pause: Duration = console.isTerminal ? .milliseconds(500) : .seconds(60)
+    var marks = starts
+    // Whoever waits for `ship` wants to see it go on.
+    let pause: Duration = console.isTerminal ? .milliseconds(500) : hasFeed ? .seconds(60) : .seconds(10)
     while true {
       try await clock.sleep(for: pause)
       let head = log.head
@@ -28,7 +30,12 @@ struct RunWatch: Sendable {
           ProgressReport(
             label: label, done: 0, elapsed: start.duration(to: clock.now),
             detail: line(
-              running, head, rate: Figures.rate(added, in: pause), starts, start.duration(to: clock.now))))
+              running, head, rate: Figures.rate(added, in: pause), starts, start.duration(to: clock.now),
+              width: console.width - label.utf8.count - 3)))
+      } else if !hasFeed {
+        // Of the time since the last line: a consumer that is done has no rate.
+        logger.info("shipping", metadata: Self.metadata(Self.backlogs(running, head, marks), in: pause))
+        marks = running.progress.map { $0.snapshot.next }
       } else {
         logger.info(
           "running", metadata: metadata(running, head, perSecond: Double(added) / (pause / .seconds(1))))
@@ -38,32 +45,77 @@ struct RunWatch: Sendable {
 
   /// - Parameter starts: where each consumer began, `elapsed` ago.
   private func line(
-    _ running: Pipeline.Running, _ head: Offset, rate: String, _ starts: [Offset], _ elapsed: Duration
+    _ running: Pipeline.Running, _ head: Offset, rate: String, _ starts: [Offset], _ elapsed: Duration,
+    width: Int
   ) -> String {
-    var parts = ["\(Figures.grouped(head.rawValue)) ticks (\(rate))"]
+    guard hasFeed else { return Self.left(Self.backlogs(running, head, starts), in: elapsed, width: width) }
+    var parts = ["\(Figures.counted(head.rawValue, "tick")) (\(rate))"]
     if let feed = running.feed.value?.statistics {
       parts.append(
         feed.connectedStreams > 0 ? Figures.counted(feed.connectedStreams, "stream") : "not connected")
     }
-    for (progress, start) in zip(running.progress, starts) {
-      let next = progress.snapshot.next
+    for backlog in Self.backlogs(running, head, starts) {
       parts.append(
-        "\(progress.consumer) "
-          + Self.backlog(
-            next.distance(to: head.next), shipped: hasFeed ? 0 : start.distance(to: next), in: elapsed))
+        "\(backlog.consumer) "
+          + (backlog.lag == 0 ? "all shipped" : "\(Figures.grouped(backlog.lag)) behind"))
     }
     return parts.joined(separator: " · ")
   }
 
-  /// The words for a backlog; without a feed it only gets less, so that the time that it takes can be said.
-  ///
-  /// - Parameter shipped: ticks, in `elapsed`; 0 where nothing can be said of the time.
-  static func backlog(_ lag: Int, shipped: Int, in elapsed: Duration) -> String {
-    if lag == 0 { return "all shipped" }
-    let text = "\(Figures.grouped(lag)) behind"
-    guard shipped > 0, elapsed >= .seconds(1) else { return text }
-    let left = elapsed * (Double(lag) / Double(shipped))
-    return "\(text) (\(Figures.rate(shipped, in: elapsed)), \(Figures.duration(left)) left)"
+  /// The ticks that a consumer has not shipped yet, and those that it has since the start.
+  struct Backlog: Equatable {
+    let consumer: String
+    let lag: Int
+    let shipped: Int
+  }
+
+  private static func backlogs(
+    _ running: Pipeline.Running, _ head: Offset, _ starts: [Offset]
+  ) -> [Backlog] {
+    zip(running.progress, starts).map { progress, start in
+      let next = progress.snapshot.next
+      return Backlog(
+        consumer: "\(progress.consumer)", lag: next.distance(to: head.next),
+        shipped: max(0, start.distance(to: next)))
+    }
+  }
+
+  /// The line of `ship`: without a feed a backlog only gets less, so that the time that it takes can be said. Rates
+  /// are left out where there is no room for them.
+  static func left(_ backlogs: [Backlog], in elapsed: Duration, width: Int) -> String {
+    func line(withRates: Bool) -> String {
+      backlogs.map { backlog in
+        guard backlog.lag > 0 else { return "\(backlog.consumer) all shipped" }
+        let rate = withRates && elapsed >= .seconds(1) ? Figures.rate(backlog.shipped, in: elapsed) : nil
+        let known = [rate, time(backlog, elapsed).map { "\(Figures.duration($0)) left" }].compactMap { $0 }
+        return "\(backlog.consumer) \(Figures.grouped(backlog.lag)) behind"
+          + (known.isEmpty ? "" : " (\(known.joined(separator: ", ")))")
+      }.joined(separator: " · ")
+    }
+    let whole = line(withRates: true)
+    return DisplayWidth.of(whole) <= width ? whole : line(withRates: false)
+  }
+
+  /// `nil` where nothing can be said of it yet.
+  private static func time(_ backlog: Backlog, _ elapsed: Duration) -> Duration? {
+    guard backlog.shipped > 0, elapsed >= .seconds(1) else { return nil }
+    return elapsed * (Double(backlog.lag) / Double(backlog.shipped))
+  }
+
+  /// The same for a file or a pipe.
+  static func metadata(_ backlogs: [Backlog], in elapsed: Duration) -> Logger.Metadata {
+    var metadata: Logger.Metadata = [:]
+    for backlog in backlogs {
+      metadata["lag_\(backlog.consumer)"] = .stringConvertible(backlog.lag)
+      let perSecond = Double(backlog.shipped) / max(elapsed / .seconds(1), 1e-3)
+      metadata["ticks_per_second_\(backlog.consumer)"] = .stringConvertible((perSecond * 10).rounded() / 10)
+    }
+    let behind = backlogs.filter { $0.lag > 0 }
+    let times = behind.compactMap { time($0, elapsed) }
+    if times.count == behind.count, let longest = times.max() {
+      metadata["left_seconds"] = .stringConvertible(longest.components.seconds)
+    }
+    return metadata
   }
 
   private func metadata(

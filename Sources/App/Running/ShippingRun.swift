@@ -82,7 +82,8 @@ struct ShippingRun: Sendable {
         "the log is open",
         metadata: [
           "path": "\(log.path)", "head": .stringConvertible(log.head.rawValue),
-          "consumers": "\(consumers.map(\.name.rawValue).joined(separator: ","))",
+          "consumers": consumers.isEmpty
+            ? "none" : "\(consumers.map(\.name.rawValue).joined(separator: ","))",
         ])
       let watch = RunWatch(
         label: label, hasFeed: makeFeed != nil, log: log, logger: logger, console: .standardError)

@@ -37,7 +37,12 @@ struct ProgressReport: Sendable, Equatable {
     let head = label + "  "
     let tail = " " + DisplayWidth.padded(percent, to: 4, right: true) + (after.isEmpty ? "" : "  " + after)
     let room = min(40, width - DisplayWidth.of(head) - DisplayWidth.of(tail))
-    guard room >= 10 else { return DisplayWidth.truncated(head + percent + "  " + after, to: width) }
+    guard room >= 10 else {
+      // The time left is what is waited for: the rest is cut before it.
+      let left = fraction == 1 ? nil : remaining.map { "\(Figures.duration($0)) left" }
+      let words = [label, percent, left, detail.isEmpty ? nil : detail].compactMap { $0 }
+      return DisplayWidth.truncated(words.joined(separator: "  "), to: width)
+    }
     let filled = Int(fraction * Double(room))
     let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: room - filled)
     return head + bar + tail

@@ -29,7 +29,7 @@ struct ReconcileReport: Sendable {
   /// The last line, where there is something to add to the ``lines(_:)`` of all news.
   var note: String? {
     trimmed.map {
-      "offsets \($0.lowerBound) to \($0.upperBound) are not kept any more: their items are not compared"
+      "offsets \(Figures.grouped($0.lowerBound)) to \(Figures.grouped($0.upperBound)) are not kept any more: their items are not compared"
     }
   }
 
@@ -49,13 +49,18 @@ struct ReconcileReport: Sendable {
       lines.append("\(result.consumer): \(Figures.grouped(result.moreProblems)) more")
     }
     var counts = [
-      "\(Figures.grouped(result.checked)) \(result.unit) compared\(result.isSample ? " at random" : "")",
-      "\(Figures.grouped(result.agreeing)) agree",
+      "\(Figures.counted(result.checked, plural: result.unit)) compared\(result.isSample ? " at random" : "")",
+      "\(Figures.grouped(result.agreeing)) \(result.agreeing == 1 ? "agrees" : "agree")",
       "\(Figures.grouped(result.missing)) missing", "\(Figures.grouped(result.double)) double",
       "\(Figures.grouped(result.different)) different",
     ]
     for (count, words) in result.asides where count > 0 {
-      counts.append("\(Figures.grouped(count)) \(words)")
+      // `1 tick was skipped`
+      let fitting =
+        count == 1
+        ? words.replacing("ticks are dead letters", with: "tick is a dead letter")
+          .replacing("ticks were", with: "tick was") : words
+      counts.append("\(Figures.grouped(count)) \(fitting)")
     }
     lines.append("\(result.consumer): \(counts.joined(separator: ", "))")
     if let failure = result.failure {

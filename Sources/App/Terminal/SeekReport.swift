@@ -19,7 +19,8 @@ struct SeekReport {
     }
     if seek.deadLetters > 0 {
       lines.append(
-        "\(Figures.grouped(seek.deadLetters)) dead letters \(would("are", "would be")) tried again")
+        "\(Figures.counted(seek.deadLetters, "dead letter")) \(would(seek.deadLetters == 1 ? "is" : "are", "would be")) tried again"
+      )
     }
     if !seek.enabled {
       lines.append("\(seek.consumer) is not enabled: it goes on there when a start has it again")
@@ -31,17 +32,19 @@ struct SeekReport {
     let name = seek.consumer
     let to = Figures.grouped(seek.to)
     guard seek.from != seek.to else { return "\(name) reads offset \(to) next already" }
-    let distance = Figures.grouped(seek.to.subtractingSaturated(seek.from).magnitude)
+    let count = seek.to.subtractingSaturated(seek.from).magnitude
+    let distance = Figures.counted(count, "tick")
+    let are = would(count == 1 ? "is" : "are", "would be")
     let batches = seek.batches == 1 ? "1 batch" : "\(Figures.grouped(seek.batches)) batches"
     let from =
       "\(name) \(would("reads", "would read")) offset \(to) next, before \(Figures.grouped(seek.from))"
     if seek.to > seek.from {
       let open =
         seek.batches > 0 ? ", \(batches) that \(seek.batches == 1 ? "was" : "were") open among them" : ""
-      return "\(from): \(distance) ticks \(would("are", "would be")) skipped\(open)"
+      return "\(from): \(distance) \(are) skipped\(open)"
     }
     let planned = seek.batches > 0 ? ", \(batches) among them under their own keys" : ""
-    return "\(from): \(distance) ticks \(would("are", "would be")) delivered again\(planned)"
+    return "\(from): \(distance) \(are) delivered again\(planned)"
   }
 
   private func would(_ done: String, _ undone: String) -> String { dryRun ? undone : done }

@@ -44,9 +44,14 @@ struct VerifyReport: Sendable {
     if problems.count > problems.first.count {
       lines.append("and \(Figures.grouped(problems.count - problems.first.count)) more")
     }
-    var ticks = "\(Figures.grouped(verification.good)) ticks are good"
-    if verification.bad > 0 { ticks += ", \(Figures.grouped(verification.bad)) are not" }
-    if verification.lost > 0 { ticks += ", \(Figures.grouped(verification.lost)) are known to be lost" }
+    var ticks = "\(Figures.counted(verification.good, "tick")) \(verification.good == 1 ? "is" : "are") good"
+    if verification.bad > 0 {
+      ticks += ", \(Figures.grouped(verification.bad)) \(verification.bad == 1 ? "is" : "are") not"
+    }
+    if verification.lost > 0 {
+      ticks +=
+        ", \(Figures.grouped(verification.lost)) \(verification.lost == 1 ? "is" : "are") known to be lost"
+    }
     if let kept = verification.kept {
       ticks +=
         " (offsets \(Figures.grouped(kept.lowerBound.rawValue)) to \(Figures.grouped(kept.upperBound.rawValue)))"
@@ -90,12 +95,14 @@ struct VerifyReport: Sendable {
         "salvage: the log_id could not be read: the new log has one of its own, and objects new names")
     }
     for range in salvaged.lostRanges {
-      lines.append("lost: offsets \(range.lowerBound) to \(range.upperBound)")
+      lines.append(
+        "lost: offsets \(Figures.grouped(range.lowerBound)) to \(Figures.grouped(range.upperBound))")
     }
     var summary =
-      "\(output): \(Figures.grouped(salvaged.ticks)) ticks, head \(salvaged.head), log_id \(salvaged.logID)"
+      "\(output): \(Figures.counted(salvaged.ticks, "tick")), head \(Figures.grouped(salvaged.head)), log_id \(salvaged.logID)"
     if salvaged.foundOnPages > 0 {
-      summary += "; \(Figures.grouped(salvaged.foundOnPages)) were found on pages that nothing led to"
+      summary +=
+        "; \(Figures.grouped(salvaged.foundOnPages)) \(salvaged.foundOnPages == 1 ? "was" : "were") found on pages that nothing led to"
     }
     lines.append(summary + "; \(Figures.grouped(salvaged.lost)) lost")
     return lines

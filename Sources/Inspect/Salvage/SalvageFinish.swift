@@ -106,7 +106,7 @@ struct SalvageFinish {
         FROM batches WHERE consumer = ?
         """, .text(name)) ?? 1
     try copy.run("UPDATE consumers SET next_offset = ? WHERE name = ?", .int(next), .text(name))
-    outcome.notes.append("\(name) goes on where its batches end, at offset \(next)")
+    outcome.notes.append("\(name) goes on where its batches end, at offset \(Figures.grouped(next))")
   }
 
   private func applyRules(_ outcome: inout SalvageOutcome) throws(SQLiteError) {

@@ -36,8 +36,8 @@ struct BatchCheck {
     let range = batch.range
     let name = "batch \(range.lowerBound) to \(range.upperBound) of \(consumer)"
     func report(_ text: String) { problems.add(.batches, "\(name) \(text)", range) }
-    if range.upperBound > head { report("ends after the head \(head)") }
-    if let last, range.lowerBound <= last { report("overlaps the one that ends at \(last)") }
+    if range.upperBound > head { report("ends after the head \(Figures.grouped(head))") }
+    if let last, range.lowerBound <= last { report("overlaps the one that ends at \(Figures.grouped(last))") }
     last = max(last ?? .zero, range.upperBound)
     if range.lowerBound < next, range.upperBound >= next {
       report("is cut in two by what the consumer reads next, \(next)")

@@ -27,7 +27,8 @@ struct LogExtent {
         trimmed = .zero
       }
       if let head, trimmed > head {
-        problems.add(.meta, "everything up to \(trimmed) is trimmed, but the head is \(head)")
+        problems.add(
+          .meta, "everything up to \(trimmed) is trimmed, but the head is \(Figures.grouped(head))")
         trimmed = .zero
       }
       ranges = try Self.held(connection, through: trimmed)
@@ -46,13 +47,16 @@ struct LogExtent {
     }
     if let first, first < .first { problems.add(.ticks, "there is an offset below 1: \(first)") }
     if let head, let last, last > head {
-      problems.add(.ticks, "offset \(last) is there, but the head is \(head)", head.next...last)
+      problems.add(
+        .ticks, "offset \(Figures.grouped(last)) is there, but the head is \(Figures.grouped(head))",
+        head.next...last)
     }
     // An offset that no file of this size can reach stands alone, and nothing before it is looked for.
     let most = fileBytes / TickRow.leastBytes
     if let far = last, far > max(head ?? .zero, trimmed).advanced(by: most) {
       if head == nil {
-        problems.add(.ticks, "offset \(far) is there, beyond what the file can hold", far...far)
+        problems.add(
+          .ticks, "offset \(Figures.grouped(far)) is there, beyond what the file can hold", far...far)
       }
       last = nil
     }
@@ -61,7 +65,8 @@ struct LogExtent {
     if end > known.advanced(by: most) {
       problems.add(
         .meta,
-        "the head \(end) is beyond what a file of \(Figures.bytes(fileBytes)) can hold after offset \(known)")
+        "the head \(Figures.grouped(end)) is beyond what a file of \(Figures.bytes(fileBytes)) can hold after offset \(Figures.grouped(known))"
+      )
       end = known
     }
     if trimmed < end { kept = trimmed.next...end }

@@ -87,7 +87,7 @@ struct RecordCheck {
     guard try connection.deadOffsetCount(of: consumer.name, in: hole) != hole.length else { return }
     problems.add(
       .batches,
-      "\(consumer.name) has passed offsets \(hole.lowerBound) to \(hole.upperBound), which are in none of its batches",
+      "\(consumer.name) has passed offsets \(Figures.grouped(hole.lowerBound)) to \(Figures.grouped(hole.upperBound)), which are in none of its batches",
       hole)
   }
 }

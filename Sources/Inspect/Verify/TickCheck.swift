@@ -1,3 +1,4 @@
+import Base
 import WAL
 
 /// Walks over the ticks a stretch at a time and checks each: that it is there, with a checksum that fits.
@@ -89,7 +90,8 @@ struct TickCheck {
       try visit(row)
       tally.addGood(&problems)
       if !row.hasRightTypes {
-        problems.add(.ticks, "offset \(next): whole, but stored under a wrong type", next...next)
+        problems.add(
+          .ticks, "offset \(Figures.grouped(next)): whole, but stored under a wrong type", next...next)
       }
     } else {
       try visitBad(row)

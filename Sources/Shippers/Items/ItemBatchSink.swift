@@ -18,6 +18,7 @@ struct ItemBatchSink<Table: ItemBatchTable>: Sink {
   var consumer: ConsumerName { single.consumer }
   var limit: Int { single.pacing.limit }
   var uncommittedLimit: Int { ItemBatch.mostUncommitted }
+  var staysOnReader: Bool { true }
   var readAhead: Int { limit }
 
   func makeSource(reader: LogReader, next: Offset) -> ItemBatchSource<Table> {

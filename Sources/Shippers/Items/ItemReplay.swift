@@ -18,7 +18,7 @@ struct ItemReplay<Table: ItemTable>: Sendable {
   func run() async throws -> Replay.Outcome {
     var outcome = Replay.Outcome(expired: 0)
     try await replay.eachPage { page in
-      for row in page.bad { outcome.add(problem: "offset \(row.offset): \(row.cause)") }
+      for row in page.bad { outcome.add(problem: "offset \(Figures.grouped(row.offset)): \(row.cause)") }
       try await withThrowingTaskGroup(of: (offset: Offset, result: Replay.ItemResult).self) { group in
         var running = 0
         for (offset, tick) in zip(page.offsets, page.ticks.entries) {
@@ -56,7 +56,9 @@ struct ItemReplay<Table: ItemTable>: Sendable {
     } catch {
       return .refused("\(error)")
     }
-    let refusal = try await replay.attempts.untilDone("write the item", key: "offset \(offset)") {
+    let refusal = try await replay.attempts.untilDone(
+      "write the item", key: "offset \(Figures.grouped(offset))"
+    ) {
       try await table.write(request)
     }
     return refusal.map { .refused($0.cause) } ?? .written
@@ -75,7 +77,7 @@ extension Replay.Outcome {
     switch result {
     case .written: delivered += 1
     case .expired: expired = (expired ?? 0) + 1
-    case .refused(let cause): add(problem: "offset \(offset): \(cause)")
+    case .refused(let cause): add(problem: "offset \(Figures.grouped(offset)): \(cause)")
     }
   }
 }

@@ -20,6 +20,8 @@ struct ItemSink<Table: ItemTable>: Sink {
   // Many commits' worth of requests: neither a commit nor one slow request may hold the others up.
   var uncommittedLimit: Int { max(TickSource.pageTicks, limit) }
   var readAhead: Int { limit }
+  // A tick's request is made in some microseconds, and sent by curl's thread.
+  var staysOnReader: Bool { true }
 
   func makeSource(reader: LogReader, next: Offset) -> TickSource {
     TickSource(reader: reader, tail: tail, next: next)

@@ -46,7 +46,7 @@ struct RecordDestination<Place: RecordPlace>: Destination {
     var outcome = Replay.Outcome()
     try await replay.eachPage { page in
       let (records, bad) = try await sending.records(page, of: logID)
-      for row in bad { outcome.add(problem: "offset \(row.offset): \(row.cause)") }
+      for row in bad { outcome.add(problem: "offset \(Figures.grouped(row.offset)): \(row.cause)") }
       try await sending.put(records)
       outcome.delivered += records.count
     }

@@ -87,7 +87,7 @@ package struct Attempts: Sendable {
     if let hint = known?.hint { details["hint"] = "\(hint)" }
     reporter.failed(
       trouble, cause: known?.code.rawValue ?? "\(type(of: error))",
-      needsOperator: known?.needsOperator ?? false, details)
+      needsOperator: known?.needsOperator ?? false, passes: known.map { !$0.needsOperator } ?? false, details)
   }
 
   /// The time after which a held consumer looks again.

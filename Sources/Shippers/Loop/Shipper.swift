@@ -15,6 +15,7 @@ struct Shipper<S: Sink>: Sendable {
 
   private enum Event: Sendable {
     case fetched([Prepared<S.Delivery>])
+    case prepared
     case confirmed(OffsetRange, Confirmation)
     case tried([FirstTries.Ended])
     case committed
@@ -27,6 +28,11 @@ struct Shipper<S: Sink>: Sendable {
   /// - Parameter next: the consumer's committed next offset.
   /// - Throws: `CancellationError`, with everything confirmed until then committed; the log's errors.
   func run(reader: LogReader, next: Offset) async throws {
+    guard sink.staysOnReader else { return try await loop(reader: reader, next: next) }
+    try await withTaskExecutorPreference(reader.thread) { try await loop(reader: reader, next: next) }
+  }
+
+  private func loop(reader: LogReader, next: Offset) async throws {
     var window = DeliveryWindow<Confirmation>(next: next)
     defer { expiry.end() }
     do {
@@ -80,7 +86,15 @@ struct Shipper<S: Sink>: Sendable {
       metrics.underWay(window.unconfirmed, of: sink.limit)
       guard let event = try await group.next() else { return }
       switch event {
-      case .fetched(let prepared): state.fetched(prepared)
+      case .fetched(let prepared):
+        state.fetched(prepared)
+        guard sink.preparesAhead else { break }
+        for each in prepared {
+          group.addTask {
+            try await sink.prepare(each.delivery)
+            return .prepared
+          }
+        }
       case .confirmed(let range, let confirmation):
         confirmedNow(confirmation)
         window.confirm(range, confirmation)
@@ -98,7 +112,7 @@ struct Shipper<S: Sink>: Sendable {
         // Nobody else may hear of it: those that were begun have no task.
         if ended.isEmpty { try Task.checkCancellation() }
       case .committed: (state.committing, state.isPatient) = (0, false)
-      case .stopped: break
+      case .prepared, .stopped: break
       }
     }
   }

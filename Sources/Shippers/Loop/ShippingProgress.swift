@@ -32,6 +32,8 @@ package final class ShippingProgress: Sendable {
     package internal(set) var failures: Int
     /// Of the last one; safe for logs.
     package internal(set) var error: String
+    /// Whether nobody needs to change anything for the same to succeed later, as far as the error tells.
+    package internal(set) var passes = false
   }
 
   package let consumer: ConsumerName
@@ -45,11 +47,12 @@ package final class ShippingProgress: Sendable {
 
   package var snapshot: Snapshot { state.withLock { $0 } }
 
-  func failed(_ error: String, at time: Int64 = WallClock.now()) {
+  func failed(_ error: String, passes: Bool = false, at time: Int64 = WallClock.now()) {
     state.withLock { state in
       var trouble = state.trouble ?? Trouble(since: time, failures: 0, error: error)
       trouble.failures += 1
       trouble.error = error
+      trouble.passes = passes
       state.trouble = trouble
     }
   }

@@ -15,8 +15,19 @@ package protocol Sink: Sendable {
   /// With fewer deliveries than these waiting for their start, the source is asked for more.
   var readAhead: Int { get }
 
+  /// Whether the loop, and every task of a delivery, runs on the thread that reads the log: where deliveries need little
+  /// of this machine, the wakings of other threads cost more than they do.
+  var staysOnReader: Bool { get }
+
   /// Cuts the log into deliveries, from the consumer's next offset on.
   func makeSource(reader: LogReader, next: Offset) -> Source
+
+  /// Whether there is work that needs no turn, see ``prepare(_:)``.
+  var preparesAhead: Bool { get }
+
+  /// Does what of a delivery can be done while it waits for its turn; `deliver` may begin meanwhile, and has it then.
+  /// - Throws: `CancellationError`.
+  func prepare(_ delivery: Delivery) async throws
 
   /// Delivers, and tries again until the sink has confirmed it or it is recorded as undeliverable.
   /// - Throws: `CancellationError`, or what ends the process: the log's own errors.
@@ -33,6 +44,10 @@ package protocol Sink: Sendable {
 }
 
 extension Sink {
+  package var staysOnReader: Bool { false }
+  package var preparesAhead: Bool { false }
+  package func prepare(_ delivery: Delivery) async throws {}
+
   package func start(
     _ delivery: Delivery, isPatient: Bool, _ completion: @escaping @Sendable (FirstTry) -> Wake?
   ) -> CallOff? { nil }

@@ -47,13 +47,14 @@ final class TroubleReporter: Sendable {
   /// - Parameters:
   ///   - cause: names the failure's kind; there are few of them.
   ///   - needsOperator: whether it stays until a person has changed something.
+  ///   - passes: whether it is known to be over by itself.
   ///   - details: safe for logs.
   func failed(
-    _ message: Logger.Message, cause: String, needsOperator: Bool = false,
+    _ message: Logger.Message, cause: String, needsOperator: Bool = false, passes: Bool = false,
     _ details: @autoclosure () -> Logger.Metadata
   ) {
     let now = now()
-    if let progress { progress.failed(Self.told(details()) ?? cause) }
+    if let progress { progress.failed(Self.told(details()) ?? cause, passes: passes) }
     let news = state.withLock { state in
       state.hasFailed = true
       return state.summary.failed(cause, now: now)

@@ -138,7 +138,7 @@ struct BatchPacker: ~Copyable, Sendable {
   }
 }
 
-/// A batch whose rows are known; its hash and its body are made by whoever delivers it, so that several are made at once.
+/// A batch whose rows are known; its hash and its body are made by tasks of their own, so that several are made at once.
 final class CutBatch: Sendable {
   private struct Rest: ~Copyable {
     var packer: BatchPacker
@@ -151,6 +151,7 @@ final class CutBatch: Sendable {
   /// Microseconds since 1970, UTC; `nil` without rows.
   let firstReceivedAt: Int64?
   private let rest: Mutex<Rest?>
+  private let built = Latch<BuiltBatch>()
 
   init(
     range: OffsetRange, rows: Int, bad: [TickPage.BadRow], firstReceivedAt: Int64?,
@@ -166,17 +167,21 @@ final class CutBatch: Sendable {
   /// Text that is packed between two looks at what else the thread has to do: a millisecond or two.
   private static let turnBytes = 128 << 10
 
-  /// Makes hash and body; to be called once.
-  func pack() async -> BuiltBatch {
-    guard var rest = rest.withLock({ $0.take() }) else { preconditionFailure("\(range) is packed twice") }
+  /// Makes hash and body, or waits for whoever has begun to.
+  ///
+  /// - Throws: `CancellationError`, for who waits.
+  func pack() async throws -> BuiltBatch {
+    guard var rest = rest.withLock({ $0.take() }) else { return try await built.wait() }
     var text = rest.pending[...]
     while !text.isEmpty {
       rest.packer.add(text.prefix(Self.turnBytes))
       text = text.dropFirst(Self.turnBytes)
       if !text.isEmpty { await Task.yield() }
     }
-    return BuiltBatch(
+    let batch = BuiltBatch(
       range: range, rows: rows, bad: bad, firstReceivedAt: firstReceivedAt, packed: rest.packer.finish())
+    built.set(batch)
+    return batch
   }
 }
 

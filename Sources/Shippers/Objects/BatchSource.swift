@@ -100,7 +100,8 @@ extension BuiltBatch {
       let page = try await reader.page(
         from: builder.next, through: range.upperBound, maximumTicks: settings.maximumRows)
       guard page.range != nil else {
-        throw LogError(.notFound, "the log ends before offset \(range.upperBound), which was planned")
+        throw LogError(
+          .notFound, "the log ends before offset \(Figures.grouped(range.upperBound)), which was planned")
       }
       _ = try builder.add(page, respectsLimits: false)
     }

@@ -42,14 +42,14 @@ struct ObjectReplay: Sendable {
         if isEnd, replay.mayEndEarlier, next > range.lowerBound { return next.previous }
         throw LogError(
           .notFound,
-          "offset \(next) was never planned for \(consumer), so there is no object to upload again; "
+          "offset \(Figures.grouped(next)) was never planned for \(consumer), so there is no object to upload again; "
             + "use --prefix for copies elsewhere")
       }
       guard plan.range.lowerBound >= oldest else {
         throw LogError(
           .notFound,
-          "the object of offsets \(plan.range.lowerBound) to \(plan.range.upperBound) cannot be built again: "
-            + "the oldest tick kept is \(oldest)")
+          "the object of offsets \(Figures.grouped(plan.range.lowerBound)) to \(Figures.grouped(plan.range.upperBound)) cannot be built again: "
+            + "the oldest tick kept is \(Figures.grouped(oldest))")
       }
       next = plan.range.upperBound.next
     }
@@ -75,7 +75,7 @@ struct ObjectReplay: Sendable {
     while next <= range.upperBound {
       try Task.checkCancellation()
       let batch = try await cut(from: next)
-      for row in batch.bad { outcome.add(problem: "offset \(row.offset): \(row.cause)") }
+      for row in batch.bad { outcome.add(problem: "offset \(Figures.grouped(row.offset)): \(row.cause)") }
       if let receivedAt = batch.firstReceivedAt {
         let key = ObjectKey.batch(
           batch.range, firstReceivedAt: receivedAt, logID: logID, isCompressed: batch.isCompressed,
@@ -94,7 +94,9 @@ struct ObjectReplay: Sendable {
     while !isCut, builder.next <= range.upperBound {
       let page = try await reader.page(
         from: builder.next, through: range.upperBound, maximumTicks: builder.room)
-      guard page.range != nil else { throw LogError(.notFound, "the log ends before offset \(builder.next)") }
+      guard page.range != nil else {
+        throw LogError(.notFound, "the log ends before offset \(Figures.grouped(builder.next))")
+      }
       isCut = try builder.add(page, respectsLimits: true)
     }
     return builder.finish()

@@ -32,11 +32,17 @@ struct ObjectSink: Sink {
   var limit: Int { settings.concurrency }
   // A plan is open until the transaction that marks it shipped.
   var uncommittedLimit: Int { settings.concurrency }
-  // A batch that waits holds its whole text.
-  var readAhead: Int { 1 }
+  // A batch that waits holds 4 MiB of its text, or its body.
+  var readAhead: Int { 2 }
+  // A place among the uploads is held for two commits as well: packing must not take its time from it.
+  var preparesAhead: Bool { true }
 
   func makeSource(reader: LogReader, next: Offset) -> BatchSource {
     BatchSource(reader: reader, consumer: consumer, settings: settings, tail: tail, next: next)
+  }
+
+  func prepare(_ delivery: ObjectDelivery) async throws {
+    if case .new(let batch) = delivery { _ = try await batch.pack() }
   }
 
   func deliver(_ delivery: ObjectDelivery) async throws -> Confirmation {
@@ -44,7 +50,7 @@ struct ObjectSink: Sink {
     case .shipped: return Confirmation()
     case .new(let batch):
       try await lease.acquire()
-      let built = await batch.pack()
+      let built = try await batch.pack()
       return try await upload(built, as: try await plan(built))
     case .planned(let plan, let batch):
       try await lease.acquire()

@@ -60,16 +60,20 @@ package struct Replay: Sendable {
   ) async throws {
     let head = try await reader.head()
     guard let oldest = try await reader.oldest() else {
-      throw LogError(.notFound, "the log has no ticks to replay: its head is \(head)")
+      throw LogError(.notFound, "the log has no ticks to replay: its head is \(Figures.grouped(head))")
     }
     let end = last ?? head
     guard first >= oldest, first <= head, end <= head else {
       throw LogError(
         .notFound,
-        "cannot replay offsets \(first) to \(end): the log has \(oldest) to \(head)")
+        "cannot replay offsets \(Figures.grouped(first)) to \(Figures.grouped(end)): the log has \(Figures.grouped(oldest)) to \(Figures.grouped(head))"
+      )
     }
     guard first <= end else {
-      throw LogError(.notFound, "cannot replay offsets \(first) to \(end): the end comes before the start")
+      throw LogError(
+        .notFound,
+        "cannot replay offsets \(Figures.grouped(first)) to \(Figures.grouped(end)): the end comes before the start"
+      )
     }
     self.reader = reader
     range = first...end
@@ -97,12 +101,12 @@ package struct Replay: Sendable {
             try rows.append(entry, in: texts)
             outcome.delivered += 1
           } catch {
-            outcome.add(problem: "offset \(offset): \(error)")
+            outcome.add(problem: "offset \(Figures.grouped(offset)): \(error)")
           }
         }
       }
       try await write(rows.bytes)
-      for row in page.bad { outcome.add(problem: "offset \(row.offset): \(row.cause)") }
+      for row in page.bad { outcome.add(problem: "offset \(Figures.grouped(row.offset)): \(row.cause)") }
     }
     return outcome
   }
@@ -114,7 +118,7 @@ package struct Replay: Sendable {
       let page = try await reader.page(
         from: next, through: range.upperBound, maximumTicks: TickSource.pageTicks)
       guard let read = page.range else {
-        throw LogError(.notFound, "the log ends before offset \(next)")
+        throw LogError(.notFound, "the log ends before offset \(Figures.grouped(next))")
       }
       try await body(page)
       next = read.upperBound.next

@@ -36,8 +36,10 @@ package struct Tap: Sendable {
     guard let wanted else { return head.next }
     let oldest = try await reader.oldest()
     guard wanted >= oldest ?? head.next, wanted <= head.next else {
-      let kept = oldest.map { "the log has \($0) to \(head)" } ?? "the log has no ticks: its head is \(head)"
-      throw LogError(.notFound, "cannot begin at offset \(wanted): \(kept)")
+      let kept =
+        oldest.map { "the log has \(Figures.grouped($0)) to \(Figures.grouped(head))" }
+        ?? "the log has no ticks: its head is \(Figures.grouped(head))"
+      throw LogError(.notFound, "cannot begin at offset \(Figures.grouped(wanted)): \(kept)")
     }
     return wanted
   }
@@ -79,7 +81,9 @@ package struct Tap: Sendable {
     let head = try await reader.head()
     let kept = try await reader.oldest() ?? head.next
     // Otherwise it was no trimming, and would be found again for ever.
-    guard kept > next else { throw LogError(.notFound, "offset \(next) is not in the log any more") }
+    guard kept > next else {
+      throw LogError(.notFound, "offset \(Figures.grouped(next)) is not in the log any more")
+    }
     tell(.trimmed(next...kept.previous))
     return kept
   }

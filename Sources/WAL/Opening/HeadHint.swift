@@ -1,3 +1,5 @@
+import Base
+
 /// The note of how far a log was when it was committed to last, kept in its `.lock`, outside of SQLite's files:
 /// those that lie there at a start may be others, or not all.
 ///
@@ -50,7 +52,7 @@ package struct HeadHint: Equatable, Sendable {
   }
 
   package func missingWAL(of path: String, endingAt end: Offset) -> String {
-    "\(path) ends at offset \(end), but \(head) was committed: its \(path)-wal is missing; put it back, or, if it is "
+    "\(path) ends at offset \(Figures.grouped(end)), but \(Figures.grouped(head)) was committed: its \(path)-wal is missing; put it back, or, if it is "
       + "lost, remove \(path).lock and run `tickwal adopt`, so that no offset gets two meanings"
   }
 }

@@ -28,23 +28,34 @@ package enum LogFile {
     guard info.st_mode & S_IFMT == S_IFREG else {
       throw LogError.notRegular(path)
     }
-    let header = try readHeader(path)
-    guard header.count == headerLength, header.starts(with: magic) else {
+    try checkHeader(of: path, O_RDWR)
+    return .log
+  }
+
+  /// Refuses a file that is no log, by its header: in the same words for whoever writes and whoever only reads.
+  ///
+  /// Must not be called while this process has the file open.
+  ///
+  /// - Throws: `unusablePath`, `notALog` or `newerSchema`.
+  static func checkHeader(of path: String, _ access: Int32 = O_RDONLY) throws(LogError) {
+    let header = try readHeader(path, access)
+    let isWhole = header.count == headerLength
+    let isOurs = isWhole && bigEndian(header, at: 68) == Schema.applicationID
+    guard isOurs || isWhole && header.starts(with: magic) else {
       throw LogError(
         .notALog,
         header.isEmpty
           ? "\(path) is not a log: it is empty; remove it to start a new log"
           : "\(path) is not a log: it is no SQLite file; name another WAL_PATH")
     }
-    let application = bigEndian(header, at: 68)
-    guard application == Schema.applicationID else {
+    guard isOurs else {
       throw LogError(.notALog, "\(path) is not a log: it belongs to another program; name another WAL_PATH")
     }
-    try checkVersion(bigEndian(header, at: 60), of: path)
-    guard isSound(header) else {
+    // A version that stands in a damaged header says nothing.
+    if header.starts(with: magic) { try checkVersion(bigEndian(header, at: 60), of: path) }
+    guard header.starts(with: magic), isSound(header) else {
       throw LogError(.notALog, "\(path) is damaged: its header is not a log's; \(LogError.salvageAdvice)")
     }
-    return .log
   }
 
   /// Whether what is the same in the header of every log is as it must be; not all of it is looked at by SQLite.
@@ -206,8 +217,8 @@ package enum LogFile {
     }
   }
 
-  private static func readHeader(_ path: String) throws(LogError) -> [UInt8] {
-    let descriptor = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK)
+  private static func readHeader(_ path: String, _ access: Int32) throws(LogError) -> [UInt8] {
+    let descriptor = open(path, access | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw LogError.unusable(path, errno) }
     defer { close(descriptor) }
     var header = [UInt8](repeating: 0, count: headerLength)

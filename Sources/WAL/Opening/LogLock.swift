@@ -124,6 +124,13 @@ package final class LogLock: Sendable {
     return pid(in: descriptor)
   }
 
+  /// Whether a process holds the lock now, known by its pid or not.
+  static func isHeld(_ logPath: String) -> Bool {
+    guard let descriptor = try? OwnFile.open(path(logPath), O_RDONLY) else { return false }
+    defer { LogLock.unlock(descriptor) }
+    return !FileLock.take(.shared, of: descriptor)
+  }
+
   /// The note of the process that had the log last.
   package static func note(of logPath: String) -> HeadHint? {
     guard let descriptor = try? OwnFile.open(path(logPath), O_RDONLY) else { return nil }

@@ -196,11 +196,13 @@ extension TickLog {
     }
     let last = try connection.lastTick()?.rawValue
     if let last, last > head {
-      throw SQLiteError.contradiction("it has offset \(last) beyond its head \(head)")
+      throw SQLiteError.contradiction(
+        "it has offset \(Figures.grouped(last)) beyond its head \(Figures.grouped(head))")
     }
     let trimmed = try connection.trimmed().rawValue
     guard trimmed >= 0, trimmed <= head else {
-      throw SQLiteError.contradiction("everything up to \(trimmed) is trimmed, and its head is \(head)")
+      throw SQLiteError.contradiction(
+        "everything up to \(trimmed) is trimmed, and its head is \(Figures.grouped(head))")
     }
     let known = max(last ?? 0, trimmed)
     let most =
@@ -208,7 +210,9 @@ extension TickLog {
     if head.subtractingSaturated(known) > most {
       let lost = try connection.lastLost(through: head)
       guard head.subtractingSaturated(lost) <= most else {
-        throw SQLiteError.contradiction("its head \(head) is beyond what it can hold after offset \(known)")
+        throw SQLiteError.contradiction(
+          "its head \(Figures.grouped(head)) is beyond what it can hold after offset \(Figures.grouped(known))"
+        )
       }
     }
     return Offset(rawValue: head)

@@ -6,18 +6,34 @@ import Glibc
 package actor LogReader {
   private let executor: ThreadExecutor
   package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+  /// Its thread, for tasks that do little besides reading.
+  package nonisolated var thread: ThreadExecutor.Tasks { executor.tasks }
 
   package let path: String
+  private let isBesideWriter: Bool
+  private let vfs: String?
+  private let hasNoRoom: @Sendable (String) -> Bool
   private var connection: SQLiteConnection?
+  /// The files as they were when they were opened without SQLite's shared memory; `nil` if they were opened with it.
+  private var quiet: QuietFiles?
 
+  /// - Parameters:
+  ///   - isBesideWriter: this process writes the log as well.
+  ///   - hasNoRoom: whether nothing can be made beside a log.
   /// - Throws: `LogError` with `unusablePath`, `notALog`, `newerSchema` or `failed`.
-  package init(path: String, vfs: String? = nil) async throws {
+  package init(
+    path: String, vfs: String? = nil, isBesideWriter: Bool = false,
+    hasNoRoom: @escaping @Sendable (String) -> Bool = QuietFiles.hasNoRoom
+  ) async throws {
     executor = try ThreadExecutor()
     self.path = LogFile.resolve(path)
-    try open(vfs: vfs)
+    self.vfs = vfs
+    self.isBesideWriter = isBesideWriter
+    self.hasNoRoom = hasNoRoom
+    try open()
   }
 
-  private func open(vfs: String?) throws {
+  private func open() throws {
     var info = stat()
     guard stat(path, &info) == 0 else {
       guard errno == ENOENT else { throw LogError.unusable(path, errno) }
@@ -25,8 +41,14 @@ package actor LogReader {
     }
     guard info.st_mode & S_IFMT == S_IFREG else { throw LogError.notRegular(path) }
     try LogFile.checkSides(of: path)
+    // A process that writes the log has made the shared memory already.
+    if hasNoRoom(path), let files = QuietFiles(path) { return try openQuiet(files) }
     do {
-      try open(.readOnly, vfs)
+      try open(.readOnly)
+    } catch let error as LogError where error.code == .diskFull {
+      // A quota, of which the volume says nothing.
+      guard let files = QuietFiles(path) else { throw error }
+      try openQuiet(files)
     } catch let error as LogError where error.code == .unusablePath && LogFile.isOnReadOnlyVolume(path) {
       // SQLite needs its shared memory beside a log, which cannot be made there.
       guard !LogFile.hasWAL(path) else {
@@ -35,11 +57,18 @@ package actor LogReader {
           "the log \(path) cannot be read where it is: its \(path)-wal has content, and the file system is "
             + "read-only; copy both to a folder that can be written, or mount it for writing")
       }
-      try open(.immutable, vfs)
+      try open(.immutable)
     }
   }
 
-  private func open(_ access: SQLiteConnection.Access, _ vfs: String?) throws {
+  /// Opens a log that no process writes, without making anything beside it.
+  private func openQuiet(_ files: QuietFiles) throws {
+    // Where there is no WAL, SQLite would make an empty one.
+    try open(LogFile.hasWAL(path) ? .unshared : .immutable)
+    quiet = files
+  }
+
+  private func open(_ access: SQLiteConnection.Access) throws {
     do {
       let connection = try SQLiteConnection(path: path, access: access, vfs: vfs)
       connection.setBusyTimeout(milliseconds: 5_000)
@@ -47,25 +76,29 @@ package actor LogReader {
       try connection.execute("PRAGMA query_only = 1; PRAGMA wal_autocheckpoint = 0; PRAGMA mmap_size = 0;")
       try connection.execute("PRAGMA cache_size = -2048")
       guard try connection.int("PRAGMA application_id") == Int64(Schema.applicationID) else {
-        throw LogError(
-          .notALog, "\(path) is not a log: it belongs to another program, or its header is damaged")
+        try connection.close()
+        try checkHeader()
+        throw LogError(.notALog, "\(path) is not a log: it belongs to another program; name another WAL_PATH")
       }
       try LogFile.checkVersion(of: connection, path: path)
       self.connection = connection
     } catch let error as LogError {
       throw error
-    } catch let error as SQLiteError where error.isNoDatabase {
-      throw LogError(
-        .notALog,
-        "\(path) is not a log: it is no SQLite file, or its header is damaged; name another WAL_PATH, or if it was one: "
-          + LogError.salvageAdvice)
     } catch let error as SQLiteError where error.isCorruption {
+      try checkHeader()
       throw LogError.damaged(path, error)
     } catch let error as SQLiteError where error.isCannotOpen || error.isReadOnly {
       throw LogError(.unusablePath, "the log \(path) cannot be read: \(error)")
     } catch let error as SQLiteError {
       throw LogError("opening the log \(path) for reading", error)
     }
+  }
+
+  /// Says what `run` would say of the file, where it is none that can be read.
+  private func checkHeader() throws(LogError) {
+    // Closing another descriptor would drop the locks that SQLite has for this process.
+    guard !isBesideWriter else { return }
+    try LogFile.checkHeader(of: path)
   }
 
   package func close() throws {
@@ -76,7 +109,24 @@ package actor LogReader {
   // MARK: Snapshots
 
   /// Runs `body` on one snapshot of the log.
+  ///
+  /// - Throws: `inUse` if a process began to write a log that is read without SQLite's shared memory; the next call
+  ///   reads it with.
   package func read<T>(_ body: (SQLiteConnection) throws -> T) throws -> T {
+    guard let files = quiet else { return try readSnapshot(body) }
+    guard QuietFiles(path) == files else {
+      try close()
+      quiet = nil
+      try open()
+      return try readSnapshot(body)
+    }
+    let result = Result { try readSnapshot(body) }
+    // Also of an error: what looks damaged may be half written.
+    guard QuietFiles(path) == files else { throw LogError.beganMeanwhile(path) }
+    return try result.get()
+  }
+
+  private func readSnapshot<T>(_ body: (SQLiteConnection) throws -> T) throws -> T {
     guard let connection else { throw LogError(.closed, "the reader is closed") }
     do {
       try connection.run("BEGIN")
@@ -119,6 +169,16 @@ package actor LogReader {
   }
 }
 
+extension LogError {
+  fileprivate static func beganMeanwhile(_ path: String) -> LogError {
+    let pid = LogLock.holder(of: path)
+    return LogError(
+      .inUse(pid: pid),
+      "the log \(path) was read without a snapshot, for its volume has no room, and "
+        + "\(pid.map { "process \($0)" } ?? "another process") began to write it: give the command again")
+  }
+}
+
 extension SQLiteConnection {
   /// The end of the run of kept ticks that begins at an offset: `nil` for the log's own end.
   ///
@@ -129,7 +189,8 @@ extension SQLiteConnection {
     guard first <= trimmed else { return nil }
     guard let held = try lastHeld(with: first) else {
       throw LogError(
-        .notFound, "offset \(first) is trimmed: the oldest tick kept is \(try oldestOffset() ?? trimmed.next)"
+        .notFound,
+        "offset \(Figures.grouped(first)) is trimmed: the oldest tick kept is \(Figures.grouped(try oldestOffset() ?? trimmed.next))"
       )
     }
     return held

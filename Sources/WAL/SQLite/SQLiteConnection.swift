@@ -18,12 +18,15 @@ package final class SQLiteConnection {
     /// For a file that nobody can change, as on a read-only file system: no lock is taken, and SQLite's WAL is passed
     /// over.
     case immutable
+    /// For a file that no process writes, where nothing can be made beside it: no lock is taken, and the index of
+    /// SQLite's WAL is kept in memory.
+    case unshared
 
     fileprivate var flags: Int32 {
       switch self {
       case .readWrite: SQLITE_OPEN_READWRITE
       case .create: SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
-      case .readOnly: SQLITE_OPEN_READONLY
+      case .readOnly, .unshared: SQLITE_OPEN_READONLY
       case .immutable: SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
       }
     }
@@ -34,6 +37,8 @@ package final class SQLiteConnection {
     walFrameCount.initialize(to: 0)
     // Reference: https://www.sqlite.org/uri.html#uriimmutable
     let name = access == .immutable ? "file:\(PercentEncoding.path(path))?immutable=1" : path
+    // Reference: https://www.sqlite.org/vfs.html#standard_unix_vfses
+    let vfs = access == .unshared ? "unix-none" : vfs
     let code = sqlite3_open_v2(name, &handle, access.flags | SQLITE_OPEN_NOMUTEX, vfs)
     guard code == SQLITE_OK, handle != nil else {
       let error = makeError(code: code, sql: "open \(path)")
@@ -42,6 +47,9 @@ package final class SQLiteConnection {
       throw error
     }
     sqlite3_extended_result_codes(handle, 1)
+    // Before the file is read first, which is what keeps SQLite from asking for shared memory.
+    // Reference: https://www.sqlite.org/wal.html#use_of_wal_without_shared_memory
+    if access == .unshared { try execute("PRAGMA locking_mode = EXCLUSIVE") }
   }
 
   deinit {

@@ -58,9 +58,6 @@ package struct SQLiteError: Error, Sendable, CustomStringConvertible {
   /// The file's content is damaged where it was read.
   package var isCorruption: Bool { primaryCode == SQLITE_CORRUPT || primaryCode == SQLITE_NOTADB }
 
-  /// The file does not begin as SQLite's do.
-  package var isNoDatabase: Bool { primaryCode == SQLITE_NOTADB }
-
   /// A table refuses a row.
   package var isConstraint: Bool { primaryCode == SQLITE_CONSTRAINT || primaryCode == SQLITE_MISMATCH }
 

@@ -1,3 +1,5 @@
+import Base
+
 /// The rule where a consumer may be moved to: a pure value.
 struct SeekRule: Equatable {
   /// A batch that was planned once: its range never changes.
@@ -23,21 +25,21 @@ struct SeekRule: Equatable {
       throw SeekError(
         .outOfBounds,
         oldest > head
-          ? "\(consumer) cannot go on at offset \(offset): no ticks are kept, so \(head.next), behind the head, is the only one"
-          : "\(consumer) cannot go on at offset \(offset): from \(oldest), the oldest tick kept, to \(head.next), behind the head, is possible"
+          ? "\(consumer) cannot go on at offset \(Figures.grouped(offset)): no ticks are kept, so \(Figures.grouped(head.next)), behind the head, is the only one"
+          : "\(consumer) cannot go on at offset \(Figures.grouped(offset)): from \(Figures.grouped(oldest)), the oldest tick kept, to \(Figures.grouped(head.next)), behind the head, is possible"
       )
     }
     let landing = batch?.range.lowerBound ?? offset
     if let batch, landing < oldest, !batch.isOpen {
       throw SeekError(
         .trimmedBatch,
-        "offset \(offset) is in the batch \(landing) to \(batch.range.upperBound) of \(consumer), of which only ticks from \(oldest) on are kept: from \(batch.range.upperBound.next) on is possible"
+        "offset \(Figures.grouped(offset)) is in the batch \(Figures.grouped(landing)) to \(Figures.grouped(batch.range.upperBound)) of \(consumer), of which only ticks from \(Figures.grouped(oldest)) on are kept: from \(Figures.grouped(batch.range.upperBound.next)) on is possible"
       )
     }
     guard landing <= next || request.maySkip else {
       throw SeekError(
         .needsSkip,
-        "\(consumer) reads offset \(next) next: to go on at \(landing) it must pass over \(next.distance(to: landing)) ticks, never to be delivered; give --skip if that is meant"
+        "\(consumer) reads offset \(Figures.grouped(next)) next: to go on at \(Figures.grouped(landing)) it must pass over \(Figures.counted(next.distance(to: landing), "tick")), never to be delivered; give --skip if that is meant"
       )
     }
     return landing

@@ -29,7 +29,7 @@ extension SQLiteConnection {
     }
     return try rows.map { row throws(LogError) in
       guard let plan = row.plan else {
-        throw LogError(.failed, "the plan of \(consumer) at offset \(row.first) is damaged")
+        throw LogError(.failed, "the plan of \(consumer) at offset \(Figures.grouped(row.first)) is damaged")
       }
       return plan
     }

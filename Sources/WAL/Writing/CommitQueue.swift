@@ -2,11 +2,14 @@
 /// lock.
 ///
 /// A group is committed when it holds `maximumTicks` or `maximumBytes`, or when its oldest request has
-/// waited `linger`. A patient request takes part in the next group, and waits longer than that for one. The queue is
-/// full at `capacity` bytes; one larger request is admitted into an empty queue.
+/// waited `linger`; what has queued up by then goes along, up to `groupTicks`. A patient request takes part in the next
+/// group, and waits longer than that for one. The queue is full at `capacity` bytes; one larger request is admitted into
+/// an empty queue.
 struct CommitQueue<Request> {
   struct Limits: Sendable {
     var maximumTicks = 1_000
+    /// Ticks at which a group takes no more requests, if these are more than `maximumTicks`.
+    var groupTicks = 0
     var maximumBytes = 1 << 20
     var linger: Duration = .milliseconds(5)
     /// The time that a patient request waits for another one's commit.
@@ -113,8 +116,8 @@ struct CommitQueue<Request> {
     var ticks = 0
     var bytes = 0
     taken.removeAll(keepingCapacity: true)
-    while first < waiting.count, ticks < limits.maximumTicks, bytes < limits.maximumBytes,
-      let next = waiting[first]
+    while first < waiting.count, ticks < max(limits.groupTicks, limits.maximumTicks),
+      bytes < limits.maximumBytes, let next = waiting[first]
     {
       taken.append(next)
       ticks += next.ticks

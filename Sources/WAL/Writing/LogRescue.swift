@@ -87,7 +87,8 @@ struct LogRescue {
       let foreign = place.foreignSides()
       return LogError(
         .lost,
-        end + "everything up to offset \(facts.head) was copied into \(path), nothing is lost: "
+        end
+          + "everything up to offset \(Figures.grouped(facts.head)) was copied into \(path), nothing is lost: "
           + (foreign.isEmpty ? "" : "move \(foreign.joined(separator: " and ")) away, then ") + "start again")
     }
     do throws(LogError) {
@@ -95,18 +96,21 @@ struct LogRescue {
         return LogError(
           .lost,
           end
-            + "everything up to offset \(facts.head) was saved and is at \(path) again, nothing is lost: start again"
+            + "everything up to offset \(Figures.grouped(facts.head)) was saved and is at \(path) again, nothing is lost: start again"
         )
       }
       return LogError(
         .lost,
-        end + "everything up to offset \(facts.head) is saved in \(savedPath): to go on with it, stop every "
+        end
+          + "everything up to offset \(Figures.grouped(facts.head)) is saved in \(savedPath): to go on with it, stop every "
           + "tickwal, move what lies at \(path) away and the saved file there; to keep both, ship the saved one first: "
           + "`WAL_PATH=\(savedPath) tickwal ship`")
     } catch {
       return LogError(
         .lost,
-        end + "everything up to offset \(facts.head) is saved in \(savedPath) (\(error)): move it to \(path)")
+        end
+          + "everything up to offset \(Figures.grouped(facts.head)) is saved in \(savedPath) (\(error)): move it to \(path)"
+      )
     }
   }
 
@@ -127,9 +131,9 @@ struct LogRescue {
     switch facts.unshipped {
     case let first? where first <= facts.head:
       text +=
-        "what was not shipped, offsets \(first) to \(facts.head), is lost, unless the files are elsewhere"
-    case nil: text += "offsets up to \(facts.head) are lost, unless the files are elsewhere"
-    default: text += "everything up to offset \(facts.head) was shipped"
+        "what was not shipped, offsets \(Figures.grouped(first)) to \(Figures.grouped(facts.head)), is lost, unless the files are elsewhere"
+    case nil: text += "offsets up to \(Figures.grouped(facts.head)) are lost, unless the files are elsewhere"
+    default: text += "everything up to offset \(Figures.grouped(facts.head)) was shipped"
     }
     return text
   }

@@ -110,7 +110,8 @@ package final class WriteTransaction {
   private func require(_ isThere: Bool, _ plan: BatchPlan) throws(LogError) {
     guard isThere else {
       throw LogError(
-        .notFound, "there is no open plan of \(plan.consumer) at offset \(plan.range.lowerBound)")
+        .notFound,
+        "there is no open plan of \(plan.consumer) at offset \(Figures.grouped(plan.range.lowerBound))")
     }
   }
 
@@ -227,5 +228,5 @@ package final class WriteTransaction {
     try connection.cutDeadLetters(of: owner, to: WriteTransaction.keptRejects)
   }
 
-  static let keptRejects = 10_000
+  package static let keptRejects = 10_000
 }

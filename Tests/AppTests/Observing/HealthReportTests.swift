@@ -97,6 +97,25 @@ import Testing
     #expect(both.lines[3].contains("1 stream is in an open gap (closed)"))
   }
 
+  @Test func `a log whose writer does not come back takes no ticks, and nothing is ready`() {
+    let busy = { (seconds: Double) in self.report { $0.process?.writerBusySeconds = seconds }.isHealthy }
+    #expect(busy(9))
+    let stuck = report { $0.process?.writerBusySeconds = 25 }
+    #expect(
+      stuck.lines[1]
+        == "  log for 25 s: the writer has been at one piece of work for 25 s: no tick becomes durable meanwhile"
+    )
+    #expect(!stuck.readiness.isReady)
+    let full = report {
+      $0.process?.writerBusySeconds = 25
+      $0.paused = true
+    }
+    #expect(full.problems.count == 1)
+    #expect(full.lines[1].hasSuffix("; the queue before it is full: the feed is paused"))
+    // What no process can mean ends nothing.
+    #expect(busy(.nan) && !busy(.infinity))
+  }
+
   @Test func `a consumer that is held, refused or late says how far it is behind`() {
     let held = report(lag: 29_300, hold: Hold(since: Self.now - 120_000_000, why: "the key is taken"))
     #expect(held.lines[1].hasPrefix("  s3 for 2 min: held: the key is taken; 29,300 behind"))
@@ -113,6 +132,13 @@ import Testing
         "  s3 for 2 min: deliveries fail, 4 times by now: PutObject: NoSuchBucket; 29,300 behind, growing 100/s"
       ))
     #expect(refused.readiness.isReady)
+    let lateToo = report(
+      {
+        $0.process?.troubles = [
+          .init(consumer: "s3", since: Self.now, failures: 4, error: "PutObject: NoSuchBucket")
+        ]
+      }, lag: 9, age: 7 * 3_600)
+    #expect(lateToo.lines[1].hasSuffix("NoSuchBucket; 9 behind, the oldest 7 h old"))
     let done = report {
       $0.process?.troubles = [
         .init(consumer: "s3", since: Self.now, failures: 4, error: "the connection was lost")

@@ -1,3 +1,4 @@
+import Glibc
 import Observe
 import Testing
 
@@ -72,5 +73,28 @@ import Testing
     #expect(try value("aws_credentials_expiry_timestamp_seconds", of: sight).isNaN)
     sight.credentialsExpiry = 1_795_240_000
     #expect(try value("aws_credentials_expiry_timestamp_seconds", of: sight) == 1_795_240_000)
+  }
+
+  @Test func `silent streams are those that the feed has found so`() throws {
+    var sight = sight()
+    #expect(try value("feed_streams_silent", of: sight) == 0)
+    sight.statistics?.silentStreams = NamedStreams(["a@trade", "b@trade"])
+    #expect(try value("feed_streams_silent", of: sight) == 2)
+  }
+
+  @Test func `messages that stderr does not take are counted`() throws {
+    var ends: [Int32] = [0, 0]
+    #expect(pipe(&ends) == 0)
+    // Not closed: whoever writes waits for a reader, as long as the tests run.
+    let console = Console(descriptor: ends[1])
+    let dropped = {
+      try #require(
+        ProcessSamples.all(console: console).first { $0.label == "logging_messages_dropped_total" }
+      ).value
+    }
+    #expect(try dropped() == 0)
+    // More than the pipe and the queue before it hold.
+    for _ in 0..<100 { console.writeLine(String(repeating: "x", count: 8192)) }
+    #expect(try dropped() > 0)
   }
 }

@@ -24,15 +24,18 @@ def binary() -> str:
 
 
 class Look:
-    """What stands in the page after its scripts have run for a few seconds of its own time."""
+    """What stands in the page after its scripts have run for a few seconds of its own time, and its picture as PNG."""
 
-    def __init__(self, address: str):
+    def __init__(self, address: str, picture: Path | None = None, size: str = "1200,1900", dark: bool = False):
+        more = [f"--screenshot={picture}", f"--window-size={size}", "--hide-scrollbars"] if picture else []
+        if dark:
+            more.append("--blink-settings=preferredColorScheme=0")
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             log = Path(folder) / "net.json"
             done = subprocess.run(
                 [
                     binary(), *FLAGS, "--enable-logging=stderr", f"--user-data-dir={folder}/profile",
-                    f"--log-net-log={log}", "--virtual-time-budget=3000", "--dump-dom", f"http://{address}/",
+                    f"--log-net-log={log}", "--virtual-time-budget=3000", *more, "--dump-dom", f"http://{address}/",
                 ],
                 capture_output=True, text=True, timeout=120, env={"HOME": folder, "PATH": "/usr/bin:/bin"})
             assert done.returncode == 0, done.stderr[-2000:]

@@ -136,6 +136,33 @@ def _end_of_first_argument(source: str, start: int, is_body: bool) -> int:
     return place
 
 
+_FINDING = re.compile(r"\.(?:failed|warning)\(\s*(?:\"\w+\"|\w+),")
+"""What a finding of `doctor` comes after, with its name."""
+
+
+def found_by_the_code() -> dict[str, str]:
+    """Each problem of `status`, and each finding of `doctor` that is not well, with the file that says it."""
+    found: dict[str, str] = {}
+    for path, source in sources().items():
+        if path.name == "HealthReport.swift":
+            calls = re.finditer(r"\bwhat:", source)
+        elif "Doctor" in str(path) or path.name.endswith("Look.swift"):
+            calls = _FINDING.finditer(source)
+        else:
+            continue
+        for call in calls:
+            for text in literals(source, call.end(), _end_of_first_argument(source, call.end(), False)):
+                if any(len(part.split()) >= 2 for part in text.split(ANYTHING)):
+                    found[text] = path.name
+    return found
+
+
+def documented_findings() -> list[str]:
+    """Those that docs/operations.md has."""
+    text = (ROOT / "docs/operations.md").read_text()
+    return _first_cells(text.partition("\n## What status and doctor say\n")[2].partition("\n## ")[0])
+
+
 def documented() -> tuple[list[str], list[str]]:
     """The messages that are listed, and the last lines of commands."""
     text = (ROOT / "docs/operations.md").read_text()

@@ -47,6 +47,12 @@ def value(words, name):
     return entries if name in ("KeySchema", "AttributeDefinitions") else entries[0]
 
 service, operation, rest = sys.argv[1], sys.argv[2], sys.argv[3:]
+if (service, operation) == ("s3", "mv"):
+    (source, key), (target, name) = [place.removeprefix("s3://").split("/", 1) for place in rest]
+    s3 = client("s3")
+    s3.copy_object(Bucket=target, Key=name, CopySource=dict(Bucket=source, Key=key))
+    s3.delete_object(Bucket=source, Key=key)
+    sys.exit()
 if (service, operation) == ("s3", "sync"):
     bucket, _, prefix = rest[0].removeprefix("s3://").partition("/")
     s3 = client("s3")

@@ -1,3 +1,4 @@
+import Base
 import Foundation
 import ShippingFixtures
 import TestSupport
@@ -130,7 +131,8 @@ import Testing
         #expect(error?.code == .notFound)
         #expect(
           error?.description.contains(
-            "\(first ?? 1) to \(last ?? 4_000): they are not kept any more, the log has nothing") == true)
+            "\(Figures.grouped(first ?? 1)) to \(Figures.grouped(last ?? 4_000)): they are not kept any more, the log has nothing"
+          ) == true)
       }
       // Without bounds it is all that is kept.
       let all = try await reconcile(rig, reader)
@@ -141,8 +143,8 @@ import Testing
       let error = await #expect(throws: LogError.self) {
         _ = try await reconcile(rig, reader, through: 4_000)
       }
-      #expect(error?.description.contains("1 to 4000") == true)
-      #expect(error?.description.contains("the log has 4001 to 4050") == true)
+      #expect(error?.description.contains("1 to 4,000") == true)
+      #expect(error?.description.contains("the log has 4,001 to 4,050") == true)
       #expect(
         try await reconcile(rig, reader, from: 3_000, through: 4_001).trimmed == offset(3_000)...offset(4_000)
       )

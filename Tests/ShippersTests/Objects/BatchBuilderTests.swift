@@ -43,6 +43,27 @@ import WAL
     #expect(batch.sha256 == SHA256.hash(batch.body).hex)
   }
 
+  @Test func `a batch that is packed ahead of its turn is packed once, and who delivers it has that`()
+    async throws
+  {
+    for isAhead in [true, false] {
+      var builder = BatchBuilder(first: .first, settings: .test(rows: 20_000))
+      for number in 1...20_000 { _ = add(&builder, "{\"n\":\(number)}") }
+      let batch = builder.cut()
+      if isAhead { _ = try await batch.pack() }
+      let built = try await withThrowingTaskGroup(of: BuiltBatch.self) { group in
+        for _ in 0..<3 { group.addTask { try await batch.pack() } }
+        return try await group.reduce(into: []) { $0.append($1) }
+      }
+      #expect(built.count == 3)
+      for each in built {
+        #expect(each.range == offsets(1...20_000) && each.rows == 20_000)
+        #expect(numbers(inRows: each.body) == Array(1...20_000))
+        #expect(each.sha256 == SHA256.hash(each.body).hex)
+      }
+    }
+  }
+
   @Test func `a change of the hour of receipt cuts before`() {
     let start = someTime / Self.hour * Self.hour
     var builder = BatchBuilder(first: .first, settings: .test())

@@ -42,7 +42,7 @@ struct DeadLetterChoice: ParsableArguments, Sendable {
   }
 
   static func id(_ text: String) throws -> KeptDeadLetter.ID {
-    guard let number = DecimalDigits.parse(text, upTo: Int64.max), number >= 1 else {
+    guard let number = DecimalDigits.parseGrouped(text, upTo: Int64.max), number >= 1 else {
       throw BadSettings(problems: [
         .init(name: "id", value: Text.oneLine(text), allowed: "a whole number, 1 or more, from `list`")
       ])
@@ -57,7 +57,7 @@ extension LogReader {
     _ settings: Configuration, _ body: @Sendable (LogReader) async throws -> T
   ) async throws -> T {
     try settings.log.path.checkReadable()
-    let reader = try await LogReader(path: settings.log.path.text)
+    let reader = try await LogReader(path: settings.log.path.absolute)
     let result: Result<T, any Error>
     do {
       result = .success(try await body(reader))
