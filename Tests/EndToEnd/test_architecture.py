@@ -28,7 +28,8 @@ LIBRARIES = {
     "CCurl": ("AWS/",),
     "COpenSSL": ("Base/",),
     "CZlib": ("Base/",),
-    "CGlibc": ("AWS/",),
+    "CGlibc": ("AWS/", "App/Running/FreedMemory.swift"),
+    "CDeflate": ("Base/",),
 }
 
 # What is written once, and where.

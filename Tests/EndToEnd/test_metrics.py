@@ -56,7 +56,9 @@ def test_every_name_is_there_and_no_other_and_each_moves(tickwal, make_place, mi
     moved = wait_for(
         run, address, "both destinations are fed, and heartbeats fail",
         lambda scrape: scrape["ship_objects_total"] > 1 and scrape["heartbeat_failures_total"] > 0
-        and scrape['ship_ticks_total{consumer="dynamodb"}'] > 50)
+        and scrape['ship_ticks_total{consumer="dynamodb"}'] > 50
+        # What is delivered counts before it is committed.
+        and all(scrape[f'ship_next_offset{{consumer="{name}"}}'] > 1 for name in ("s3", "dynamodb")))
     assert moved.names == {f"tickwal_{name}" for name in NAMES} | PROCESS
     moving = """
         feed_messages_total feed_received_bytes_total feed_event_delay_seconds_count log_appended_ticks_total

@@ -73,7 +73,8 @@ def assert_objects(log: Log, objects: list[StoredObject], ticks: list[Tick], mos
 
 def assert_items(found: dict[tuple[str, str], dict], ticks: list[Tick], days: int = 1) -> None:
     expected = oracle.items(ticks, days)
-    assert set(found) == set(expected)
+    missing, strange = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))
+    assert not missing and not strange, (len(found), len(missing), missing[:10], len(strange), strange[:10])
     for key, attributes in found.items():
         assert attributes in expected[key], key
 

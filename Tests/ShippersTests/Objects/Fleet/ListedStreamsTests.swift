@@ -15,10 +15,10 @@ import WAL
     #expect(
       text == """
         {"log_id":"0123456789abcdef","sha256":"\(ListedStreams.hash(of: ["b@trade", "a@trade"]))","streams":[\
-        {"from":"1970-01-01T00-00-01.000000Z","name":"a@trade","to":"1970-01-01T00-00-05.000000Z"},\
-        {"from":"1970-01-01T00-00-07.000000Z","name":"a@trade","to":null},\
-        {"from":"1970-01-01T00-00-01.000000Z","name":"b@trade","to":null},\
-        {"from":"1970-01-01T00-00-05.000000Z","name":"c@trade","to":"1970-01-01T00-00-07.000000Z"}],\
+        {"first_tick":null,"from":"1970-01-01T00-00-01.000000Z","name":"a@trade","to":"1970-01-01T00-00-05.000000Z"},\
+        {"first_tick":null,"from":"1970-01-01T00-00-07.000000Z","name":"a@trade","to":null},\
+        {"first_tick":null,"from":"1970-01-01T00-00-01.000000Z","name":"b@trade","to":null},\
+        {"first_tick":null,"from":"1970-01-01T00-00-05.000000Z","name":"c@trade","to":"1970-01-01T00-00-07.000000Z"}],\
         "written_at":"1970-01-01T00-00-08.000000Z"}
         """)
     #expect(try ListedStreams(json: Array(text.utf8)) == record)
