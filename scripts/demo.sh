@@ -74,7 +74,7 @@ while [[ -z $stopping ]] && ((SECONDS - began < seconds)); do
     "select printf('%,d ticks in the log', max(head)) || group_concat(printf(', %,d not yet in %s', lag, consumer), '')
      from backlog")
   objects=$( (find "$folder/objects" -name '*.jsonl.gz' 2>/dev/null || true) | wc -l)
-  items=$(ask "$folder/table.db" 'select count(*) from items')
+  items=$(ask "$folder/table.db" "select printf('%,d', count(*)) from items")
   shown=$(printf '%3d s  %s; %d objects, %s items' $((SECONDS - began)) "${line:-starting}" "$objects" "${items:-0}")
   if [[ -t 1 ]]; then
     printf '\r\033[K%s' "$shown"

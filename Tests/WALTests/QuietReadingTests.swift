@@ -61,6 +61,26 @@ import Testing
     }
   }
 
+  @Test func `where nobody can tell who has the log, it is read with shared memory`() async throws {
+    try await withTemporaryFolder { folder in
+      let path = folder + "/ticks.db"
+      #expect(!LogLock.mayBeHeld(path))
+      try await makeFullLog(path)
+      #expect(!LogLock.mayBeHeld(path) && QuietFiles(path) != nil)
+      let lock = try LogLock(logPath: path)
+      #expect(LogLock.mayBeHeld(path) && QuietFiles(path) == nil)
+      lock.release()
+      #expect(!LogLock.mayBeHeld(path))
+      // Through a link another file would be looked at.
+      #expect(rename(path + ".lock", folder + "/elsewhere") == 0)
+      #expect(symlink(folder + "/elsewhere", path + ".lock") == 0)
+      #expect(LogLock.mayBeHeld(path) && QuietFiles(path) == nil)
+      let reader = try await reader(path)
+      #expect(try await reader.head() == Offset(rawValue: 400))
+      try await reader.close()
+    }
+  }
+
   @Test func `what was read while a process began to write is not given out`() async throws {
     try await withTemporaryFolder { folder in
       let path = folder + "/ticks.db"

@@ -26,7 +26,7 @@ struct RangeBounds: Sendable, Equatable {
   private let since: Int64?
   private let until: Int64?
   private let dayText: String?
-  /// What the first time is called.
+  /// The flag that the first time was given by, for messages.
   private let timeFlag: String
 
   /// Whether an end was named that must be reached.

@@ -59,7 +59,7 @@ struct LogLine {
     }
   }
 
-  /// What others have numbered, which is looked for as it is.
+  /// The keys of numbers that others have given out: they are looked for as they are.
   private static let numbersOfOthers: Set<String> = ["after", "before", "code"]
 
   /// Numbers with separators, and times with their unit in place of the key's: `for_seconds` 44 is `for="44 s"`.

@@ -63,9 +63,10 @@ package final class ThreadExecutor: SerialExecutor {
     ThreadExecutor.add(Job(job: UnownedJob(job)), to: state)
   }
 
-  /// - Parameter state: of its own reference: the job may run, and the last one to its executor go away, before the
-  ///   signal is given.
   private static func add(_ job: Job, to state: Monitor<State>) {
+    // Held by hand: the job may run, and the last reference to its executor go away, before the signal is given.
+    let held = Unmanaged.passRetained(state)
+    defer { held.release() }
     state.withLock { $0.add(job) }
     state.signal()
   }

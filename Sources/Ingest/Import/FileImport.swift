@@ -36,8 +36,8 @@ package actor FileImport {
   private var proof = ImportProof()
   private var progress = Progress()
 
-  /// What is committed at a time. Nobody waits for a tick of a file: a commit is as large as the log's queue takes
-  /// them, for it costs one fsync however much is in it.
+  /// The size of a commit. Nobody waits for a tick of a file: it is as large as the log's queue takes them, for it
+  /// costs one fsync however much is in it.
   private static let ticksPerCommit = 4_000
   private static let bytesPerCommit = 1 << 20
   private static let rejectsPerCommit = 1_000

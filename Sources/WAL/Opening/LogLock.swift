@@ -124,11 +124,15 @@ package final class LogLock: Sendable {
     return pid(in: descriptor)
   }
 
-  /// Whether a process holds the lock now, known by its pid or not.
-  static func isHeld(_ logPath: String) -> Bool {
-    guard let descriptor = try? OwnFile.open(path(logPath), O_RDONLY) else { return false }
-    defer { LogLock.unlock(descriptor) }
-    return !FileLock.take(.shared, of: descriptor)
+  /// Whether a process may hold the lock now, known by its pid or not: also where that cannot be looked at.
+  static func mayBeHeld(_ logPath: String) -> Bool {
+    do throws(OwnFile.Refusal) {
+      let descriptor = try OwnFile.open(path(logPath), O_RDONLY)
+      defer { LogLock.unlock(descriptor) }
+      return !FileLock.take(.shared, of: descriptor)
+    } catch {
+      return error.code != ENOENT
+    }
   }
 
   /// The note of the process that had the log last.

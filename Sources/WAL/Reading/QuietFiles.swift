@@ -24,9 +24,9 @@ package struct QuietFiles: Equatable {
   private let log: File?
   private let wal: File?
 
-  /// `nil` while a process has the log.
+  /// `nil` while a process has the log, as far as can be told.
   init?(_ path: String) {
-    guard !LogLock.isHeld(path) else { return nil }
+    guard !LogLock.mayBeHeld(path) else { return nil }
     log = File(path)
     wal = File(path + "-wal")
   }

@@ -31,7 +31,7 @@ package struct LogReport: Codable, Equatable, Sendable {
   /// From the key of a gap's object one sees when it began. This says which of the old ones cannot reach into a time,
   /// so that who asks about a day reads no year of them.
   package struct GapBounds: Codable, Equatable, Sendable {
-    /// That a gap which has ended ever took, rounded up.
+    /// The longest that a gap which has ended ever took, rounded up.
     package let longestSeconds: Double
     /// The beginning of the oldest gap that is open, or from which on the feed may still find one; `nil` if there is
     /// none.
