@@ -7,15 +7,17 @@ ticks a second, CPU time of tickwal alone for each tick, and peak memory.
   feed       simulate -> run -> log, until the last tick is durable
   import     file -> log
   objects    backlog -> gzip JSONL -> PUT to nginx, which answers at once
+  level3     the same with S3_GZIP_LEVEL=3
   items      backlog -> UpdateItem to nginx, which answers at once
   batch      the same with DYNAMO_WRITE_MODE=batch; what items has given is its baseline
   both       objects and items at a time, for the peak memory of a full backlog
   local      backlog -> files and table in a folder
   steady     400 ticks a second in bursts of 8, both sinks: what a day costs
 
-Baselines: what the Python pipeline does with one core (json + gzip, boto3's update_item one at a time, sqlite3
-with 1,000 rows a commit), and beside it the plainest loop in C (Benchmarks/c): the same rows into the same table, the
-same text through zlib, the same bodies over curl, 64 at a time.
+Baselines: what the Python pipeline does (json + gzip on one core, boto3's update_item in 20 threads, sqlite3 with
+1,000 rows a commit), and beside it the plainest loop in C (Benchmarks/c): the same rows into the same table, the
+same text through zlib, the same bodies over curl, 64 at a time. For steady both loops in C, the log's and the items',
+at the same pace.
 """
 
 import argparse
@@ -25,6 +27,7 @@ import gzip
 import itertools
 import json
 import multiprocessing
+import multiprocessing.pool
 import os
 import pathlib
 import random
@@ -43,7 +46,7 @@ import urllib.parse
 from bursts import Bursts
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-STAGES = ("feed", "import", "objects", "items", "batch", "local", "both", "steady")
+STAGES = ("feed", "import", "objects", "level3", "items", "batch", "local", "both", "steady")
 BURST, STEADY_RATE = 8, 400
 KEYS = {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench"}
 STREAMS = [f"sym{number:03d}usdt@miniTicker" for number in range(400)]
@@ -263,7 +266,7 @@ def apart(baseline, *arguments):
         return pool.apply(baseline, arguments)
 
 
-def baseline_rows(recorded):
+def baseline_rows(recorded, level):
     """json.loads, the row, json.dumps, gzip: 1,000 rows an object."""
     lines = first_lines(recorded, 50_000)
     began = time.monotonic()
@@ -277,28 +280,30 @@ def baseline_rows(recorded):
                                  "total_traded_volume": event["v"],
                                  "total_traded_base_asset_volume": event["q"]}))
         if len(batch) == 1000:
-            gzip.compress("\n".join(batch).encode(), 6)
+            gzip.compress("\n".join(batch).encode(), level)
             batch = []
     return len(lines) / (time.monotonic() - began)
 
 
 def baseline_items(recorded, endpoint):
+    """The old pipeline's way: a pool of 20 threads that share one client."""
     try:
         import boto3
+        import botocore.config
     except ImportError:
         return None
-    lines = first_lines(recorded, 2_000)
-    table = boto3.resource("dynamodb", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="bench",
-                           aws_secret_access_key="bench").Table("t")
-    began = time.monotonic()
-    for line in lines:
-        message = json.loads(line)
-        event = message["data"]
-        table.update_item(
-            Key={"stream_type": message["stream"], "iso_timestamp": str(event["E"])},
-            UpdateExpression="SET event_type=:e,symbol=:s,close_price=:c",
-            ExpressionAttributeValues={":e": event["e"], ":s": event["s"], ":c": event["c"]})
-    return len(lines) / (time.monotonic() - began)
+    lines, threads = first_lines(recorded, 2_000), 20
+    client = boto3.client("dynamodb", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="bench",
+                          aws_secret_access_key="bench",
+                          config=botocore.config.Config(max_pool_connections=threads))
+
+    def write(line):
+        client.update_item(**item(line))
+
+    with multiprocessing.pool.ThreadPool(threads) as pool:
+        began = time.monotonic()
+        pool.map(write, lines, chunksize=1)
+        return len(lines) / (time.monotonic() - began)
 
 
 def baseline_sqlite(recorded, folder):
@@ -400,6 +405,19 @@ def usage_so_far(pid):
     return ticks / os.sysconf("SC_CLK_TCK"), switches, int(peak) / 1024
 
 
+def loops_at_the_pace(loops, folder, recorded, beginning, url, seconds):
+    """CPU microseconds a tick of the loops in C, for the log and for the items, at the pace of steady."""
+    log, count = folder / "loop.db", round(STEADY_RATE * seconds)
+
+    def remove():
+        for file in folder.glob(f"{log.name}*"):
+            file.unlink()
+
+    appending = loops.run("append", recorded, log, BURST, count, STEADY_RATE, before=remove)
+    items = write_lines(folder / "items", item, beginning)
+    return appending[1] + loops.run("items", items, url, BURST, count, STEADY_RATE)[1]
+
+
 def bench_steady(tickwal, folder, recorded, url, seconds, limit):
     """A rate as on most days, once everything runs. The streams are so few that the URL names them all."""
     log, streams = folder / "steady.db", STREAMS[:100]
@@ -432,12 +450,14 @@ class Table:
         print(f"{'stage':10}{'ticks/s':>12}{'CPU µs/tick':>14}{'peak MiB':>11}{'baseline/s':>13}{'ratio':>9}"
               f"{'C/s':>12}{'ratio':>8}{'C CPU µs':>11}{'ratio':>8}")
 
-    def add_steady(self, runs):
+    def add_steady(self, runs, loops):
+        """loops: what ``loops_at_the_pace`` gives."""
         middle = sorted(runs, key=lambda run: run["percent_of_a_core"])[len(runs) // 2]
         print(f"{'steady':10}{middle['ticks_per_second']:12,.0f}{middle['cpu_microseconds_per_tick']:14.2f}"
               f"{max(run['peak_mib'] for run in runs):11.1f}    {middle['percent_of_a_core']} % of a core, "
-              f"{middle['context_switches_per_second']} context switches a second", flush=True)
-        self.results["steady"] = {**middle, "baseline_per_second": None}
+              f"{middle['context_switches_per_second']} context switches a second; in C {loops:.1f} µs, "
+              f"{middle['cpu_microseconds_per_tick'] / loops:.2f} times", flush=True)
+        self.results["steady"] = {**middle, "loop_cpu_microseconds": round(loops, 1), "baseline_per_second": None}
 
     def add(self, stage, runs, baseline=None, loop=None):
         """runs: (ticks, Usage) of each repetition; loop: what ``Loops.run`` gives."""
@@ -528,8 +548,10 @@ def main():
                 shutil.rmtree(folder / "local", ignore_errors=True)
             table.add(stage, runs, baseline(), loop())
 
-        ship("objects", options.ticks, baseline=lambda: apart(baseline_rows, recorded),
-             loop=lambda: loops.run("deflate", write_lines(folder / "rows", row, recorded), 6, 1_000), DYNAMO_WRITE="0")
+        for stage, level in ("objects", 6), ("level3", 3):
+            ship(stage, options.ticks, baseline=lambda level=level: apart(baseline_rows, recorded, level),
+                 loop=lambda level=level: loops.run("deflate", write_lines(folder / "rows", row, recorded), level, 1_000),
+                 DYNAMO_WRITE="0", S3_GZIP_LEVEL=str(level))
         ship("items", few, baseline=lambda: apart(baseline_items, recorded, url),
              loop=lambda: loops.run("items", write_lines(folder / "items", item, beginning), url, 64), S3_WRITE="0")
         ship("batch", few, baseline=lambda: table.results.get("items", {}).get("ticks_per_second"), S3_WRITE="0",
@@ -541,7 +563,8 @@ def main():
             for _ in range(options.repeat):
                 runs.append(bench_steady(tickwal, folder, recorded, url, options.steady_seconds, options.limit))
                 remove(folder / "steady.db")
-            table.add_steady(runs)
+            table.add_steady(
+                runs, loops_at_the_pace(loops, folder, recorded, beginning, url, options.steady_seconds))
         if options.json:
             pathlib.Path(options.json).write_text(json.dumps(table.results, indent=2) + "\n")
 

@@ -1,6 +1,6 @@
 // The plainest loop that appends to a log: tickwal's table, synchronous=FULL, one prepared insert.
 //
-// append FILE DATABASE ROWS_A_COMMIT [ROWS]
+// append FILE DATABASE ROWS_A_COMMIT [ROWS [ROWS_A_SECOND]]
 #include <sqlite3.h>
 
 #include "common.h"
@@ -13,10 +13,11 @@ static void run(const char *sql) {
 }
 
 int main(int count, char **arguments) {
-  if (count < 4) fail("append", "FILE DATABASE ROWS_A_COMMIT [ROWS]");
+  if (count < 4) fail("append", "FILE DATABASE ROWS_A_COMMIT [ROWS [ROWS_A_SECOND]]");
   size_t lines, group = strtoul(arguments[3], NULL, 10);
   Line *all = read_lines(arguments[1], &lines);
   if (count > 4 && strtoul(arguments[4], NULL, 10) < lines) lines = strtoul(arguments[4], NULL, 10);
+  double rate = count > 5 ? strtod(arguments[5], NULL) : 0;
   if (sqlite3_open(arguments[2], &database) != SQLITE_OK) fail(arguments[2], "cannot be opened");
   run("PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA mmap_size=0;"
       "PRAGMA wal_autocheckpoint=4096;"
@@ -31,6 +32,7 @@ int main(int count, char **arguments) {
 
   start_watch();
   for (size_t next = 0; next < lines;) {
+    keep_pace(next, rate);
     run("BEGIN IMMEDIATE");
     for (size_t end = next + group < lines ? next + group : lines; next < end; next++) {
       // {"stream":"btcusdt@miniTicker","data":{...}}

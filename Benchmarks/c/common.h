@@ -61,6 +61,15 @@ static void start_watch(void) {
   began = seconds(CLOCK_MONOTONIC);
 }
 
+/// Sleeps until so many would be done at that rate; not at all without one.
+static inline void keep_pace(size_t count, double rate) {
+  if (rate <= 0) return;
+  double left = began + (double)count / rate - seconds(CLOCK_MONOTONIC);
+  if (left <= 0) return;
+  struct timespec pause = {(time_t)left, (long)((left - (double)(time_t)left) * 1e9)};
+  nanosleep(&pause, NULL);
+}
+
 /// Prints: so many a second, CPU microseconds for each.
 static void print_watch(size_t count) {
   double took = seconds(CLOCK_MONOTONIC) - began;

@@ -1,6 +1,6 @@
 // The plainest loop that writes items: one POST for each body, signed with SigV4, over curl's multi interface.
 //
-// items FILE URL CONCURRENCY      FILE: a body a line; keys "bench", region ap-southeast-1
+// items FILE URL CONCURRENCY [ITEMS [ITEMS_A_SECOND]]      at that rate in bursts of CONCURRENCY; FILE: a body a line; keys "bench", region ap-southeast-1
 #include <curl/curl.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -88,9 +88,11 @@ static void prepare(Slot *slot, const Line *body) {
 }
 
 int main(int count, char **arguments) {
-  if (count != 4) fail("items", "FILE URL CONCURRENCY");
+  if (count < 4) fail("items", "FILE URL CONCURRENCY [ITEMS [ITEMS_A_SECOND]]");
   size_t lines, next = 0, done = 0, limit = strtoul(arguments[3], NULL, 10);
   Line *all = read_lines(arguments[1], &lines);
+  if (count > 4 && strtoul(arguments[4], NULL, 10) < lines) lines = strtoul(arguments[4], NULL, 10);
+  double rate = count > 5 ? strtod(arguments[5], NULL) : 0;
   snprintf(host, sizeof host, "%s", arguments[2] + strlen("http://"));
   curl_global_init(CURL_GLOBAL_ALL);
   make_key();
@@ -122,9 +124,17 @@ int main(int count, char **arguments) {
       if (message->data.result != CURLE_OK || status != 200) fail("items", "a request failed");
       curl_multi_remove_handle(multi, slot->easy);
       done++;
-      if (next == lines) continue;
+      if (next == lines || rate > 0) continue;
       prepare(slot, &all[next++]);
       curl_multi_add_handle(multi, slot->easy);
+    }
+    if (rate > 0 && done == next && next < lines) {
+      keep_pace(next, rate);
+      for (size_t place = 0; place < limit && next < lines; place++) {
+        prepare(&slots[place], &all[next++]);
+        curl_multi_add_handle(multi, slots[place].easy);
+      }
+      continue;
     }
     if (done < lines) curl_multi_poll(multi, NULL, 0, 1000, NULL);
   }

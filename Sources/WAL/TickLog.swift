@@ -120,18 +120,16 @@ package final class TickLog: Sendable {
   /// While the volume has no room for ticks it may overtake those that wait.
   ///
   /// - Parameters:
-  ///   - isPatient: whether it may wait, a fifth of a second at most, so that it shares the commit of ticks and costs
-  ///     no fsync of its own; until ``hurry()``.
   ///   - body: runs on the writer's thread, more than once if the commit is retried; what it throws undoes what it
   ///     did, and only that.
   package func write<T: Sendable>(
-    isPatient: Bool = false, _ body: @escaping @Sendable (WriteTransaction) throws -> T
+    urgency: WriteUrgency = .usual, _ body: @escaping @Sendable (WriteTransaction) throws -> T
   ) async throws -> T {
     let result = LastResult<T>()
     var request = WriteRequest(
       body: { transaction in result.set(try body(transaction)) }, completion: { _ in })
     request.mayPass = true
-    request.isPatient = isPatient
+    request.urgency = urgency
     _ = try await submit(request)
     guard let value = result.value else {
       preconditionFailure("the commit was confirmed without its body having run")

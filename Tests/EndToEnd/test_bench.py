@@ -11,7 +11,7 @@ import pytest
 from support.program import PATIENCE
 
 BENCH = Path(__file__).resolve().parents[2] / "Benchmarks/bench.py"
-BASELINES = {"feed", "import", "objects", "items", "batch"}
+BASELINES = {"feed", "import", "objects", "level3", "items", "batch"}
 STAGES = BASELINES | {"local", "both", "steady"}
 
 

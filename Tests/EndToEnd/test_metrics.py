@@ -4,6 +4,7 @@ import contextlib
 import json
 import re
 import signal
+import socket
 import sqlite3
 import subprocess
 import threading
@@ -302,6 +303,8 @@ def test_what_waits_for_somebody_is_shown(tickwal, make_place, ministack, make_e
         assert at_first["ship_open_batches"] == at_first.total("ship_in_flight") == at_first.total("ship_held") == 0
         for result in ("unwell", "refused", "too_many", "timed_out", "failed"):
             assert at_first[f'http_requests_total{{result="{result}"}}'] == 0
+        host, port = address.rsplit(":", 1)
+        stack.enter_context(socket.create_connection((host, int(port)))).sendall(b"GET /metrics HTTP/1.1\r\n")
         for tick in mini_tickers(30):
             exchange.client(0).send(combined(*tick).encode())
         wait_for(
@@ -316,6 +319,9 @@ def test_what_waits_for_somebody_is_shown(tickwal, make_place, ministack, make_e
             run, address, "the upload is done",
             lambda scrape: scrape['ship_lag_ticks{consumer="s3"}'] == scrape["ship_open_batches"] == 0
             and scrape['ship_in_flight{consumer="s3"}'] == 0)
+        wait_for(
+            run, address, "a request that does not come whole is given up",
+            lambda scrape: scrape['http_requests_total{result="timed_out"}'] == 1)
         run.terminate()
 
 

@@ -81,12 +81,12 @@ import Testing
 
   @Test func `a patient request waits longer, and shares the commit of the next one`() {
     var queue = Queue(limits: Queue.Limits())
-    queue.add(0, ticks: 0, bytes: 0, isPatient: true, now: .zero)
-    queue.add(1, ticks: 0, bytes: 0, isPatient: true, now: .milliseconds(50))
+    queue.add(0, ticks: 0, bytes: 0, urgency: .patient, now: .zero)
+    queue.add(1, ticks: 0, bytes: 0, urgency: .patient, now: .milliseconds(50))
     #expect(queue.decide(now: .milliseconds(60)) == .commitAfter(.milliseconds(140)))
     queue.add(2, ticks: 1, bytes: 1, now: .milliseconds(60))
     #expect(queue.decide(now: .milliseconds(60)) == .commitAfter(.milliseconds(5)))
-    queue.add(3, ticks: 0, bytes: 0, isPatient: true, now: .milliseconds(61))
+    queue.add(3, ticks: 0, bytes: 0, urgency: .patient, now: .milliseconds(61))
     #expect(queue.decide(now: .milliseconds(65)) == .commitNow)
     #expect(queue.takeGroup() == [0, 1, 2, 3])
     #expect(queue.decide(now: .milliseconds(65)) == .idle)
@@ -94,7 +94,7 @@ import Testing
 
   @Test func `a patient request is not passed over, whatever comes behind it`() {
     var queue = Queue(limits: Queue.Limits())
-    queue.add(0, ticks: 0, bytes: 0, isPatient: true, now: .zero)
+    queue.add(0, ticks: 0, bytes: 0, urgency: .patient, now: .zero)
     queue.add(1, ticks: 1, bytes: 1, now: .milliseconds(198))
     #expect(queue.decide(now: .milliseconds(199)) == .commitAfter(.milliseconds(1)))
     #expect(queue.decide(now: .milliseconds(200)) == .commitNow)
@@ -104,16 +104,33 @@ import Testing
     var queue = Queue(limits: Queue.Limits())
     queue.hurry()
     #expect(queue.decide(now: .zero) == .idle)
-    queue.add(0, ticks: 0, bytes: 0, isPatient: true, now: .zero)
+    queue.add(0, ticks: 0, bytes: 0, urgency: .patient, now: .zero)
     #expect(queue.decide(now: .zero) == .commitAfter(.milliseconds(200)))
     queue.hurry()
     #expect(queue.decide(now: .zero) == .commitNow)
     #expect(queue.takeGroup() == [0])
-    queue.add(1, ticks: 0, bytes: 0, isPatient: true, now: .seconds(1))
+    queue.add(1, ticks: 0, bytes: 0, urgency: .patient, now: .seconds(1))
     #expect(queue.decide(now: .seconds(1)) == .commitAfter(.milliseconds(200)))
     #expect(queue.takeAll() == [1])
-    queue.add(2, ticks: 0, bytes: 0, isPatient: true, now: .seconds(2))
+    queue.add(2, ticks: 0, bytes: 0, urgency: .patient, now: .seconds(2))
     #expect(queue.decide(now: .seconds(2)) == .commitAfter(.milliseconds(200)))
+  }
+
+  @Test func `for an urgent request nothing is waited for, and later ones have their time`() {
+    var queue = Queue(limits: Queue.Limits())
+    queue.add(0, ticks: 0, bytes: 0, urgency: .patient, now: .zero)
+    queue.add(1, ticks: 1, bytes: 1, now: .zero)
+    #expect(queue.decide(now: .zero) == .commitAfter(.milliseconds(5)))
+    queue.add(2, ticks: 0, bytes: 0, urgency: .urgent, now: .zero)
+    #expect(queue.decide(now: .zero) == .commitNow)
+    #expect(queue.takeGroup() == [0, 1, 2])
+    queue.add(3, ticks: 1, bytes: 1, now: .zero)
+    #expect(queue.decide(now: .zero) == .commitAfter(.milliseconds(5)))
+    // Put back, it is as urgent as before.
+    queue.add(4, ticks: 0, bytes: 0, urgency: .urgent, now: .zero)
+    #expect(queue.takeGroup() == [3, 4])
+    queue.putBack()
+    #expect(queue.decide(now: .zero) == .commitNow)
   }
 
   @Test func `without linger a request is committed at once`() {

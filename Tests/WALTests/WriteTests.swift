@@ -66,7 +66,7 @@ struct Refusal: Error, Equatable {}
       let log = try await TickLog.open(
         path: folder + "/ticks.db", options: options, logger: Logger(label: "test"))
       func write(_ key: String) -> Task<Void, any Error> {
-        Task { try await log.write(isPatient: true) { try $0.setMeta(key, "written") } }
+        Task { try await log.write(urgency: .patient) { try $0.setMeta(key, "written") } }
       }
       let first = write("test-1")
       try await log.append(ticks(1))

@@ -18,7 +18,8 @@ enum FileHash {
     do {
       let file = try FileDescriptor(opening: path, O_RDONLY | O_NONBLOCK)
       var hash = SHA256()
-      var buffer = [UInt8](repeating: 0, count: 1 << 20)
+      // Small enough to be hashed before it leaves the processor's cache.
+      var buffer = [UInt8](repeating: 0, count: 128 << 10)
       while true {
         let count = buffer.withUnsafeMutableBytes { FileBytes.read(file.number, into: $0) }
         guard count >= 0 else { throw SystemError.last("reading", path) }

@@ -38,7 +38,7 @@ struct Shipper<S: Sink>: Sendable {
     do {
       try await ship(from: sink.makeSource(reader: reader, next: next), &window)
     } catch is CancellationError {
-      if let confirmed = window.takeConfirmed() { try await commit(confirmed, isPatient: false) }
+      if let confirmed = window.takeConfirmed() { try await commit(confirmed, urgency: .usual) }
       throw CancellationError()
     }
   }
@@ -73,13 +73,18 @@ struct Shipper<S: Sink>: Sendable {
       }
       if state.committing == 0, let confirmed = window.takeConfirmed() {
         state.committing = confirmed.confirmations.count
-        let isPatient = mayWait(state.committing)
-        state.isPatient = isPatient
+        let urgency = urgency(
+          ofCommitting: state.committing, uncommitted: state.committing + window.count)
+        state.isPatient = urgency == .patient
         group.addTask {
-          try await commit(confirmed, isPatient: isPatient)
+          try await commit(confirmed, urgency: urgency)
           return .committed
         }
-      } else if state.isPatient, !mayWait(state.committing + window.confirmed) {
+      } else if state.isPatient,
+        urgency(
+          ofCommitting: state.committing + window.confirmed, uncommitted: state.committing + window.count)
+          != .patient
+      {
         state.isPatient = false
         log.hurry()
       }
@@ -145,10 +150,9 @@ struct Shipper<S: Sink>: Sendable {
     group.addTask { .tried(await tries.next(heedsCancellation: heedsCancellation)) }
   }
 
-  /// Whether a commit of so many deliveries may wait for one of ticks, which it then shares: not when the shippers are
-  /// to end, and not when it would keep others from starting.
-  private func mayWait(_ deliveries: Int) -> Bool {
-    !control.isDraining && deliveries * 4 < sink.uncommittedLimit
+  private func urgency(ofCommitting deliveries: Int, uncommitted: Int) -> WriteUrgency {
+    .ofCommitting(
+      deliveries, uncommitted: uncommitted, limit: sink.uncommittedLimit, isDraining: control.isDraining)
   }
 
   private func unlessStopped(_ work: () async throws -> Event) async throws -> Event {
@@ -191,24 +195,28 @@ struct Shipper<S: Sink>: Sendable {
     progress.confirmed(confirmation)
   }
 
-  private func commit(_ confirmed: DeliveryWindow<Confirmation>.Confirmed, isPatient: Bool) async throws {
-    guard isPatient else { return try await write(confirmed, isPatient: false) }
+  private func commit(
+    _ confirmed: DeliveryWindow<Confirmation>.Confirmed, urgency: WriteUrgency
+  ) async throws {
+    guard urgency == .patient else { return try await write(confirmed, urgency: urgency) }
     let log = log
     try await control.reacting {
       log.hurry()
     } during: {
       // Asked again, now that the order to end is heard.
-      try await write(confirmed, isPatient: !control.isDraining)
+      try await write(confirmed, urgency: control.isDraining ? .usual : .patient)
     }
   }
 
-  private func write(_ confirmed: DeliveryWindow<Confirmation>.Confirmed, isPatient: Bool) async throws {
+  private func write(
+    _ confirmed: DeliveryWindow<Confirmation>.Confirmed, urgency: WriteUrgency
+  ) async throws {
     let consumer = sink.consumer
     let (first, next, confirmations) = (confirmed.first, confirmed.next, confirmed.confirmations)
     let expired = confirmations.reduce(0) { $0 + $1.expired }
     let deadLetters = confirmations.flatMap { $0.deadLetters }
     KillPoint.offset.before()
-    try await log.write(isPatient: isPatient) { transaction in
+    try await log.write(urgency: urgency) { transaction in
       for confirmation in confirmations { try confirmation.record?(transaction) }
       try transaction.add(deadLetters, of: consumer)
       try transaction.commit(consumer, from: first, next: next, expired: expired)
@@ -219,6 +227,22 @@ struct Shipper<S: Sink>: Sendable {
       next: next, expired: expired, deadLetters: deadLetters.count)
     reporter.added(deadLetters)
     expiry.expired(expired, from: first, to: next.previous)
+  }
+}
+
+extension WriteUrgency {
+  /// The urgency of a commit of deliveries. It may wait for one of ticks, which it then shares, unless the shippers are
+  /// to end; it waits for nothing when it would soon keep others from starting.
+  ///
+  /// - Parameters:
+  ///   - deliveries: those that it commits, and that wait to be.
+  ///   - uncommitted: these and all others that have started.
+  ///   - limit: on these.
+  static func ofCommitting(
+    _ deliveries: Int, uncommitted: Int, limit: Int, isDraining: Bool
+  ) -> WriteUrgency {
+    if uncommitted * 2 > limit { return .urgent }
+    return !isDraining && deliveries * 4 < limit ? .patient : .usual
   }
 }
 

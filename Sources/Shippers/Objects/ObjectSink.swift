@@ -86,7 +86,9 @@ struct ObjectSink: Sink {
   private func plan(_ batch: BuiltBatch) async throws -> BatchPlan {
     let plan = makePlan(batch)
     KillPoint.plan.before()
-    try await log.write { try $0.plan(plan) }
+    // Another whole batch waits behind this one: the plan's commit would keep it from its upload.
+    let isBehind = plan.range.upperBound.advanced(by: settings.maximumRows) <= log.head
+    try await log.write(urgency: isBehind ? .urgent : .usual) { try $0.plan(plan) }
     KillPoint.plan.after()
     lease.planned(plan.range.upperBound)
     return plan

@@ -3,7 +3,7 @@
 ///
 /// A group is committed when it holds `maximumTicks` or `maximumBytes`, or when its oldest request has
 /// waited `linger`; what has queued up by then goes along, up to `groupTicks`. A patient request takes part in the next
-/// group, and waits longer than that for one. The queue is full at `capacity` bytes; one larger request is admitted into
+/// group, and waits longer than that for one; for an urgent one the writer waits only until it is free. The queue is full at `capacity` bytes; one larger request is admitted into
 /// an empty queue.
 struct CommitQueue<Request> {
   struct Limits: Sendable {
@@ -31,7 +31,7 @@ struct CommitQueue<Request> {
     let bytes: Int
     let since: Duration
     let mayPass: Bool
-    let isPatient: Bool
+    let urgency: WriteUrgency
   }
 
   let limits: Limits
@@ -45,6 +45,7 @@ struct CommitQueue<Request> {
   private var taken: [Waiting] = []
   private var passing = 0
   private var patient = 0
+  private var urgent = 0
   /// Since `hurry`, patient requests that wait are due.
   private var isHurried = false
 
@@ -68,12 +69,12 @@ struct CommitQueue<Request> {
   /// - Parameters:
   ///   - now: on the writer's monotonic clock.
   ///   - mayPass: whether it may be committed before what was queued earlier.
-  ///   - isPatient: whether it waits for the commit of others.
   mutating func add(
-    _ request: Request, ticks: Int, bytes: Int, mayPass: Bool = false, isPatient: Bool = false, now: Duration
+    _ request: Request, ticks: Int, bytes: Int, mayPass: Bool = false,
+    urgency: WriteUrgency = .usual, now: Duration
   ) {
     let added = Waiting(
-      request: request, ticks: ticks, bytes: bytes, since: now, mayPass: mayPass, isPatient: isPatient)
+      request: request, ticks: ticks, bytes: bytes, since: now, mayPass: mayPass, urgency: urgency)
     waiting.append(added)
     count(added, 1)
   }
@@ -82,7 +83,11 @@ struct CommitQueue<Request> {
     ticks += sign * request.ticks
     bytes += sign * request.bytes
     if request.mayPass { passing += sign }
-    if request.isPatient { patient += sign }
+    switch request.urgency {
+    case .patient: patient += sign
+    case .usual: break
+    case .urgent: urgent += sign
+    }
     if patient == 0 { isHurried = false }
   }
 
@@ -98,10 +103,10 @@ struct CommitQueue<Request> {
 
   /// The time by which there must be a commit, as long as no limit is reached; `nil` if nothing is queued.
   private var dueAt: Duration? {
-    if isHurried { return .zero }
+    if isHurried || urgent > 0 { return .zero }
     var dueAt: Duration?
     for case let request? in waiting[first...] {
-      guard request.isPatient else {
+      guard request.urgency == .patient else {
         // Those behind it came later, and none of them is due earlier.
         let usual = request.since + limits.linger
         return dueAt.map { min($0, usual) } ?? usual
@@ -159,7 +164,19 @@ struct CommitQueue<Request> {
     bytes = 0
     passing = 0
     patient = 0
+    urgent = 0
     isHurried = false
     return all
   }
+}
+
+/// The time that a request lets the writer take to gather others for the same commit.
+package enum WriteUrgency: Sendable {
+  /// A fifth of a second at most, or until ``TickLog/hurry()``: it shares the commit of ticks and costs no fsync of its
+  /// own.
+  case patient
+  /// `COMMIT_LINGER_MS`.
+  case usual
+  /// None: others wait until it is durable.
+  case urgent
 }

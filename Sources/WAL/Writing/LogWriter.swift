@@ -173,7 +173,7 @@ final class LogWriter: Sendable {
     }
     state.queue.add(
       request, ticks: request.ticks.count, bytes: bytes, mayPass: request.mayPass,
-      isPatient: request.isPatient, now: now)
+      urgency: request.urgency, now: now)
   }
 
   /// The volume has no room for ticks: the first ones that are refused begin a gap.

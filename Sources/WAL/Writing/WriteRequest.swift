@@ -6,8 +6,7 @@ struct WriteRequest: Sendable {
   var owner = ConsumerName.feed
   /// Whether it may be committed before what was queued earlier, while the volume has no room for ticks.
   var mayPass = false
-  /// Whether it waits for the commit of others, for `CommitQueue.Limits.patience` at most.
-  var isPatient = false
+  var urgency = WriteUrgency.usual
   /// Runs after the ticks were inserted, inside a savepoint of its own; again if the group is retried.
   var body: (@Sendable (WriteTransaction) throws -> Void)?
   /// Called on the writer's thread, without its lock: after the commit with the offsets of the ticks

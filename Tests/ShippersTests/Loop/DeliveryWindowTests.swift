@@ -92,6 +92,22 @@ import WAL
     #expect(state.takeReady() == nil)
   }
 
+  @Test(arguments: [
+    // At a rate as on most days a commit waits for one of ticks; not in a rush, nor when the shippers are to end.
+    (1, 8, 1_000, false, WriteUrgency.patient), (249, 500, 1_000, false, .patient),
+    (250, 500, 1_000, false, .usual), (1, 8, 1_000, true, .usual),
+    // More than half of what may be uncommitted is: soon nothing could start.
+    (1, 501, 1_000, false, .urgent), (501, 501, 1_000, true, .urgent), (1, 1, 4, false, .usual),
+    (1, 3, 4, false, .urgent), (1, 1, 1, false, .urgent),
+  ])
+  func `a commit waits as long as it keeps nobody from starting`(
+    _ deliveries: Int, _ uncommitted: Int, _ limit: Int, _ isDraining: Bool, _ expected: WriteUrgency
+  ) {
+    #expect(
+      WriteUrgency.ofCommitting(deliveries, uncommitted: uncommitted, limit: limit, isDraining: isDraining)
+        == expected)
+  }
+
   @Test func `an empty fetch is the last`() {
     var state = LoopState<Int64>()
     state.isFetching = true
