@@ -47,10 +47,10 @@ package struct TickEvent {
   }
 
   private static func isType(
-    _ type: String, _ fields: EventFields, _ payload: UnsafeBufferPointer<UInt8>
+    _ type: StaticString, _ fields: EventFields, _ payload: UnsafeBufferPointer<UInt8>
   ) -> Bool {
     guard let own = fields.type, own.kind == .string, !own.hasEscapes else { return false }
-    return payload[own.contents].elementsEqual(type.utf8)
+    return type.withUTF8Buffer { $0.elementsEqual(payload[own.contents]) }
   }
 
   private static func orderSymbol(

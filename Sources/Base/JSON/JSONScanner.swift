@@ -222,7 +222,7 @@ package struct JSONScanner {
     try take(UInt8(ascii: "\""), "'\"'")
     var hasEscapes = false
     while true {
-      skipPlainText()
+      position = PlainText.end(in: bytes, from: position)
       guard position < bytes.count else { break }
       let byte = bytes[position]
       if byte == UInt8(ascii: "\"") {
@@ -241,31 +241,6 @@ package struct JSONScanner {
       }
     }
     throw error("the end of a string")
-  }
-
-  /// Steps over what a string may hold as it is, as far as eight bytes at a time are left: quotes, backslashes, control
-  /// characters and what is not ASCII end it.
-  ///
-  /// Reference: https://graphics.stanford.edu/~seander/bithacks.html#HasLessInWord; of several bytes found in a word the
-  /// first one is right.
-  @inline(__always)
-  private mutating func skipPlainText() {
-    let ones: UInt64 = 0x0101_0101_0101_0101
-    let highs: UInt64 = 0x8080_8080_8080_8080
-    let text = UnsafeRawBufferPointer(bytes)
-    while position &+ 8 <= text.count {
-      let word = UInt64(littleEndian: text.loadUnaligned(fromByteOffset: position, as: UInt64.self))
-      let quote = word ^ (ones &* 0x22)
-      let backslash = word ^ (ones &* 0x5C)
-      let found =
-        ((quote &- ones) & ~quote) | ((backslash &- ones) & ~backslash) | ((word &- ones &* 0x20) & ~word)
-        | word
-      guard found & highs == 0 else {
-        position &+= (found & highs).trailingZeroBitCount / 8
-        return
-      }
-      position &+= 8
-    }
   }
 
   private mutating func scanEscape() throws(JSONError) {

@@ -3,7 +3,7 @@ package enum PythonJSON {
   /// Appends a text as a string with quotes.
   package static func appendString(_ text: UnsafeBufferPointer<UInt8>, to out: inout [UInt8]) {
     out.append(UInt8(ascii: "\""))
-    appendCharacters(text, isPlain: isPlain, to: &out)
+    appendCharacters(text, to: &out)
     out.append(UInt8(ascii: "\""))
   }
 
@@ -28,7 +28,7 @@ package enum PythonJSON {
         appendUnescaped(contents, &index, to: &out)
       } else {
         let end = contents[index...].firstIndex(of: UInt8(ascii: "\\")) ?? contents.count
-        appendCharacters(UnsafeBufferPointer(rebasing: contents[index..<end]), isPlain: isPlain, to: &out)
+        appendCharacters(UnsafeBufferPointer(rebasing: contents[index..<end]), to: &out)
         index = end
       }
     }
@@ -74,34 +74,34 @@ package enum PythonJSON {
   /// Appends an integer.
   package static func appendInteger(_ value: Int64, to out: inout [UInt8]) {
     var magnitude = value.magnitude
-    if value < 0 { out.append(UInt8(ascii: "-")) }
-    let start = out.count
-    repeat {
-      out.append(UInt8(ascii: "0") + UInt8(magnitude % 10))
-      magnitude /= 10
-    } while magnitude > 0
-    out[start...].reverse()
+    // As long as -9223372036854775808.
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { text in
+      var start = text.count
+      repeat {
+        start -= 1
+        text[start] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: magnitude % 10)
+        magnitude /= 10
+      } while magnitude > 0
+      if value < 0 {
+        start -= 1
+        text[start] = UInt8(ascii: "-")
+      }
+      out.append(contentsOf: text[start...])
+    }
   }
 
   // MARK: Characters
-
-  /// The bytes that `json.dumps` writes as they are.
-  private static func isPlain(_ byte: UInt8) -> Bool {
-    byte >= 0x20 && byte < 0x7F && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
-  }
 
   private static func isWhiteSpace(_ byte: UInt8) -> Bool {
     byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09
   }
 
-  private static func appendCharacters(
-    _ text: UnsafeBufferPointer<UInt8>, isPlain: (UInt8) -> Bool, to out: inout [UInt8]
-  ) {
+  private static func appendCharacters(_ text: UnsafeBufferPointer<UInt8>, to out: inout [UInt8]) {
     var index = 0
     while index < text.count {
       let start = index
-      while index < text.count, isPlain(text[index]) { index += 1 }
-      out.append(contentsOf: text[start..<index])
+      index = PlainText.end(in: text, from: index)
+      out.append(contentsOf: UnsafeBufferPointer(rebasing: text[start..<index]))
       if index < text.count { appendEscaped(decodeScalar(text, &index), to: &out) }
     }
   }
@@ -123,14 +123,14 @@ package enum PythonJSON {
       var unit: UInt32 = 0
       for digit in text[index..<index + 4] { unit = unit << 4 | UInt32(HexDigit.value(digit) ?? 0) }
       index += 4
-      if unit < 0x80, isPlain(UInt8(unit)) {
+      if unit < 0x80, PlainText.isPlain(UInt8(unit)) {
         out.append(UInt8(unit))
       } else {
         appendEscaped(unit, to: &out)
       }
     default:
       // A quote, a backslash or a slash: of these only the slash is plain.
-      if isPlain(escape) { out.append(escape) } else { appendEscaped(UInt32(escape), to: &out) }
+      if PlainText.isPlain(escape) { out.append(escape) } else { appendEscaped(UInt32(escape), to: &out) }
     }
   }
 

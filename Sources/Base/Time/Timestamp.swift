@@ -20,21 +20,31 @@ package enum Timestamp {
   private static func append(_ microseconds: Int64, timeSeparator: UInt8, to out: inout [UInt8]) {
     let (parts, microsecond) = parts(microseconds: clamped(microseconds: microseconds))
     let dash = UInt8(ascii: "-")
-    append(parts.year, digits: 4, to: &out)
-    out.append(dash)
-    append(parts.month, digits: 2, to: &out)
-    out.append(dash)
-    append(parts.day, digits: 2, to: &out)
-    out.append(UInt8(ascii: "T"))
-    append(parts.hour, digits: 2, to: &out)
-    out.append(timeSeparator)
-    append(parts.minute, digits: 2, to: &out)
-    out.append(timeSeparator)
-    append(parts.second, digits: 2, to: &out)
-    out.append(UInt8(ascii: "."))
-    append(microsecond, digits: 6, to: &out)
-    out.append(UInt8(ascii: "Z"))
+    // One row of an object has one of these: it is made apart, and the array looked after once.
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: length) { text in
+      var end = 0
+      func put(_ number: Int, digits: Int, then byte: UInt8) {
+        var rest = number
+        for place in stride(from: end + digits - 1, through: end, by: -1) {
+          text[place] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+          rest /= 10
+        }
+        text[end + digits] = byte
+        end += digits + 1
+      }
+      put(parts.year, digits: 4, then: dash)
+      put(parts.month, digits: 2, then: dash)
+      put(parts.day, digits: 2, then: UInt8(ascii: "T"))
+      put(parts.hour, digits: 2, then: timeSeparator)
+      put(parts.minute, digits: 2, then: timeSeparator)
+      put(parts.second, digits: 2, then: UInt8(ascii: "."))
+      put(microsecond, digits: 6, then: UInt8(ascii: "Z"))
+      out.append(contentsOf: text)
+    }
   }
+
+  /// Of such a text.
+  private static let length = 27
 
   package static func dashed(microseconds: Int64) -> String {
     var bytes: [UInt8] = []
@@ -79,14 +89,5 @@ package enum Timestamp {
   /// Milliseconds since 1970, rounded down.
   package static func milliseconds(microseconds: Int64) -> Int64 {
     Int64(CivilTime.floorDivide(Int(microseconds), 1_000).quotient)
-  }
-
-  private static func append(_ number: Int, digits: Int, to out: inout [UInt8]) {
-    var divisor = 1
-    for _ in 1..<digits { divisor *= 10 }
-    while divisor > 0 {
-      out.append(UInt8(ascii: "0") + UInt8(number / divisor % 10))
-      divisor /= 10
-    }
   }
 }

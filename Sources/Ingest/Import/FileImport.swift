@@ -36,10 +36,10 @@ package actor FileImport {
   private var proof = ImportProof()
   private var progress = Progress()
 
-  /// The size of a commit. Nobody waits for a tick of a file: it is as large as the log's queue takes them, for it
-  /// costs one fsync however much is in it.
-  private static let ticksPerCommit = 4_000
-  private static let bytesPerCommit = 1 << 20
+  /// The size of a commit. Nobody waits for a tick of a file, and an fsync costs little more for many: it is as large as
+  /// memory is to be spent on it, for one that is on its way and one that is made.
+  private static let ticksPerCommit = 8_000
+  private static let bytesPerCommit = 2 << 20
   private static let rejectsPerCommit = 1_000
   /// The bytes of a line that is too long that are kept.
   private static let keptOfLongLine = 64 << 10

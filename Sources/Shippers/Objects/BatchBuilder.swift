@@ -31,6 +31,7 @@ struct BatchBuilder: ~Copyable {
   /// So many bytes wait for ``CutBatch/pack()``, which other cores can do: what is more is packed on the way, so that
   /// a huge batch is not held as text.
   private static let pendingBytes = 4 << 20
+  private static let usualRowBytes = 384
 
   /// - Parameter first: the offset of the batch's first tick.
   init(first: Offset, settings: ObjectSettings) {
@@ -38,6 +39,8 @@ struct BatchBuilder: ~Copyable {
     self.first = first
     end = first
     packer = BatchPacker(settings.compression)
+    // Growing by and by would copy all of it as often again.
+    pending.reserveCapacity(min(settings.maximumRows, Self.pendingBytes / Self.usualRowBytes) * Self.usualRowBytes)
   }
 
   /// The offset that must be offered next.
