@@ -40,7 +40,8 @@ struct BatchBuilder: ~Copyable {
     end = first
     packer = BatchPacker(settings.compression)
     // Growing by and by would copy all of it as often again.
-    pending.reserveCapacity(min(settings.maximumRows, Self.pendingBytes / Self.usualRowBytes) * Self.usualRowBytes)
+    let mostRows = Self.pendingBytes / Self.usualRowBytes
+    pending.reserveCapacity(min(settings.maximumRows, mostRows) * Self.usualRowBytes)
   }
 
   /// The offset that must be offered next.
