@@ -149,6 +149,12 @@ variable "egress_ports" {
   default     = [80, 443, 9443]
 }
 
+variable "session_manager" {
+  description = "Whether a shell on the instances is to be had through Systems Manager's Session Manager, which needs no open port: AWS's agent is installed, and the role gets AWS's own AmazonSSMManagedInstanceCore."
+  type        = bool
+  default     = false
+}
+
 variable "architecture" {
   description = "arm64 or amd64; package and instance type must fit."
   type        = string
@@ -220,6 +226,12 @@ variable "allow_destroy" {
   description = "Whether bucket, table and volumes may be deleted with what is in them. Apply true first, then destroy."
   type        = bool
   default     = false
+}
+
+variable "wait_for_instances" {
+  description = "How long the first apply waits until EC2 has started the instances; where it cannot, apply fails with EC2's reason. \"0\": not at all."
+  type        = string
+  default     = "10m"
 }
 
 variable "require_tls" {
