@@ -207,7 +207,7 @@ def test_what_an_instance_runs_at_its_start_is_valid(applied):
     assert "/etc/systemd/system/dev-disk-by\\x2dlabel-tickwal.device.d/wait.conf" in files
     assert {path.name for path in (MODULE / "boot").iterdir()} - {Path(path).name for path in files} == {
         "cloud-init.yaml.tftpl", "device.conf"}
-    assert {each[0] for each in yaml.safe_load(text)["runcmd"]} - {"systemctl"} <= set(files)
+    assert {each[0] for each in yaml.safe_load(text)["runcmd"]} - {"systemctl", "systemd-run"} <= set(files)
     settings = base64.b64decode(files["/etc/default/tickwal"]["content"]).decode()
     assert "S3_FILENAME='it\\'s \\\\ odd'\n" in settings and f"S3_BUCKET='{BUCKET}'\n" in settings
     if not shutil.which("cloud-init"):

@@ -1,5 +1,6 @@
 """deploy/terraform/boot: what an instance does at its start, with real devices, units and a stand-in for EC2."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from pwd import getpwnam
 from threading import Thread
+from types import ModuleType
 
 import pytest
 
@@ -171,6 +173,25 @@ case $(wc -l <{said}) in 1 | 3) exit 100 ;; esac
     assert done.returncode == 0 and done.stderr.count("tried again") == 2, done.stderr
     install = "-q -y -o DPkg::Lock::Timeout=300 install python3-boto3"
     assert said.read_text().splitlines() == ["-q update", "-q update", install, "-q update", install]
+
+
+def test_a_package_that_is_not_the_one_that_was_meant_is_not_installed(tmp_path, monkeypatch):
+    script = ModuleType("install")
+    exec(compile((BOOT / "tickwal-install").read_text(), "tickwal-install", "exec"), vars(script))
+    package = tmp_path / "package"
+    package.write_bytes(b"a package")
+    asked = []
+    monkeypatch.setattr(script, "FOLDER", tmp_path)
+    monkeypatch.setattr(script.subprocess, "run", lambda command, **options: asked.append((command, options)))
+    found = hashlib.sha256(b"a package").hexdigest()
+    with pytest.raises(ValueError, match=f"{package.as_uri()} has the SHA-256 {found}, not {'0' * 64}"):
+        script.install("ap-southeast-1", package.as_uri(), "0" * 64)
+    assert asked == [] and [path.name for path in tmp_path.iterdir()] == ["package"]
+    for expected in (found, ""):
+        script.install("ap-southeast-1", package.as_uri(), expected)
+        command, options = asked.pop()
+        assert command[:3] == ["apt-get", "install", "-y"] and Path(command[-1]).read_bytes() == b"a package"
+        assert command[-1].endswith(".deb") and options["check"]
 
 
 def test_the_next_instance_goes_on_with_the_volume_of_the_last(devices, tickwal, simulate, tmp_path):

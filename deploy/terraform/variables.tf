@@ -132,7 +132,7 @@ variable "replicas" {
 # Where and on what it runs
 
 variable "subnet_ids" {
-  description = "Subnets for the replicas, one after the other; they need a way to the internet. Empty: those of the default VPC. A volume stays in its subnet's zone, so do not reorder them."
+  description = "Subnets for the replicas, one after the other; they need a way to the internet. Empty: those of the default VPC, by their ids; name them where another default subnet may be added. A volume stays in its subnet's zone, so do not reorder them."
   type        = list(string)
   default     = []
 }

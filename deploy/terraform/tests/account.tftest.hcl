@@ -92,7 +92,7 @@ run "a_shell_without_an_open_port" {
     error_message = "The role lacks the right to be talked to."
   }
   assert {
-    condition     = contains([for each in yamldecode(local.user_data["1-1"]).runcmd : join(" ", each)], "/usr/local/sbin/tickwal-install ap-southeast-1 https://s3.ap-southeast-1.amazonaws.com/amazon-ssm-ap-southeast-1/latest/debian_amd64/amazon-ssm-agent.deb ")
+    condition     = contains([for each in yamldecode(local.user_data["1-1"]).runcmd : join(" ", each)], "systemd-run --unit=tickwal-agent /usr/local/sbin/tickwal-install ap-southeast-1 https://s3.ap-southeast-1.amazonaws.com/amazon-ssm-ap-southeast-1/latest/debian_amd64/amazon-ssm-agent.deb ")
     error_message = "The agent is not installed."
   }
 }
