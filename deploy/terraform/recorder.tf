@@ -9,6 +9,7 @@ resource "aws_ebs_volume" "log" {
   throughput        = var.volume_throughput
   encrypted         = true
   kms_key_id        = var.kms_key_arn
+  snapshot_id       = lookup(var.snapshot_ids, each.key, null)
   tags              = { Name = "${each.value.name}-log", "tickwal-log" = each.value.name }
 }
 

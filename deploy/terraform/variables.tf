@@ -201,6 +201,16 @@ variable "snapshots_kept" {
   default     = 7
 }
 
+variable "snapshot_ids" {
+  description = "Snapshots to make volumes of that are lost, by shard and replica: { \"1-1\" = \"snap-…\" }. Another one for a volume that is there would replace it, which the guard refuses. docs/terraform.md."
+  type        = map(string)
+  default     = {}
+  validation {
+    condition     = alltrue([for key in keys(var.snapshot_ids) : can(regex("^[0-9]+-[0-9]+$", key))])
+    error_message = "Snapshots are named by shard and replica, such as \"1-1\"."
+  }
+}
+
 variable "package" {
   description = "Where the Debian package of `make deb` is: s3://bucket/key, which the instance is allowed to read, or an https:// URL."
   type        = string

@@ -96,3 +96,23 @@ run "a_shell_without_an_open_port" {
     error_message = "The agent is not installed."
   }
 }
+
+run "a_volume_of_a_snapshot" {
+  command = plan
+  variables {
+    replicas     = 2
+    snapshot_ids = { "1-2" = "snap-0123456789abcdef0" }
+  }
+  override_data {
+    target = data.aws_subnet.used["subnet-a"]
+    values = { availability_zone = "ap-southeast-1a" }
+  }
+  override_data {
+    target = data.aws_subnet.used["subnet-b"]
+    values = { availability_zone = "ap-southeast-1b" }
+  }
+  assert {
+    condition     = aws_ebs_volume.log["1-2"].snapshot_id == "snap-0123456789abcdef0"
+    error_message = "The volume is not made of the snapshot."
+  }
+}
