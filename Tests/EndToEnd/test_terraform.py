@@ -245,6 +245,9 @@ def test_a_key_of_ones_own_may_be_used_for_the_volume_too(applied):
 
 def test_what_an_account_lacks_is_said_before_anything_is_made(applied):
     """deploy/terraform/tests, with a provider that answers as an account would."""
+    version = json.loads(applied.run("version", "-json"))["terraform_version"]
+    if tuple(map(int, version.split("-")[0].split(".")[:2])) < (1, 11):
+        pytest.skip(f"this is Terraform {version}; what it says while planning can be set from 1.11 on")
     shutil.copytree(MODULE, module := applied.folder / "alone/deploy/terraform")
     shutil.copytree(ROOT / "deploy/iam", applied.folder / "alone/deploy/iam")
     for arguments in (["init", "-input=false", "-no-color"], ["test", "-no-color"]):
