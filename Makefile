@@ -78,7 +78,7 @@ terraform-test: ## Apply the whole Terraform module to a stand-in, plan again, d
 lint: ## Check format and scripts
 	@scripts/packages.sh lint
 	$(SWIFT) format lint --strict -r Sources Tests
-	shellcheck .ci/run scripts/*.sh deploy/debian/tickwal.p* deploy/terraform/boot/tickwal-volume deploy/terraform/boot/tickwal-owner
+	shellcheck .ci/run scripts/*.sh deploy/debian/tickwal.p* deploy/terraform/boot/tickwal-volume deploy/terraform/boot/tickwal-owner deploy/terraform/boot/tickwal-needs
 
 format: ## Format all Swift files
 	$(SWIFT) format -i -r Sources Tests

@@ -71,6 +71,8 @@ def measure(tickwal: str, folder: pathlib.Path, rate: int, seconds: float, setti
         "objects": gained["tickwal_ship_objects_total"] * million,
         "PutObject": gained.get(f"{requests} PutObject", 0) * million,
         "UpdateItem": gained.get(f"{requests} UpdateItem", 0) * million,
+        "BatchWriteItem": gained.get(f"{requests} BatchWriteItem", 0) * million,
+        "items": gained.get("tickwal_ship_ticks_total dynamodb", 0) * million,
         "all requests": gained[requests] * million,
         "object MB": gained.get("tickwal_ship_bytes_total s3", 0) * million / 1e6,
     }
@@ -82,16 +84,19 @@ def main() -> None:
     parser.add_argument("--rates", default="20,400,5000")
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of tickwal")
+    parser.add_argument("--against", metavar="NAME=VALUE", help="measure each rate without and with this setting, in turn")
+    parser.add_argument("--turns", type=int, default=1, help="how often each is measured (default: 1)")
     given = parser.parse_args()
-    rows = []
+    variants = [[], [given.against]] if given.against else [[]]
+    runs = [(rate, more) for rate in map(int, given.rates.split(",")) for _ in range(given.turns) for more in variants]
     with tempfile.TemporaryDirectory() as name:
-        for rate in map(int, given.rates.split(",")):
-            settings = dict(each.split("=", 1) for each in given.set)
-            rows.append(measure(given.tickwal, pathlib.Path(name), rate, given.seconds, settings))
-    print(f"load of the machine: {os.getloadavg()[0]:.1f}")
-    print("| rate |" + " | ".join(rows[0]) + " |\n|" + "--:|" * (len(rows[0]) + 1))
-    for rate, row in zip(given.rates.split(","), rows):
-        print(f"| {rate} | " + " | ".join(f"{value:,.1f}" for value in row.values()) + " |")
+        for number, (rate, more) in enumerate(runs):
+            settings = dict(each.split("=", 1) for each in given.set + more)
+            row = measure(given.tickwal, pathlib.Path(name), rate, given.seconds, settings)
+            if number == 0:
+                print("| rate | set | load | " + " | ".join(row) + " |\n|--:|---|" + "--:|" * (len(row) + 1))
+            cells = " | ".join(f"{value:,.1f}" for value in row.values())
+            print(f"| {rate} | {' '.join(more)} | {os.getloadavg()[0]:.1f} | {cells} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """deploy/terraform/boot: what an instance does at its start, with real devices, units and a stand-in for EC2."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from pwd import getpwnam
 from threading import Thread
+from types import ModuleType
 
 import pytest
 
@@ -122,6 +124,74 @@ def test_a_device_that_appears_late_is_waited_for(devices, tmp_path):
     assert "waiting for" in waiting.stdout.readline()
     late.symlink_to(device)
     assert "was empty and has a new file system" in waiting.communicate(timeout=PATIENCE)[0] and waiting.returncode == 0
+
+
+def test_the_mount_waits_for_its_device_for_as_long_as_another_instance_has_it():
+    """By a drop-in of the device's unit, whose name is that of the mount's device."""
+    [what] = [line[5:] for line in (BOOT / "var-lib-tickwal.mount").read_text().splitlines() if line.startswith("What=")]
+    assert "JobRunningTimeoutSec=infinity" in (BOOT / "device.conf").read_text().splitlines()
+    if not shutil.which("systemd-escape"):
+        pytest.skip("systemd-escape is not here")
+    unit = subprocess.run(["systemd-escape", "--path", "--suffix=device", what], capture_output=True, text=True, check=True)
+    assert f"/etc/systemd/system/{unit.stdout.strip()}.d/wait.conf" in (
+        BOOT.parent / "recorder.tf").read_text().replace("\\\\", "\\")
+
+
+def test_the_file_system_grows_with_its_volume_while_it_is_mounted(devices, tmp_path):
+    device = devices.make("volume")
+    assert prepare(device).returncode == 0
+    [command] = [
+        line.removeprefix("ExecStart=").split() for line in (BOOT / "tickwal-grow.service").read_text().splitlines()
+        if line.startswith("ExecStart=")
+    ]
+    assert command[1:] == ["/dev/disk/by-label/tickwal"]
+    with devices.mounted(device) as folder:
+        before = os.statvfs(folder).f_blocks
+        done = subprocess.run([command[0], device], capture_output=True, text=True)
+        assert done.returncode == 0 and "Nothing to do" in done.stderr + done.stdout and os.statvfs(folder).f_blocks == before
+        with open(tmp_path / "volume", "r+b") as file:
+            file.truncate(256 << 20)
+        subprocess.run(["losetup", "-c", device], check=True)
+        done = subprocess.run([command[0], device], capture_output=True, text=True)
+        if "Permission denied to resize" in done.stderr:
+            pytest.skip("growing what is mounted needs CAP_SYS_RESOURCE")
+        assert done.returncode == 0 and os.statvfs(folder).f_blocks > 3 * before, done.stderr
+
+
+def test_the_packages_of_the_start_are_asked_for_until_they_are_there(tmp_path):
+    """Debian's mirrors away, then the lock held by somebody else, then well."""
+    said = tmp_path / "said"
+    (tmp_path / "apt-get").write_text(f"""#!/bin/bash
+echo "$*" >>{said}
+case $(wc -l <{said}) in 1 | 3) exit 100 ;; esac
+""")
+    (tmp_path / "apt-get").chmod(0o755)
+    done = subprocess.run(
+        [BOOT / "tickwal-needs", "python3-boto3"], capture_output=True, text=True, timeout=PATIENCE,
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin", "TICKWAL_NEEDS_PAUSE": "0"},
+    )
+    assert done.returncode == 0 and done.stderr.count("tried again") == 2, done.stderr
+    install = "-q -y -o DPkg::Lock::Timeout=300 install python3-boto3"
+    assert said.read_text().splitlines() == ["-q update", "-q update", install, "-q update", install]
+
+
+def test_a_package_that_is_not_the_one_that_was_meant_is_not_installed(tmp_path, monkeypatch):
+    script = ModuleType("install")
+    exec(compile((BOOT / "tickwal-install").read_text(), "tickwal-install", "exec"), vars(script))
+    package = tmp_path / "package"
+    package.write_bytes(b"a package")
+    asked = []
+    monkeypatch.setattr(script, "FOLDER", tmp_path)
+    monkeypatch.setattr(script.subprocess, "run", lambda command, **options: asked.append((command, options)))
+    found = hashlib.sha256(b"a package").hexdigest()
+    with pytest.raises(ValueError, match=f"{package.as_uri()} has the SHA-256 {found}, not {'0' * 64}"):
+        script.install("ap-southeast-1", package.as_uri(), "0" * 64)
+    assert asked == [] and [path.name for path in tmp_path.iterdir()] == ["package"]
+    for expected in (found, ""):
+        script.install("ap-southeast-1", package.as_uri(), expected)
+        command, options = asked.pop()
+        assert command[:3] == ["apt-get", "install", "-y"] and Path(command[-1]).read_bytes() == b"a package"
+        assert command[-1].endswith(".deb") and options["check"]
 
 
 def test_the_next_instance_goes_on_with_the_volume_of_the_last(devices, tickwal, simulate, tmp_path):
@@ -303,13 +373,13 @@ def test_the_volume_is_attached_when_the_last_instance_has_let_go(ministack, tmp
 
 def test_the_units_and_scripts_are_well_formed(tmp_path):
     if shutil.which("shellcheck"):
-        subprocess.run(["shellcheck", BOOT / "tickwal-volume", BOOT / "tickwal-owner"], check=True)
+        subprocess.run(["shellcheck", *(BOOT / f"tickwal-{name}" for name in ("volume", "owner", "needs"))], check=True)
     for name in ("tickwal-attach", "tickwal-install", "tickwal-report"):
         compile((BOOT / name).read_text(), name, "exec")
     if not shutil.which("systemd-analyze"):
         pytest.skip("systemd-analyze is not here")
     columns = ROOT / "deploy/columns"
-    for unit in [*BOOT.glob("*.service"), *BOOT.glob("*.mount"), *columns.glob("*.service"), *columns.glob("*.timer")]:
+    for unit in [*BOOT.glob("*.service"), *BOOT.glob("*.mount"), *BOOT.glob("*.timer"), *columns.glob("*.service"), *columns.glob("*.timer")]:
         # Programs lie elsewhere on an instance.
         text = "\n".join(
             "ExecStart=/bin/true" if line.startswith("ExecStart=") else line for line in unit.read_text().splitlines()

@@ -16,6 +16,7 @@ resource "terraform_data" "guard" {
     aws_dlm_lifecycle_policy.log, aws_s3_bucket_policy.ticks, aws_s3_bucket_lifecycle_configuration.ticks,
     aws_s3_bucket_ownership_controls.ticks, aws_s3_bucket_server_side_encryption_configuration.ticks,
     aws_s3_bucket_public_access_block.ticks, aws_iam_role_policy_attachment.snapshots, aws_iam_role_policy.kms,
+    aws_iam_role_policy.snapshots_kms, aws_iam_role_policy_attachment.session_manager,
     aws_iam_role_policy.kinesis, aws_iam_role_policy.report, aws_kinesis_stream.ticks, aws_cloudwatch_metric_alarm.shard,
   ]
 }

@@ -8,11 +8,24 @@ data "aws_subnets" "default" {
     name   = "default-for-az"
     values = ["true"]
   }
+  lifecycle {
+    postcondition {
+      condition     = length(self.ids) > 0
+      error_message = "This region has no default VPC with subnets: name subnets with a way to the internet in subnet_ids."
+    }
+  }
 }
 
 data "aws_subnet" "used" {
   for_each = toset(local.subnet_ids)
   id       = each.value
+}
+
+check "replicas_in_different_zones" {
+  assert {
+    condition     = var.replicas <= length(distinct([for subnet in data.aws_subnet.used : subnet.availability_zone]))
+    error_message = "There are more replicas than zones of subnet_ids: two of them would be lost together with one zone."
+  }
 }
 
 data "aws_ami" "debian" {

@@ -9,6 +9,7 @@ resource "aws_ebs_volume" "log" {
   throughput        = var.volume_throughput
   encrypted         = true
   kms_key_id        = var.kms_key_arn
+  snapshot_id       = lookup(var.snapshot_ids, each.key, null)
   tags              = { Name = "${each.value.name}-log", "tickwal-log" = each.value.name }
 }
 
@@ -39,11 +40,17 @@ locals {
       http_listen    = local.http_listen
       package        = var.package
       package_sha256 = var.package_sha256 == null ? "" : var.package_sha256
+      # https://docs.aws.amazon.com/systems-manager/latest/userguide/agent-install-deb.html
+      agent = !var.session_manager ? "" : join("", [
+        "https://s3.${local.region}.${data.aws_partition.current.dns_suffix}/amazon-ssm-${local.region}/latest/",
+        "debian_${var.architecture}/amazon-ssm-agent.deb"
+      ])
       # A value is one line in single quotes, as systemd reads it.
       environment = join("", [
         for name, value in local.environment[key] : "${name}='${replace(replace(value, "\\", "\\\\"), "'", "\\'")}'\n"
       ])
       files = {
+        "/usr/local/sbin/tickwal-needs"                    = ["0755", file("${path.module}/boot/tickwal-needs")]
         "/usr/local/sbin/tickwal-volume"                   = ["0755", file("${path.module}/boot/tickwal-volume")]
         "/usr/local/sbin/tickwal-attach"                   = ["0755", file("${path.module}/boot/tickwal-attach")]
         "/usr/local/sbin/tickwal-install"                  = ["0755", file("${path.module}/boot/tickwal-install")]
@@ -53,6 +60,10 @@ locals {
         "/etc/systemd/system/tickwal.service.d/owner.conf" = ["0644", file("${path.module}/boot/owner.conf")]
         "/etc/systemd/system/tickwal-volume.service"       = ["0644", file("${path.module}/boot/tickwal-volume.service")]
         "/etc/systemd/system/var-lib-tickwal.mount"        = ["0644", file("${path.module}/boot/var-lib-tickwal.mount")]
+        "/etc/systemd/system/tickwal-grow.service"         = ["0644", file("${path.module}/boot/tickwal-grow.service")]
+        "/etc/systemd/system/tickwal-grow.timer"           = ["0644", file("${path.module}/boot/tickwal-grow.timer")]
+        # Its unit's name is the path in the mount, as systemd-escape has it.
+        "/etc/systemd/system/dev-disk-by\\x2dlabel-tickwal.device.d/wait.conf" = ["0644", file("${path.module}/boot/device.conf")]
       }
     })
   }
@@ -98,6 +109,13 @@ resource "aws_launch_template" "recorder" {
     resource_type = "instance"
     tags          = { Name = each.value.name, tickwal = each.value.name }
   }
+  lifecycle {
+    precondition {
+      # 16 KiB before base64: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-add-user-data.html
+      condition     = length(base64gzip(local.user_data[each.key])) <= 21848
+      error_message = "With these settings an instance's user data has more than the 16 KiB that EC2 takes. Long lists of streams belong in var.streams, which is a secret's."
+    }
+  }
 }
 
 # One instance at a time, in the volume's zone. When it dies, or fails its status check, the group starts another one,
@@ -111,7 +129,8 @@ resource "aws_autoscaling_group" "recorder" {
   vpc_zone_identifier       = [each.value.subnet_id]
   health_check_type         = "EC2"
   health_check_grace_period = 300
-  wait_for_capacity_timeout = "0"
+  # Without it apply ends well where no instance can start: of this type in this zone, with this image, in this account.
+  wait_for_capacity_timeout = var.wait_for_instances
 
   launch_template {
     id      = aws_launch_template.recorder[each.key].id

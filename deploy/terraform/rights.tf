@@ -14,8 +14,20 @@ locals {
     "<bucket>", var.bucket), "<table>", var.table),
   "<secret>", var.secret), "<partition>", "arn:${local.partition}:")
 
-  kms     = jsondecode(file("${path.module}/../iam/kms.json"))
-  kinesis = jsondecode(file("${path.module}/../iam/kinesis.json"))
+  kms = jsondecode(file("${path.module}/../iam/kms.json"))
+  kms_rights = [
+    for statement in local.kms.Statement : merge(
+      statement,
+      { Resource = var.kms_key_arn },
+      can(statement.Condition.StringEquals) ? {
+        Condition = { StringEquals = { "kms:ViaService" = "ec2.${local.region}.${data.aws_partition.current.dns_suffix}" } }
+      } : {},
+    )
+  ]
+  # What asks for a condition is for the volume: whoever attaches it, or makes a snapshot of it.
+  data_key   = [for statement in local.kms_rights : statement if !can(statement.Condition)]
+  volume_key = [for statement in local.kms_rights : statement if can(statement.Condition)]
+  kinesis    = jsondecode(file("${path.module}/../iam/kinesis.json"))
 
   boot = jsondecode(file("${path.module}/../iam/boot.json"))
   boot_resources = {
@@ -57,18 +69,7 @@ resource "aws_iam_role_policy" "kms" {
   for_each = var.kms_key_arn == null ? {} : local.recorders
   name     = "kms"
   role     = aws_iam_role.recorder[each.key].id
-  policy = jsonencode({
-    Version = local.kms.Version
-    Statement = [
-      for statement in local.kms.Statement : merge(
-        statement,
-        { Resource = var.kms_key_arn },
-        can(statement.Condition.StringEquals) ? {
-          Condition = { StringEquals = { "kms:ViaService" = "ec2.${local.region}.${data.aws_partition.current.dns_suffix}" } }
-        } : {},
-      )
-    ]
-  })
+  policy   = jsonencode({ Version = local.kms.Version, Statement = concat(local.data_key, local.volume_key) })
 }
 
 resource "aws_iam_role_policy" "kinesis" {
@@ -86,6 +87,12 @@ resource "aws_iam_role_policy" "report" {
   name     = "report"
   role     = aws_iam_role.recorder[each.key].id
   policy   = jsonencode(jsondecode(file("${path.module}/../iam/report.json")))
+}
+
+resource "aws_iam_role_policy_attachment" "session_manager" {
+  for_each   = var.session_manager ? local.recorders : {}
+  role       = aws_iam_role.recorder[each.key].name
+  policy_arn = "arn:${local.partition}:iam::aws:policy/AmazonSSMManagedInstanceCore"
 }
 
 resource "aws_iam_role_policy" "boot" {

@@ -22,6 +22,15 @@ resource "aws_iam_role_policy_attachment" "snapshots" {
   policy_arn = "arn:${local.partition}:iam::aws:policy/service-role/AWSDataLifecycleManagerServiceRole"
 }
 
+# The managed policy has no right to a key of one's own.
+# https://docs.aws.amazon.com/ebs/latest/userguide/dlm-prerequisites.html
+resource "aws_iam_role_policy" "snapshots_kms" {
+  count  = var.snapshots_kept > 0 && var.kms_key_arn != null ? 1 : 0
+  name   = "kms"
+  role   = aws_iam_role.snapshots[0].id
+  policy = jsonencode({ Version = local.kms.Version, Statement = local.volume_key })
+}
+
 resource "aws_dlm_lifecycle_policy" "log" {
   for_each           = var.snapshots_kept > 0 ? local.recorders : {}
   description        = "Daily snapshots of the log of ${each.value.name}"

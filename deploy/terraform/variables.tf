@@ -132,7 +132,7 @@ variable "replicas" {
 # Where and on what it runs
 
 variable "subnet_ids" {
-  description = "Subnets for the replicas, one after the other; they need a way to the internet. Empty: those of the default VPC. A volume stays in its subnet's zone, so do not reorder them."
+  description = "Subnets for the replicas, one after the other; they need a way to the internet. Empty: those of the default VPC, by their ids; name them where another default subnet may be added. A volume stays in its subnet's zone, so do not reorder them."
   type        = list(string)
   default     = []
 }
@@ -147,6 +147,12 @@ variable "egress_ports" {
   description = "TCP ports that instances may reach: Debian's mirrors, AWS and the exchange."
   type        = set(number)
   default     = [80, 443, 9443]
+}
+
+variable "session_manager" {
+  description = "Whether a shell on the instances is to be had through Systems Manager's Session Manager, which needs no open port: AWS's agent is installed, and the role gets AWS's own AmazonSSMManagedInstanceCore."
+  type        = bool
+  default     = false
 }
 
 variable "architecture" {
@@ -195,6 +201,16 @@ variable "snapshots_kept" {
   default     = 7
 }
 
+variable "snapshot_ids" {
+  description = "Snapshots to make volumes of that are lost, by shard and replica: { \"1-1\" = \"snap-…\" }. Another one for a volume that is there would replace it, which the guard refuses. docs/terraform.md."
+  type        = map(string)
+  default     = {}
+  validation {
+    condition     = alltrue([for key in keys(var.snapshot_ids) : can(regex("^[0-9]+-[0-9]+$", key))])
+    error_message = "Snapshots are named by shard and replica, such as \"1-1\"."
+  }
+}
+
 variable "package" {
   description = "Where the Debian package of `make deb` is: s3://bucket/key, which the instance is allowed to read, or an https:// URL."
   type        = string
@@ -220,6 +236,12 @@ variable "allow_destroy" {
   description = "Whether bucket, table and volumes may be deleted with what is in them. Apply true first, then destroy."
   type        = bool
   default     = false
+}
+
+variable "wait_for_instances" {
+  description = "How long the first apply waits until EC2 has started the instances; where it cannot, apply fails with EC2's reason. \"0\": not at all."
+  type        = string
+  default     = "10m"
 }
 
 variable "require_tls" {

@@ -26,11 +26,18 @@ variable "allow_destroy" {
   default     = false
 }
 
+variable "snapshot_ids" {
+  description = "Snapshots to make lost volumes of."
+  type        = map(string)
+  default     = {}
+}
+
 module "tickwal" {
   source        = "../"
   bucket        = var.bucket
   package       = var.package
   allow_destroy = var.allow_destroy
+  snapshot_ids  = var.snapshot_ids
   streams       = ["btcusdt@miniTicker", "ethusdt@miniTicker"]
 }
 
