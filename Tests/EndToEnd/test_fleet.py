@@ -190,3 +190,30 @@ def test_a_gap_or_a_list_that_cannot_be_read_is_not_well(tickwal, replicas):
     place.delete_object(note.replace(".json", RECORD))
     found = fleet(tickwal, code=1, **environment)
     assert "its list of streams is not there" in found["problems"][0]["what"]
+
+
+def test_a_list_of_many_streams_is_read_and_what_is_too_large_for_any_is_named(tickwal, replicas):
+    place, environment, (one, _) = replicas
+    one.start()
+    one.send(one.exchange.client(0))
+    wait_until(lambda: tickwal.run_to_end("fleet", **environment).code == 0, "the log has said what it has")
+    [key] = [key for key in place.keys_under() if key.endswith(RECORD)]
+    known = json.loads(place.get(key).body)
+    # Streams that have left since: 1.3 MB.
+    left = {name: "2026-11-22T05-13-20.123456Z" for name in ("from", "to", "first_tick")}
+    known["streams"] += [{"name": f"gone{number}usdt@trade", **left} for number in range(10_000)]
+    place.put(key, json.dumps(known).encode())
+    found = fleet(tickwal, code=0, **environment)
+    assert found["problems"] == []
+    note = key.replace(RECORD, ".json")
+    foreign = f"{note[:-21]}0123456789abcdef.json"
+    place.put(foreign, bytes((32 << 20) + 1))
+    # Something else has been written where a word of the log should be.
+    place.put(foreign.replace("0123", "4567"), re.sub(rb'"head":\d+', b'"head":"many"', place.get(note).body).replace(
+        note[-21:-5].encode(), b"4567456789abcdef"))
+    found = fleet(tickwal, code=1, **environment)
+    assert {problem["what"] for problem in found["problems"]} == {
+        f"{foreign} cannot be read: it is larger than 32 MiB",
+        f"{foreign.replace('0123', '4567')} cannot be understood",
+    }
+    assert b"as far as it can be read" in tickwal.run_to_end("fleet", **environment).out

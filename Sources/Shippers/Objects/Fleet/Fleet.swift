@@ -157,6 +157,11 @@ package struct Fleet: Sendable {
 
   // MARK: What is missing
 
+  /// Whether the streams and gaps of every log could be read; else there may be more than is found missing.
+  package var isAllKnown: Bool {
+    unreadable.isEmpty && logs.allSatisfy { $0.report != nil && $0.isListTrue }
+  }
+
   package struct Stretch: Equatable, Sendable {
     /// Microseconds since 1970, UTC; both included.
     package let time: ClosedRange<Int64>

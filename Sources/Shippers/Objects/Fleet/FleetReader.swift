@@ -63,7 +63,7 @@ package struct FleetReader: Sendable {
 
   private static func note(_ key: String, _ body: [UInt8]) throws -> Note? {
     let note = try LeaseNote(json: body)
-    guard note.logID == logID(of: key, noteSuffix), let time = Timestamp.microseconds(note.writtenAt) else {
+    guard !note.isReportUnreadable, note.logID == logID(of: key, noteSuffix), let time = Timestamp.microseconds(note.writtenAt) else {
       throw NoNote()
     }
     return Note(logID: note.logID, writtenAt: NoteTime(time), report: note.report)
@@ -121,8 +121,14 @@ package struct FleetReader: Sendable {
         guard let key = waiting.popFirst() else { return }
         group.addTask {
           // One that is listed and not there may say that something is missing.
-          guard let body = try await store.readNote(key) else {
-            return .unreadable("\(key) cannot be read: it is archived, or was deleted this moment")
+          let body: [UInt8]
+          do {
+            guard let there = try await store.readNote(key) else {
+              return .unreadable("\(key) cannot be read: it is archived, or was deleted this moment")
+            }
+            body = there
+          } catch let error as NoteTooLarge {
+            return .unreadable("\(key) cannot be read: it is \(error)")
           }
           do {
             return try parse(key, body).map { .read($0) } ?? .left

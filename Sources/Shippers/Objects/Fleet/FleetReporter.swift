@@ -170,7 +170,8 @@ actor FleetReporter {
   /// The list that is there, perhaps of an earlier process; an empty one in place of what cannot be understood.
   private func knownList() async throws -> ListedStreams {
     if let list { return list.streams }
-    let body = try await store.readNote(listKey)
+    var body: [UInt8]?
+    do { body = try await store.readNote(listKey) } catch is NoteTooLarge {}
     let there = body.flatMap { try? ListedStreams(json: $0) }
     return there.flatMap { $0.logID == logID.rawValue ? $0 : nil } ?? ListedStreams(logID: logID)
   }
