@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -26,6 +27,15 @@ class Recorder:
 
     def start(self) -> None:
         self.run = self._program.start("run", **self._environment, BINANCE_WS_URL=self.exchange.url, STREAMS=STREAMS)
+
+    @property
+    def log_id(self) -> str:
+        return self._program.log.log_id
+
+    def take_log_of(self, other: "Recorder") -> None:
+        """As from a snapshot."""
+        shutil.copy(other._program.path, self._program.path)
+        self.sent = other.sent
 
     def stop_and_ship(self) -> None:
         assert self.run.terminate().code == 0
@@ -217,3 +227,22 @@ def test_a_list_of_many_streams_is_read_and_what_is_too_large_for_any_is_named(t
         f"{foreign.replace('0123', '4567')} cannot be understood",
     }
     assert b"as far as it can be read" in tickwal.run_to_end("fleet", **environment).out
+
+
+def test_a_copy_of_a_log_that_is_held_is_named(tickwal, replicas):
+    """Two machines from one snapshot: the one that ships writes the note, and knows nothing of the other."""
+    _, environment, (one, two) = replicas
+    one.start()
+    one.send(one.exchange.client(0))
+    one.stop_and_ship()
+    two.take_log_of(one)
+    one.start()
+    one.send(one.exchange.client(1))
+    wait_until(lambda: tickwal.run_to_end("fleet", **environment).code == 0, "the first one ships again")
+    two.start()
+    # It looks at the note when it has something to ship.
+    two.send(two.exchange.client(0))
+    wait_until(lambda: tickwal.run_to_end("fleet", **environment).code == 1, "the copy says that it is held")
+    [problem] = fleet(tickwal, code=1, **environment)["problems"]
+    assert problem["log_id"] == one.log_id
+    assert "is held and ships nothing: another log of this log_id" in problem["what"] and "tickwal adopt" in problem["what"]

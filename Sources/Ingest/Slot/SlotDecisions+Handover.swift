@@ -45,7 +45,8 @@ extension SlotDecisions {
     let unproven = pair.lost?.unproven ?? overlap.unproven(at: time)
     let known = max(old?.completeUntil ?? min(session.lastDataAt, moment.utc), gapUntil ?? .min)
     var changes = streamGaps.connectionReplaced(
-      completeUntil: old?.completeUntil, at: old?.heardUntil(time) ?? time, patience: gapUntil == nil ? .seconds(4) : .zero)
+      completeUntil: old?.completeUntil, at: old?.heardUntil(time) ?? time,
+      patience: gapUntil == nil ? .seconds(4) : .zero)
     self.pair = nil
     connections[pair.primary]?.part = .replaced
     connections[pair.standby]?.part = .inUse

@@ -31,6 +31,8 @@ package struct Fleet: Sendable {
 
   package let logs: [FleetLog]
   package let unreadable: [String]
+  /// Copies of logs that ship nothing.
+  let held: [HeldNote]
   /// Microseconds since 1970, UTC.
   package let now: Int64
   package let limits: Limits
@@ -45,6 +47,7 @@ package struct Fleet: Sendable {
   package init(_ reading: FleetReader.Reading, now: Int64, limits: Limits) {
     logs = reading.logs
     unreadable = reading.unreadable
+    held = reading.held
     self.now = now
     self.limits = limits
   }
@@ -72,7 +75,19 @@ package struct Fleet: Sendable {
   package var problems: [Problem] {
     unreadable.map { Problem(logID: nil, what: Text.oneLine($0, limit: 1_200)) }
       + (living.isEmpty ? [Problem(logID: nil, what: "no living log ships here")] : [])
-      + logs.filter(isPresent).flatMap(problems(of:)) + missingShards
+      + logs.filter(isPresent).flatMap(problems(of:)) + heldCopies + missingShards
+  }
+
+  /// Each says so every minute, as long as it is held. Its streams, if it has others than the log that ships, are in
+  /// nobody's list.
+  private var heldCopies: [Problem] {
+    held.filter { abs(now.subtractingSaturated($0.writtenAt.microseconds)) <= limits.silence }.map { copy in
+      Problem(
+        logID: copy.logID,
+        what: Text.oneLine(
+          "its copy, or the original, on \(copy.host) is held and ships nothing: \(copy.why); stop it and run `tickwal adopt` there",
+          limit: 500))
+    }
   }
 
   private func problems(of log: FleetLog) -> [Problem] {

@@ -89,6 +89,17 @@ actor FleetReporter {
     return last
   }
 
+  /// Tells that another log of this `log_id` ships here, so that this one does not.
+  func tellHeld(_ why: String) async {
+    let note = HeldNote(
+      logID: logID.rawValue, host: process.host, why: why, writtenAt: NoteTime(clock.wall()))
+    do {
+      try await store.writeNote(ObjectKey.held(logID: logID, settings: settings), try note.json())
+    } catch {
+      // The next look, in a minute, tries again. That it is held is said by whoever holds it.
+    }
+  }
+
   // MARK: The list of streams
 
   private nonisolated var listKey: String { ObjectKey.streams(logID: logID, settings: settings) }

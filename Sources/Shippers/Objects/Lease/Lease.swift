@@ -117,6 +117,7 @@ final class Lease: Sendable {
         return try await take(after: note)
       }
       isHeld = true
+      await reporter?.tellHeld("\(objection["why"] ?? "")")
       try await attempts.hold(
         """
         this log was restored or copied: shipping is held, so that no offset gets two meanings; stop this process \
