@@ -103,8 +103,10 @@ package struct Fleet: Sendable {
     case .silent:
       guard orphans > 0 || self.silence(of: log) <= Self.news else { return [] }
       what.append(
-        "no word of it for \(silence): it is down, frozen, or cut off from the bucket\(orphans > 0 ? "; \(alone)" : "")"
-      )
+        (self.silence(of: log) < 0
+          ? "whether it lives cannot be told from its note"
+          : "no word of it for \(silence): it is down, frozen, or cut off from the bucket")
+          + (orphans > 0 ? "; \(alone)" : ""))
     }
     if -self.silence(of: log) > Self.ahead {
       what.append("its note is of \(log.writtenAt), which is to come: a clock is wrong")
