@@ -189,6 +189,8 @@ def test_a_gap_or_a_list_that_cannot_be_read_is_not_well(tickwal, replicas):
     one.start()
     one.send(one.exchange.client(0))
     wait_until(lambda: tickwal.run_to_end("fleet", **environment).code == 0, "the log has said what it has")
+    # So that it writes nothing anew; it counts as living for some minutes.
+    one.run.kill()
     [note] = [key for key in place.keys_under() if "/_logs/" in key and not key.endswith(RECORD)]
     # One that ended long ago would not be read.
     start = (datetime.now(timezone.utc) - timedelta(hours=1)).strftime("%Y-%m-%dT%H-%M-%S.%fZ")
@@ -207,6 +209,8 @@ def test_a_list_of_many_streams_is_read_and_what_is_too_large_for_any_is_named(t
     one.start()
     one.send(one.exchange.client(0))
     wait_until(lambda: tickwal.run_to_end("fleet", **environment).code == 0, "the log has said what it has")
+    # So that it writes nothing anew; it counts as living for some minutes.
+    one.run.kill()
     [key] = [key for key in place.keys_under() if key.endswith(RECORD)]
     known = json.loads(place.get(key).body)
     # Streams that have left since: 1.3 MB.
