@@ -15,8 +15,9 @@ a tenth of the attempts to connect is refused. It enforces its limits (streams, 
          cut off from the exchange, one from AWS, one has no room, six shards are made of five while they run; `tickwal
          fleet` must name each trouble, and in the end just what is in no log
 
-At the end, or after Ctrl-C, everything is stopped in order and checked; exits 1 if anything is wrong. Several can run
-at once.
+At the end, or after Ctrl-C or SIGTERM, everything is stopped in order and checked; exits 1 if anything is wrong. A
+second one, or a fault of the soak itself, ends it at once; nothing that it started goes on then. Several can run at once,
+each with its own copy of the program.
 """
 
 import argparse
@@ -27,6 +28,7 @@ import tempfile
 
 from soaking import ROOT
 
+from soaking.children import Children
 from soaking.feed import FeedSoak
 from soaking.fleet import FleetSoak
 from soaking.whole import WholeSoak
@@ -57,24 +59,19 @@ def main() -> int:
     parser.add_argument("--folder", type=pathlib.Path, help="where to make the folder (default: TMPDIR)")
     parser.add_argument("--keep", action="store_true", help="keep the folder; it is kept if something is wrong")
     options = parser.parse_args()
-    options.tickwal = str(pathlib.Path(options.tickwal).resolve())
     options.rate = options.rate or RATES[options.kind]
     is_fleet = options.kind == "fleet"
     options.streams = options.streams or (2000 if is_fleet else 600)
     options.faults_every = options.faults_every or (20 if is_fleet else 10)
     options.stale = options.stale or (10 if is_fleet else 2)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="tickwal-soak.", dir=options.folder)).resolve()
-    soak = KINDS[options.kind](options, folder)
-    print(f"{options.kind}: {options.seconds:,.0f} s, {options.rate:,.0f} ticks/s, seed {options.seed}, "
-          f"{soak.describe()}, in {folder}", flush=True)
-    problems = []
+    options.tickwal = own_copy(options.tickwal, folder)
     try:
-        problems += soak.watch(options.seconds)
-    except KeyboardInterrupt:
-        print("stopping")
-    finally:
-        problems += soak.stop()
-    problems += soak.check()
+        with Children():
+            problems = soak(options, folder)
+    except BaseException:
+        print(f"\nbroken off: nothing is proven; everything is in {folder}", flush=True)
+        raise
     for problem in problems:
         print(f"WRONG: {problem}")
     if problems or options.keep:
@@ -83,6 +80,23 @@ def main() -> int:
         shutil.rmtree(folder)
         print("\neverything is right")
     return 1 if problems else 0
+
+
+def own_copy(program: str, folder: pathlib.Path) -> str:
+    """Whoever builds meanwhile replaces the program."""
+    return shutil.copy(program, folder / "tickwal")
+
+
+def soak(options, folder: pathlib.Path) -> list[str]:
+    soak = KINDS[options.kind](options, folder)
+    print(f"{options.kind}: {options.seconds:,.0f} s, {options.rate:,.0f} ticks/s, seed {options.seed}, "
+          f"{soak.describe()}, in {folder}", flush=True)
+    problems = []
+    try:
+        problems += soak.watch(options.seconds)
+    except KeyboardInterrupt:
+        print("stopping", flush=True)
+    return problems + soak.stop() + soak.check()
 
 
 if __name__ == "__main__":

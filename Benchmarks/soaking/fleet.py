@@ -38,7 +38,7 @@ class FleetSoak:
         self.volume = Volume(folder, options.volume << 20)
         self.exchange = Exchange(options, folder)
         self.streams = names(options.streams)
-        self.stack = MiniStack(folder)
+        self.stack = MiniStack(folder, hears_the_terminal=False)
         self.place = Place(self.stack, "soak", self.streams)
         self._exchange_port = urlsplit(self.exchange.url).port
         self.machines: dict[str, Machine] = {}

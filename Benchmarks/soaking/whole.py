@@ -64,7 +64,7 @@ class WholeSoak:
     def _start_stack(self, streams: list[str]):
         from support.aws import MiniStack, Place
 
-        self.stack = MiniStack(self.folder)
+        self.stack = MiniStack(self.folder, hears_the_terminal=False)
         place = Place(self.stack, "soak", streams)
         url, keys, bucket, table = self.stack.url, self.stack.admin, place.bucket, place.table
         return place.environment(self.stack.url), lambda: Cloud(url, keys, bucket, table)

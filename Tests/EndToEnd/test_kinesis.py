@@ -287,3 +287,17 @@ def test_the_policy_is_enough_and_each_statement_is_needed_for_one_thing(checks,
     assert checks("LookAtTheKinesisStream") == {"kinesis": "ok", "kinesis-write": "failed"}
     assert checks("PutRecords") == {"kinesis": "failed"}
     assert {each["Sid"] for each in POLICY["Statement"]} == {"PutRecords", "LookAtTheKinesisStream"}
+
+
+def test_the_bench_has_a_figure_for_each_round_trip(binary, tmp_path):
+    done = subprocess.run(
+        [sys.executable, ROOT / "Benchmarks/kinesis.py", "--tickwal", binary, "--ticks", "1200", "--plain-ticks", "600",
+         "--delays", "0,1", "--repeat", "1", "--limit", str(PATIENCE)],
+        env={"PATH": os.environ["PATH"], "TMPDIR": str(tmp_path)}, stdin=subprocess.DEVNULL, capture_output=True,
+        text=True, timeout=4 * PATIENCE)
+    assert done.returncode == 0, done.stderr
+    rows = [line.strip("| ").split(" | ") for line in done.stdout.splitlines()[-2:]]
+    assert [row[0] for row in rows] == ["0", "1"]
+    assert all(float(figure.replace(",", "")) > 0 for row in rows for figure in row[1:])
+    # 500 ticks a request.
+    assert [row[4] for row in rows] == ["3.0", "3.0"]

@@ -41,6 +41,14 @@ import WAL
     #expect(past.rhythms["a"]?.silence == .seconds(10) && past.rhythms["b"]?.silence == .seconds(20))
   }
 
+  @Test func `the time in which a connection delivered has no silence of all of it`() {
+    var track = StreamTrack()
+    #expect(track.activeTime(at: .seconds(5)) == .zero)
+    for second in [10, 11, 20, 21] { note(&track, "a", at: second) }
+    #expect(track.activeTime(at: .milliseconds(21_500)) == .milliseconds(3_500))
+    #expect(track.activeTime(at: .seconds(29)) == .seconds(4))
+  }
+
   @Test func `a stream that had stopped before the end may be silent as long again`() {
     var track = StreamTrack()
     for second in 1...10 { note(&track, "a", "b", at: second) }

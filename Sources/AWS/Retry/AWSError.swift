@@ -14,6 +14,8 @@ package struct AWSError: Error, Sendable, Equatable {
     package static let credentialsUnavailable: Code = "CredentialsUnavailable"
     /// The answer is not what the service documents.
     package static let unexpectedAnswer: Code = "UnexpectedAnswer"
+    /// The answer's body is longer than the caller takes.
+    package static let answerTooLarge: Code = "AnswerTooLarge"
     package static let validation: Code = "ValidationException"
     package static let noSuchBucket: Code = "NoSuchBucket"
     package static let resourceNotFound: Code = "ResourceNotFoundException"

@@ -247,7 +247,8 @@ package final class AWSClient: Sendable {
 
   private static func error(_ error: TransportError, _ operation: Operation) -> AWSError {
     AWSError(
-      .transport, error.isRetriable ? .transient : .permanent, operation: operation.name,
+      error.code == .responseTooLarge ? .answerTooLarge : .transport,
+      error.isRetriable ? .transient : .permanent, operation: operation.name,
       message: error.description)
   }
 

@@ -100,7 +100,10 @@ struct FleetReport: Sendable {
   }
 
   private var missingLines: [String] {
-    guard !missing.isEmpty else { return ["nothing is missing in all logs of a stream, \(windowText)"] }
+    guard !missing.isEmpty else {
+      let doubt = fleet.isAllKnown ? "" : " as far as it can be read"
+      return ["nothing is missing in all logs of a stream\(doubt), \(windowText)"]
+    }
     var lines = ["in no log, \(windowText):"]
     lines += TextTable(
       .init(""), .init("", .right), .init(""),

@@ -92,6 +92,12 @@ struct SlotConnection: Sendable {
     completeUntil = max(completeUntil ?? .min, complete)
   }
 
+  /// The moment up to which its streams can be said to be overdue: without the time in which it was silent as a whole,
+  /// which is in no rhythm of a stream either. A server that sends in bursts lets no stream be missed between them.
+  func heardUntil(_ now: Duration) -> Duration {
+    openedAt.map { min(now, $0 + track.activeTime(at: now)) } ?? now
+  }
+
   /// The time since it delivered anything; nil before.
   func sinceDelivery(at now: Duration) -> Duration? { deliveredAt.map { now - $0 } }
 

@@ -27,7 +27,9 @@ extension SlotDecisions {
       past.absorb(connection.track)
     }
     if wasInUse {
-      submit(gaps: streamGaps.connectionLost(completeUntil: connection.completeUntil, at: now))
+      submit(
+        gaps: streamGaps.connectionLost(
+          completeUntil: connection.completeUntil, at: connection.heardUntil(now)))
     }
     return overlap.ended(id, at: now)
   }
@@ -43,7 +45,8 @@ extension SlotDecisions {
     let unproven = pair.lost?.unproven ?? overlap.unproven(at: time)
     let known = max(old?.completeUntil ?? min(session.lastDataAt, moment.utc), gapUntil ?? .min)
     var changes = streamGaps.connectionReplaced(
-      completeUntil: old?.completeUntil, at: time, patience: gapUntil == nil ? .seconds(4) : .zero)
+      completeUntil: old?.completeUntil, at: old?.heardUntil(time) ?? time,
+      patience: gapUntil == nil ? .seconds(4) : .zero)
     self.pair = nil
     connections[pair.primary]?.part = .replaced
     connections[pair.standby]?.part = .inUse

@@ -108,7 +108,8 @@ struct SlotDecisions: Sendable {
   }
 
   mutating func stop(at moment: Moment, _ attempts: inout AttemptLimiter) {
-    submit(gaps: streamGaps.runEnds(at: reading(at: moment)))
+    let time = reading(at: moment)
+    submit(gaps: streamGaps.runEnds(at: current.flatMap { connections[$0]?.heardUntil(time) } ?? time))
     decide(.stopped, at: moment, &attempts)
   }
 

@@ -133,6 +133,13 @@ struct StreamTrack: Sendable {
     var silence: Duration { longestPause * StreamTrack.patience }
   }
 
+  /// The time in which the connection has delivered, as rhythms are counted: while it is silent itself no stream of it
+  /// is. A moment longer than until its last delivery, but not beyond `now`.
+  func activeTime(at now: Duration) -> Duration {
+    guard let deliveredAt else { return .zero }
+    return .microseconds(active) + min(max(now - deliveredAt, .zero), Self.activity)
+  }
+
   /// The streams that have one.
   var rhythms: [String: Rhythm] {
     var rhythms: [String: Rhythm] = [:]

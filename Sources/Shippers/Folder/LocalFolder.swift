@@ -78,14 +78,14 @@ struct LocalFolder: Sendable {
   }
 
   /// - Returns: `nil` if there is no such file.
-  func read(_ key: String) throws -> [UInt8]? {
+  func read(_ key: String, limit: Int = .max) throws -> [UInt8]? {
     // An operator may have put a link to another disk there; what is no file would be read for ever.
     do throws(SystemError) {
       let file = try FileDescriptor(opening: path(key), O_RDONLY | O_NONBLOCK)
       guard try file.isRegular() else {
         throw SystemError(doing: "reading what is no regular file", subject: path(key), code: EINVAL)
       }
-      return try file.readAll()
+      return try file.readAll(limit: limit)
     } catch {
       guard error.code == ENOENT, error.doing == "opening" else { throw error }
       return nil

@@ -1,4 +1,5 @@
 import Base
+import Glibc
 import WAL
 
 /// Objects as files under a folder, with the keys they would have in S3.
@@ -58,7 +59,13 @@ actor LocalObjectStore: ObjectStore {
     try folder.read(key).map { ObjectContent($0, key: key) }
   }
 
-  func readNote(_ key: String) throws -> [UInt8]? { try folder.read(key) }
+  func readNote(_ key: String) throws -> [UInt8]? {
+    do {
+      return try folder.read(key, limit: NoteTooLarge.limit)
+    } catch let error as SystemError where error.code == EFBIG && error.doing == "reading" {
+      throw NoteTooLarge()
+    }
+  }
 
   func writeNote(_ key: String, _ body: [UInt8]) throws {
     try prepareOnce()

@@ -46,6 +46,11 @@ enum ObjectKey {
     notes(settings) + "\(logID).streams.json"
   }
 
+  /// The key of the word of a copy that is held, beside it.
+  static func held(logID: LogID, settings: ObjectSettings) -> String {
+    notes(settings) + "\(logID).held.json"
+  }
+
   /// The beginning of the keys of all logs' notes.
   static func notes(_ settings: ObjectSettings) -> String { folder(settings) + "_logs/" }
 

@@ -18,7 +18,7 @@ protocol ObjectStore: Sendable {
   /// The hash of the text in an object, as it can be read now; `nil` if nothing is there.
   func content(_ key: String) async throws -> ObjectContent?
 
-  /// A small object that is replaced each time.
+  /// A small object that is replaced each time; ``NoteTooLarge`` if what is there is none.
   func readNote(_ key: String) async throws -> [UInt8]?
   func writeNote(_ key: String, _ body: [UInt8]) async throws
 
@@ -40,6 +40,14 @@ extension ObjectStore {
   func listing(under folder: String) -> any ObjectListing {
     listing(prefix: folder.isEmpty ? "" : folder + "/", after: nil)
   }
+}
+
+/// The error of an object that lies under a note's key and is larger than any note, so that it is not read.
+struct NoteTooLarge: Error, CustomStringConvertible {
+  /// A list of 102,400 streams, the most that there are, each of which left once in its year, is not as large.
+  static let limit = 32 << 20
+
+  var description: String { "larger than \(Figures.bytes(Self.limit))" }
 }
 
 /// An object on its way into a store.

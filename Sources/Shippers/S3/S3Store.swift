@@ -39,7 +39,14 @@ struct S3Store: ObjectStore {
 
   func readNote(_ key: String) async throws -> [UInt8]? {
     do {
-      return try await client.getObject(bucket: bucket, key: key)?.body
+      do {
+        return try await client.getObject(bucket: bucket, key: key)?.body
+      } catch let error as AWSError where error.code == .answerTooLarge {
+        // Most are small, and are not to be waited for as long as this one.
+        return try await client.getObject(bucket: bucket, key: key, maximumBytes: NoteTooLarge.limit)?.body
+      }
+    } catch let error as AWSError where error.code == .answerTooLarge {
+      throw NoteTooLarge()
     } catch let error as AWSError where error.code == "InvalidObjectState" {
       // A lifecycle rule has archived it, and it cannot be read for hours: as good as deleted.
       return nil

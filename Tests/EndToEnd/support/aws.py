@@ -31,7 +31,8 @@ class Keys:
 
 
 class MiniStack:
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, hears_the_terminal: bool = True):
+        """`hears_the_terminal`: Ctrl-C ends it as well."""
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.secrets: list[str] = []
@@ -39,7 +40,7 @@ class MiniStack:
         self._output = open(folder / "ministack.log", "wb")
         self._process = subprocess.Popen(
             [Path(sys.executable).with_name("ministack")], stdin=subprocess.DEVNULL, stdout=self._output,
-            stderr=self._output, cwd=folder,
+            stderr=self._output, cwd=folder, start_new_session=not hears_the_terminal,
             env={
                 "PATH": os.environ["PATH"], "HOME": str(folder), "AUTH": "true", "BIND_HOST": "127.0.0.1",
                 "GATEWAY_PORT": str(self.port), "MINISTACK_IMDS_V2_REQUIRED": "1",

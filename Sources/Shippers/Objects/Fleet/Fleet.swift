@@ -31,6 +31,8 @@ package struct Fleet: Sendable {
 
   package let logs: [FleetLog]
   package let unreadable: [String]
+  /// Copies of logs that ship nothing.
+  let held: [HeldNote]
   /// Microseconds since 1970, UTC.
   package let now: Int64
   package let limits: Limits
@@ -45,6 +47,7 @@ package struct Fleet: Sendable {
   package init(_ reading: FleetReader.Reading, now: Int64, limits: Limits) {
     logs = reading.logs
     unreadable = reading.unreadable
+    held = reading.held
     self.now = now
     self.limits = limits
   }
@@ -72,7 +75,19 @@ package struct Fleet: Sendable {
   package var problems: [Problem] {
     unreadable.map { Problem(logID: nil, what: Text.oneLine($0, limit: 1_200)) }
       + (living.isEmpty ? [Problem(logID: nil, what: "no living log ships here")] : [])
-      + logs.filter(isPresent).flatMap(problems(of:)) + missingShards
+      + logs.filter(isPresent).flatMap(problems(of:)) + heldCopies + missingShards
+  }
+
+  /// Each says so every minute, as long as it is held. Its streams, if it has others than the log that ships, are in
+  /// nobody's list.
+  private var heldCopies: [Problem] {
+    held.filter { abs(now.subtractingSaturated($0.writtenAt.microseconds)) <= limits.silence }.map { copy in
+      Problem(
+        logID: copy.logID,
+        what: Text.oneLine(
+          "its copy, or the original, on \(copy.host) is held and ships nothing: \(copy.why); stop it and run `tickwal adopt` there",
+          limit: 500))
+    }
   }
 
   private func problems(of log: FleetLog) -> [Problem] {
@@ -88,8 +103,10 @@ package struct Fleet: Sendable {
     case .silent:
       guard orphans > 0 || self.silence(of: log) <= Self.news else { return [] }
       what.append(
-        "no word of it for \(silence): it is down, frozen, or cut off from the bucket\(orphans > 0 ? "; \(alone)" : "")"
-      )
+        (self.silence(of: log) < 0
+          ? "whether it lives cannot be told from its note"
+          : "no word of it for \(silence): it is down, frozen, or cut off from the bucket")
+          + (orphans > 0 ? "; \(alone)" : ""))
     }
     if -self.silence(of: log) > Self.ahead {
       what.append("its note is of \(log.writtenAt), which is to come: a clock is wrong")
@@ -156,6 +173,11 @@ package struct Fleet: Sendable {
   }
 
   // MARK: What is missing
+
+  /// Whether the streams and gaps of every log could be read; else there may be more than is found missing.
+  package var isAllKnown: Bool {
+    unreadable.isEmpty && logs.allSatisfy { $0.report != nil && $0.isListTrue }
+  }
 
   package struct Stretch: Equatable, Sendable {
     /// Microseconds since 1970, UTC; both included.

@@ -16,6 +16,7 @@ package struct FleetReader: Sendable {
 
   package struct Reading: Sendable {
     package var logs: [FleetLog] = []
+    package var held: [HeldNote] = []
     /// A line for each object that is there and tells nothing: its key, and why.
     package var unreadable: [String] = []
   }
@@ -27,6 +28,7 @@ package struct FleetReader: Sendable {
     // The notes first: what a note vouches for is told by lists and gaps that are there by then.
     let notes = try await documents(keys.filter { Self.logID(of: $0, Self.noteSuffix) != nil }, Self.note)
     let lists = try await documents(keys.filter { Self.logID(of: $0, Self.listSuffix) != nil }, Self.list)
+    let held = try await documents(keys.filter { Self.logID(of: $0, Self.heldSuffix) != nil }, Self.held)
     let bounds = Dictionary(
       notes.read.map { ($0.logID, GapReach(writtenAt: $0.writtenAt, bounds: $0.report?.gapBounds)) }
     ) { $1 }
@@ -40,7 +42,9 @@ package struct FleetReader: Sendable {
     let gapsByLog = Dictionary(grouping: gaps.read, by: \.logID)
     let listsByLog = Dictionary(lists.read.map { ($0.logID, $0) }) { $1 }
     var reading = Reading()
-    reading.unreadable = (notes.unreadable + lists.unreadable + gaps.unreadable).sorted()
+    reading.held = held.read.sorted { $0.logID < $1.logID }
+    reading.unreadable =
+      (notes.unreadable + lists.unreadable + held.unreadable + gaps.unreadable).sorted()
     for note in notes.read.sorted(by: { $0.logID < $1.logID }) {
       reading.logs.append(
         FleetLog(
@@ -63,9 +67,9 @@ package struct FleetReader: Sendable {
 
   private static func note(_ key: String, _ body: [UInt8]) throws -> Note? {
     let note = try LeaseNote(json: body)
-    guard note.logID == logID(of: key, noteSuffix), let time = Timestamp.microseconds(note.writtenAt) else {
-      throw NoNote()
-    }
+    guard !note.isReportUnreadable, note.logID == logID(of: key, noteSuffix),
+      let time = Timestamp.microseconds(note.writtenAt)
+    else { throw NoNote() }
     return Note(logID: note.logID, writtenAt: NoteTime(time), report: note.report)
   }
 
@@ -73,6 +77,12 @@ package struct FleetReader: Sendable {
     let list = try ListedStreams(json: body)
     guard list.logID == logID(of: key, listSuffix) else { throw NoNote() }
     return list
+  }
+
+  private static func held(_ key: String, _ body: [UInt8]) throws -> HeldNote? {
+    let note = try HeldNote(json: body)
+    guard note.logID == logID(of: key, heldSuffix) else { throw NoNote() }
+    return note
   }
 
   /// - Returns: `nil` for one that was over by then.
@@ -88,6 +98,7 @@ package struct FleetReader: Sendable {
   private static let noteSuffix = ".json"
   private struct NoNote: Error {}
   private static let listSuffix = ".streams.json"
+  private static let heldSuffix = ".held.json"
 
   /// The log that a key below `_logs/` is of, if it is one of those.
   private static func logID(of key: String, _ suffix: String) -> String? {
@@ -121,8 +132,14 @@ package struct FleetReader: Sendable {
         guard let key = waiting.popFirst() else { return }
         group.addTask {
           // One that is listed and not there may say that something is missing.
-          guard let body = try await store.readNote(key) else {
-            return .unreadable("\(key) cannot be read: it is archived, or was deleted this moment")
+          let body: [UInt8]
+          do {
+            guard let there = try await store.readNote(key) else {
+              return .unreadable("\(key) cannot be read: it is archived, or was deleted this moment")
+            }
+            body = there
+          } catch let error as NoteTooLarge {
+            return .unreadable("\(key) cannot be read: it is \(error)")
           }
           do {
             return try parse(key, body).map { .read($0) } ?? .left

@@ -4,7 +4,8 @@ import WAL
 
 /// Tells, beside the objects, how a log and its process are: what its note says, and which streams it has.
 ///
-/// Shipping never waits for it: the report is made of the log alone, and the list of streams has a loop of its own.
+/// Shipping never depends on it: the report is made of the log alone, and the list of streams, which is tried once before
+/// a note that speaks of it, has a loop of its own.
 actor FleetReporter {
   private let consumer: ConsumerName
   private let logID: LogID
@@ -36,6 +37,8 @@ actor FleetReporter {
 
   /// Grows when a look finds that the list is to be written.
   private nonisolated let wanted = Watch(0)
+  /// Whether the list is being written: two at once would each tell first ticks, and only one of them lie there.
+  private nonisolated let isWriting = Watch(false)
 
   /// A list that has not changed is written again after this time: a lifecycle rule may have taken it.
   static let renewal = Duration.seconds(86_400)
@@ -70,10 +73,31 @@ actor FleetReporter {
 
   /// The report for a note that is written now; the one before if the log cannot be read, which claims no more than
   /// was true then.
+  ///
+  /// The list that it speaks of is written first, so that no reader finds a note without its list. A list that cannot
+  /// be written holds up no note: the note is what guards the log, and what `fleet` says of it then is true.
   func next() async -> LogReport? {
     if let report = try? await look() { last = report }
+    if let streams = last?.streams, isDue(streams.sha256) {
+      do {
+        try await writeList()
+      } catch {
+        // ``keepList(_:_:)``, which the look has woken, tries on and says so.
+      }
+    }
     told = last
     return last
+  }
+
+  /// Tells that another log of this `log_id` ships here, so that this one does not.
+  func tellHeld(_ why: String) async {
+    let note = HeldNote(
+      logID: logID.rawValue, host: process.host, why: why, writtenAt: NoteTime(clock.wall()))
+    do {
+      try await store.writeNote(ObjectKey.held(logID: logID, settings: settings), try note.json())
+    } catch {
+      // The next look, in a minute, tries again. That it is held is said by whoever holds it.
+    }
   }
 
   // MARK: The list of streams
@@ -108,6 +132,9 @@ actor FleetReporter {
   }
 
   private func writeList() async throws {
+    while isWriting.value { _ = try await isWriting.wait { !$0 } }
+    isWriting.update { $0 = true }
+    defer { isWriting.update { $0 = false } }
     guard let (names, since) = try await reader.streamList() else { return }
     let hash = ListedStreams.hash(of: names)
     guard isDue(hash) else { return }
@@ -154,7 +181,8 @@ actor FleetReporter {
   /// The list that is there, perhaps of an earlier process; an empty one in place of what cannot be understood.
   private func knownList() async throws -> ListedStreams {
     if let list { return list.streams }
-    let body = try await store.readNote(listKey)
+    var body: [UInt8]?
+    do { body = try await store.readNote(listKey) } catch is NoteTooLarge {}
     let there = body.flatMap { try? ListedStreams(json: $0) }
     return there.flatMap { $0.logID == logID.rawValue ? $0 : nil } ?? ListedStreams(logID: logID)
   }

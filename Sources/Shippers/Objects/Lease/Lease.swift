@@ -117,6 +117,7 @@ final class Lease: Sendable {
         return try await take(after: note)
       }
       isHeld = true
+      await reporter?.tellHeld("\(objection["why"] ?? "")")
       try await attempts.hold(
         """
         this log was restored or copied: shipping is held, so that no offset gets two meanings; stop this process \
@@ -187,7 +188,11 @@ final class Lease: Sendable {
   /// One that cannot be understood, or is of another log, cannot speak against this one.
   private func readNote() async throws -> LeaseNote? {
     guard
-      let body = try await attempts.untilDone("read", key: key, { try await self.store.readNote(self.key) })
+      let body = try await attempts.untilDone(
+        "read", key: key,
+        {
+          do { return try await self.store.readNote(self.key) } catch is NoteTooLarge { return [] }
+        })
     else { return nil }
     do {
       return try LeaseNote(json: body)

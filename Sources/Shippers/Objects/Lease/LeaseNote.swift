@@ -12,6 +12,8 @@ struct LeaseNote: Codable, Equatable {
   var writtenAt: String
   /// In the same object, for people and `tickwal fleet`; `nil` in a note of an earlier version.
   var report: LogReport?
+  /// Whether there is one, of another version or damaged, that cannot be understood.
+  private(set) var isReportUnreadable = false
 
   enum CodingKeys: String, CodingKey {
     case logID = "log_id"
@@ -36,7 +38,11 @@ struct LeaseNote: Codable, Equatable {
     token = try container.decodeIfPresent(String.self, forKey: .token)
     writtenAt = try container.decode(String.self, forKey: .writtenAt)
     // The lease does not depend on it.
-    report = try? LogReport(from: decoder)
+    do {
+      report = try LogReport(from: decoder)
+    } catch {
+      isReportUnreadable = try decoder.container(keyedBy: LogReport.CodingKeys.self).contains(.feed)
+    }
   }
 
   func encode(to encoder: any Encoder) throws {

@@ -108,6 +108,34 @@ import Testing
     }
   }
 
+  /// Whoever reads a note must find the list that it speaks of.
+  @Test func `a list is there before the note that speaks of it, at the start and at each change`()
+    async throws
+  {
+    try await ShippingRig.with { rig in
+      let store = ScriptedStore()
+      let memory = AttemptMemory(count: 10, window: .seconds(300))
+      let key = "p/_logs/\(try await rig.reading { try await $0.logID() })"
+      let written = { @Sendable in store.calls.count { $0 == .writeNote(key + ".json") } }
+      _ = try await rig.log.beginFeed(streams: ["a@trade"], attempts: memory)
+      try await rig.log.append(ticks(10))
+      store.hook(before: { (call) async throws in
+        guard call == .writeNote(key + ".json") else { return }
+        let list = try store.notes[key + ".streams.json"].map { try ListedStreams(json: $0) }
+        let names = try await rig.reading { try await $0.streamList() }?.names ?? []
+        #expect(list?.sha256 == ListedStreams.hash(of: names))
+      })
+      try await rig.beside(shipping(rig, store)) {
+        try await expectEventually { written() >= 1 }
+        _ = try await rig.log.beginFeed(streams: ["a@trade", "b@trade"], attempts: memory)
+        try await expectEventually {
+          rig.clock.advance(by: .seconds(60))
+          return written() >= 2
+        }
+      }
+    }
+  }
+
   /// Whoever looks on must not hold up who works.
   @Test func `a store that never takes the list of streams gets objects, gaps and note all the same`()
     async throws

@@ -206,6 +206,32 @@ private func missing(
     #expect(doubts(10 * hour + 1) == [])
   }
 
+  @Test func `a copy that is held is named as long as it says so`() {
+    var reading = FleetReader.Reading()
+    reading.logs = [SomeLog().log]
+    func problems(heldAt time: Int64) -> [String] {
+      reading.held = [
+        HeldNote(logID: "1", host: "h-2", why: "another ships", writtenAt: NoteTime(midnight + time))
+      ]
+      return Fleet(
+        reading, now: midnight + 12 * hour, limits: Fleet.Limits(silence: 11 * minute, lag: 5 * minute)
+      ).problems.map { "\($0.logID ?? "-"): \($0.what)" }
+    }
+    #expect(
+      problems(heldAt: 12 * hour - minute) == [
+        "1: its copy, or the original, on h-2 is held and ships nothing: another ships; stop it and run `tickwal adopt` there"
+      ])
+    #expect(problems(heldAt: 12 * hour - 12 * minute) == [])
+  }
+
+  @Test func `processes whose numbers of shards differ lack shards of both`() {
+    #expect(
+      problems(fleet(SomeLog(shard: "1/2"), SomeLog(id: "1", shard: "2/2"), SomeLog(id: "2", shard: "2/3")))
+        == [
+          "-: shard 1/3 has no living log", "-: shard 3/3 has no living log",
+        ])
+  }
+
   @Test func `a list that is not there, or not the one of the note, is named`() {
     var reading = FleetReader.Reading()
     let log = SomeLog().log
@@ -311,7 +337,12 @@ private func missing(
       found == [
         "0123456789abcdef: its note is of 2026-11-22T12:03:00.000000Z, which is to come: a clock is wrong"
       ])
-    #expect(problems(fleet(SomeLog(writtenAt: 2 * day))).contains("-: no living log ships here"))
+    let farOff = problems(fleet(SomeLog(writtenAt: 2 * day)))
+    #expect(farOff.contains("-: no living log ships here"))
+    #expect(!farOff.contains { $0.contains("no word of it") })
+    // Ten minutes ahead it is within what a living log may be late: named, and not called silent.
+    let ahead = problems(fleet(SomeLog(writtenAt: 12 * hour + 10 * minute)))
+    #expect(ahead.count == 1 && ahead[0].hasSuffix("which is to come: a clock is wrong"))
   }
 
   @Test func `an import that has done its work is not silent`() {
