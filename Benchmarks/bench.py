@@ -67,9 +67,9 @@ def environment(**variables):
 class Usage:
     """CPU seconds and peak memory of one process that has ended."""
 
-    def __init__(self, usage, seconds):
+    def __init__(self, usage, peak_mib, seconds):
         self.cpu = usage.ru_utime + usage.ru_stime
-        self.peak_mib = usage.ru_maxrss / 1024
+        self.peak_mib = peak_mib or usage.ru_maxrss / 1024
         self.seconds = seconds
 
 
@@ -88,6 +88,9 @@ class Measured:
         self._timer = threading.Timer(limit, self._end_late)
         self._timer.daemon = True
         self._timer.start()
+        # ru_maxrss of a process begins with what its parent had when it was started, and this one may be large.
+        self._peak_mib = 0
+        threading.Thread(target=self._watch_peak, daemon=True).start()
 
     def __enter__(self):
         return self
@@ -97,6 +100,12 @@ class Measured:
         if self._process.returncode is None:
             self._process.kill()
             self._process.wait()
+
+    def _watch_peak(self):
+        while self._process.returncode is None:
+            with contextlib.suppress(OSError, ValueError):
+                self._peak_mib = max(self._peak_mib, peak_so_far(self._process.pid))
+            time.sleep(0.03)
 
     def _end_late(self):
         self._is_late = True
@@ -124,7 +133,7 @@ class Measured:
             self.fail(f"did not end within {self._limit:g} s")
         if self._process.returncode != 0:
             self.fail(f"ended with {self._process.returncode}")
-        return Usage(usage, seconds)
+        return Usage(usage, self._peak_mib, seconds)
 
     def said(self):
         return self._messages.read_text(errors="replace")
@@ -400,9 +409,14 @@ def usage_so_far(pid):
     for status in pathlib.Path(f"/proc/{pid}/task").glob("*/status"):
         with contextlib.suppress(OSError):
             switches += sum(int(line.split()[1]) for line in status.read_text().splitlines() if "ctxt_switches" in line)
+    return ticks / os.sysconf("SC_CLK_TCK"), switches, peak_so_far(pid)
+
+
+def peak_so_far(pid):
+    """Of a process that runs; a ValueError for one that has ended. MiB."""
     [peak] = [line.split()[1] for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
               if line.startswith("VmHWM")]
-    return ticks / os.sysconf("SC_CLK_TCK"), switches, int(peak) / 1024
+    return int(peak) / 1024
 
 
 def loops_at_the_pace(loops, folder, recorded, beginning, url, seconds):
