@@ -3,8 +3,8 @@
 ///
 /// A group is committed when it holds `maximumTicks` or `maximumBytes`, or when its oldest request has
 /// waited `linger`; what has queued up by then goes along, up to `groupTicks`. A patient request takes part in the next
-/// group, and waits longer than that for one; for an urgent one the writer waits only until it is free. The queue is full at `capacity` bytes; one larger request is admitted into
-/// an empty queue.
+/// group, and waits longer than that for one; for an urgent one the writer waits only until it is free. The queue is
+/// full at `capacity` bytes; one larger request is admitted into an empty queue.
 struct CommitQueue<Request> {
   struct Limits: Sendable {
     var maximumTicks = 1_000
