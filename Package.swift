@@ -31,7 +31,7 @@ let package = Package(
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CGlibc"),
 
-    .target(name: "Base", dependencies: ["CDeflate", "COpenSSL", "CZlib"], swiftSettings: strict),
+    .target(name: "Base", dependencies: ["CDeflate", "CGlibc", "COpenSSL", "CZlib"], swiftSettings: strict),
     .target(name: "Ticks", dependencies: ["Base"], swiftSettings: strict),
     .target(name: "Observe", dependencies: [metrics], swiftSettings: strict),
     .target(name: "WAL", dependencies: ["Base", "CSQLite", log, metrics], swiftSettings: strict),

@@ -124,6 +124,39 @@ import Testing
     #expect(await Worker().thread() != thread)
   }
 
+  @Test func `an actor's thread makes calls at their times, the earliest first`() async {
+    let worker = Worker()
+    let thread = await worker.thread()
+    let calls = Collected()
+    let isFree = Monitor(false)
+    worker.tasks.call(at: .zero) { isFree.wait { $0 ? .done(()) : .sleep } }
+    // Far away: must hold up neither those before it nor the end of the thread.
+    let now = MonotonicClock.now()
+    worker.tasks.call(at: now + .seconds(3_600)) { calls.append([0]) }
+    await withCheckedContinuation { continuation in
+      worker.tasks.call(at: now + .milliseconds(20)) {
+        #expect(pthread_self() == thread && MonotonicClock.now() >= now + .milliseconds(20))
+        calls.append([3])
+        continuation.resume()
+      }
+      worker.tasks.call(at: now) { calls.append([2]) }
+      worker.tasks.call(at: now - .seconds(1)) { calls.append([1]) }
+      isFree.withLock { $0 = true }
+      isFree.signal()
+    }
+    #expect(calls.all == [1, 2, 3])
+    #expect(await worker.add() == 1)
+  }
+
+  @Test func `a thread has the name that it was given`() throws {
+    let name = Mutex("")
+    try DedicatedThread(named: "log-writer") {
+      let path = "/proc/thread-self/comm"
+      name.withLock { $0 = (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" }
+    }.join()
+    #expect(name.withLock { $0 } == "log-writer\n")
+  }
+
   @Test func `a whole task stays on an actor's thread, with what it starts, and gets its answers`() async {
     let thread: pthread_t
     let sum: Int

@@ -28,7 +28,7 @@ LIBRARIES = {
     "CCurl": ("AWS/",),
     "COpenSSL": ("Base/",),
     "CZlib": ("Base/",),
-    "CGlibc": ("AWS/", "App/Running/FreedMemory.swift"),
+    "CGlibc": ("Base/Threads/", "AWS/", "App/Running/FreedMemory.swift"),
     "CDeflate": ("Base/",),
 }
 

@@ -78,7 +78,7 @@ enum ChildProcess {
 
   private static func start(_ job: Job) {
     do throws(SystemError) {
-      _ = try DedicatedThread {
+      _ = try DedicatedThread(named: "child") {
         do throws(Failure) {
           job.end(.success(try run(job)))
         } catch {

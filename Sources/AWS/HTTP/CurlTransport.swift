@@ -36,7 +36,7 @@ package final class CurlTransport: HTTPTransport {
       let wakeUp = try WakeUp()
       mailbox = CurlMailbox(wakeUp: wakeUp, limit: configuration.maximumRequests)
       let handles = Handles(multi: multi, sockets: try CurlSockets(wakeup: wakeUp))
-      _ = try DedicatedThread { [mailbox] in
+      _ = try DedicatedThread(named: "curl") { [mailbox] in
         Self.quieten()
         CurlLoop(
           multi: handles.multi, sockets: handles.sockets, mailbox: mailbox, configuration: configuration,

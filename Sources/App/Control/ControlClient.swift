@@ -10,7 +10,7 @@ actor ControlClient {
   private let address: ControlAddress
 
   init(_ address: ControlAddress) throws {
-    executor = try ThreadExecutor()
+    executor = try ThreadExecutor(named: "control-client")
     self.address = address
   }
 

@@ -52,7 +52,7 @@ final class ControlListener: Sendable {
     wake = FileDescriptor(owning: pair[1])
     let listening = try ListeningSocket(address)
     let waking = WokenSocket(woken)
-    _ = try DedicatedThread { [self] in
+    _ = try DedicatedThread(named: "control") { [self] in
       let loop = ControlLoop(
         listening: listening, address: address, woken: waking, takeMail: takeMail, hear: hear, missed: missed)
       do throws(SystemError) {

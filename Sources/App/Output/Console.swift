@@ -116,7 +116,7 @@ final class Console: Sendable {
 
   private func start() {
     do throws(SystemError) {
-      _ = try DedicatedThread { [state, descriptor] in
+      _ = try DedicatedThread(named: "stderr") { [state, descriptor] in
         Self.write(state, to: descriptor, patience: -1) { state in
           if let bytes = state.take() { return .done(bytes) }
           return state.isClosing ? .done(nil) : .sleep

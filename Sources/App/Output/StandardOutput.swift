@@ -124,7 +124,7 @@ final class StandardOutput: Sendable {
   }
 
   private func start() throws(SystemError) {
-    _ = try DedicatedThread { [state, descriptor] in
+    _ = try DedicatedThread(named: "stdout") { [state, descriptor] in
       while let job = state.wait(Self.next) {
         let isWritten = job.bytes.withUnsafeBytes { FileBytes.write($0, to: descriptor, patience: -1) }
         let code = isWritten ? 0 : errno

@@ -51,7 +51,7 @@ enum ImmediateExit {
         code, lastWords: ["tickwal: ended without waiting any longer; everything that was appended is safe"])
     }
     do throws(SystemError) {
-      _ = try DedicatedThread {
+      _ = try DedicatedThread(named: "exit") {
         sleep(seconds)
         end()
       }

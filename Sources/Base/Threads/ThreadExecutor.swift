@@ -17,6 +17,13 @@ package final class ThreadExecutor: SerialExecutor {
       state.signal()
     }
 
+    /// Calls `body` on the thread, once, at a time on the monotonic clock or as soon as it is free; never if it ends
+    /// before. No other thread is woken for that.
+    package func call(at dueAt: Duration, _ body: @escaping @Sendable () -> Void) {
+      let isEarliest = state.withLock { $0.add(Call(dueAt: dueAt, body: body)) }
+      if isEarliest { state.signal() }
+    }
+
     package func enqueue(_ job: consuming ExecutorJob) {
       ThreadExecutor.add(Job(job: UnownedJob(job), task: asUnownedTaskExecutor()), to: state)
     }
@@ -28,8 +35,20 @@ package final class ThreadExecutor: SerialExecutor {
     var task: UnownedTaskExecutor?
   }
 
+  fileprivate struct Call {
+    /// On the monotonic clock.
+    let dueAt: Duration
+    let body: @Sendable () -> Void
+  }
+
+  private enum Work {
+    case jobs([Job])
+    case calls([Call])
+  }
+
   fileprivate struct State {
     private var jobs: [Job] = []
+    private var calls: [Call] = []
     var isStopping = false
 
     fileprivate mutating func add(_ job: Job) { jobs.append(job) }
@@ -39,18 +58,35 @@ package final class ThreadExecutor: SerialExecutor {
       defer { jobs.removeAll() }
       return jobs
     }
+
+    /// The time of the next call; nil if there is none.
+    var nextCall: Duration? { calls.map(\.dueAt).min() }
+
+    /// - Returns: whether none is earlier.
+    fileprivate mutating func add(_ call: Call) -> Bool {
+      calls.append(call)
+      return nextCall == call.dueAt
+    }
+
+    fileprivate mutating func takeCalls(dueBy now: Duration) -> [Call]? {
+      let due = calls.filter { $0.dueAt <= now }.sorted { $0.dueAt < $1.dueAt }
+      guard !due.isEmpty else { return nil }
+      calls.removeAll { $0.dueAt <= now }
+      return due
+    }
   }
 
   private let state = Monitor(State())
   package let tasks: Tasks
 
+  /// - Parameter name: of the thread, see ``DedicatedThread``.
   /// - Throws: `SystemError` where the system has no thread left.
-  package init() throws(SystemError) {
+  package init(named name: StaticString = "tickwal") throws(SystemError) {
     let state = state
     tasks = Tasks(state)
     let identity = Identity(executor: asUnownedSerialExecutor())
     // Not joined: the last reference may go away on this very thread.
-    _ = try DedicatedThread { ThreadExecutor.run(state, as: identity.executor) }
+    _ = try DedicatedThread(named: name) { ThreadExecutor.run(state, as: identity.executor) }
   }
 
   // Safe because the executor is only handed to jobs, and a job's actor keeps its executor alive.
@@ -73,11 +109,21 @@ package final class ThreadExecutor: SerialExecutor {
 
   private static func run(_ state: Monitor<State>, as executor: UnownedSerialExecutor) {
     while true {
-      let jobs: [Job]? = state.wait { state in
-        if let jobs = state.take() { return .done(jobs) }
-        return state.isStopping ? .done(nil) : .sleep
+      let work: Work? = state.wait { state in
+        if let jobs = state.take() { return .done(.jobs(jobs)) }
+        if state.isStopping { return .done(nil) }
+        guard let next = state.nextCall else { return .sleep }
+        let now = MonotonicClock.now()
+        return state.takeCalls(dueBy: now).map { .done(.calls($0)) } ?? .sleepFor(next - now)
       }
-      guard let jobs else { return }
+      guard let work else { return }
+      let jobs: [Job]
+      switch work {
+      case .calls(let calls):
+        for call in calls { call.body() }
+        continue
+      case .jobs(let some): jobs = some
+      }
       for job in jobs {
         if let task = job.task {
           job.job.runSynchronously(on: task)

@@ -51,7 +51,7 @@ package actor FileImport {
   package init(
     path: String, sha256: String?, log: TickLog, wallClock: @escaping @Sendable () -> Int64 = WallClock.now
   ) throws {
-    executor = try ThreadExecutor()
+    executor = try ThreadExecutor(named: "import")
     self.path = path
     self.sha256 = sha256
     self.log = log

@@ -41,7 +41,7 @@ package actor LogSalvage {
     of path: String, to output: String, consumers kinds: [ConsumerKind],
     report: @escaping @Sendable (SalvageProgress) -> Void = { _ in }
   ) throws {
-    executor = try ThreadExecutor()
+    executor = try ThreadExecutor(named: "salvage")
     self.path = LogFile.resolve(path)
     self.output = output
     self.kinds = kinds

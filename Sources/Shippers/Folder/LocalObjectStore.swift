@@ -14,7 +14,7 @@ actor LocalObjectStore: ObjectStore {
 
   /// - Parameter root: the folder above the keys, `DIR/objects`.
   init(root: String) throws {
-    executor = try ThreadExecutor()
+    executor = try ThreadExecutor(named: "local-objects")
     bucket = root
     folder = LocalFolder(root: root)
   }

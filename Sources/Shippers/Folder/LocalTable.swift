@@ -34,7 +34,7 @@ actor LocalTable: ItemTable {
 
   /// - Parameter turn: `nil` for the one that every process takes.
   init(path: String, wall: @escaping @Sendable () -> Int64, turn: FileTurn? = nil) throws {
-    executor = try ThreadExecutor()
+    executor = try ThreadExecutor(named: "local-table")
     self.path = path
     self.turn = turn ?? FileTurn(of: path)
     self.wall = wall

@@ -14,7 +14,7 @@ actor RecordFiles: RecordPlace {
 
   /// - Parameter root: the folder of the files, `DIR/records`.
   init(root: String) throws {
-    executor = try ThreadExecutor()
+    executor = try ThreadExecutor(named: "local-records")
     self.root = root
     turn = FileTurn(of: root)
   }

@@ -15,7 +15,7 @@ extension TickLog {
   ) async throws -> TickLog {
     try await withCheckedThrowingContinuation { continuation in
       do throws(SystemError) {
-        _ = try DedicatedThread {
+        _ = try DedicatedThread(named: "log-opener") {
           continuation.resume(
             with: Result { try openBlocking(path: path, options: options, logger: logger) })
         }

@@ -25,7 +25,7 @@ package actor LogReader {
     path: String, vfs: String? = nil, isBesideWriter: Bool = false,
     hasNoRoom: @escaping @Sendable (String) -> Bool = QuietFiles.hasNoRoom
   ) async throws {
-    executor = try ThreadExecutor()
+    executor = try ThreadExecutor(named: "log-reader")
     self.path = LogFile.resolve(path)
     self.vfs = vfs
     self.isBesideWriter = isBesideWriter

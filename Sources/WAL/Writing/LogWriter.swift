@@ -90,7 +90,7 @@ final class LogWriter: Sendable {
     self.logger = logger
     head = Watch(note.head)
     let box = ConnectionBox(connection)
-    _ = try DedicatedThread { [self] in
+    _ = try DedicatedThread(named: "log-writer") { [self] in
       var loop = WriterLoop(
         connection: box.connection, path: path, from: note, lock: lock, options: options, logger: logger)
       run(&loop)
