@@ -429,7 +429,7 @@ def loops_at_the_pace(loops, folder, recorded, beginning, url, seconds):
 
     appending = loops.run("append", recorded, log, BURST, count, STEADY_RATE, before=remove)
     items = write_lines(folder / "items", item, beginning)
-    return appending[1] + loops.run("items", items, url, BURST, count, STEADY_RATE)[1]
+    return round(appending[1] + loops.run("items", items, url, BURST, count, STEADY_RATE)[1], 1)
 
 
 def bench_steady(tickwal, folder, recorded, url, seconds, limit):
@@ -464,14 +464,17 @@ class Table:
         print(f"{'stage':10}{'ticks/s':>12}{'CPU µs/tick':>14}{'peak MiB':>11}{'baseline/s':>13}{'ratio':>9}"
               f"{'C/s':>12}{'ratio':>8}{'C CPU µs':>11}{'ratio':>8}")
 
-    def add_steady(self, runs, loops):
-        """loops: what ``loops_at_the_pace`` gives."""
-        middle = sorted(runs, key=lambda run: run["percent_of_a_core"])[len(runs) // 2]
+    def add_steady(self, runs):
+        """The turn with the middle ratio to the loops in C."""
+        def ratio(run):
+            return run["cpu_microseconds_per_tick"] / run["loop_cpu_microseconds"]
+
+        middle = sorted(runs, key=ratio)[len(runs) // 2]
         print(f"{'steady':10}{middle['ticks_per_second']:12,.0f}{middle['cpu_microseconds_per_tick']:14.2f}"
               f"{max(run['peak_mib'] for run in runs):11.1f}    {middle['percent_of_a_core']} % of a core, "
-              f"{middle['context_switches_per_second']} context switches a second; in C {loops:.1f} µs, "
-              f"{middle['cpu_microseconds_per_tick'] / loops:.2f} times", flush=True)
-        self.results["steady"] = {**middle, "loop_cpu_microseconds": round(loops, 1), "baseline_per_second": None}
+              f"{middle['context_switches_per_second']} context switches a second; in C "
+              f"{middle['loop_cpu_microseconds']:.1f} µs, {ratio(middle):.2f} times", flush=True)
+        self.results["steady"] = {**middle, "baseline_per_second": None}
 
     def add(self, stage, runs, baseline=None, loop=None):
         """runs: (ticks, Usage) of each repetition; loop: what ``Loops.run`` gives."""
@@ -573,12 +576,14 @@ def main():
         ship("local", few, arguments=("--local", str(folder / "local")))
         ship("both", options.ticks)
         if wanted("steady"):
-            runs = []
+            # By turns: what a waking costs changes with the host's load, from one minute to the next.
+            runs, turn = [], Loops(folder, 1)
             for _ in range(options.repeat):
-                runs.append(bench_steady(tickwal, folder, recorded, url, options.steady_seconds, options.limit))
+                runs.append(bench_steady(tickwal, folder, recorded, url, options.steady_seconds, options.limit)
+                            | {"loop_cpu_microseconds": loops_at_the_pace(turn, folder, recorded, beginning, url,
+                                                                          options.steady_seconds)})
                 remove(folder / "steady.db")
-            table.add_steady(
-                runs, loops_at_the_pace(loops, folder, recorded, beginning, url, options.steady_seconds))
+            table.add_steady(runs)
         if options.json:
             pathlib.Path(options.json).write_text(json.dumps(table.results, indent=2) + "\n")
 

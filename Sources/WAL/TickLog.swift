@@ -151,14 +151,12 @@ package final class TickLog: Sendable {
     try await writer.head.wait { $0 > offset }
   }
 
-  /// Waits until the head is beyond `offset`, or until something else is so, and returns the head.
+  /// Waits for a head that is wanted, and returns it.
   ///
-  /// - Parameter isOver: asked at each commit of ticks, and after each ``recheckHead()``.
+  /// - Parameter isWanted: asked at once, at each commit of ticks, and after each ``recheckHead()``; must not ask the log.
   /// - Throws: `CancellationError`.
-  package func head(beyond offset: Offset, orUntil isOver: @escaping @Sendable () -> Bool) async throws
-    -> Offset
-  {
-    try await writer.head.wait { $0 > offset || isOver() }
+  package func head(when isWanted: @escaping @Sendable (Offset) -> Bool) async throws -> Offset {
+    try await writer.head.wait(until: isWanted)
   }
 
   /// Has those who wait for the head look again.

@@ -1,7 +1,7 @@
 import WAL
 
-/// The source of a consumer that writes several items with one request: what the log has, however few that are, so
-/// that a single tick does not wait for others.
+/// The source of a consumer that writes several items with one request: what a page has, however few that are, so
+/// that a single tick waits for others no longer than ``PageSource`` does.
 struct ItemBatchSource<Table: ItemBatchTable>: DeliverySource {
   typealias Delivery = ItemBatch
 

@@ -30,9 +30,7 @@ package actor PageSource: DeliverySource {
 
   package func next() async throws -> [Prepared<TickPage>] {
     while true {
-      try await tail.wait(beyond: position.previous)
-      let fullAt = position.advanced(by: pageTicks - 1)
-      try await tail.gather(beyond: fullAt.previous, until: dueAt, on: reader.thread)
+      try await tail.gather(pageTicks, from: position, until: dueAt, on: reader.thread)
       if tail.control.isStopping { break }
       // Asked before reading: what was appended before the drain began is in the page.
       let isDraining = tail.control.isDraining

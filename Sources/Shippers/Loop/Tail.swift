@@ -17,35 +17,36 @@ package struct Tail: Sendable {
     ])
   }
 
-  /// Returns when the log's head is beyond `offset`, when the shippers are to drain or stop, or at a time on the
-  /// machine's monotonic clock.
+  /// Returns when the log has ticks from `next` on, and either so many or the time has come; or when the shippers are to
+  /// drain or stop.
   ///
-  /// - Parameter thread: tells the time, without waking another one.
+  /// - Parameters:
+  ///   - time: on the machine's monotonic clock, whatever clock the shippers have.
+  ///   - thread: tells the time, without waking another one.
   /// - Throws: `CancellationError`.
   package func gather(
-    beyond offset: Offset, until time: Duration, on thread: ThreadExecutor.Tasks
+    _ count: Int, from next: Offset, until time: Duration, on thread: ThreadExecutor.Tasks
   ) async throws {
-    if log.head > offset || control.isDraining || MonotonicClock.now() >= time { return }
-    let (log, control) = (log, control)
-    let isOver = Latch<Void>()
-    thread.call(at: time) {
-      isOver.set(())
-      log.recheckHead()
+    let last = next.advanced(by: count - 1)
+    let isThere = { @Sendable [control] (head: Offset) in
+      head >= last || control.isDraining || (head >= next && MonotonicClock.now() >= time)
     }
-    try await control.reacting {
-      log.recheckHead()
-    } during: {
-      _ = try await log.head(beyond: offset) { control.isDraining || isOver.value != nil }
-    }
+    if isThere(log.head) { return }
+    if MonotonicClock.now() < time { thread.call(at: time) { [log] in log.recheckHead() } }
+    try await head(when: isThere)
   }
 
   /// One task that is woken by either, since this is waited for after each commit of ticks.
   private func waitWithoutLimit(beyond offset: Offset) async throws {
-    let (log, control) = (log, control)
+    try await head { [control] in $0 > offset || control.isDraining }
+  }
+
+  private func head(when isWanted: @escaping @Sendable (Offset) -> Bool) async throws {
+    let log = log
     try await control.reacting {
       log.recheckHead()
     } during: {
-      _ = try await log.head(beyond: offset) { control.isDraining }
+      _ = try await log.head(when: isWanted)
     }
   }
 }
