@@ -23,6 +23,7 @@ at the same pace.
 import argparse
 import contextlib
 import datetime
+import functools
 import gzip
 import itertools
 import json
@@ -419,7 +420,7 @@ def peak_so_far(pid):
     return int(peak) / 1024
 
 
-def loops_at_the_pace(loops, folder, recorded, beginning, url, seconds):
+def loops_at_the_pace(loops, folder, recorded, items, url, seconds):
     """CPU microseconds a tick of the loops in C, for the log and for the items, at the pace of steady."""
     log, count = folder / "loop.db", round(STEADY_RATE * seconds)
 
@@ -428,7 +429,6 @@ def loops_at_the_pace(loops, folder, recorded, beginning, url, seconds):
             file.unlink()
 
     appending = loops.run("append", recorded, log, BURST, count, STEADY_RATE, before=remove)
-    items = write_lines(folder / "items", item, beginning)
     return round(appending[1] + loops.run("items", items, url, BURST, count, STEADY_RATE)[1], 1)
 
 
@@ -476,11 +476,12 @@ class Table:
               f"{middle['loop_cpu_microseconds']:.1f} µs, {ratio(middle):.2f} times", flush=True)
         self.results["steady"] = {**middle, "baseline_per_second": None}
 
-    def add(self, stage, runs, baseline=None, loop=None):
-        """runs: (ticks, Usage) of each repetition; loop: what ``Loops.run`` gives."""
+    def add(self, stage, runs, baseline=None, turns=()):
+        """runs: (ticks, Usage) of each repetition; turns: what ``Loops.run`` has given after each."""
         rate = statistics.median(ticks / usage.seconds for ticks, usage in runs)
         cpu = statistics.median(usage.cpu / ticks * 1e6 for ticks, usage in runs)
         peak = max(usage.peak_mib for _, usage in runs)
+        loop = tuple(map(statistics.median, zip(*turns)))
         compared = f"{baseline:13,.0f}{rate / baseline:8.1f}x" if baseline else ""
         if loop:
             compared += f"{loop[0]:12,.0f}{rate / loop[0]:7.2f}x{loop[1]:11.2f}{cpu / loop[1]:7.2f}x"
@@ -530,32 +531,40 @@ def main():
             for file in folder.glob(f"{log.name}*"):
                 file.unlink()
 
-        loops = Loops(folder, options.repeat)
+        # One turn after each of the program's: what a machine gives changes within minutes.
+        loops = Loops(folder, 1)
+        rows = functools.cache(lambda: write_lines(folder / "rows", row, recorded))
+        items = functools.cache(lambda: write_lines(folder / "items", item, beginning))
         durable = apart(baseline_sqlite, recorded, folder)
-        appended = None
-        if wanted("feed") or wanted("import"):
-            appended = loops.run("append", recorded, folder / "loop.db", 1_000, before=lambda: remove(folder / "loop.db"))
+
+        def append():
+            remove(folder / "loop.db")
+            return loops.run("append", recorded, folder / "loop.db", 1_000)
+
         if wanted("feed"):
-            runs = []
+            runs, turns = [], []
             for _ in range(options.repeat):
                 runs.append((options.ticks, bench_feed(tickwal, folder, options.ticks, options.limit)))
                 remove(folder / "feed.db")
-            table.add("feed", runs, durable, appended)
+                turns.append(append())
+            table.add("feed", runs, durable, turns)
 
         backlogs = {options.ticks: folder / "backlog.db", few: folder / "few.db"}
-        imports = []
+        imports, turns = [], []
         for _ in range(options.repeat if wanted("import") else 1):
             remove(backlogs[options.ticks])
             imports.append((options.ticks, measure("import", recorded, WAL_PATH=str(backlogs[options.ticks]))))
+            if wanted("import"):
+                turns.append(append())
         if wanted("import"):
-            table.add("import", imports, durable, appended)
+            table.add("import", imports, durable, turns)
         if few < options.ticks:
             measure("import", beginning, WAL_PATH=str(backlogs[few]))
 
-        def ship(stage, ticks, arguments=(), baseline=lambda: None, loop=lambda: None, **variables):
+        def ship(stage, ticks, arguments=(), baseline=lambda: None, loop=None, **variables):
             if not wanted(stage):
                 return
-            runs = []
+            runs, turns = [], []
             for _ in range(options.repeat):
                 log = folder / "ship.db"
                 shutil.copyfile(backlogs[ticks], log)
@@ -563,24 +572,25 @@ def main():
                 runs.append((ticks, usage))
                 remove(log)
                 shutil.rmtree(folder / "local", ignore_errors=True)
-            table.add(stage, runs, baseline(), loop())
+                if loop:
+                    turns.append(loop())
+            table.add(stage, runs, baseline(), turns)
 
         for stage, level in ("objects", 6), ("level3", 3):
             ship(stage, options.ticks, baseline=lambda level=level: apart(baseline_rows, recorded, level),
-                 loop=lambda level=level: loops.run("deflate", write_lines(folder / "rows", row, recorded), level, 1_000),
+                 loop=lambda level=level: loops.run("deflate", rows(), level, 1_000),
                  DYNAMO_WRITE="0", S3_GZIP_LEVEL=str(level))
         ship("items", few, baseline=lambda: apart(baseline_items, recorded, url),
-             loop=lambda: loops.run("items", write_lines(folder / "items", item, beginning), url, 64), S3_WRITE="0")
+             loop=lambda: loops.run("items", items(), url, 64), S3_WRITE="0")
         ship("batch", few, baseline=lambda: table.results.get("items", {}).get("ticks_per_second"), S3_WRITE="0",
              DYNAMO_WRITE_MODE="batch")
         ship("local", few, arguments=("--local", str(folder / "local")))
         ship("both", options.ticks)
         if wanted("steady"):
-            # By turns: what a waking costs changes with the host's load, from one minute to the next.
-            runs, turn = [], Loops(folder, 1)
+            runs = []
             for _ in range(options.repeat):
                 runs.append(bench_steady(tickwal, folder, recorded, url, options.steady_seconds, options.limit)
-                            | {"loop_cpu_microseconds": loops_at_the_pace(turn, folder, recorded, beginning, url,
+                            | {"loop_cpu_microseconds": loops_at_the_pace(loops, folder, recorded, items(), url,
                                                                           options.steady_seconds)})
                 remove(folder / "steady.db")
             table.add_steady(runs)
