@@ -280,13 +280,8 @@ import WAL
     #expect(log.taken.contains(gap))
     #expect(!ticksBefore.isEmpty && ticksBefore.allSatisfy { Int($0) != nil })
     feed.stop()
-    log.confirm()
-    try await require("the end") {
-      log.confirm()
-      return feed.statistics.connectedStreams == 0
-    }
-    log.confirm()
-    try await run.value
+    try await log.confirm(untilEndOf: run)
+    #expect(feed.statistics.connectedStreams == 0)
     try await exchange.stop()
     try await fixture.log.close()
   }

@@ -93,4 +93,16 @@ final class HandLog: FeedLog {
     }
     for completion in completions { completion(result) }
   }
+
+  /// Confirms what a feed that was stopped still hands over, however late, until it has ended.
+  func confirm(untilEndOf run: Task<Void, any Error>) async throws {
+    let confirming = Task {
+      while !Task.isCancelled {
+        confirm()
+        try? await Task.sleep(for: .milliseconds(5))
+      }
+    }
+    defer { confirming.cancel() }
+    try await run.value
+  }
 }

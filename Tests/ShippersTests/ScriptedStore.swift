@@ -27,6 +27,8 @@ final class ScriptedStore: ObjectStore {
     var objects: [String: NewObject] = [:]
     var foreign: [String: String?] = [:]
     var notes: [String: [UInt8]] = [:]
+    /// All that were written, in their order.
+    var writtenNotes: [(key: String, body: [UInt8])] = []
     /// Notes that are listed and cannot be read.
     var archived: Set<String> = []
     var calls: [Call] = []
@@ -43,6 +45,7 @@ final class ScriptedStore: ObjectStore {
 
   var objects: [String: NewObject] { state.withLock { $0.objects } }
   var notes: [String: [UInt8]] { state.withLock { $0.notes } }
+  var writtenNotes: [(key: String, body: [UInt8])] { state.withLock { $0.writtenNotes } }
   var calls: [Call] { state.withLock { $0.calls } }
   var sent: [String: Set<[UInt8]>] { state.withLock { $0.sent } }
   var puts: [String] {
@@ -98,7 +101,10 @@ final class ScriptedStore: ObjectStore {
   }
 
   func writeNote(_ key: String, _ body: [UInt8]) async throws {
-    try await called(.writeNote(key)) { $0.notes[key] = body }
+    try await called(.writeNote(key)) { state in
+      state.notes[key] = body
+      state.writtenNotes.append((key, body))
+    }
   }
 
   func look(key: String, object: NewObject, writes: Bool) -> [DoctorFinding] { [] }
