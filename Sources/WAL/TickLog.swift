@@ -120,16 +120,19 @@ package final class TickLog: Sendable {
   /// While the volume has no room for ticks it may overtake those that wait.
   ///
   /// - Parameters:
+  ///   - isHurried: whether there was a ``hurry()`` that a patient write must not miss, asked as it is queued.
   ///   - body: runs on the writer's thread, more than once if the commit is retried; what it throws undoes what it
   ///     did, and only that.
   package func write<T: Sendable>(
-    urgency: WriteUrgency = .usual, _ body: @escaping @Sendable (WriteTransaction) throws -> T
+    urgency: WriteUrgency = .usual, isHurried: (@Sendable () -> Bool)? = nil,
+    _ body: @escaping @Sendable (WriteTransaction) throws -> T
   ) async throws -> T {
     let result = LastResult<T>()
     var request = WriteRequest(
       body: { transaction in result.set(try body(transaction)) }, completion: { _ in })
     request.mayPass = true
     request.urgency = urgency
+    request.isHurried = isHurried
     _ = try await submit(request)
     guard let value = result.value else {
       preconditionFailure("the commit was confirmed without its body having run")

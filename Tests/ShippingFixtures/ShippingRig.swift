@@ -56,13 +56,16 @@ package struct ShippingRig: Sendable {
   package let clock: TestClock
   package let logs: RecordedLogs
 
+  /// - Parameter patience: how long a commit waits for one of ticks; as usual if nil.
   package static func with(
-    clock: TestClock = TestClock(), _ body: (ShippingRig) async throws -> Void
+    clock: TestClock = TestClock(), patience: Duration? = nil,
+    _ body: (ShippingRig) async throws -> Void
   ) async throws {
     try await withTemporaryFolder { folder in
       let logs = RecordedLogs()
       var options = TickLog.Options()
       options.linger = .zero
+      if let patience { options.limits.patience = patience }
       options.wallClock = { clock.wall }
       let path = folder + "/ticks.db"
       let log = try await TickLog.open(path: path, options: options, logger: logs.logger)

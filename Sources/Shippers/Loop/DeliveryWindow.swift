@@ -13,8 +13,22 @@ struct DeliveryWindow<Confirmation> {
   /// From `first` up to `next`, which is not in it.
   struct Confirmed {
     let first: Offset
-    let next: Offset
-    let confirmations: [Confirmation]
+    private(set) var next: Offset
+    private(set) var confirmations: [Confirmation]
+
+    /// - Parameter next: the offset behind them.
+    init(from first: Offset, to next: Offset, _ confirmations: [Confirmation]) {
+      self.first = first
+      self.next = next
+      self.confirmations = confirmations
+    }
+
+    /// Adds what comes next.
+    mutating func append(_ more: Confirmed) {
+      precondition(more.first == next, "offset \(more.first) cannot follow \(next.previous)")
+      next = more.next
+      confirmations += more.confirmations
+    }
   }
 
   private var entries: [Entry] = []
@@ -70,7 +84,7 @@ struct DeliveryWindow<Confirmation> {
       entries.removeFirst(firstEntry)
       firstEntry = 0
     }
-    return Confirmed(first: first, next: next, confirmations: confirmations)
+    return Confirmed(from: first, to: next, confirmations)
   }
 
   private func index(startingAt offset: Offset) -> Int {

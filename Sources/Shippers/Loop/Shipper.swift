@@ -18,7 +18,8 @@ struct Shipper<S: Sink>: Sendable {
     case prepared
     case confirmed(OffsetRange, Confirmation)
     case tried([FirstTries.Ended])
-    case committed
+    /// So many deliveries.
+    case committed(Int)
     /// A delivery between two tries was given up, or nothing was fetched, because of a stop.
     case stopped
   }
@@ -34,18 +35,21 @@ struct Shipper<S: Sink>: Sendable {
 
   private func loop(reader: LogReader, next: Offset) async throws {
     var window = DeliveryWindow<Confirmation>(next: next)
+    var state = LoopState<S.Delivery>()
     defer { expiry.end() }
     do {
-      try await ship(from: sink.makeSource(reader: reader, next: next), &window)
+      try await ship(from: sink.makeSource(reader: reader, next: next), &window, &state)
     } catch is CancellationError {
-      if let confirmed = window.takeConfirmed() { try await commit(confirmed, urgency: .usual) }
+      if let confirmed = window.takeConfirmed() { state.pending.add(confirmed) }
+      if !state.pending.isEmpty { _ = try await commit(state.pending, urgency: .usual) }
       throw CancellationError()
     }
   }
 
-  private func ship(from source: S.Source, _ window: inout DeliveryWindow<Confirmation>) async throws {
+  private func ship(
+    from source: S.Source, _ window: inout DeliveryWindow<Confirmation>, _ state: inout LoopState<S.Delivery>
+  ) async throws {
     try await withThrowingTaskGroup(of: Event.self) { group in
-      var state = LoopState<S.Delivery>()
       do {
         try await ship(from: source, &window, &group, &state)
       } catch {
@@ -71,21 +75,18 @@ struct Shipper<S: Sink>: Sendable {
         state.isFetching = true
         group.addTask { .fetched(try await source.next()) }
       }
-      if state.committing == 0, let confirmed = window.takeConfirmed() {
-        state.committing = confirmed.confirmations.count
-        let urgency = urgency(
-          ofCommitting: state.committing, uncommitted: state.committing + window.count)
-        state.isPatient = urgency == .patient
-        group.addTask {
-          try await commit(confirmed, urgency: urgency)
-          return .committed
-        }
-      } else if state.isPatient,
-        urgency(
-          ofCommitting: state.committing + window.confirmed, uncommitted: state.committing + window.count)
-          != .patient
-      {
+      if let confirmed = window.takeConfirmed() {
+        state.committing += confirmed.confirmations.count
+        state.pending.add(confirmed)
+      }
+      let urgency = urgency(window, state)
+      if !state.isCommitting, !state.pending.isEmpty {
+        (state.isCommitting, state.isPatient) = (true, urgency == .patient)
+        let pending = state.pending
+        group.addTask { .committed(try await commit(pending, urgency: urgency)) }
+      } else if state.isPatient, urgency != .patient {
         state.isPatient = false
+        state.pending.hurry()
         log.hurry()
       }
       metrics.underWay(window.unconfirmed, of: sink.limit)
@@ -116,7 +117,9 @@ struct Shipper<S: Sink>: Sendable {
         }
         // Nobody else may hear of it: those that were begun have no task.
         if ended.isEmpty { try Task.checkCancellation() }
-      case .committed: (state.committing, state.isPatient) = (0, false)
+      case .committed(let count):
+        state.committing -= count
+        (state.isCommitting, state.isPatient) = (false, false)
       case .prepared, .stopped: break
       }
     }
@@ -150,9 +153,13 @@ struct Shipper<S: Sink>: Sendable {
     group.addTask { .tried(await tries.next(heedsCancellation: heedsCancellation)) }
   }
 
-  private func urgency(ofCommitting deliveries: Int, uncommitted: Int) -> WriteUrgency {
+  private func urgency(
+    _ window: DeliveryWindow<Confirmation>, _ state: LoopState<S.Delivery>
+  ) -> WriteUrgency {
     .ofCommitting(
-      deliveries, uncommitted: uncommitted, limit: sink.uncommittedLimit, isDraining: control.isDraining)
+      state.committing + window.confirmed, uncommitted: state.committing + window.count,
+      limit: sink.uncommittedLimit,
+      isEnding: control.isStopping || (control.isDraining && state.hasNothingMore))
   }
 
   private func unlessStopped(_ work: () async throws -> Event) async throws -> Event {
@@ -171,7 +178,10 @@ struct Shipper<S: Sink>: Sendable {
     _ state: inout LoopState<S.Delivery>
   ) async throws {
     for callOff in state.callOffs.values { callOff() }
-    if state.isPatient { log.hurry() }
+    if state.isPatient {
+      state.pending.hurry()
+      log.hurry()
+    }
     listen(&group, &state, heedsCancellation: false)
     var failure: (any Error)?
     while let result = await group.nextResult() {
@@ -195,54 +205,58 @@ struct Shipper<S: Sink>: Sendable {
     progress.confirmed(confirmation)
   }
 
-  private func commit(
-    _ confirmed: DeliveryWindow<Confirmation>.Confirmed, urgency: WriteUrgency
-  ) async throws {
-    guard urgency == .patient else { return try await write(confirmed, urgency: urgency) }
+  /// - Returns: the number of deliveries that the commit held.
+  private func commit(_ pending: PendingCommit<Confirmation>, urgency: WriteUrgency) async throws -> Int {
+    guard urgency == .patient else { return try await write(pending, urgency: urgency) }
     let log = log
-    try await control.reacting {
+    return try await control.reacting {
       log.hurry()
     } during: {
-      // Asked again, now that the order to end is heard.
-      try await write(confirmed, urgency: control.isDraining ? .usual : .patient)
+      try await write(pending, urgency: urgency)
     }
   }
 
-  private func write(
-    _ confirmed: DeliveryWindow<Confirmation>.Confirmed, urgency: WriteUrgency
-  ) async throws {
+  private func write(_ pending: PendingCommit<Confirmation>, urgency: WriteUrgency) async throws -> Int {
     let consumer = sink.consumer
-    let (first, next, confirmations) = (confirmed.first, confirmed.next, confirmed.confirmations)
-    let expired = confirmations.reduce(0) { $0 + $1.expired }
-    let deadLetters = confirmations.flatMap { $0.deadLetters }
     KillPoint.offset.before()
-    try await log.write(urgency: urgency) { transaction in
-      for confirmation in confirmations { try confirmation.record?(transaction) }
-      try transaction.add(deadLetters, of: consumer)
-      try transaction.commit(consumer, from: first, next: next, expired: expired)
+    let isHurried: @Sendable () -> Bool = { [control] in pending.isHurried || control.isStopping }
+    try await log.write(urgency: urgency, isHurried: isHurried) { transaction in
+      let confirmed = pending.take()
+      for confirmation in confirmed.confirmations { try confirmation.record?(transaction) }
+      try transaction.add(confirmed.deadLetters, of: consumer)
+      try transaction.commit(
+        consumer, from: confirmed.first, next: confirmed.next, expired: confirmed.expired)
     }
     KillPoint.offset.after()
+    let confirmed = pending.committed()
+    let (first, next, expired) = (confirmed.first, confirmed.next, confirmed.expired)
     metrics.committed(ticks: first.distance(to: next), expired: expired)
     progress.committed(
-      next: next, expired: expired, deadLetters: deadLetters.count)
-    reporter.added(deadLetters)
+      next: next, expired: expired, deadLetters: confirmed.deadLetters.count)
+    reporter.added(confirmed.deadLetters)
     expiry.expired(expired, from: first, to: next.previous)
+    return confirmed.confirmations.count
   }
 }
 
+extension DeliveryWindow<Confirmation>.Confirmed {
+  fileprivate var expired: Int { confirmations.reduce(0) { $0 + $1.expired } }
+  fileprivate var deadLetters: [DeadLetter] { confirmations.flatMap { $0.deadLetters } }
+}
+
 extension WriteUrgency {
-  /// The urgency of a commit of deliveries. It may wait for one of ticks, which it then shares, unless the shippers are
-  /// to end; it waits for nothing when it would soon keep others from starting.
+  /// The urgency of a commit of deliveries. It may wait for one of ticks, which it then shares, and for more deliveries;
+  /// not when nothing more is to start, and for nothing at all when it would soon keep others from starting.
   ///
   /// - Parameters:
-  ///   - deliveries: those that it commits, and that wait to be.
+  ///   - deliveries: those that it commits, and that are confirmed behind one that is not.
   ///   - uncommitted: these and all others that have started.
   ///   - limit: on these.
   static func ofCommitting(
-    _ deliveries: Int, uncommitted: Int, limit: Int, isDraining: Bool
+    _ deliveries: Int, uncommitted: Int, limit: Int, isEnding: Bool
   ) -> WriteUrgency {
     if uncommitted * 2 > limit { return .urgent }
-    return !isDraining && deliveries * 4 < limit ? .patient : .usual
+    return !isEnding && deliveries * 4 < limit ? .patient : .usual
   }
 }
 
@@ -252,9 +266,11 @@ struct LoopState<Delivery: Sendable> {
   private var firstReady = 0
   private var isAtEnd = false
   var isFetching = false
-  /// Deliveries in the commit that is under way.
+  /// Confirmed deliveries that were taken from the window and are not committed, and how many they are.
+  let pending = PendingCommit<Confirmation>()
   var committing = 0
-  /// Whether that commit waits for one of ticks.
+  /// Whether a commit of theirs is under way, and whether it waits for one of ticks.
+  var isCommitting = false
   var isPatient = false
   /// Where first tries end, and how to call off those that have not.
   let tries = FirstTries()
@@ -267,6 +283,9 @@ struct LoopState<Delivery: Sendable> {
     for (range, _) in ended { callOffs[range.lowerBound] = nil }
     return ended
   }
+
+  /// Whether everything that the log has to give was started.
+  var hasNothingMore: Bool { isAtEnd && readyCount == 0 }
 
   var readyCount: Int { ready.count - firstReady }
 

@@ -174,6 +174,7 @@ final class LogWriter: Sendable {
     state.queue.add(
       request, ticks: request.ticks.count, bytes: bytes, mayPass: request.mayPass,
       urgency: request.urgency, now: now)
+    if request.urgency == .patient, request.isHurried?() == true { state.queue.hurry() }
   }
 
   /// The volume has no room for ticks: the first ones that are refused begin a gap.

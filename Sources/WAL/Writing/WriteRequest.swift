@@ -7,6 +7,8 @@ struct WriteRequest: Sendable {
   /// Whether it may be committed before what was queued earlier, while the volume has no room for ticks.
   var mayPass = false
   var urgency = WriteUrgency.usual
+  /// Asked under the writer's lock, when a patient request is queued: whether it waits for nothing more.
+  var isHurried: (@Sendable () -> Bool)?
   /// Runs after the ticks were inserted, inside a savepoint of its own; again if the group is retried.
   var body: (@Sendable (WriteTransaction) throws -> Void)?
   /// Called on the writer's thread, without its lock: after the commit with the offsets of the ticks

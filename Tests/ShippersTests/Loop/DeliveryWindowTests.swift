@@ -101,10 +101,10 @@ import WAL
     (1, 3, 4, false, .urgent), (1, 1, 1, false, .urgent),
   ])
   func `a commit waits as long as it keeps nobody from starting`(
-    _ deliveries: Int, _ uncommitted: Int, _ limit: Int, _ isDraining: Bool, _ expected: WriteUrgency
+    _ deliveries: Int, _ uncommitted: Int, _ limit: Int, _ isEnding: Bool, _ expected: WriteUrgency
   ) {
     #expect(
-      WriteUrgency.ofCommitting(deliveries, uncommitted: uncommitted, limit: limit, isDraining: isDraining)
+      WriteUrgency.ofCommitting(deliveries, uncommitted: uncommitted, limit: limit, isEnding: isEnding)
         == expected)
   }
 
