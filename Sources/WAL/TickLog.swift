@@ -148,12 +148,6 @@ package final class TickLog: Sendable {
   /// The last durable offset.
   package var head: Offset { writer.head.value }
 
-  /// Waits until the head is beyond `offset`, and returns it.
-  /// - Throws: `CancellationError`.
-  package func head(beyond offset: Offset) async throws -> Offset {
-    try await writer.head.wait { $0 > offset }
-  }
-
   /// Waits for a head that is wanted, and returns it.
   ///
   /// - Parameter isWanted: asked at once, at each commit of ticks, and after each ``recheckHead()``; must not ask the log.

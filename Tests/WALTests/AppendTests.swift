@@ -122,11 +122,11 @@ import Testing
 
   @Test func `waiting for the head ends when it moves`() async throws {
     try await withLog { log, _ in
-      async let moved = log.head(beyond: Offset(rawValue: 2))
+      async let moved = log.head { $0 > Offset(rawValue: 2) }
       try await log.append(ticks(2))
       try await log.append(ticks(2, from: 3))
       #expect(try await moved == Offset(rawValue: 4))
-      #expect(try await log.head(beyond: .zero) == Offset(rawValue: 4))
+      #expect(try await log.head { $0 > .zero } == Offset(rawValue: 4))
     }
   }
 

@@ -64,7 +64,7 @@ struct DiskFullTests {
       #expect(room.value == nil)
       #expect(unlink(folder + "/filler") == 0)
       try await room.wait()
-      _ = try await log.head(beyond: Offset(rawValue: Int64(number - 2)))
+      _ = try await log.head { [number] in $0 > Offset(rawValue: Int64(number - 2)) }
       #expect(before < log.head)
       #expect(try await eventually { confirmed.current == (number - 101) / 100 })
       try await log.close()

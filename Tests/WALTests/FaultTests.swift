@@ -164,7 +164,7 @@ import Testing
       try await room.wait()
       #expect(try tryNext())
       let total = next - 1
-      _ = try await log.head(beyond: Offset(rawValue: Int64(total) - 1))
+      _ = try await log.head { $0 > Offset(rawValue: Int64(total) - 1) }
       #expect(log.head == Offset(rawValue: Int64(total)))
       let read = try await contents(of: path)
       #expect((1...Int64(total)).map { read.ticks[$0] } == lines(ticks(total)))

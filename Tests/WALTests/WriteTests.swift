@@ -25,7 +25,7 @@ struct Refusal: Error, Equatable {}
           }, completion: { result in results.withLock { $0[index] = result } })
         #expect(isTaken)
       }
-      _ = try await log.head(beyond: Offset(rawValue: 999))
+      _ = try await log.head { $0 > Offset(rawValue: 999) }
       #expect(try await log.append(ticks(1_000, from: 1_001)) == offsets(1_001...2_000))
       let all = results.current
       #expect(try all[0]?.get() == offsets(1...250))
