@@ -10,7 +10,7 @@ final class PendingCommit<Confirmation: Sendable>: Sendable {
 
   private struct State {
     var waiting: Confirmed?
-    /// What the commit holds that is being made.
+    /// The content of the commit that is being made.
     var taken: Confirmed?
     var isHurried = false
   }
